@@ -1,0 +1,1 @@
+"""The embedded inference engine: tokens and tensors, nothing of documents."""

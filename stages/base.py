@@ -1,0 +1,218 @@
+"""The contracts between the core and the stages, on one page.
+
+A stage knows documents. It does not know Ray, parts, receipts or other stages: it is given
+Arrow tables and gives back columns, verdicts or rows. Everything else (fusing, counting,
+splitting kept from rejected rows, writing, committing) is done by ``pipeline``.
+
+One row is one document. A stage never loses a row in silence: a row it rejects has a reason,
+a row it could not do has a ``Fault``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, BinaryIO, ClassVar, NamedTuple, Protocol
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+MIB = 1 << 20
+
+PROVENANCE = pa.struct([("file", pa.string()), ("offset", pa.int64()), ("record", pa.string())])
+
+#: Columns that every document has, in this order, before what the stages add.
+DOCUMENT = pa.schema(
+    [
+        ("id", pa.binary(16)),  # from source and url, record or commit + path; never from position
+        ("text", pa.string()),
+        ("source", pa.string()),
+        ("url", pa.string()),
+        ("date", pa.string()),  # ISO 8601, UTC
+        ("language", pa.string()),  # ISO 639-1
+        ("language_score", pa.float32()),  # 0 to 1
+        ("license", pa.string()),  # SPDX
+        ("parent", pa.binary(16)),  # id of the document that a generated one came from
+        ("provenance", PROVENANCE),
+    ]
+)
+
+
+class Fault(NamedTuple):
+    """Why a row went no further: a short countable reason and what was seen."""
+
+    reason: str
+    detail: str = ""
+
+
+class Reject(NamedTuple):
+    """A record that a reader gives no document for; ``failed`` parts errors from decisions."""
+
+    id: bytes
+    url: str | None
+    fault: Fault
+    failed: bool
+    provenance: Mapping[str, Any]
+
+
+class Input(NamedTuple):
+    """One unit of reading: a file as listed, or rows ``start`` to ``stop`` of it."""
+
+    path: str
+    name: str  # path relative to what was listed: the same on every machine and storage
+    size: int
+    etag: str
+    start: int = 0
+    stop: int | None = None
+
+
+class FileInfo(NamedTuple):
+    """One stored file as a listing sees it. ``etag`` changes when the content does."""
+
+    path: str
+    size: int
+    etag: str
+
+
+class Storage(Protocol):
+    """What a reader needs of storage; ``pipeline.storage.Storage`` provides it."""
+
+    def glob(self, pattern: str) -> list[FileInfo]:
+        """Files that match, sorted by path. ``*`` stays within one path segment, ``**`` does not."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """A seekable stream that reads as it goes; it never holds the whole file."""
+        ...
+
+
+class Resources(NamedTuple):
+    """What one worker needs while it runs the stage."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory: int = 512 * MIB  # bytes of heap
+
+
+class StageConfig(BaseModel):
+    """Base of every stage's settings: unknown keys are mistakes, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class ResourceMark:
+    """Marks a config field as a file that the stage opens (see ``ResourceFile``)."""
+
+
+#: A file that a stage loads (model, table, tokenizer). In YAML it is a path or s3:// address,
+#: relative to the config file; the core fingerprints its content and hands the stage a local path.
+ResourceFile = Annotated[str, ResourceMark()]
+
+
+class Stage:
+    """What all stages share. Subclass one of the five kinds below, never this."""
+
+    name: ClassVar[str]
+    #: Goes into fingerprints: raise it when the same config gives another result.
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[StageConfig]] = StageConfig
+    reads: ClassVar[tuple[str, ...]] = ()
+    adds: ClassVar[pa.Schema] = pa.schema([])
+    #: Columns that are not wanted after this stage.
+    consumes: ClassVar[tuple[str, ...]] = ()
+    resources: ClassVar[Resources] = Resources()
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    def open(self) -> None:
+        """Load models and tables. Called once per worker process, before the first batch."""
+
+
+class Batch(NamedTuple):
+    """What a reader yields: documents, and the records that became none."""
+
+    documents: pa.Table
+    rejects: Sequence[Reject] = ()
+
+
+class Reader(Stage):
+    """Turns inputs into documents. ``adds`` are its columns beyond ``DOCUMENT``."""
+
+    def list(self, storage: Storage) -> list[Input]:
+        """All inputs, in an order that does not depend on storage."""
+        raise NotImplementedError
+
+    def read(self, item: Input, storage: Storage, limit: int | None = None) -> Iterator[Batch]:
+        """Batches of bounded size, in file order; at most ``limit`` records in all.
+
+        A damaged record is a failed ``Reject`` and reading goes on. Raises only when the input
+        cannot be read at all.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """New columns for every row; rows that could not be done are named in ``faults``."""
+
+    columns: Mapping[str, pa.Array]
+    faults: Mapping[int, Fault] = field(default_factory=dict)
+
+
+class Annotator(Stage):
+    """Measures: same rows, more columns."""
+
+    def annotate(self, batch: pa.Table) -> Annotation:
+        """Columns named in ``adds``, one value per row (null where there is a fault)."""
+        raise NotImplementedError
+
+
+class Filter(Stage):
+    """Decides: keeps or drops, by a reason.
+
+    A class may be Annotator and Filter at once (``language``): then ``decides`` names the config
+    keys that only the decision uses, so that changing them does not measure again.
+    """
+
+    decides: ClassVar[frozenset[str]] = frozenset()
+
+    def judge(self, batch: pa.Table) -> Sequence[Fault | None]:
+        """One entry per row: None keeps it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Generated:
+    """New rows with ``parent`` set; ``faults`` names the rows of the batch that gave none."""
+
+    rows: pa.Table
+    faults: Mapping[int, Fault] = field(default_factory=dict)
+
+
+class Generator(Stage):
+    """Writes new documents from given ones. Only the new rows go on."""
+
+    def generate(self, batch: pa.Table) -> Generated:
+        """Rows in the schema of the batch, ``adds`` included, in an order fixed by the batch."""
+        raise NotImplementedError
+
+
+class Global(Stage):
+    """Decides about documents of all parts at once: map, exchange by key, reduce, apply."""
+
+    #: Columns after ``key`` that partials are sorted by: uint64 or 16-byte binary.
+    order: ClassVar[tuple[str, ...]] = ()
+
+    def map(self, batch: pa.Table) -> pa.Table:
+        """Partials: ``key`` (uint64), ``row`` (uint32, index in the batch), then ``order`` and others."""
+        raise NotImplementedError
+
+    def reduce(self, groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        """Verdicts ``position`` (uint64), ``reason``, ``detail`` (string) about the rows that go.
+
+        ``groups`` are sorted partials in which ``row`` has become ``position``; rows of equal key
+        always arrive in the same table.
+        """
+        raise NotImplementedError
