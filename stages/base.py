@@ -110,6 +110,15 @@ class ResourceMark:
 ResourceFile = Annotated[str, ResourceMark()]
 
 
+@dataclass(frozen=True)
+class InputMark:
+    """Marks a config field of a reader as paths or patterns (see ``InputPath``)."""
+
+
+#: A path, address or pattern that a reader lists; in YAML it is relative to the config file.
+InputPath = Annotated[str, InputMark()]
+
+
 class Stage:
     """What all stages share. Subclass one of the five kinds below, never this."""
 

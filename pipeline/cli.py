@@ -1,0 +1,138 @@
+"""The ``nanocorpus`` command: parses, calls, prints. Exit 0: done; 1: failed; 2: could not start."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from pipeline import config as configuration
+from pipeline import launch
+from pipeline.config import Config, ConfigError, Execution
+from pipeline.execute.on_ray import ClusterError
+from pipeline.schedule import RunFailed
+from pipeline.storage import StorageError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+ConfigOption = Annotated[str, typer.Option("--config", "-c", help="YAML file, or its name in configs/.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="key.key=value; overrides the config. Repeatable.")
+]
+
+
+@app.callback()
+def _nanocorpus() -> None:
+    """From Common Crawl WARC to a pretraining corpus: exact, resumable, reproducible."""
+
+
+@app.command()
+def run(
+    config: ConfigOption,
+    set_: SetOption = None,
+    executor: Annotated[str | None, typer.Option(help="ray or inline.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Parts worked on at once.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Real stages on the first records, into OUTPUT/dry-run.")
+    ] = False,
+    records: Annotated[int, typer.Option(help="Dry run: records of each input.", min=1)] = 100,
+    inputs: Annotated[int | None, typer.Option(help="Dry run: inputs of each dataset.", min=1)] = None,
+) -> None:
+    """Run a config to its end. Started again, it goes on where it was."""
+    with _answered():
+        loaded = _load(config, set_, executor, workers)
+        console = Console(stderr=True)
+        if dry_run:
+            loaded = launch.dry(loaded)
+            launch.run(loaded, console, records, inputs)
+        else:
+            launch.run(loaded, console)
+        print(loaded.output)
+
+
+@app.command()
+def plan(config: ConfigOption, set_: SetOption = None) -> None:
+    """What a run would do, without doing it: segments, parts, and what is already done."""
+    with _answered():
+        loaded = _load(config, set_)
+        made, groups = launch.survey(loaded)
+        table = _status_table(groups)
+        for name, items in made.inputs.items():
+            size = sum(item.size for _, item in items)
+            print(f"{name}: {len(items)} inputs, {size:,} bytes")
+        _print(table)
+
+
+@app.command()
+def status(config: ConfigOption, set_: SetOption = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """How far a run is: parts done and to do, per segment."""
+    with _answered():
+        _, groups = launch.survey(_load(config, set_))
+        if as_json:
+            print(json.dumps([{"group": key, "parts": total, "done": done} for key, total, done in groups]))
+        else:
+            _print(_status_table(groups))
+
+
+def main() -> None:
+    """Entry point of the console command and of ``pipeline/run.py``."""
+    app()
+
+
+def _load(
+    name: str, overrides: list[str] | None, executor: str | None = None, workers: int | None = None
+) -> Config:
+    loaded = configuration.read(configuration.find(name), overrides or [])
+    given = {"executor": executor, "workers": workers}
+    changes = {key: value for key, value in given.items() if value is not None}
+    try:
+        execution = Execution.model_validate(loaded.execution.model_dump() | changes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"--{first['loc'][0]}: {first['msg']}") from None
+    return replace(loaded, execution=execution)
+
+
+def _status_table(groups: list[tuple[str, int | None, int]]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("segment", "parts", "done", "to do"):
+        table.add_column(name, justify="left" if name == "segment" else "right")
+    for key, total, done in groups:
+        if total is None:
+            table.add_row(key, "?", "?", "after those before it")
+        else:
+            table.add_row(key, f"{total:,}", f"{done:,}", f"{total - done:,}")
+    return table
+
+
+def _print(table: Table) -> None:
+    console = Console()
+    # a table in a pipe is for a program or a file: no wrapping at 80 columns
+    console.print(table, width=None if console.is_terminal else 200)
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """A user's mistake gets a message and an exit code, not a traceback."""
+    try:
+        yield
+    except (ConfigError, ClusterError, StorageError) as error:
+        _fail(str(error), 2)
+    except RunFailed as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("interrupted; start it again to go on", 130)
+
+
+def _fail(message: str, code: int) -> None:
+    for line in message.splitlines():
+        print(f"nanocorpus: {line}", file=sys.stderr)
+    raise typer.Exit(code)

@@ -1,0 +1,328 @@
+"""The config: what a run reads, does and writes. Every mistake is answered with file, line and key.
+
+Together with the registry this is the one place that sees all names: datasets, stages, formats.
+It checks what can be known without touching storage; ``plan`` checks the rest.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline import located
+from pipeline.located import ConfigError, KeyPath, Located
+from pipeline.steps import marked
+from pipeline.storage import StorageSettings
+from pipeline.weights import Budget, Phase, check_phases
+from pipeline.where import Where, WhereError, parse
+from stages import registry
+from stages.base import InputMark, ResourceMark, Stage, StageConfig
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(_Section):
+    """What may go wrong before a run counts as failed."""
+
+    #: Seconds that one document may take in one stage; what takes longer is recorded as failed.
+    document_seconds: float = Field(60.0, gt=0)
+    #: Largest share of a dataset's documents that may fail.
+    max_failed: float = Field(0.01, ge=0, le=1)
+    #: How many parts may fail as a whole (unreadable inputs, for example).
+    max_failed_parts: int = Field(0, ge=0)
+
+
+class Execution(_Section):
+    """How to run; never changes what comes out."""
+
+    executor: Literal["ray", "inline"] = "ray"
+    #: Parts worked on at once; default: all CPUs of the machine or cluster.
+    workers: int | None = Field(None, ge=1)
+    #: Ray address; default: RAY_ADDRESS, else a local cluster for the time of the run.
+    address: str | None = None
+
+
+class Shards(_Section):
+    """Size of the token shards."""
+
+    tokens: int = Field(100_000_000, ge=1)
+
+
+class _Dataset(_Section):
+    read: dict[str, Any] | None = None
+    from_: str | list[str] | None = Field(None, alias="from")
+    where: str | None = None
+    stages: list[dict[str, Any]] = []
+
+
+class _File(_Section):
+    name: str
+    output: str
+    seed: int = Field(42, ge=0)
+    storage: StorageSettings = StorageSettings()
+    limits: Limits = Limits()
+    execution: Execution = Execution()
+    datasets: Annotated[dict[str, _Dataset], Field(min_length=1)]
+    tokenizer: dict[str, Any] | None = None
+    shards: Shards = Shards()
+    blend: list[Phase] = []
+    budget: Budget = Budget()
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage as a config names it: its registered name, its class and its checked settings."""
+
+    name: str
+    cls: type[Stage]
+    settings: StageConfig
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One named dataset: it reads inputs or comes from others, then goes through its steps."""
+
+    name: str
+    read: Step | None
+    parents: tuple[str, ...]
+    where: Where | None
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Config:
+    """A checked config. ``datasets`` are in an order in which each follows those it comes from."""
+
+    name: str
+    output: str
+    seed: int
+    storage: StorageSettings
+    limits: Limits
+    execution: Execution
+    datasets: dict[str, Dataset]
+    tokenizer: Step | None
+    shards: Shards
+    blend: tuple[Phase, ...]
+    budget: Budget
+    source: Located
+
+    @property
+    def blended(self) -> list[str]:
+        """Names of the datasets that are tokenized and sharded, in config order."""
+        named = {name for phase in self.blend for name in phase.weights}
+        return [name for name in self.datasets if name in named]
+
+    def problem(self, key: KeyPath, what: str) -> ConfigError:
+        """A ConfigError about a key, for checks that need storage."""
+        return ConfigError(self.source.problem(key, what))
+
+
+def find(name: str) -> Path:
+    """The file of a config: as given, then in ``configs/`` here, then in that of the checkout."""
+    checkout = Path(__file__).resolve().parent.parent / "configs"
+    candidates = [Path(name), Path("configs") / name, checkout / name, checkout / "sample" / name]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise ConfigError(f"{name}: no such config, neither as given nor in configs/")
+
+
+def read(path: Path, overrides: list[str] | None = None) -> Config:
+    """Read and check a config; ConfigError lists every mistake found."""
+    source = located.load(path, overrides or [])
+    try:
+        raw = _File.model_validate(source.value)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(error, source, (), _File))) from None
+    checker = _Checker(source)
+    datasets = {name: checker.dataset(name, data) for name, data in raw.datasets.items()}
+    tokenizer = None
+    if raw.tokenizer is not None:
+        tokenizer = checker.step(("tokenizer",), "tokenize", registry.load(registry.TOKENIZE), raw.tokenizer)
+    order = checker.order(datasets)
+    checker.blend(raw, datasets)
+    if checker.problems:
+        raise ConfigError("\n".join(checker.problems))
+    return Config(
+        name=raw.name,
+        output=_absolute(raw.output, Path.cwd()),
+        seed=raw.seed,
+        storage=raw.storage,
+        limits=raw.limits,
+        execution=raw.execution,
+        datasets={name: datasets[name] for name in order},
+        tokenizer=tokenizer,
+        shards=raw.shards,
+        blend=tuple(raw.blend),
+        budget=raw.budget,
+        source=source,
+    )
+
+
+class _Checker:
+    """Collects every mistake, so that one look at the output is enough to mend them all."""
+
+    def __init__(self, source: Located) -> None:
+        self.source = source
+        self.problems: list[str] = []
+
+    def problem(self, key: KeyPath, what: str) -> None:
+        self.problems.append(self.source.problem(key, what))
+
+    def dataset(self, name: str, data: _Dataset) -> Dataset:
+        key: KeyPath = ("datasets", name)
+        if not NAME.fullmatch(name):
+            self.problem(key, "a dataset's name is lower-case letters, digits, - and _")
+        if (data.read is None) == (data.from_ is None):
+            self.problem(key, "give either `read` (inputs) or `from` (other datasets)")
+        read = self._reader((*key, "read"), name, data.read) if data.read is not None else None
+        parents = [data.from_] if isinstance(data.from_, str) else data.from_ or []
+        where = None
+        if data.where is not None:
+            try:
+                where = parse(data.where)
+            except WhereError as error:
+                self.problem((*key, "where"), str(error))
+        steps = [self._stage((*key, "stages", i), item) for i, item in enumerate(data.stages)]
+        return Dataset(name, read, tuple(parents), where, tuple(step for step in steps if step))
+
+    def _reader(self, key: KeyPath, dataset: str, settings: dict[str, Any]) -> Step | None:
+        try:
+            cls = registry.find_reader(str(settings.get("format")))
+        except LookupError as error:
+            self.problem((*key, "format") if "format" in settings else key, str(error.args[0]))
+            return None
+        settings = {"source": dataset, **settings}
+        if "format" not in cls.Config.model_fields:
+            del settings["format"]
+        return self.step(key, str(settings.get("format", "warc")), cls, settings)
+
+    def _stage(self, key: KeyPath, item: dict[str, Any]) -> Step | None:
+        if len(item) != 1:
+            self.problem(key, "a stage is one mapping with one key: `- name: {setting: value}`")
+            return None
+        ((name, settings),) = item.items()
+        try:
+            cls = registry.find_stage(str(name))
+        except LookupError as error:
+            self.problem((*key, name), str(error.args[0]))
+            return None
+        if settings is not None and not isinstance(settings, dict):
+            self.problem((*key, name), "the settings of a stage are a mapping; `{}` for none")
+            return None
+        return self.step((*key, name), str(name), cls, settings or {})
+
+    def step(self, key: KeyPath, name: str, cls: type[Stage], settings: dict[str, Any]) -> Step | None:
+        try:
+            checked = cls.Config.model_validate(settings)
+        except ValidationError as error:
+            self.problems.extend(_explain(error, self.source, key, cls.Config))
+            return None
+        changes: dict[str, Any] = {}
+        for field in (*marked(cls.Config, InputMark), *marked(cls.Config, ResourceMark)):
+            value = getattr(checked, field)
+            if isinstance(value, str):
+                changes[field] = _absolute(value, self.source.base((*key, field)))
+            elif value is not None:
+                bases = [self.source.base((*key, field, i)) for i in range(len(value))]
+                changes[field] = [_absolute(v, base) for v, base in zip(value, bases, strict=True)]
+        return Step(name, cls, checked.model_copy(update=changes))
+
+    def order(self, datasets: dict[str, Dataset]) -> list[str]:
+        """Parents first; config order otherwise."""
+        done: dict[str, None] = {}
+
+        def visit(name: str, trail: tuple[str, ...]) -> None:
+            if name in done:
+                return
+            for parent in datasets[name].parents:
+                key = ("datasets", name, "from")
+                if parent not in datasets:
+                    self.problem(key, f"there is no dataset {parent!r}{_suggest(parent, datasets)}")
+                elif parent in (*trail, name):
+                    circle = (*trail, name)[(*trail, name).index(parent) :]
+                    self.problem(key, f"goes in a circle: {' <- '.join((*circle, parent))}")
+                else:
+                    visit(parent, (*trail, name))
+            done[name] = None
+
+        for name in datasets:
+            visit(name, ())
+        return list(done)
+
+    def blend(self, raw: _File, datasets: dict[str, Dataset]) -> None:
+        for i, phase in enumerate(raw.blend):
+            for name in phase.weights:
+                if name not in datasets:
+                    what = f"there is no dataset {name!r}{_suggest(name, datasets)}"
+                    self.problem(("blend", i, "weights", name), what)
+        try:
+            check_phases(raw.blend)
+        except ValueError as error:
+            self.problem(("blend",), str(error))
+        if raw.blend and raw.tokenizer is None:
+            self.problem(("blend",), "a blend is of tokens: give `tokenizer: {path: tokenizer.json}`")
+        if raw.tokenizer is not None and not raw.blend:
+            what = "tokens are written for blended datasets only: give `blend`, or leave `tokenizer` out"
+            self.problem(("tokenizer",), what)
+
+
+def _absolute(path: str, base: Path) -> str:
+    if path.startswith("s3://"):
+        return path.rstrip("/")
+    return os.path.abspath(base / os.path.expanduser(path.removeprefix("file://")))
+
+
+def _suggest(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(str(name), [str(item) for item in known], n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _explain(error: ValidationError, source: Located, key: KeyPath, model: type[BaseModel]) -> Iterator[str]:
+    for item in error.errors(include_url=False):
+        # a union puts the tried type into the location; only keys that exist help the reader
+        place = tuple(part for part in item["loc"] if not (isinstance(part, str) and "[" in part))
+        if item["type"] == "extra_forbidden":
+            known = _fields_at(model, place[:-1])
+            what = f"unknown key{_suggest(str(place[-1]), known)}"
+            if "did you mean" not in what and known:
+                what += f"; there are: {', '.join(sorted(known))}"
+        elif item["type"] == "missing":
+            place, what = place[:-1], f"`{place[-1]}` is missing"
+        else:
+            given = repr(item["input"])
+            what = item["msg"].removeprefix("Value error, ")
+            what = what[0].lower() + what[1:]
+            if len(given) < 80 and item["type"] != "value_error":
+                what += f" (given: {given})"
+        while place and place[-1] in ("str", "list", "int", "float"):
+            place = place[:-1]
+        yield source.problem((*key, *place), what)
+
+
+def _fields_at(model: type[BaseModel], place: KeyPath) -> list[str]:
+    """The keys that a nested model knows."""
+    current: Any = model
+    for part in place:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = next((f for n, f in current.model_fields.items() if part in (n, f.alias)), None)
+            current = field.annotation if field else None
+        if current is None:
+            return []
+        inner = [a for a in get_args(current) if isinstance(a, type) and issubclass(a, BaseModel)]
+        current = inner[0] if inner else current
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return [field.alias or name for name, field in current.model_fields.items()]
+    return []
+

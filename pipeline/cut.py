@@ -1,0 +1,64 @@
+"""Cuts a stream of tables into pieces whose borders depend on the rows alone.
+
+Row groups, runs and shards must be the same bytes however the rows arrived in batches; everything
+that is written goes through a ``Cutter``. Knows sizes of Arrow values and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+class Cutter:
+    """Collects rows and gives them back in pieces: a piece ends with the row that fills it."""
+
+    def __init__(self, max_bytes: int, max_rows: int = 1 << 30) -> None:
+        self.max_bytes, self.max_rows = max_bytes, max_rows
+        self._waiting: list[pa.Table] = []
+        self._bytes = self._rows = 0
+
+    def add(self, table: pa.Table) -> Iterator[pa.Table]:
+        """Pieces that are full now; at most ``max_rows`` rows each, and more than ``max_bytes`` bytes
+        only by the last row."""
+        sizes = np.cumsum(row_bytes(table))
+        start = taken = 0
+        while start < len(table):
+            by_bytes = int(np.searchsorted(sizes, taken + self.max_bytes - self._bytes)) + 1
+            stop = min(by_bytes, start + self.max_rows - self._rows, len(table))
+            self._waiting.append(table.slice(start, stop - start))
+            self._bytes += int(sizes[stop - 1]) - taken
+            self._rows += stop - start
+            start, taken = stop, int(sizes[stop - 1])
+            if self._bytes >= self.max_bytes or self._rows >= self.max_rows:
+                yield self._piece()
+
+    def rest(self) -> Iterator[pa.Table]:
+        """The last piece, if rows are waiting."""
+        if self._waiting:
+            yield self._piece()
+
+    def _piece(self) -> pa.Table:
+        # one chunk per column: Parquet pages and IPC batches are cut along chunks
+        piece = pa.concat_tables(self._waiting).combine_chunks()
+        self._waiting, self._bytes, self._rows = [], 0, 0
+        return piece
+
+
+def row_bytes(table: pa.Table) -> npt.NDArray[np.int64]:
+    """Bytes of each row's values, int64[rows]: a function of the row, however the table is chunked."""
+    sizes = np.full(len(table), 8, np.int64)
+    for column in table.columns:
+        kind = column.type
+        if pa.types.is_string(kind) or pa.types.is_binary(kind):
+            sizes += pc.fill_null(pc.binary_length(column), 0).to_numpy()
+        elif pa.types.is_list(kind):
+            width = kind.value_type.bit_width // 8
+            sizes += pc.fill_null(pc.list_value_length(column), 0).to_numpy() * np.int64(width)
+        else:
+            sizes += 8
+    return sizes

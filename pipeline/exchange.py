@@ -1,0 +1,245 @@
+"""The one shuffle: partition by key, publish, merge. Dedup, verdicts and token shards all use it.
+
+A map task writes one *run file*: rows sorted by a 64-bit ``key`` (and tie-breaking columns) in
+blocks, with a sparse index of the blocks at the end. A reducer takes a *range* of keys: from each
+run file it reads just the blocks that overlap its range, and merges them into one sorted stream.
+As in a sorted-string table, the number of reducers is not written into the files: it can be chosen
+when the total is known, and another choice needs no new map.
+
+Cost: every row is written once and read once; a writer holds ``buffer_bytes``, a merge holds
+``memory_bytes`` divided over its runs. There is one ranged read per overlapping block group and
+run, so maps x reducers small reads in the worst case.
+
+Knows sorted Arrow tables and storage; does not know what the keys stand for.
+
+File layout: blocks, each an Arrow IPC stream (zstd); then a JSON footer ``{"schema", "runs": [[
+[first_key, last_key, offset, length, rows], ...], ...]}``; then the footer's length (8 bytes, little
+endian) and the magic ``NCRUNS1\\n``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.cut import Cutter
+from pipeline.storage import Storage
+from stages.base import MIB
+
+MAGIC = b"NCRUNS1\n"
+KEYS = 1 << 64
+_FOOTER_GUESS = 64 * 1024
+_IPC = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
+
+
+class ExchangeError(Exception):
+    """A run file is damaged or is none."""
+
+
+class Block(NamedTuple):
+    first: int
+    last: int
+    offset: int
+    length: int
+    rows: int
+
+
+class RunWriter:
+    """Collects rows and writes them sorted. The bytes depend on the rows alone, not on their batches."""
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        schema: pa.Schema,
+        order: Sequence[str] = (),
+        buffer_bytes: int = 64 * MIB,
+        block_bytes: int = MIB // 4,
+    ) -> None:
+        self.file, self.schema, self.order = file, schema, tuple(order)
+        self.block_bytes = block_bytes
+        self.rows = 0
+        self._cutter = Cutter(buffer_bytes)
+        self._runs: list[list[Block]] = []
+
+    def add(self, table: pa.Table) -> None:
+        """Add rows in any order; ``table`` has the schema of the writer."""
+        self.rows += len(table)
+        for piece in self._cutter.add(table):
+            self._write(piece)
+
+    def close(self) -> None:
+        """Write what is left and the footer; the file itself stays open."""
+        for piece in self._cutter.rest():
+            self._write(piece)
+        schema = self.schema.serialize().to_pybytes().hex()
+        footer = json.dumps({"schema": schema, "runs": self._runs}, separators=(",", ":")).encode()
+        self.file.write(footer + len(footer).to_bytes(8, "little") + MAGIC)
+
+    def _write(self, piece: pa.Table) -> None:
+        run = []
+        blocks = Cutter(self.block_bytes)
+        for block in (*blocks.add(sort(piece, self.order)), *blocks.rest()):
+            offset = self.file.tell()
+            with pa.ipc.new_stream(self.file, self.schema, options=_IPC) as stream:
+                stream.write_table(block)
+            keys, length = block.column("key"), self.file.tell() - offset
+            run.append(Block(keys[0].as_py(), keys[-1].as_py(), offset, length, len(block)))
+        self._runs.append(run)
+
+
+def merge(
+    storage: Storage,
+    files: Iterable[tuple[int, str]],
+    low: int = 0,
+    high: int = KEYS,
+    order: Sequence[str] = (),
+    memory_bytes: int = 128 * MIB,
+) -> Iterator[pa.Table]:
+    """Rows with ``low <= key < high`` of numbered files, sorted by key and ``order``; ties keep file order.
+
+    Rows of equal key are never parted between two tables. An iterator over no rows yields nothing.
+    A column ``row`` (index in the part that file number ``i`` was made from) becomes ``position``,
+    ``i << 32 | row``: the files themselves do not change when another part comes before them.
+    """
+    cursors: list[_Cursor] = []
+    for index, path in files:
+        schema, runs = _footer(storage, path)
+        for run in runs:
+            blocks = [b for b in run if b.last >= low and b.first < high]
+            if blocks:
+                cursors.append(_Cursor(storage, path, index, schema, blocks, low, high))
+    share = max(MIB // 4, memory_bytes // max(len(cursors), 1))
+    while True:
+        for cursor in cursors:
+            if not len(cursor.keys):
+                cursor.load(share)
+        cursors = [cursor for cursor in cursors if len(cursor.keys) or cursor.blocks]
+        if not cursors:
+            return
+        unfinished = [cursor for cursor in cursors if cursor.blocks]
+        if not unfinished:
+            taken = [cursor.take(KEYS) for cursor in cursors]
+        else:
+            # beyond the frontier some run may still hold smaller keys; at it, more of the same key
+            frontier = min(int(cursor.keys[-1]) if len(cursor.keys) else low for cursor in unfinished)
+            taken = [part for cursor in cursors if len(part := cursor.take(frontier))]
+            if not taken:
+                for cursor in unfinished:
+                    if not len(cursor.keys) or int(cursor.keys[-1]) == frontier:
+                        cursor.load(share)
+                continue
+        yield sort(pa.concat_tables(taken), order)
+
+
+class _Cursor:
+    """The unread rest of one run within a key range."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        path: str,
+        index: int,
+        schema: pa.Schema,
+        blocks: list[Block],
+        low: int,
+        high: int,
+    ) -> None:
+        self.storage, self.path, self.index, self.blocks = storage, path, index, blocks
+        self.low, self.high = low, high
+        self.table = _position(schema.empty_table(), index)
+        self.keys: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
+
+    def load(self, budget: int) -> None:
+        """Append the next blocks, at least one, up to ``budget`` stored bytes, in one ranged read."""
+        if not self.blocks:
+            return
+        count, size = 1, self.blocks[0].length
+        while count < len(self.blocks) and size + self.blocks[count].length <= budget:
+            size += self.blocks[count].length
+            count += 1
+        start = self.blocks[0].offset
+        data = pa.py_buffer(self.storage.read_range(self.path, start, size))
+        tables = [self.table]
+        for block in self.blocks[:count]:
+            try:
+                table = pa.ipc.open_stream(data.slice(block.offset - start, block.length)).read_all()
+            except (pa.ArrowException, OSError) as error:
+                raise ExchangeError(f"{self.path}: block at {block.offset} is damaged: {error}") from error
+            tables.append(_position(table, self.index))
+        del self.blocks[:count]
+        table = pa.concat_tables(tables)
+        keys = _column(table, "key")
+        start_row = int(np.searchsorted(keys, np.uint64(self.low), "left"))
+        stop_row = len(keys) if self.high >= KEYS else int(np.searchsorted(keys, np.uint64(self.high), "left"))
+        if stop_row < len(keys):
+            self.blocks = []
+        self.table, self.keys = table.slice(start_row, stop_row - start_row), keys[start_row:stop_row]
+
+    def take(self, frontier: int) -> pa.Table:
+        """Remove and return the rows with ``key < frontier``."""
+        count = len(self.keys) if frontier >= KEYS else int(np.searchsorted(self.keys, np.uint64(frontier)))
+        taken = self.table.slice(0, count)
+        self.table, self.keys = self.table.slice(count), self.keys[count:]
+        return taken
+
+
+def sort(table: pa.Table, order: Sequence[str] = ()) -> pa.Table:
+    """Stable sort by ``key``, then the columns of ``order`` (uint64 or 16-byte binary)."""
+    columns: list[npt.NDArray[np.uint64]] = [_column(table, "key")]
+    for name in order:
+        if table.schema.field(name).type == pa.binary(16):
+            halves = _halves(table, name)
+            columns += [halves[:, 0], halves[:, 1]]
+        else:
+            columns.append(_column(table, name))
+    if len(columns) == 1:
+        indices = np.argsort(columns[0], kind="stable")
+    else:
+        indices = np.lexsort(columns[::-1])
+    return table.take(pa.array(indices))
+
+
+def position(index: int, row: int = 0) -> int:
+    """Address of a row among all parts: 32 bits of part, 32 bits of row."""
+    return index << 32 | row
+
+
+def _position(table: pa.Table, index: int) -> pa.Table:
+    if "row" not in table.schema.names:
+        return table
+    rows = _column(table, "row") | np.uint64(position(index))
+    return table.set_column(table.schema.names.index("row"), "position", pa.array(rows))
+
+
+def _column(table: pa.Table, name: str) -> npt.NDArray[np.uint64]:
+    return table.column(name).to_numpy().astype(np.uint64, copy=False)
+
+
+def _halves(table: pa.Table, name: str) -> npt.NDArray[np.uint64]:
+    column = table.column(name).combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    data = column.buffers()[1]
+    flat = np.frombuffer(data, ">u8") if data is not None and data.size else np.zeros(0, ">u8")
+    return flat.reshape(-1, 2)[column.offset : column.offset + len(column)].astype(np.uint64)
+
+
+def _footer(storage: Storage, path: str) -> tuple[pa.Schema, list[list[Block]]]:
+    info = storage.stat(path)
+    if info is None:
+        raise ExchangeError(f"{path}: the run file is gone")
+    tail = min(info.size, _FOOTER_GUESS)
+    data = storage.read_range(path, info.size - tail, tail)
+    if len(data) < 16 or data[-8:] != MAGIC:
+        raise ExchangeError(f"{path}: not a run file, or cut off")
+    length = int.from_bytes(data[-16:-8], "little")
+    if length + 16 > len(data):
+        data = storage.read_range(path, info.size - length - 16, length + 16)
+    footer = json.loads(data[-16 - length : -16])
+    schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(footer["schema"])))
+    return schema, [[Block(*block) for block in run] for run in footer["runs"]]

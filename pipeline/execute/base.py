@@ -1,0 +1,116 @@
+"""What is executed, and what an executor is.
+
+A task is a value: it can be sent to any process that reaches the output, and running it again is
+always safe. Executors start tasks and report how each ended; what to do about a death or an error
+is decided once, in ``pipeline.schedule``.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import traceback
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.guard import Guard
+from pipeline.receipts import Receipt
+from pipeline.storage import Storage, StorageError, StorageFull, StorageSettings
+from stages.base import Resources
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every task of a run shares."""
+
+    output: str
+    storage: StorageSettings
+    seed: int
+    document_seconds: float
+    #: First records of each input only (dry run); None: all.
+    limit: int | None = None
+
+
+class Task(Protocol):
+    """One part, one bucket or one shard."""
+
+    @property
+    def label(self) -> str:
+        """``dataset/segment/part``, for messages."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Of everything that the result depends on."""
+        ...
+
+    @property
+    def receipt_name(self) -> str:
+        """Relative to the output."""
+        ...
+
+    @property
+    def resources(self) -> Resources:
+        """Needed while it runs."""
+        ...
+
+    def run(self, context: Context, storage: Storage, guard: Guard) -> Receipt:
+        """Do the work, publish files and receipt, and return the receipt."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt ended: a receipt, or an error; ``died`` if the worker went with it."""
+
+    task: Task
+    receipt: Receipt | None = None
+    error: str = ""
+    died: bool = False
+    retryable: bool = False
+    #: Nothing more can succeed (full disk): stop the run.
+    fatal: bool = False
+
+
+class Executor(Protocol):
+    """Runs tasks, several at once or one."""
+
+    @property
+    def slots(self) -> int:
+        """How many tasks are worth submitting before the first has ended."""
+        ...
+
+    def submit(self, task: Task, isolated: bool) -> None:
+        """Start a task, or queue it; ``isolated``: in a child process that may die."""
+        ...
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """What has ended, at the latest after ``seconds``; empty if nothing has."""
+        ...
+
+    def close(self) -> None:
+        """Stop everything that runs."""
+        ...
+
+
+def attempt(task: Task, context: Context, guard: Guard) -> Ended:
+    """Run a task in this process; whatever it raises becomes an ``Ended``."""
+    try:
+        receipt = task.run(context, _storage(context.storage.model_dump_json()), guard)
+    except StorageFull as error:
+        return Ended(task, error=str(error), fatal=True)
+    except StorageError as error:
+        return Ended(task, error=str(error), retryable=error.retryable)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return Ended(task, error=f"{type(error).__name__}: {error}", fatal=full)
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+        return Ended(task, error=f"{type(error).__name__}: {error} ({place})")
+    return Ended(task, receipt)
+
+
+@functools.lru_cache(maxsize=4)
+def _storage(settings: str) -> Storage:
+    return Storage(StorageSettings.model_validate_json(settings))

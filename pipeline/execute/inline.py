@@ -1,0 +1,39 @@
+"""The executor without workers: every task in this process, one after the other.
+
+For debugging and tests, and for small runs. A document that kills the process kills the run; started
+again it goes on behind the last finished part. Deadlines work for Python code only (see ``guard``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from pipeline.execute.base import Context, Ended, Task, attempt
+from pipeline.execute.isolated import run_isolated
+from pipeline.guard import Guard
+
+
+class InlineExecutor:
+    """See ``execute.base.Executor``."""
+
+    slots = 1
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._queue: deque[tuple[Task, bool]] = deque()
+
+    def submit(self, task: Task, isolated: bool) -> None:
+        """Remember the task; ``wait`` runs it."""
+        self._queue.append((task, isolated))
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """Run the next task to its end, however long that takes."""
+        if not self._queue:
+            return []
+        task, isolated = self._queue.popleft()
+        if isolated:
+            return [run_isolated(task, self.context)]
+        return [attempt(task, self.context, Guard(self.context.document_seconds))]
+
+    def close(self) -> None:
+        """Nothing runs between calls."""

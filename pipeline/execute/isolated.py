@@ -1,0 +1,86 @@
+"""A task in a child process that may die: finds the document that kills it, and does the rest.
+
+The child writes into a journal which batch, step and row it is about to do. When it dies in a batch,
+the next child takes that batch row by row; when it dies in a row, the next child leaves that row out
+and records it as failed. So each poisonous document costs two more children, and no other document.
+
+Knows processes and journals; does not know executors. Run as a module it is the child.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.execute.base import Context, Ended, Task, attempt
+from pipeline.guard import HARD_EXTRA, HARD_FACTOR, WHOLE_BATCH, Guard, Suspects, last_entry, new_journal
+from stages.base import Fault
+
+#: A part with more poisonous documents than this has another problem.
+MAX_CHILDREN = 64
+
+
+def run_isolated(task: Task, context: Context) -> Ended:
+    """Run ``task`` in child processes until one survives; dies only if the machine does."""
+    suspects = Suspects()
+    with tempfile.TemporaryDirectory(prefix="nanocorpus-isolated-") as folder:
+        for _ in range(MAX_CHILDREN):
+            code, ended, entry = _child(Path(folder), task, context, suspects)
+            if ended is not None:
+                return replace(ended, task=task)
+            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            if entry is None:
+                return Ended(task, error=f"the worker died before its first document ({how})")
+            batch, step, row, started = entry
+            if batch not in suspects.batches:
+                suspects = Suspects(suspects.batches | {batch}, suspects.rows)
+            elif row == WHOLE_BATCH or (batch, step, row) in suspects.rows:
+                return Ended(task, error=f"the worker died between documents ({how})")
+            else:
+                slow = time.monotonic() - started >= context.document_seconds * HARD_FACTOR + HARD_EXTRA
+                fault = (
+                    Fault("deadline", f"more than {context.document_seconds:g} seconds")
+                    if slow
+                    else Fault("worker_died", how)
+                )
+                suspects = Suspects(suspects.batches, {**suspects.rows, (batch, step, row): fault})
+    return Ended(task, error=f"more than {MAX_CHILDREN} workers died on this part")
+
+
+def _child(
+    folder: Path, task: Task, context: Context, suspects: Suspects
+) -> tuple[int, Ended | None, tuple[int, int, int, float] | None]:
+    journal, answer = folder / "journal", folder / "answer"
+    new_journal(journal)
+    answer.unlink(missing_ok=True)
+    paths = [str(Path(__file__).resolve().parent.parent.parent), *filter(None, sys.path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.execute.isolated", str(journal), str(answer)],
+        stdin=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    try:
+        process.communicate(pickle.dumps((task, context, suspects)))
+    finally:
+        process.kill()
+        process.wait()
+    if process.returncode == 0 and answer.exists():
+        return 0, pickle.loads(answer.read_bytes()), None
+    return process.returncode, None, last_entry(journal)
+
+
+def _main(journal: str, answer: str) -> None:
+    task, context, suspects = pickle.load(sys.stdin.buffer)
+    guard = Guard(context.document_seconds, killable=True, journal=Path(journal), suspects=suspects)
+    Path(answer).write_bytes(pickle.dumps(attempt(task, context, guard)))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,140 @@
+"""The executor on Ray Core: one Ray task per part, bounded in flight, nothing but receipts returned.
+
+Ray schedules and tells of deaths; retries are decided by ``pipeline.schedule``. Workers keep opened
+stages between tasks and are replaced after ``RECYCLE`` tasks, so that memory a parser leaks goes back.
+
+Knows Ray; does not know what tasks do.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+from pipeline.execute.base import Context, Ended, Task, attempt
+from pipeline.execute.isolated import run_isolated
+from pipeline.guard import Guard
+from pipeline.storage import Storage, StorageError, is_local, join
+
+#: Tasks after which a worker process is replaced.
+RECYCLE = 64
+
+_ROOT = str(Path(__file__).resolve().parent.parent.parent)
+
+
+class ClusterError(Exception):
+    """There is no Ray cluster to be had, or it cannot run this."""
+
+
+class RayExecutor:
+    """See ``execute.base.Executor``. Connects to ``address``, to ``RAY_ADDRESS``, or starts a local cluster."""
+
+    def __init__(self, context: Context, workers: int | None = None, address: str | None = None) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # a warning about accelerators, on every start, on machines without one
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        import ray
+
+        self._ray = ray
+        address = address or os.environ.get("RAY_ADDRESS")
+        paths = os.pathsep.join(dict.fromkeys([_ROOT, os.getcwd(), *filter(None, sys.path)]))
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        if address is None or address == "local":
+            os.environ["PYTHONPATH"] = paths  # the workers of a local cluster inherit it
+            options |= {"address": "local", "num_cpus": workers, "include_dashboard": False}
+        else:
+            options |= {"address": address}
+            if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:  # a submitted job brings its own
+                options["runtime_env"] = {"env_vars": {"PYTHONPATH": paths}}
+        try:
+            ray.init(**options)
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            raise ClusterError(f"no Ray cluster at {address or 'local'}: {error}") from None
+        self.context = ray.put(context)
+        self._remote = ray.remote(max_retries=0, max_calls=RECYCLE)(_run)
+        self._running: dict[Any, Task] = {}
+        cpus = int(ray.cluster_resources().get("CPU", 1))
+        self.slots = min(workers, cpus) if workers else cpus
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        self._largest = {kind: max(node.get(kind, 0) for node in nodes) for kind in ("CPU", "GPU", "memory")}
+        self._check_output(context)
+
+    def submit(self, task: Task, isolated: bool) -> None:
+        """Start a Ray task with the resources that the stages declare."""
+        need, largest = task.resources, self._largest
+        if need.gpus > largest["GPU"]:
+            raise ClusterError(f"{task.label} needs {need.gpus:g} GPU, and no node of the cluster has that")
+        # a request that no node can ever meet would wait for ever; a small machine may still manage
+        options: dict[str, Any] = {
+            "num_cpus": min(need.cpus, largest["CPU"]),
+            "memory": int(min(need.memory, largest["memory"])),
+            "name": task.label,
+        }
+        if need.gpus:
+            options["num_gpus"] = need.gpus
+        self._running[self._remote.options(**options).remote(task, self.context, isolated)] = task
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """See ``execute.base.Executor``."""
+        done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=seconds)
+        if done:  # take all that have ended, not one
+            done, _ = self._ray.wait(list(self._running), num_returns=len(self._running), timeout=0)
+        return [self._result(ref, self._running.pop(ref)) for ref in done]
+
+    def close(self) -> None:
+        """Leave the cluster; Ray ends what this driver started."""
+        self._ray.shutdown()
+
+    def _result(self, ref: Any, task: Task) -> Ended:
+        errors = self._ray.exceptions
+        try:
+            return self._ray.get(ref)
+        except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
+            return Ended(task, error=str(error).split("\n")[0], died=True)
+        except errors.RayError as error:
+            return Ended(task, error=f"{type(error).__name__}: {error}", retryable=True)
+
+    def _check_output(self, context: Context) -> None:
+        """On several nodes, every node must see the files that the driver writes."""
+        nodes = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
+        if len(nodes) < 2 or not is_local(context.output):
+            return
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        storage = Storage(context.storage)
+        probe = join(context.output, f"work/probe-{uuid.uuid4().hex}")
+        storage.write(probe, b"seen")
+        try:
+            see = self._ray.remote(num_cpus=0, max_retries=0)(_sees)
+            refs = {
+                node: see.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, False)).remote(probe)
+                for node in nodes
+            }
+            blind = [node for node, ref in refs.items() if not self._ray.get(ref)]
+        finally:
+            storage.delete(probe)
+        if blind:
+            raise ClusterError(
+                f"output {context.output} is a local path that {len(blind)} of the cluster's {len(nodes)} nodes "
+                "cannot see; give an s3:// address or a directory on a file system that all nodes share"
+            )
+
+
+def _run(task: Task, context: Context, isolated: bool) -> Ended:
+    """In the worker."""
+    import pyarrow as pa
+
+    pa.set_cpu_count(1)  # one part, one core: the cluster is full of parts
+    if isolated:
+        return run_isolated(task, context)
+    return attempt(task, context, Guard(context.document_seconds, killable=True))
+
+
+def _sees(path: str) -> bool:
+    try:
+        return Storage().stat(path) is not None
+    except StorageError:
+        return False

@@ -1,0 +1,121 @@
+"""Deadlines and crash marks around every call of a stage.
+
+Three layers, each for what the one before cannot catch. An alarm raises ``DeadlineExceeded`` in a
+stage that runs too long in Python. Where the process may be killed (a worker, never the user's own
+process), a C-level watchdog ends it when a call hangs where no Python runs. And a journal tells,
+after the process died, which batch, step and row it died in.
+
+Knows processes and clocks; does not know what the calls do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import mmap
+import os
+import signal
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from stages.base import Fault
+
+#: The watchdog waits this much longer than the alarm, so that an orderly end comes first.
+HARD_FACTOR, HARD_EXTRA = 2.0, 5.0
+
+WHOLE_BATCH = -1
+_ENTRY = struct.Struct("<qqqd")
+
+
+class DeadlineExceeded(BaseException):
+    """Not an Exception: a stage's own ``except Exception`` must not swallow it."""
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """What earlier deaths of a part told: batches to take row by row, and rows not to touch."""
+
+    batches: frozenset[int] = frozenset()
+    rows: dict[tuple[int, int, int], Fault] = field(default_factory=dict)
+
+
+class Guard:
+    """Watches the calls of one part. ``killable``: this process is a worker and may be ended."""
+
+    def __init__(
+        self,
+        seconds: float,
+        killable: bool = False,
+        journal: Path | None = None,
+        suspects: Suspects | None = None,
+    ) -> None:
+        self.seconds = seconds
+        self.killable = killable
+        self.suspects = suspects or Suspects()
+        self._journal = _map(journal) if journal else None
+        # signals reach the main thread only
+        self._alarm = threading.current_thread() is threading.main_thread()
+
+    def by_row(self, batch: int) -> bool:
+        """True if this batch killed a worker and is to be taken row by row."""
+        return batch in self.suspects.batches
+
+    def poison(self, batch: int, step: int, row: int) -> Fault | None:
+        """The fault of a row that killed a worker before."""
+        return self.suspects.rows.get((batch, step, row))
+
+    @contextlib.contextmanager
+    def watch(self, batch: int, step: int, row: int = WHOLE_BATCH) -> Iterator[None]:
+        """Around one call; raises DeadlineExceeded when it takes longer than ``seconds``."""
+        if self._journal is not None:
+            self._journal[: _ENTRY.size] = _ENTRY.pack(batch, step, row, time.monotonic())
+        if self.killable:
+            sink = _devnull()
+            faulthandler.dump_traceback_later(self.seconds * HARD_FACTOR + HARD_EXTRA, exit=True, file=sink)
+        previous = signal.signal(signal.SIGALRM, _raise) if self._alarm else None
+        try:
+            if self._alarm:
+                signal.setitimer(signal.ITIMER_REAL, self.seconds)
+            yield
+        finally:
+            if self._alarm:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, previous)
+            if self.killable:
+                faulthandler.cancel_dump_traceback_later()
+
+
+def last_entry(journal: Path) -> tuple[int, int, int, float] | None:
+    """Batch, step, row (WHOLE_BATCH for all) and monotonic start of the last call; None if there was none."""
+    entry = _ENTRY.unpack(journal.read_bytes()[: _ENTRY.size])
+    return entry if entry[3] else None
+
+
+def _map(journal: Path) -> mmap.mmap:
+    # the kernel keeps a shared mapping when the process dies: no flush is needed
+    with journal.open("r+b") as file:
+        return mmap.mmap(file.fileno(), _ENTRY.size)
+
+
+def new_journal(path: Path) -> None:
+    """An empty journal file."""
+    path.write_bytes(bytes(_ENTRY.size))
+
+
+def _raise(signum: int, frame: FrameType | None) -> None:
+    raise DeadlineExceeded
+
+
+_sink: int | None = None
+
+
+def _devnull() -> int:
+    global _sink
+    if _sink is None:
+        _sink = os.open(os.devnull, os.O_WRONLY)
+    return _sink

@@ -1,0 +1,133 @@
+"""Files of one part: documents, rejects, run file, and their receipt, published in that order.
+
+Knows Parquet and the commit protocol; does not know stages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.cut import Cutter
+from pipeline.exchange import RunWriter
+from pipeline.receipts import File, Receipt, commit
+from pipeline.storage import Storage, join
+from stages.base import MIB, PROVENANCE
+
+REJECT = pa.schema(
+    [
+        ("id", pa.binary(16)),
+        ("url", pa.string()),
+        ("stage", pa.string()),
+        ("kind", pa.string()),  # "dropped" by a decision or "failed" by an error
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("provenance", PROVENANCE),
+    ]
+)
+
+#: Row groups are what a reader holds in memory at once.
+GROUP_BYTES, GROUP_ROWS = 16 * MIB, 4096
+
+
+class TableWriter:
+    """A Parquet file whose bytes depend on its rows alone. Nothing is made for no rows unless ``always``."""
+
+    def __init__(
+        self,
+        local: Path,
+        schema: pa.Schema,
+        group_bytes: int = GROUP_BYTES,
+        group_rows: int = GROUP_ROWS,
+    ) -> None:
+        self.rows = 0
+        self._cutter = Cutter(group_bytes, group_rows)
+        self._writer = pq.ParquetWriter(local, schema, compression="zstd", compression_level=3)
+
+    def add(self, table: pa.Table) -> None:
+        """Append rows."""
+        self.rows += len(table)
+        for piece in self._cutter.add(table):
+            self._writer.write_table(piece, row_group_size=len(piece))
+
+    def close(self) -> None:
+        """Write what waits, and the footer."""
+        for piece in self._cutter.rest():
+            self._writer.write_table(piece, row_group_size=len(piece))
+        self._writer.close()
+
+
+class Outputs:
+    """The files of one task. They are written locally and published together by ``publish``."""
+
+    def __init__(self, storage: Storage, output: str, receipt_name: str) -> None:
+        self.storage, self.output, self.receipt_name = storage, output, receipt_name
+        self._stack = contextlib.ExitStack()
+        self._open: list[tuple[str, Path, Any]] = []
+        self._raw: list[BinaryIO] = []
+
+    def __enter__(self) -> Outputs:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        # without publish(): let every temporary file go, nothing appears
+        self._stack.__exit__(*(error if error[0] else (_Unpublished, _Unpublished(), None)))
+
+    def table(self, name: str, schema: pa.Schema, **options: int) -> TableWriter:
+        """A Parquet file, ``name`` relative to the output."""
+        local = self._local(name)
+        writer = TableWriter(local, schema, **options)
+        self._open.append((name, local, writer))
+        return writer
+
+    def runs(self, name: str, schema: pa.Schema, order: Sequence[str]) -> RunWriter:
+        """A run file of the exchange."""
+        local = self._local(name)
+        file = self._stack.enter_context(local.open("wb"))
+        writer = RunWriter(file, schema, order)
+        self._open.append((name, local, writer))
+        self._raw.append(file)
+        return writer
+
+    def publish(self, receipt: Receipt, possible: Sequence[str]) -> Receipt:
+        """Commit: old receipt away, files in place, new receipt. ``possible`` are all names that this
+        task may write; those left from an earlier config and not written now are deleted."""
+        for _, _, writer in self._open:
+            writer.close()
+        for file in self._raw:
+            file.close()
+        receipt.peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        receipt.files = [File.of(local, name) for name, local, _ in self._open]
+        path = join(self.output, self.receipt_name)
+        self.storage.delete(path)
+        for name in sorted(set(possible) - {name for name, _, _ in self._open}):
+            self.storage.delete(join(self.output, name))
+        self._stack.close()
+        commit(self.storage, path, receipt)
+        return receipt
+
+    def _local(self, name: str) -> Path:
+        return self._stack.enter_context(self.storage.create(join(self.output, name)))
+
+
+class _Unpublished(Exception):
+    pass
+
+
+def read_batches(file: BinaryIO, schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
+    """A Parquet part in batches of at most ``rows``, in the columns and types of ``schema``; a column
+    that the part lacks is null."""
+    parquet = pq.ParquetFile(file, pre_buffer=False)
+    names = [name for name in schema.names if name in parquet.schema_arrow.names]
+    for batch in parquet.iter_batches(batch_size=rows, columns=names, use_threads=False):
+        table = pa.Table.from_batches([batch])
+        columns: Mapping[str, Any] = dict(zip(table.schema.names, table.columns, strict=True))
+        yield pa.table(
+            [columns.get(field.name, pa.nulls(len(table), field.type)) for field in schema], schema=schema
+        )

@@ -1,0 +1,56 @@
+"""Shell patterns over paths: ``*``, ``?`` and ``[…]`` within a segment, ``**`` as a segment for any number.
+
+Knows strings only: no file system, no S3. Names that start with a dot are names like any other.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Sequence
+
+#: What makes a path a pattern.
+MAGIC = re.compile(r"[*?\[]")
+
+
+class Glob:
+    """A pattern over path segments, as an automaton: a walk leaves out directories that cannot match.
+
+    A state is the number of pattern segments matched so far; several can hold at once because of ``**``.
+    """
+
+    def __init__(self, segments: Sequence[str]) -> None:
+        self._segments = [None if s == "**" else re.compile(fnmatch.translate(s)) for s in segments]
+        self.start = self._closed({0})
+
+    def _closed(self, states: set[int]) -> frozenset[int]:
+        for state in sorted(states):
+            while state < len(self._segments) and self._segments[state] is None:
+                state += 1
+                states.add(state)
+        return frozenset(states)
+
+    def step(self, states: frozenset[int], name: str) -> frozenset[int]:
+        """States after one more path segment; empty when nothing below can match."""
+        after = set()
+        for state in states:
+            if state < len(self._segments):
+                segment = self._segments[state]
+                if segment is None:
+                    after.add(state)
+                elif segment.match(name):
+                    after.add(state + 1)
+        return self._closed(after)
+
+    def accepts(self, states: frozenset[int]) -> bool:
+        """Whether a file whose last segment led to ``states`` matches."""
+        return len(self._segments) in states
+
+
+def split_pattern(pattern: str) -> tuple[str, Glob | None]:
+    """The leading directory without wildcards (with its slash) and the rest; None where nothing is wild."""
+    magic = MAGIC.search(pattern)
+    if magic is None:
+        return pattern, None
+    fixed = pattern.rfind("/", 0, magic.start()) + 1
+    return pattern[:fixed], Glob(pattern[fixed:].split("/"))

@@ -1,0 +1,325 @@
+"""The plan: config and input listing → datasets → segments → parts, frozen before any work starts.
+
+A *segment* is a run of stages that goes over the documents once. It ends where a global stage needs
+all parts, and where decisions follow measurements: what was measured is written down first, so that a
+changed threshold reads text, never a WARC.
+
+Knows the order of work and what each piece depends on; does not run anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.config import Config, Dataset, Step
+from pipeline.segment import output_schema
+from pipeline.steps import Recipe, Resource, Role, canonical, fingerprint, marked
+from pipeline.storage import Storage, StorageError, join
+from pipeline.where import Where, WhereError
+from stages.base import (
+    DOCUMENT,
+    MIB,
+    Annotator,
+    Filter,
+    Generator,
+    Global,
+    Input,
+    Reader,
+    ResourceMark,
+    Resources,
+    Stage,
+)
+
+#: Raise it when the files of a part change their format.
+FORMAT = 1
+
+#: Packages whose versions may change what comes out; recorded, not fingerprinted.
+_NOTED = ("fastwarc", "numpy", "pyarrow", "ray", "resiliparse", "selectolax", "tokenizers")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Stages that go over a dataset's documents once, and where the documents come from."""
+
+    dataset: str
+    name: str
+    parents: tuple[str, ...]  # keys of the segments whose parts it takes; none: it reads inputs
+    reader: Recipe | None
+    where: Where | None
+    judge: Recipe | None  # the global stage of the parent whose verdicts are applied first
+    steps: tuple[Recipe, ...]
+    schema: pa.Schema  # of the rows before the first step
+    seed: int
+    resources: Resources
+
+    @property
+    def key(self) -> str:
+        """``dataset/segment``."""
+        return f"{self.dataset}/{self.name}"
+
+    @property
+    def directory(self) -> str:
+        """Relative to the output."""
+        return f"work/{self.key}"
+
+    @property
+    def mapped(self) -> Recipe | None:
+        """The global stage that ends it."""
+        return self.steps[-1] if self.steps and self.steps[-1].role == "map" else None
+
+    @property
+    def recipe(self) -> str:
+        """Fingerprint of all that the segment does, whatever it does it to."""
+        return fingerprint(
+            FORMAT,
+            self.reader.identity if self.reader else None,
+            self.judge.identity if self.judge else None,
+            self.where.text if self.where else None,
+            self.schema.to_string(),
+            [step.identity for step in self.steps],
+            self.seed if any(step.role in ("generate", "tokens") for step in self.steps) else None,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that will be done, in an order that respects what depends on what."""
+
+    config: Config
+    segments: dict[str, Segment]
+    inputs: dict[str, list[tuple[str, Input]]]  # dataset → (part, input)
+    resources: dict[str, tuple[str, Resource]] = field(default_factory=dict)  # checksum → (from, kept as)
+
+    def last(self, dataset: str) -> Segment:
+        """The segment whose parts are the dataset's documents."""
+        return [s for s in self.segments.values() if s.dataset == dataset and s.name != "tokens"][-1]
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``plan.json`` holds."""
+        return {
+            "name": self.config.name,
+            "config": self.config.source.value,
+            "seed": self.config.seed,
+            "versions": {"nanocorpus": _version("nanocorpus"), "python": platform.python_version()}
+            | {package: _version(package) for package in _NOTED},
+            "resources": {sha: {"from": source} for sha, (source, _) in sorted(self.resources.items())},
+            "segments": [
+                {
+                    "dataset": segment.dataset,
+                    "segment": segment.name,
+                    "from": list(segment.parents),
+                    "steps": [f"{step.label} ({step.role})" for step in segment.steps],
+                    "recipe": segment.recipe,
+                }
+                for segment in self.segments.values()
+            ],
+            "inputs": {
+                dataset: [{"part": part, **item._asdict()} for part, item in items]
+                for dataset, items in self.inputs.items()
+            },
+        }
+
+
+def build(config: Config, storage: Storage) -> Plan:
+    """List the inputs, hash the resources and lay out the segments.
+
+    ConfigError when an input or resource is not there, or a stage lacks a column that it reads.
+    """
+    return _Builder(config, storage).build()
+
+
+class _Builder:
+    def __init__(self, config: Config, storage: Storage) -> None:
+        self.config, self.storage = config, storage
+        self.plan = Plan(config, {}, {})
+        self.schemas: dict[str, pa.Schema] = {}
+
+    def build(self) -> Plan:
+        for dataset in self.config.datasets.values():
+            self._dataset(dataset)
+        for name in self.config.blended:
+            assert self.config.tokenizer is not None
+            last = self.plan.last(name)
+            tokens = self._recipe(("tokenizer",), self.config.tokenizer, "tokens", "tokenize")
+            self._segment(name, "tokens", (last.key,), steps=[tokens], schema=self.schemas[last.key])
+        return self.plan
+
+    def _dataset(self, dataset: Dataset) -> None:
+        key = ("datasets", dataset.name)
+        reader = None
+        parents: tuple[str, ...] = ()
+        if dataset.read is not None:
+            reader = self._recipe((*key, "read"), dataset.read, "read", "read")
+            schema = pa.schema([*DOCUMENT, *dataset.read.cls.adds])
+            self.plan.inputs[dataset.name] = self._list(dataset)
+        else:
+            parents = tuple(self.plan.last(parent).key for parent in dataset.parents)
+            schema = pa.unify_schemas([self.schemas[parent] for parent in parents])
+        if dataset.where is not None:
+            try:
+                dataset.where.check(schema)
+            except WhereError as error:
+                raise self.config.problem((*key, "where"), str(error)) from None
+        current: dict[str, Any] = {"parents": parents, "reader": reader, "where": dataset.where}
+        steps: list[Recipe] = []
+        number = 0
+        columns = schema
+
+        def close() -> None:
+            nonlocal current, steps, number, schema
+            judge = current.get("judge")
+            names = [step.label for step in steps]
+            if reader is not None and number == 0:
+                names.insert(0, "read")
+            if judge is not None:
+                names.insert(0, judge.label)
+            elif not names:
+                names = ["select"]
+            # a stage that measures and decides stands on both sides of a border
+            name = f"{number:02d}-{'-'.join(dict.fromkeys(names))}"
+            segment = self._segment(dataset.name, name, steps=steps, schema=schema, **current)
+            schema = output_schema(schema, steps)
+            mapped = segment.mapped
+            current = {"parents": (segment.key,), "judge": mapped}
+            steps, number = [], number + 1
+
+        for index, step in enumerate(dataset.steps):
+            place = (*key, "stages", index, step.name)
+            missing = [name for name in step.cls.reads if name not in columns.names]
+            if missing:
+                what = f"reads {', '.join(missing)}, which nothing before it gives; there are: {', '.join(columns.names)}"
+                raise self.config.problem(place, what)
+            label = self._label(dataset, index)
+            for role in _roles(step.cls):
+                measured = current.get("reader") or any(s.role in ("annotate", "generate") for s in steps)
+                if role == "filter" and measured:
+                    close()
+                steps.append(self._recipe(place, step, role, label))
+                if role == "map":
+                    close()
+            columns = output_schema(columns, steps)
+        if steps or number == 0 or current.get("judge"):
+            close()
+
+    def _segment(
+        self,
+        dataset: str,
+        name: str,
+        parents: tuple[str, ...],
+        steps: list[Recipe],
+        schema: pa.Schema,
+        reader: Recipe | None = None,
+        where: Where | None = None,
+        judge: Recipe | None = None,
+    ) -> Segment:
+        needed = [_resources(step) for step in steps]
+        resources = Resources(
+            max((r.cpus for r in needed), default=1.0),
+            max((r.gpus for r in needed), default=0.0),
+            sum(r.memory for r in needed) + 512 * MIB,
+        )
+        segment = Segment(
+            dataset, name, parents, reader, where, judge, tuple(steps), schema, self.config.seed, resources
+        )
+        self.plan.segments[segment.key] = segment
+        self.schemas[segment.key] = output_schema(schema, steps)
+        return segment
+
+    def _list(self, dataset: Dataset) -> list[tuple[str, Input]]:
+        assert dataset.read is not None
+        key = ("datasets", dataset.name, "read")
+        reader = dataset.read.cls(dataset.read.settings)
+        assert isinstance(reader, Reader)
+        try:
+            items = reader.list(self.storage)
+        except (OSError, ValueError, StorageError) as error:
+            raise self.config.problem(key, str(error)) from None
+        if not items:
+            raise self.config.problem(key, "there are no inputs")
+        seen: dict[str, int] = {}
+        parts = []
+        for item in items:
+            # the name of a part comes from its input, not its place in the listing: a new input
+            # beside old ones leaves their parts as they are
+            identity = canonical([item.name, item.start, item.stop])
+            count = seen[identity] = seen.get(identity, 0) + 1
+            parts.append((_part_name(identity, count), item))
+        return sorted(parts)
+
+    def _label(self, dataset: Dataset, index: int) -> str:
+        """A stage's name; numbered where the dataset uses it again."""
+        name = dataset.steps[index].name.rsplit(":", 1)[-1]
+        earlier = sum(step.name.rsplit(":", 1)[-1] == name for step in dataset.steps[:index])
+        return f"{name}_{earlier + 1}" if earlier else name
+
+    def _recipe(self, key: tuple[Any, ...], step: Step, role: Role, label: str) -> Recipe:
+        settings = step.settings.model_dump(mode="json")
+        if role == "annotate" and issubclass(step.cls, Filter):
+            for name in step.cls.decides:
+                del settings[name]
+        resources = []
+        for name in marked(step.cls.Config, ResourceMark):
+            if (path := settings.get(name)) is not None:
+                resource = self._resource((*key, name), path)
+                settings[name] = resource.sha256
+                resources.append(resource)
+        target = f"{step.cls.__module__}:{step.cls.__qualname__}"
+        return Recipe(label, role, target, step.cls.version, canonical(settings), tuple(resources))
+
+    def _resource(self, key: tuple[Any, ...], path: str) -> Resource:
+        for source, resource in self.plan.resources.values():
+            if source == path:
+                return resource
+        try:
+            with self.storage.open(path) as file:
+                digest = hashlib.sha256()
+                while chunk := file.read(MIB):
+                    digest.update(chunk)
+        except (OSError, StorageError) as error:
+            raise self.config.problem(key, f"cannot be read: {error}") from None
+        sha = digest.hexdigest()
+        name = path.rsplit("/", 1)[1]
+        resource = Resource(sha, join(self.config.output, f"work/resources/{sha[:16]}-{name}"))
+        self.plan.resources[sha] = (path, resource)
+        return resource
+
+
+def _roles(cls: type[Stage]) -> Iterator[Role]:
+    if issubclass(cls, Annotator):
+        yield "annotate"
+    if issubclass(cls, Filter):
+        yield "filter"
+    if issubclass(cls, Generator):
+        yield "generate"
+    if issubclass(cls, Global):
+        yield "map"
+
+
+def _resources(recipe: Recipe) -> Resources:
+    from stages import registry
+
+    return registry.load(recipe.target).resources
+
+
+def _part_name(identity: str, count: int = 1) -> str:
+    """A stable name; ``count`` tells apart inputs that are listed under the same name."""
+    return "part-" + hashlib.blake2b(f"{identity}\n{count}".encode(), digest_size=6).hexdigest()
+
+
+def child_part(parent: str, part: str) -> str:
+    """Name of the part that comes from ``part`` of the segment ``parent``, one of several parents."""
+    return _part_name(canonical([parent, part]))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,338 @@
+"""S3 objects: listing, reading by ranges, publishing by one request.
+
+Knows: which requests make up a listing, a read and an upload, and how to go on where an answer broke off.
+Does not know: how a request is tried again (``pipeline.s3_requests``), or what is in the objects. The rest of
+the pipeline gets here through ``pipeline.storage``.
+"""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pipeline.patterns import MAGIC, split_pattern
+from pipeline.s3_requests import FAILURES, Address, Requests, error_code
+from pipeline.storage import (
+    TEMP_PREFIX,
+    S3Settings,
+    StorageError,
+    explain_os,
+    full_explained,
+    temporary_name,
+)
+from stages.base import MIB, FileInfo
+
+#: Larger files go up in parts, which S3 puts together in one step at the end.
+SINGLE_PUT = 64 * MIB
+PART = 16 * MIB
+MAX_PARTS = 10_000  # S3 limit
+#: A stream asks for this much at first and twice as much each time it goes straight on: a reader that jumps
+#: about wastes little, a sequential one soon needs few requests.
+FIRST_WINDOW = 256 * 1024
+LAST_WINDOW = 8 * MIB
+BUFFER = 128 * 1024
+PIECE = 256 * 1024
+
+_SPOOL = f"{TEMP_PREFIX}spool-"
+
+
+class S3:
+    """The objects that one set of settings reaches; methods as in ``pipeline.storage.Storage``."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        self._requests = Requests(settings)
+        self._buckets: set[str] = set()  # known to exist
+
+    # -- listing -------------------------------------------------------------------------------------
+
+    def _objects(self, prefix: Address) -> Iterator[FileInfo]:
+        """Every object whose key starts with ``prefix.key``; unfinished files of ours are left out."""
+        more: dict[str, str] = {}
+        while True:
+            page = self._requests.send("list", prefix, "list_objects_v2", Prefix=prefix.key, **more)
+            for entry in page.get("Contents", ()):
+                key = entry["Key"]
+                # Keys that end in a slash are how some tools draw directories.
+                if not key.endswith("/") and f"/{TEMP_PREFIX}" not in f"/{key}":
+                    yield FileInfo(str(Address(prefix.bucket, key)), entry["Size"], entry["ETag"].strip('"'))
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def glob(self, pattern: str) -> list[FileInfo]:
+        at = Address.parse(pattern)
+        if MAGIC.search(at.bucket):
+            raise StorageError(f"{pattern}: wildcards do not work in the name of a bucket")
+        base, wild = split_pattern(at.key)
+        if wild is None:
+            found = self.stat(pattern)
+            return [found] if found else []
+        below = len(str(Address(at.bucket, base)))
+        states = {"": wild.start}  # by directory: listings are long, directories few
+        matching = []
+        for info in self._objects(Address(at.bucket, MAGIC.split(at.key, maxsplit=1)[0])):
+            directory, slash, name = info.path[below:].rpartition("/")
+            if directory + slash not in states:
+                state = wild.start
+                for segment in directory.split("/"):
+                    state = wild.step(state, segment)
+                states[directory + slash] = state
+            if wild.accepts(wild.step(states[directory + slash], name)):
+                matching.append(info)
+        return sorted(matching)
+
+    def list(self, prefix_dir: str) -> builtins.list[FileInfo]:
+        return sorted(self._objects(Address.directory(prefix_dir)))
+
+    def stat(self, path: str) -> FileInfo | None:
+        at = Address.parse(path)
+        if not at.key:
+            return None
+        try:
+            head = self._requests.send("look at", at, "head_object", Key=at.key)
+        except StorageError as error:
+            if error_code(error) not in ("404", "NoSuchKey"):
+                raise
+            self._require_bucket(at)
+            return None
+        return FileInfo(path, head["ContentLength"], head["ETag"].strip('"'))
+
+    def _require_bucket(self, at: Address) -> None:
+        """Tells a missing bucket from a missing object: HEAD on the object answers 404 for both."""
+        if at.bucket in self._buckets:
+            return
+        try:
+            self._requests.send("look at", at, "head_bucket")
+        except StorageError as error:
+            if error_code(error) in ("404", "NoSuchBucket"):
+                raise StorageError(
+                    f"cannot look at {at}: there is no such bucket; check its name, and storage.s3.endpoint"
+                ) from error
+            if error_code(error) != "403":  # it is there; we may just not ask
+                raise
+        self._buckets.add(at.bucket)
+
+    # -- reading -------------------------------------------------------------------------------------
+
+    def pieces(self, at: Address, start: int, stop: int | None, etag: str | None) -> Iterator[bytes]:
+        """The bytes from ``start`` to ``stop`` (or the end), in pieces, however often the answer breaks off.
+
+        Fewer where the object ends before. ``etag`` holds it to one version; without, the first answer does.
+        """
+        failures = 0
+        while stop is None or start < stop:
+            options: dict[str, Any] = {} if etag is None else {"IfMatch": f'"{etag}"'}
+            if stop is not None:
+                options["Range"] = f"bytes={start}-{stop - 1}"
+            body = None
+            try:
+                answer = self._requests.send_once(at, "get_object", Key=at.key, **options)
+                body, etag = answer["Body"], answer["ETag"].strip('"')
+                if start and "ContentRange" not in answer:
+                    raise StorageError(f"cannot read {at}: the service does not do byte ranges")
+                end = start + answer["ContentLength"]
+                stop = end if stop is None else min(stop, end)
+                while start < stop and (piece := body.read(min(PIECE, stop - start))):
+                    start += len(piece)
+                    failures = 0
+                    yield piece
+            except FAILURES as error:
+                if error_code(error) in ("InvalidRange", "416"):
+                    return  # starts at the end, or after it
+                failures += 1
+                self._requests.wait_or_raise(error, failures, "read", at)
+            finally:
+                if body is not None:
+                    body.close()
+
+    def open(self, path: str) -> BinaryIO:
+        info = self.stat(path)
+        if info is None:
+            raise StorageError(f"cannot read {path}: there is no such object")
+        return io.BufferedReader(_Stream(self, info), BUFFER)
+
+    def read(self, path: str) -> bytes:
+        return b"".join(self.pieces(Address.parse(path), 0, None, None))
+
+    def read_range(self, path: str, offset: int, length: int) -> bytes:
+        return b"".join(self.pieces(Address.parse(path), offset, offset + length, None))
+
+    # -- writing -------------------------------------------------------------------------------------
+
+    def write(self, path: str, data: bytes) -> None:
+        at = Address.parse(path)
+        self._requests.send("write", at, "put_object", Key=at.key, Body=data)
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[Path]:
+        at = Address.parse(path)
+        with _spool(path) as directory:
+            file = directory / temporary_name(at.key.rpartition("/")[2])
+            with full_explained(str(directory)):
+                yield file
+            if not file.exists():
+                raise StorageError(f"cannot write {path}: nothing was written to its temporary file")
+            with file.open("rb") as stream:
+                if file.stat().st_size <= SINGLE_PUT:
+                    self._requests.send("write", at, "put_object", Key=at.key, Body=stream)
+                else:
+                    self._upload(at, stream, file.stat().st_size)
+
+    def _upload(self, at: Address, stream: BinaryIO, size: int) -> None:
+        """Multipart upload, part after part.
+
+        The answer to its last request may get lost: then the service has done it and forgotten the upload,
+        and all that is left is to upload again, which gives the same object.
+        """
+        for left in (2, 1, 0):
+            stream.seek(0)
+            try:
+                self._upload_once(at, stream, max(PART, -(-size // MAX_PARTS)))
+                return
+            except StorageError as error:
+                if error_code(error) != "NoSuchUpload" or not left:
+                    raise
+
+    def _upload_once(self, at: Address, stream: BinaryIO, part_size: int) -> None:
+        send = self._requests.send
+        upload = {"Key": at.key}
+        upload["UploadId"] = send("write", at, "create_multipart_upload", **upload)["UploadId"]
+        parts: list[dict[str, Any]] = []
+        try:
+            while body := stream.read(part_size):
+                number = len(parts) + 1
+                part = send("write", at, "upload_part", **upload, PartNumber=number, Body=body)
+                parts.append({"PartNumber": number, "ETag": part["ETag"]})
+            send("write", at, "complete_multipart_upload", **upload, MultipartUpload={"Parts": parts})
+        except BaseException:
+            with suppress(StorageError):  # what stays behind, ``sweep`` finds
+                send("write", at, "abort_multipart_upload", **upload)
+            raise
+
+    def delete(self, path: str) -> None:
+        at = Address.parse(path)
+        self._requests.send("delete", at, "delete_object", Key=at.key)
+
+    def sweep(self, prefix_dir: str) -> int:
+        at = Address.directory(prefix_dir)
+        found = _clear_spools()
+        more: dict[str, str] = {}
+        while True:
+            page = self._requests.send("list", at, "list_multipart_uploads", Prefix=at.key, **more)
+            for upload in page.get("Uploads", ()):
+                names = {"Key": upload["Key"], "UploadId": upload["UploadId"]}
+                try:
+                    self._requests.send("delete", at, "abort_multipart_upload", **names)
+                except StorageError as error:
+                    if error_code(error) != "NoSuchUpload":
+                        raise
+                found += 1
+            if not page.get("IsTruncated"):
+                return found
+            more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+    def check_writable(self, directory: str) -> None:
+        # One name for all: what a killed check leaves, the next one removes.
+        probe = f"{Address.directory(directory)}{TEMP_PREFIX}probe"
+        self.write(probe, b"")
+        self.delete(probe)
+
+
+class _Stream(io.RawIOBase):
+    """One version of an object as a seekable raw stream; holds at most one window of it."""
+
+    def __init__(self, store: S3, info: FileInfo) -> None:
+        self._store = store
+        self._info = info
+        self._at = Address.parse(info.path)
+        self._position = 0
+        self._window = memoryview(b"")
+        self._window_start = 0
+        self._ahead = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._info.size}[whence]
+        if origin + offset < 0:
+            raise ValueError(f"negative position {origin + offset} in {self._at}")
+        self._position = origin + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        target = memoryview(buffer).cast("B")
+        wanted = min(len(target), self._info.size - self._position)
+        if wanted <= 0:
+            return 0
+        skip = self._position - self._window_start
+        if 0 <= skip < len(self._window):
+            wanted = min(wanted, len(self._window) - skip)
+            target[:wanted] = self._window[skip : skip + wanted]
+        else:
+            self._fetch(target[:wanted], goes_on=skip == len(self._window))
+        self._position += wanted
+        return wanted
+
+    def _fetch(self, target: memoryview, goes_on: bool) -> None:
+        """Fills ``target``; what the same request brings beyond it becomes the window."""
+        self._ahead = min(self._ahead * 2, LAST_WINDOW) if goes_on and self._ahead else FIRST_WINDOW
+        # A little beyond a large target too: the buffer on top asks for its last bytes separately.
+        stop = min(self._info.size, self._position + max(len(target) + BUFFER, self._ahead))
+        self._window = memoryview(b"")  # the old one goes before the new one comes
+        rest = bytearray()
+        filled = 0
+        for piece in self._store.pieces(self._at, self._position, stop, self._info.etag):
+            direct = min(len(piece), len(target) - filled)
+            target[filled : filled + direct] = piece[:direct]
+            filled += direct
+            rest += piece[direct:]
+        if filled + len(rest) < stop - self._position:
+            raise StorageError(f"cannot read {self._at}: it ends before its size says")
+        self._window, self._window_start = memoryview(rest), self._position + filled
+
+    def close(self) -> None:
+        self._window = memoryview(b"")
+        super().close()
+
+
+@contextmanager
+def _spool(path: str) -> Iterator[Path]:
+    """A directory of this process for a file on its way to S3."""
+    try:
+        directory = Path(tempfile.mkdtemp(prefix=f"{_SPOOL}{os.getpid()}-"))
+    except OSError as error:
+        raise explain_os(error, f"write {path} through", tempfile.gettempdir()) from error
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _clear_spools() -> int:
+    """Remove the spool directories of dead processes of this user on this machine."""
+    found = 0
+    for directory in sorted(Path(tempfile.gettempdir()).glob(f"{_SPOOL}*")):
+        pid = directory.name.removeprefix(_SPOOL).partition("-")[0]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            with suppress(OSError):  # another user's, or gone meanwhile
+                shutil.rmtree(directory)
+                found += 1
+        except (PermissionError, ValueError):
+            continue  # alive and another user's, or not one of ours
+    return found

@@ -1,0 +1,471 @@
+"""One part through one segment: the stages fused, every row counted, kept parted from rejected.
+
+Knows the contracts of ``stages.base`` and how to count; does not know which stages there are, nor
+who runs the task.
+
+A stage that raises loses its batch's speed, not its rows: the batch is taken again row by row, and
+only the row that raises, or runs past its deadline, is recorded as failed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import where
+from pipeline.exchange import merge, position
+from pipeline.execute.base import Context
+from pipeline.guard import DeadlineExceeded, Guard
+from pipeline.parts import REJECT, Outputs, read_batches
+from pipeline.receipts import Receipt, Tally, check_chain
+from pipeline.steps import Recipe, open_stage
+from pipeline.storage import Storage, StorageError, join
+from stages import registry
+from stages.base import Fault, Input, Resources, Stage
+
+BATCH_ROWS = 256
+
+
+@dataclass(frozen=True)
+class FromInput:
+    """The part is read from an input."""
+
+    reader: Recipe
+    item: Input
+
+
+@dataclass(frozen=True)
+class FromPart:
+    """The part is that of another segment, less what the verdicts of a global stage take away."""
+
+    name: str  # of the Parquet file, relative to the output
+    index: int = 0  # of the part among those that verdicts speak of
+    verdicts: tuple[str, ...] = ()  # run files, relative to the output
+    judge: str = ""  # label of the global stage whose verdicts they are
+
+
+@dataclass(frozen=True)
+class PartTask:
+    """One part of one segment."""
+
+    directory: str  # of the segment, relative to the output
+    part: str
+    fingerprint: str
+    source: FromInput | FromPart
+    schema: bytes  # of the rows that the source gives, as an Arrow schema message
+    steps: tuple[Recipe, ...]
+    resources: Resources
+    where: str | None = None  # rows for which this is not true stay out
+
+    @property
+    def label(self) -> str:
+        return f"{self.directory.removeprefix('work/')}/{self.part}"
+
+    @property
+    def receipt_name(self) -> str:
+        return f"{self.directory}/receipts/{self.part}.json"
+
+    def run(self, context: Context, storage: Storage, guard: Guard) -> Receipt:
+        """Run the part; see ``execute.base.Task``."""
+        return _Run(self, context, storage, guard).run()
+
+
+def document_file(directory: str, part: str) -> str:
+    """Name of the Parquet file of a part."""
+    return f"{directory}/{part}.parquet"
+
+
+def run_file(directory: str, part: str) -> str:
+    """Name of the run file of a part."""
+    return f"{directory}/runs/{part}.runs"
+
+
+def reject_file(directory: str, part: str) -> str:
+    """Name of the file of a part's rejected rows."""
+    return f"{directory}/rejects/{part}.parquet"
+
+
+#: Of the run file that shards are made from; ``key`` orders a dataset's documents at random.
+TOKENS = pa.schema(
+    [
+        ("key", pa.uint64()),
+        ("id", pa.binary(16)),
+        ("input_ids", pa.list_(pa.int32())),
+        ("n_tokens", pa.int32()),
+        ("source", pa.string()),
+        ("language", pa.string()),
+        ("license", pa.string()),
+    ]
+)
+TOKEN_ORDER = ("id",)
+
+
+class _Loss(NamedTuple):
+    row: int
+    failed: bool
+    fault: Fault
+    recorded: bool = True  # False: counted only, the row lives on elsewhere
+
+
+class _Result(NamedTuple):
+    """What one call gave: the rows that go on, those that do not, and partials for the exchange."""
+
+    table: pa.Table
+    losses: list[_Loss]
+    generated: int = 0
+    partials: pa.Table | None = None
+
+
+class _Run:
+    """The state of one task while it runs."""
+
+    def __init__(self, task: PartTask, context: Context, storage: Storage, guard: Guard) -> None:
+        self.task, self.context, self.storage, self.guard = task, context, storage, guard
+        self.tallies: list[Tally] = []
+        self.seconds: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.languages: dict[str, Counter[str]] = {}
+        self.rejects: list[dict[str, Any]] = []
+        self.batch = -1
+
+    def run(self) -> Receipt:
+        task = self.task
+        names = [name(task.directory, task.part) for name in (document_file, reject_file, run_file)]
+        schema = pa.ipc.read_schema(pa.py_buffer(task.schema))
+        result_schema = output_schema(schema, task.steps)
+        stages = [open_stage(recipe, self.context.storage) for recipe in task.steps]
+        with Outputs(self.storage, self.context.output, task.receipt_name) as outputs:
+            documents = runs = rejects = None
+            if not any(recipe.role == "tokens" for recipe in task.steps):
+                documents = outputs.table(names[0], result_schema)
+            source = self._source(schema)
+            tallies = None
+            for table in source:
+                tallies = tallies or [self._tally(recipe.label) for recipe in task.steps]
+                for number, (recipe, stage) in enumerate(zip(task.steps, stages, strict=True)):
+                    result = self._step(number, recipe, stage, tallies[number], table)
+                    table = result.table
+                    if result.partials is not None:
+                        order = getattr(stage, "order", TOKEN_ORDER)
+                        runs = runs or outputs.runs(names[2], result.partials.schema, order)
+                        runs.add(result.partials)
+                if documents:
+                    documents.add(table.select(result_schema.names).cast(result_schema))
+                self._count(table)
+                if self.rejects:
+                    rejects = rejects or outputs.table(names[1], REJECT)
+                    rejects.add(pa.Table.from_pylist(self.rejects, schema=REJECT))
+                    self.rejects.clear()
+            for recipe in task.steps if tallies is None else ():
+                self._tally(recipe.label)
+            check_chain(self.tallies)
+            self.counts["partials"] = runs.rows if runs else 0
+            receipt = Receipt(
+                task.fingerprint,
+                tallies=self.tallies,
+                counts=dict(sorted(self.counts.items())),
+                languages={name: dict(count) for name, count in sorted(self.languages.items())},
+                seconds={name: round(value, 3) for name, value in self.seconds.items()},
+            )
+            return outputs.publish(receipt, names)
+
+    def _tally(self, label: str) -> Tally:
+        self.tallies.append(Tally(label))
+        return self.tallies[-1]
+
+    # Where rows come from
+
+    def _source(self, schema: pa.Schema) -> Iterator[pa.Table]:
+        source = self.task.source
+        tables = self._read(source) if isinstance(source, FromInput) else self._part(source, schema)
+        if self.task.where:
+            tables = self._selected(tables, self.task.where)
+        while True:
+            started = time.perf_counter()
+            table = next(tables, None)
+            self.seconds["read"] += time.perf_counter() - started
+            if table is None:
+                return
+            self.batch += 1
+            yield table.select(schema.names).cast(schema)
+
+    def _read(self, source: FromInput) -> Iterator[pa.Table]:
+        tally = self._tally(source.reader.label)
+        reader = open_stage(source.reader, self.context.storage)
+        for batch in reader.read(source.item, self.storage, self.context.limit):
+            tally.rows_in += len(batch.documents) + len(batch.rejects)
+            tally.kept += len(batch.documents)
+            for reject in batch.rejects:
+                (tally.failed if reject.failed else tally.dropped)[reject.fault.reason] += 1
+                self.rejects.append(
+                    _reject(tally.stage, reject.failed, reject.fault)
+                    | {"id": reject.id, "url": reject.url, "provenance": reject.provenance}
+                )
+            yield batch.documents
+
+    def _part(self, source: FromPart, schema: pa.Schema) -> Iterator[pa.Table]:
+        judged = self._tally(source.judge) if source.judge else None
+        verdicts = self._verdicts(source)
+        offset = 0
+        with self.storage.open(join(self.context.output, source.name)) as file:
+            for table in read_batches(file, schema, BATCH_ROWS):
+                stop = offset + len(table)
+                if judged is None:
+                    yield table
+                else:
+                    losses = [
+                        _Loss(row - offset, False, verdicts[row])
+                        for row in range(offset, stop)
+                        if row in verdicts
+                    ]
+                    yield self._account(judged, table, _Result(_without(table, losses), losses))
+                offset = stop
+
+    def _selected(self, tables: Iterator[pa.Table], text: str) -> Iterator[pa.Table]:
+        """The rows that ``where`` selects. The others are counted and not recorded as rejects: they were
+        never this dataset's."""
+        condition, tally = where.parse(text), None
+        for table in tables:
+            tally = tally or self._tally("where")
+            rows = condition.select(table)
+            tally.rows_in += len(table)
+            tally.kept += len(rows)
+            if len(rows) < len(table):
+                tally.dropped["not_selected"] += len(table) - len(rows)
+            yield rows
+
+    def _verdicts(self, source: FromPart) -> Mapping[int, Fault]:
+        paths = [join(self.context.output, name) for name in source.verdicts]
+        low = position(source.index)
+        found: dict[int, Fault] = {}
+        for table in merge(self.storage, enumerate(paths), low, position(source.index + 1)):
+            rows = (table.column("key").to_numpy() - np.uint64(low)).tolist()
+            reasons, details = (table.column(name).to_pylist() for name in ("reason", "detail"))
+            for row, reason, detail in zip(rows, reasons, details, strict=True):
+                found.setdefault(row, Fault(reason, detail or ""))
+        return found
+
+    # What stages do to them
+
+    def _step(self, number: int, recipe: Recipe, stage: Any, tally: Tally, table: pa.Table) -> _Result:
+        started = time.perf_counter()
+        call = _CALLS[recipe.role]
+        result = _nothing(recipe, stage, table)
+        if len(table):
+            result = self._guarded(number, table, lambda rows: call(self, stage, rows), result)
+        self.seconds[recipe.label] += time.perf_counter() - started
+        self._account(tally, table, result)
+        if result.partials is not None and recipe.role == "map":
+            # from the index in this batch to the index in the part
+            rows = pc.add(result.partials.column("row"), pa.scalar(self.counts["documents"], pa.uint32()))
+            index = result.partials.schema.names.index("row")
+            result = result._replace(partials=result.partials.set_column(index, "row", rows))
+        return result
+
+    def _guarded(
+        self, number: int, table: pa.Table, call: Callable[[pa.Table], _Result], nothing: _Result
+    ) -> _Result:
+        """The call on the whole batch; if that fails, row by row. ``nothing``: what no row gives."""
+        if not self.guard.by_row(self.batch):
+            try:
+                with self.guard.watch(self.batch, number):
+                    return call(table)
+            except (Exception, DeadlineExceeded) as error:
+                if _of_the_machine(error):
+                    raise
+        results: list[_Result] = []
+        for row in range(len(table)):
+            fault = self.guard.poison(self.batch, number, row)
+            if fault is None:
+                try:
+                    with self.guard.watch(self.batch, number, row):
+                        results.append(call(table.slice(row, 1)))
+                    continue
+                except DeadlineExceeded:
+                    fault = Fault("deadline", f"more than {self.guard.seconds:g} seconds")
+                except Exception as error:
+                    if _of_the_machine(error):
+                        raise
+                    fault = Fault(type(error).__name__, str(error)[:500])
+            results.append(nothing._replace(losses=[_Loss(0, True, fault)]))
+        return _join(results)
+
+    def _annotate(self, stage: Any, table: pa.Table) -> _Result:
+        annotation = stage.annotate(table)
+        if set(annotation.columns) != set(stage.adds.names):
+            raise StageError(f"{stage.name} gave columns {sorted(annotation.columns)}, not {stage.adds.names}")
+        losses = [_Loss(row, True, fault) for row, fault in sorted(annotation.faults.items())]
+        for field in stage.adds:
+            column = annotation.columns[field.name]
+            if len(column) != len(table):
+                raise StageError(f"{stage.name} gave {len(column)} values of {field.name} for {len(table)} rows")
+            column = column.cast(field.type)
+            if field.name in table.schema.names:
+                table = table.set_column(table.schema.names.index(field.name), field, column)
+            else:
+                table = table.append_column(field, column)
+        table = table.drop_columns([name for name in stage.consumes if name in table.schema.names])
+        return _Result(_without(table, losses), losses)
+
+    def _filter(self, stage: Any, table: pa.Table) -> _Result:
+        verdicts = stage.judge(table)
+        if len(verdicts) != len(table):
+            raise StageError(f"{stage.name} judged {len(verdicts)} of {len(table)} rows")
+        losses = [_Loss(row, False, fault) for row, fault in enumerate(verdicts) if fault is not None]
+        return _Result(_without(table, losses), losses)
+
+    def _generate(self, stage: Any, table: pa.Table) -> _Result:
+        generated = stage.generate(table)
+        losses = [
+            _Loss(row, True, generated.faults[row])
+            if row in generated.faults
+            else _Loss(row, False, Fault("source"), recorded=False)
+            for row in range(len(table))
+        ]
+        schema = output_columns(table.schema, stage)
+        return _Result(generated.rows.select(schema.names).cast(schema), losses, len(generated.rows))
+
+    def _map(self, stage: Any, table: pa.Table) -> _Result:
+        return _Result(table, [], partials=stage.map(table))
+
+    def _tokens(self, stage: Any, table: pa.Table) -> _Result:
+        result = self._annotate(stage, table)
+        keys = pa.array(shuffle_keys(result.table.column("id"), self.context.seed))
+        named = result.table.append_column("key", keys)
+        return result._replace(partials=named.select(TOKENS.names).cast(TOKENS))
+
+    # What is counted
+
+    def _account(self, tally: Tally, before: pa.Table, result: _Result) -> pa.Table:
+        tally.rows_in += len(before)
+        tally.kept += len(result.table)
+        tally.generated += result.generated
+        for loss in result.losses:
+            (tally.failed if loss.failed else tally.dropped)[loss.fault.reason] += 1
+        recorded = [loss for loss in result.losses if loss.recorded]
+        if recorded:
+            rows = before.select(["id", "url", "provenance"]).take([loss.row for loss in recorded]).to_pylist()
+            for loss, row in zip(recorded, rows, strict=True):
+                self.rejects.append(_reject(tally.stage, loss.failed, loss.fault) | row)
+        return result.table
+
+    def _count(self, table: pa.Table) -> None:
+        self.counts["documents"] += len(table)
+        self.counts["text_bytes"] += pc.sum(pc.binary_length(table.column("text"))).as_py() or 0
+        tokens = "n_tokens" in table.schema.names
+        if tokens:
+            self.counts["tokens"] += pc.sum(table.column("n_tokens")).as_py() or 0
+        named = pa.table(
+            {
+                "language": pc.fill_null(table.column("language"), "und"),
+                "n_tokens": table.column("n_tokens") if tokens else pa.nulls(len(table), pa.int32()),
+            }
+        )
+        sums = named.group_by("language").aggregate([("n_tokens", "sum"), ("language", "count")]).to_pylist()
+        for group in sums:
+            count = self.languages.setdefault(group["language"], Counter())
+            count["documents"] += group["language_count"]
+            if tokens:
+                count["tokens"] += group["n_tokens_sum"]
+
+
+class StageError(Exception):
+    """A stage broke its contract."""
+
+
+_CALLS: Mapping[str, Callable[[_Run, Any, pa.Table], _Result]] = {
+    "annotate": _Run._annotate,
+    "filter": _Run._filter,
+    "generate": _Run._generate,
+    "map": _Run._map,
+    "tokens": _Run._tokens,
+}
+
+
+def output_columns(schema: pa.Schema, stage: Stage | type[Stage]) -> pa.Schema:
+    """The columns after an annotating or generating stage."""
+    for field in stage.adds:
+        index = schema.get_field_index(field.name)
+        schema = schema.append(field) if index < 0 else schema.set(index, field)
+    return pa.schema([field for field in schema if field.name not in stage.consumes])
+
+
+def output_schema(schema: pa.Schema, steps: Sequence[Recipe]) -> pa.Schema:
+    """The columns after all steps of a segment."""
+    for recipe in steps:
+        if recipe.role in ("annotate", "generate"):
+            schema = output_columns(schema, registry.load(recipe.target))
+    return schema
+
+
+def shuffle_keys(ids: pa.ChunkedArray, seed: int) -> npt.NDArray[np.uint64]:
+    """uint64[rows]: position of each document in the shuffled dataset, a hash of seed and id.
+
+    splitmix64 (Steele et al. 2014) over both halves of the id.
+    """
+    data = b"".join(ids.to_pylist())
+    halves = np.frombuffer(data, ">u8").reshape(-1, 2).astype(np.uint64)
+    return _splitmix(_splitmix(halves[:, 0] + _splitmix(np.array([seed], np.uint64))) ^ halves[:, 1])
+
+
+def _splitmix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    value = value + np.uint64(0x9E3779B97F4A7C15)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
+def _nothing(recipe: Recipe, stage: Stage, table: pa.Table) -> _Result:
+    """No rows, in the columns that the step gives."""
+    schema = table.schema
+    if recipe.role in ("annotate", "generate", "tokens"):
+        schema = output_columns(schema, stage)
+    return _Result(schema.empty_table(), [])
+
+
+def _without(table: pa.Table, losses: Sequence[_Loss]) -> pa.Table:
+    if not losses:
+        return table
+    keep = np.ones(len(table), bool)
+    keep[[loss.row for loss in losses]] = False
+    return table.filter(pa.array(keep))
+
+
+def _join(results: Sequence[_Result]) -> _Result:
+    """Results of single rows as that of their batch."""
+    losses: list[_Loss] = []
+    partials: list[pa.Table] = []
+    kept = 0
+    for row, result in enumerate(results):
+        losses += [loss._replace(row=row) for loss in result.losses]
+        if result.partials is not None:
+            part = result.partials
+            if "row" in part.schema.names:
+                rows = pc.add(part.column("row"), pa.scalar(kept, pa.uint32()))
+                part = part.set_column(part.schema.names.index("row"), "row", rows)
+            partials.append(part)
+        kept += len(result.table)
+    return _Result(
+        pa.concat_tables([result.table for result in results]),
+        losses,
+        sum(result.generated for result in results),
+        pa.concat_tables(partials) if partials else None,
+    )
+
+
+def _of_the_machine(error: BaseException) -> bool:
+    """Errors that no other row order would mend, and that are no fault of a document."""
+    return isinstance(error, StorageError | StageError | ImportError)
+
+
+def _reject(stage: str, failed: bool, fault: Fault) -> dict[str, Any]:
+    kind = "failed" if failed else "dropped"
+    return {"stage": stage, "kind": kind, "reason": fault.reason, "detail": fault.detail}

@@ -1,0 +1,87 @@
+"""Token shards: a dataset's documents, globally shuffled, in Parquet files of about equal token count.
+
+A document's place is a hash of seed and id, so the order depends on neither parts nor workers. A
+shard is a range of that hash; how many there are follows from the tokens of the dataset.
+
+Knows the exchange and the shard schema; does not know tokenizers or weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from pipeline.exchange import merge
+from pipeline.execute.base import Context
+from pipeline.guard import Guard
+from pipeline.parts import Outputs
+from pipeline.receipts import Receipt
+from pipeline.segment import TOKEN_ORDER
+from pipeline.storage import Storage, join
+from stages.base import MIB, Resources
+
+SHARD = pa.schema(
+    [
+        ("id", pa.binary(16)),
+        ("input_ids", pa.list_(pa.int32())),
+        ("n_tokens", pa.int32()),
+        ("dataset", pa.string()),
+        ("source", pa.string()),
+        ("language", pa.string()),
+        ("license", pa.string()),
+    ]
+)
+
+#: Small row groups: a training rank takes whole row groups, and every rank wants some.
+GROUP_BYTES, GROUP_ROWS = 4 * MIB, 512
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """Write shard ``shard`` of a dataset: the keys from ``low`` to ``high``."""
+
+    dataset: str
+    shard: str
+    fingerprint: str
+    runs: tuple[str, ...]  # relative to the output
+    low: int
+    high: int
+    resources: Resources = Resources()
+
+    @property
+    def label(self) -> str:
+        return f"{self.dataset}/{self.shard}"
+
+    @property
+    def receipt_name(self) -> str:
+        return f"{receipts(self.dataset)}/{self.shard}.json"
+
+    def run(self, context: Context, storage: Storage, guard: Guard) -> Receipt:
+        """Merge and publish; see ``execute.base.Task``."""
+        name = shard_file(self.dataset, self.shard)
+        files = enumerate(join(context.output, run) for run in self.runs)
+        counts = {"documents": 0, "tokens": 0}
+        with Outputs(storage, context.output, self.receipt_name) as outputs:
+            writer = outputs.table(name, SHARD, group_bytes=GROUP_BYTES, group_rows=GROUP_ROWS)
+            for table in merge(storage, files, self.low, self.high, TOKEN_ORDER):
+                dataset = pa.array([self.dataset] * len(table), pa.string())
+                writer.add(table.append_column("dataset", dataset).select(SHARD.names).cast(SHARD))
+                counts["documents"] += len(table)
+                counts["tokens"] += int(table.column("n_tokens").to_numpy().sum())
+            return outputs.publish(Receipt(self.fingerprint, counts=counts), [name])
+
+
+def receipts(dataset: str) -> str:
+    """Directory of the receipts of a dataset's shards."""
+    return f"work/{dataset}/shards/receipts"
+
+
+def shard_name(index: int, count: int) -> str:
+    """``train-00000-of-00003``, as Hugging Face names them."""
+    return f"train-{index:05d}-of-{count:05d}"
+
+
+def shard_file(dataset: str, shard: str) -> str:
+    """Name of a shard, relative to the output."""
+    return f"corpus/{dataset}/{shard}.parquet"

@@ -1,0 +1,59 @@
+"""``stats.json``: attrition by dataset, stage and reason, and what the corpus holds, summed from receipts.
+
+Knows states and names; holds no time, no path of a machine, no order of completion.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.groups import State
+from pipeline.plan import Plan
+from pipeline.receipts import Tally, check_chain, merge_steps
+from pipeline.shards import shard_file
+
+
+def stats(plan: Plan, states: Mapping[str, State]) -> dict[str, Any]:
+    """The content of ``stats.json``; ConservationError if rows went missing between segments."""
+    tokenizer = None
+    if plan.config.tokenizer is not None:
+        path = plan.config.tokenizer.settings.path  # type: ignore[attr-defined]
+        tokenizer = {"sha256": next(sha for sha, (source, _) in plan.resources.items() if source == path)}
+    return {
+        "name": plan.config.name,
+        "seed": plan.config.seed,
+        "tokenizer": tokenizer,
+        "datasets": {name: _dataset(plan, states, name) for name in plan.config.datasets},
+    }
+
+
+def _dataset(plan: Plan, states: Mapping[str, State], name: str) -> dict[str, Any]:
+    keys = [segment.key for segment in plan.segments.values() if segment.dataset == name]
+    tallies: list[Tally] = []
+    for key in keys:
+        tallies += states[key].tallies
+    stages = list(merge_steps(tallies))
+    check_chain(stages)
+    blended = name in plan.config.blended
+    last = states[keys[-1]]
+    shards = [
+        {"path": shard_file(name, shard), **dict(made.counts)}
+        for shard, made in sorted(states[f"{name}/shards"].made.items())
+    ] if blended else []
+    return {
+        "inputs": len(plan.inputs.get(name, ())) or len(states[keys[0]].made),
+        "stages": [stage.as_json() for stage in stages],
+        "documents": last.total("documents"),
+        "tokens": last.total("tokens") if blended else None,
+        "languages": {
+            language: {"documents": counts["documents"], "tokens": counts["tokens"] if blended else None}
+            for language, counts in sorted(last.languages.items(), key=_most)
+        },
+        "shards": shards,
+    }
+
+
+def _most(item: tuple[str, Counter[str]]) -> tuple[int, str]:
+    return -item[1]["documents"], item[0]

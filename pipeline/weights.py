@@ -1,0 +1,194 @@
+"""Blend weights: how many training tokens each dataset gives in each phase of a training run.
+
+Knows phases, budgets and the counts in ``stats.json``; knows nothing of files. ``weights`` makes the
+content of ``blend.json``, ``pipeline.blend`` reads the corpus as it says.
+
+All shares are exact fractions of the decimal numbers that the config states, and tokens are
+apportioned by largest remainder, so the tokens of a phase add up and no rounding differs by machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Phase(BaseModel):
+    """One phase of training: the mix of datasets until a fraction of all training tokens.
+
+    ``weights`` have any scale (0.7 and 0.3, or 70 and 30). ``until`` of the last phase is 1.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    phase: int
+    until: float = Field(1.0, gt=0, le=1)
+    weights: Annotated[dict[str, Weight], Field(min_length=1)]
+
+
+class Budget(BaseModel):
+    """How long the training is, and how often data may be repeated before it is worth a warning.
+
+    ``tokens`` is the number of training tokens; without it, all tokens of the blended datasets once.
+    ``max_epochs`` is 4 because up to about four passes over the same data cost little against fresh
+    data (Muennighoff et al. 2023, "Scaling Data-Constrained Language Models", arXiv:2305.16264).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokens: int | None = Field(None, ge=1)
+    max_epochs: float = Field(4.0, gt=0, allow_inf_nan=False)
+
+
+def check_phases(phases: Sequence[Phase]) -> None:
+    """Raise ValueError unless phases are numbered upwards and end one after the other, the last at 1."""
+    for before, after in pairwise(phases):
+        if after.phase <= before.phase:
+            raise ValueError(f"phases are numbered upwards; phase {after.phase} follows phase {before.phase}")
+        if after.until <= before.until:
+            raise ValueError(
+                f"phase {after.phase} ends at {after.until:g}, but phase {before.phase} before it ends at "
+                f"{before.until:g}; `until` is a fraction of the whole training and must grow"
+            )
+    if phases and phases[-1].until != 1:
+        last = phases[-1]
+        raise ValueError(
+            f"phase {last.phase} is the last and ends at {last.until:g}; the last phase must end at 1 "
+            "(its `until` may be left out)"
+        )
+
+
+def weights(phases: Sequence[Phase], budget: Budget, stats: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of ``blend.json`` for a corpus with these ``stats`` (the content of ``stats.json``).
+
+    ``{name, seed, tokenizer, tokens, max_epochs,
+    datasets: {name: {documents, tokens, training_tokens, epochs, shards: [{path, documents, tokens}]}},
+    phases: [{phase, from, until, datasets: {name: {weight, tokens, epochs, cumulative_epochs}}}],
+    warnings: [str]}``. ``from`` and ``until`` are training tokens; ``tokens`` of a dataset is what its
+    shards hold, ``training_tokens`` what is drawn from it over all phases; shard paths are relative to
+    the directory of ``blend.json``. Tokens are those of documents: a reader that adds an
+    end-of-document token spends budget on it, so its epochs are slightly fewer than stated here.
+
+    Raises ValueError for a dataset that has a weight but no tokens. Its share is not given to others in
+    silence: to train on another mix than the config states is for the user to decide.
+    """
+    check_phases(phases)
+    if not phases:
+        raise ValueError("there is no phase to compute weights for")
+    named = {name for phase in phases for name in phase.weights}
+    counts = {name: counted for name, counted in stats["datasets"].items() if name in named}
+    for phase in phases:
+        for name in phase.weights:
+            _check_has_tokens(phase, name, counts.get(name))
+    total = budget.tokens or sum(counted["tokens"] for counted in counts.values())
+    spent = dict.fromkeys(counts, 0)
+    blended, warnings = [], []
+    start = 0
+    for phase in phases:
+        end = int(_decimal(phase.until) * total)
+        if end == start:
+            warnings.append(f"phase {phase.phase} has no tokens: it ends where it starts, at {start:,}")
+        scale = sum(_decimal(weight) for weight in phase.weights.values())
+        shares = {name: _decimal(phase.weights[name]) / scale for name in counts if name in phase.weights}
+        tokens = _apportion(end - start, shares)
+        rows = {}
+        for name, share in shares.items():
+            has = counts[name]["tokens"]
+            spent[name] += tokens[name]
+            rows[name] = {
+                "weight": _rounded(share),
+                "tokens": tokens[name],
+                "epochs": _rounded(Fraction(tokens[name], has)),
+                "cumulative_epochs": _rounded(Fraction(spent[name], has)),
+            }
+            if Fraction(spent[name], has) > _decimal(budget.max_epochs):
+                warnings.append(
+                    f"dataset {name} is read {spent[name] / has:.2f} times by the end of phase "
+                    f"{phase.phase}; more than {budget.max_epochs:g} epochs are not advised"
+                )
+        blended.append({"phase": phase.phase, "from": start, "until": end, "datasets": rows})
+        start = end
+    return {
+        "name": stats["name"],
+        "seed": stats["seed"],
+        "tokenizer": stats["tokenizer"],
+        "tokens": total,
+        "max_epochs": budget.max_epochs,
+        "datasets": {
+            name: {
+                "documents": counted["documents"],
+                "tokens": counted["tokens"],
+                "training_tokens": spent[name],
+                "epochs": _rounded(Fraction(spent[name], counted["tokens"])),
+                "shards": [
+                    {key: shard[key] for key in ("path", "documents", "tokens")}
+                    for shard in counted["shards"]
+                ],
+            }
+            for name, counted in counts.items()
+        },
+        "phases": blended,
+        "warnings": warnings,
+    }
+
+
+def megatron(blend: Mapping[str, Any], phase: int) -> str:
+    """The blend of one phase as the flat ``weight prefix weight prefix …`` that Megatron-LM's
+    ``--data-path`` takes: one pair per shard, the weight of a dataset split by the tokens of its shards.
+
+    Megatron-LM reads ``prefix.bin`` and ``prefix.idx``, not Parquet: a prefix here is the path of a
+    shard, relative to the output, less ``.parquet``, for indexed files made beside the shards. Shards
+    without tokens are left out. Raises ValueError for a phase that the blend does not have.
+    """
+    found = next((entry for entry in blend["phases"] if entry["phase"] == phase), None)
+    if found is None:
+        there = ", ".join(str(entry["phase"]) for entry in blend["phases"])
+        raise ValueError(f"the blend has no phase {phase}; there are: {there}")
+    pairs = []
+    for name, row in found["datasets"].items():
+        data = blend["datasets"][name]
+        for shard in data["shards"]:
+            if shard["tokens"]:
+                weight = _decimal(row["weight"]) * Fraction(shard["tokens"], data["tokens"])
+                pairs.append(f"{_rounded(weight)} {PurePosixPath(shard['path']).with_suffix('')}")
+    return " ".join(pairs)
+
+
+def _check_has_tokens(phase: Phase, name: str, counted: Mapping[str, Any] | None) -> None:
+    where = f"dataset {name} has weight {phase.weights[name]:g} in phase {phase.phase}"
+    if counted is None:
+        raise ValueError(f"{where}, but the corpus has no such dataset")
+    if counted["tokens"] is None:
+        raise ValueError(f"{where}, but was not tokenized: its tokens are not known")
+    if not counted["tokens"]:
+        raise ValueError(
+            f"{where}, but no tokens: none of its {counted['inputs']:,} inputs left any. Take it out of the "
+            "blend, or look in stats.json at what its stages dropped"
+        )
+
+
+def _decimal(value: float) -> Fraction:
+    """The number as written: 0.6 is 3/5, not the nearest binary fraction."""
+    return Fraction(repr(value))
+
+
+def _rounded(value: Fraction) -> float:
+    """Nine significant digits: enough to recompute tokens, short enough to read."""
+    return float(f"{float(value):.9g}")
+
+
+def _apportion(total: int, shares: Mapping[str, Fraction]) -> dict[str, int]:
+    """Whole tokens per share that add up to ``total``: largest remainder, ties by name."""
+    parts = {name: divmod(total * share, 1) for name, share in shares.items()}
+    result = {name: int(whole) for name, (whole, _) in parts.items()}
+    rest = total - sum(result.values())
+    for name in sorted(parts, key=lambda name: (-parts[name][1], name))[:rest]:
+        result[name] += 1
+    return result

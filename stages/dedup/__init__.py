@@ -1,0 +1,1 @@
+"""Deduplication: which documents say the same, and which of them stays."""

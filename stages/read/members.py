@@ -1,0 +1,186 @@
+"""The members of a compressed file, one at a time, and where the next one starts.
+
+A WARC holds one gzip member (or zstd frame) per record so that records can be read alone. The same
+property heals: after damage, reading can go on at the next member. ``Member`` decompresses one
+member with its checksum verified and knows where it ends; ``find_record`` finds the next start.
+
+It knows compression and how a record's first bytes look, nothing more of WARC.
+
+Primer on finding a start. The three bytes of a gzip header appear by chance every 16 MiB of
+compressed data, so a candidate counts only if it decompresses to the start of a WARC record. The
+search begins right after the start of the damaged member, not where the decompressor noticed: it
+notices late, often inside the next member.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import Literal
+
+import zstandard
+
+from stages.read.source import Source
+
+Codec = Literal["gzip", "zstd", "plain"]
+
+_MAGIC: dict[Codec, bytes] = {"gzip": b"\x1f\x8b\x08", "zstd": b"\x28\xb5\x2f\xfd", "plain": b"WARC/"}
+_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
+_DICTIONARY = b"\x5d\x2a\x4d\x18"  # skippable frame with the dictionary of all later frames (WARC-zst)
+_MAX_DICTIONARY = 64 << 20
+#: First line of a record and the start of a header after it: a text that merely quotes "WARC/1.0" differs.
+RECORD_START = re.compile(rb"WARC/[01]\.\d{1,2}[ \t]*\r?\n[A-Za-z][A-Za-z-]*[ \t]*:")
+_START_LENGTH = 64  # bytes that RECORD_START may need
+_CHUNK = 64 << 10
+# One KiB of zstd gives at most some 32 MiB (blocks of 128 KiB in four bytes); there is no other bound.
+_ZSTD_CHUNK = 1 << 10
+
+
+class Damaged(Exception):
+    """The member does not decompress, its checksum is wrong, or the file ends inside it."""
+
+
+def sniff(head: bytes) -> Codec | None:
+    """Compression of a file that starts with ``head``; None where it starts like none of them."""
+    if _SKIPPABLE.match(head):
+        return "zstd"
+    for codec, magic in _MAGIC.items():
+        if head.startswith(magic):
+            return codec
+    return None
+
+
+def dictionary_frame(source: Source) -> bytes:
+    """The leading frame of a WARC-zst file that holds its dictionary, else no bytes."""
+    head = source.read_exactly(0, 8)
+    if head[:4] != _DICTIONARY or len(head) < 8:
+        return b""
+    length = int.from_bytes(head[4:], "little")
+    return source.read_exactly(0, 8 + length) if length <= _MAX_DICTIONARY else b""
+
+
+class Decoder:
+    """How members of one file are decompressed: its codec, and for zstd its dictionary."""
+
+    def __init__(self, codec: Codec, dictionary: bytes = b"") -> None:
+        self.codec = codec
+        self.dictionary = dictionary  # the whole skippable frame, as ``dictionary_frame`` gives it
+        self._zstd: zstandard.ZstdDecompressor | None = None
+        if codec == "zstd":
+            data = dictionary[8:]
+            if data.startswith(_MAGIC["zstd"]):
+                data = zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_DICTIONARY)
+            trained = zstandard.ZstdCompressionDict(data) if data else None
+            self._zstd = zstandard.ZstdDecompressor(dict_data=trained)
+
+    def zstd(self) -> zstandard.ZstdDecompressionObj:
+        """A decompressor of one frame."""
+        assert self._zstd is not None
+        return self._zstd.decompressobj()
+
+
+class Member:
+    """Decompresses the member at ``offset`` of ``source``.
+
+    ``end`` is the offset behind it, once ``read`` has returned no bytes. A plain file is one member
+    from ``offset`` to its end.
+    """
+
+    def __init__(self, source: Source, offset: int, decoder: Decoder) -> None:
+        self._source = source
+        self._offset = offset
+        self._position = offset  # of the next compressed byte to be read
+        self._codec = decoder.codec
+        self.end: int | None = None
+        self._output = b""  # decompressed, not yet returned (zstd only)
+        if self._codec == "gzip":
+            self._gzip = zlib.decompressobj(wbits=31)
+        elif self._codec == "zstd":
+            head = source.read_exactly(offset, 8)
+            if _SKIPPABLE.match(head) and len(head) == 8:
+                self.end = offset + 8 + int.from_bytes(head[4:], "little")
+                if self.end > source.size:
+                    raise Damaged("the file ends inside a skippable frame")
+            self._zstd = decoder.zstd()
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` (> 0) decompressed bytes; none when the member is complete and verified.
+
+        Raises:
+            Damaged: with what the decompressor said.
+        """
+        if self.end is not None:
+            return b""
+        if self._codec == "plain":
+            piece = self._source.read_at(self._position, size)
+            self._position += len(piece)
+            if not piece:
+                self.end = self._position
+            return piece
+        try:
+            return self._read_gzip(size) if self._codec == "gzip" else self._read_zstd(size)
+        except zlib.error as error:
+            raise Damaged(f"zlib: {error}") from error
+        except zstandard.ZstdError as error:
+            raise Damaged(f"zstd: {error}") from error
+
+    def _next_input(self, size: int) -> bytes:
+        piece = self._source.read_at(self._position, size)
+        self._position += len(piece)
+        return piece
+
+    def _read_gzip(self, size: int) -> bytes:
+        stream = self._gzip
+        while not stream.eof:
+            data = stream.unconsumed_tail or self._next_input(_CHUNK)
+            output = stream.decompress(data, size)
+            if output:
+                return output
+            if not data and not stream.eof:
+                raise Damaged("the file ends inside the member")
+        self.end = self._position - len(stream.unused_data)
+        return b""
+
+    def _read_zstd(self, size: int) -> bytes:
+        stream = self._zstd
+        while not self._output and not stream.eof:
+            data = self._next_input(_ZSTD_CHUNK)
+            if not data:
+                raise Damaged("the file ends inside the frame")
+            self._output = stream.decompress(data)
+        if self._output:
+            output, self._output = self._output[:size], self._output[size:]
+            return output
+        self.end = self._position - len(stream.unused_data)
+        return b""
+
+
+def find_record(source: Source, offset: int, decoder: Decoder, stop: int | None = None) -> int:
+    """Offset of the first member at or after ``offset`` that starts a record; ``stop`` if there is none.
+
+    ``stop`` is the size of the file unless given: no candidate from there on is looked at.
+    """
+    magic = _MAGIC[decoder.codec]
+    stop = source.size if stop is None else stop
+    while offset < stop:
+        block = source.read_exactly(offset, min(_CHUNK, stop + len(magic) - 1 - offset))
+        index = block.find(magic)
+        while index >= 0:
+            if _starts_record(source, offset + index, decoder):
+                return offset + index
+            index = block.find(magic, index + 1)
+        offset += max(len(block) - len(magic) + 1, 1)
+    return stop
+
+
+def _starts_record(source: Source, offset: int, decoder: Decoder) -> bool:
+    if decoder.codec == "plain" and offset > 0 and source.read_exactly(offset - 1, 1) != b"\n":
+        return False
+    head = b""
+    try:
+        member = Member(source, offset, decoder)
+        while len(head) < _START_LENGTH and (piece := member.read(_START_LENGTH - len(head))):
+            head += piece
+    except Damaged:
+        pass  # what was decompressed before still tells: a cut record is found and then reported
+    return RECORD_START.match(head) is not None

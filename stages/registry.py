@@ -1,0 +1,66 @@
+"""The names that a config may use, each with the class behind it.
+
+It knows where the stages are and nothing of what they do; a module is imported when its stage is
+named in a config, so that an extra that nobody uses need not be installed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+
+from stages.base import Reader, Stage
+
+READERS = {
+    "warc": "stages.read.warc:Warc",
+    "parquet": "stages.read.tables:Tables",
+    "jsonl": "stages.read.tables:Tables",
+}
+
+STAGES = {
+    "render": "stages.render.stage:Render",
+    "language": "stages.language:Language",
+    "length": "stages.length:Length",
+    "exact_dedup": "stages.dedup.exact:ExactDedup",
+}
+
+#: Put in front of the shards of every blended dataset; not named in a dataset's stages.
+TOKENIZE = "stages.tokenize:Tokenize"
+
+
+def find_reader(name: str) -> type[Reader]:
+    """The reader of a format. LookupError says which formats there are."""
+    cls = _load(name, READERS, "format")
+    if not issubclass(cls, Reader):
+        raise LookupError(f"{name!r} is no reader")
+    return cls
+
+
+def find_stage(name: str) -> type[Stage]:
+    """The stage of a name; ``package.module:Class`` is a stage of the user's own."""
+    cls = _load(name, STAGES, "stage")
+    if issubclass(cls, Reader):
+        raise LookupError(f"{name!r} is a reader; it belongs under `read`")
+    return cls
+
+
+def load(target: str) -> type[Stage]:
+    """The class at ``package.module:Class``; LookupError if it is not there."""
+    module, _, attribute = target.partition(":")
+    try:
+        cls = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise LookupError(f"cannot load {target!r}: {error}") from error
+    if not (isinstance(cls, type) and issubclass(cls, Stage)):
+        raise LookupError(f"{target!r} is not a Stage")
+    return cls
+
+
+def _load(name: str, table: dict[str, str], what: str) -> type[Stage]:
+    if ":" in name:
+        return load(name)
+    if name not in table:
+        close = difflib.get_close_matches(name, table, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(table))}"
+        raise LookupError(f"unknown {what} {name!r}; {hint}")
+    return load(table[name])

@@ -1,0 +1,148 @@
+"""The stage ``tokenize``: text becomes token ids, by a Hugging Face ``tokenizer.json``.
+
+Knows the tokenizers library and Arrow lists. Does not know what separates documents in a training
+sequence (whoever packs them adds that), nor chat formats.
+
+Web text is data, never instruction: a page that spells out ``<|endoftext|>`` gives the ordinary tokens
+of these characters. The library does that on request for most models (``encode_special_tokens``);
+a Unigram model finds its control pieces in text even so, hence the check of every result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from tokenizers import Tokenizer
+
+from stages.base import MIB, Annotation, Annotator, Fault, ResourceFile, Resources, StageConfig
+
+#: Code points that are encoded at a time, unless one text has more. The library's result is some 100
+#: bytes per token, so this bounds it to about 40 MB.
+CHARS_PER_CALL = 1 << 20
+
+#: Characters that few vocabularies hold: a tokenizer which gives nothing for them drops the unknown.
+_RARE = ("ꙮ", "𓀀", "🧿")
+
+_NO_IDS = np.empty(0, dtype=np.int32)
+
+
+class TokenizeConfig(StageConfig):
+    #: A tokenizer.json.
+    path: ResourceFile
+
+
+class Tokenize(Annotator):
+    """Adds ``input_ids`` and their number. Truncation, padding, dropout and added begin or end tokens that
+    the file may ask for are left off. Added tokens that the file does not call special (such as runs of
+    blanks) are ordinary vocabulary.
+
+    Faults: ``no_text`` (null), ``tokenize_error``, and ``special_token`` where a special id would have come
+    from the text all the same.
+    """
+
+    name = "tokenize"
+    version = 1
+    Config = TokenizeConfig
+    reads = ("text",)
+    adds = pa.schema([("input_ids", pa.list_(pa.int32())), ("n_tokens", pa.int32())])
+    resources = Resources(memory=768 * MIB)
+
+    def __init__(self, config: TokenizeConfig) -> None:
+        super().__init__(config)
+        self._tokenizer: Tokenizer | None = None
+        self._special = _NO_IDS
+
+    def open(self) -> None:
+        """Loads the tokenizer. Raises ``ValueError`` when the file is none, or loses characters unseen."""
+        path = self.config.path
+        try:
+            tokenizer = Tokenizer.from_file(path)
+        except Exception as error:  # the library raises nothing more specific
+            raise ValueError(f"tokenize.path: {path} is not a tokenizer.json: {error}") from error
+        # One core per worker is what the executor counts with. The library reads this at every call.
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True
+        if getattr(tokenizer.model, "dropout", None):
+            tokenizer.model.dropout = None
+        self._special = _special_ids(tokenizer)
+        self._tokenizer = tokenizer
+        for text in _RARE:
+            result = self._encode([text])[0]
+            if not isinstance(result, Fault) and not len(result):
+                raise ValueError(
+                    f"tokenize.path: {path} gives no token for {text!r}: it would lose text unseen. It needs "
+                    "byte-level encoding, byte fallback or an unknown token"
+                )
+
+    def annotate(self, batch: pa.Table) -> Annotation:
+        texts = batch["text"].to_pylist()
+        encoded: list[np.ndarray] = [_NO_IDS] * len(texts)
+        faults = {row: Fault("no_text") for row, text in enumerate(texts) if text is None}
+        for rows in _groups(texts):
+            for row, result in zip(rows, self._encode([texts[row] for row in rows]), strict=True):
+                if isinstance(result, Fault):
+                    faults[row] = result
+                else:
+                    encoded[row] = result
+        lengths = np.fromiter(map(len, encoded), dtype=np.int32, count=len(encoded))
+        offsets = np.zeros(len(encoded) + 1, dtype=np.int32)
+        np.cumsum(lengths, out=offsets[1:])
+        failed = np.zeros(len(encoded), dtype=bool)
+        failed[list(faults)] = True
+        input_ids = pa.ListArray.from_arrays(
+            pa.array(offsets), pa.array(np.concatenate([_NO_IDS, *encoded])), mask=pa.array(failed)
+        )
+        return Annotation({"input_ids": input_ids, "n_tokens": pa.array(lengths, mask=failed)}, faults)
+
+    def _encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.int32] | Fault]:
+        if self._tokenizer is None:
+            raise RuntimeError("Tokenize.open() comes before annotate()")
+        try:
+            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        except Exception as error:
+            if len(texts) == 1:
+                return [Fault("tokenize_error", str(error))]
+            # One text fails the whole call: find it.
+            return [result for text in texts for result in self._encode([text])]
+        return [self._checked(np.array(encoding.ids, dtype=np.int32)) for encoding in encodings]
+
+    def _checked(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32] | Fault:
+        found = ids[np.isin(ids, self._special)]
+        if not len(found):
+            return ids
+        assert self._tokenizer is not None
+        return Fault("special_token", f"{self._tokenizer.id_to_token(int(found[0]))!r} from the text")
+
+
+def _groups(texts: Sequence[str | None]) -> Iterator[list[int]]:
+    """Rows that have text, together at most ``CHARS_PER_CALL`` long."""
+    rows: list[int] = []
+    chars = 0
+    for row, text in enumerate(texts):
+        if text is None:
+            continue
+        if rows and chars + len(text) > CHARS_PER_CALL:
+            yield rows
+            rows, chars = [], 0
+        rows.append(row)
+        chars += len(text)
+    if rows:
+        yield rows
+
+
+def _special_ids(tokenizer: Tokenizer) -> npt.NDArray[np.int32]:
+    """Ids that no text may give: the special ones, without the model's own for what it does not know."""
+    model = json.loads(tokenizer.to_str())["model"]
+    unknown = model.get("unk_id")
+    if (token := model.get("unk_token")) is not None:
+        unknown = tokenizer.token_to_id(token)
+    added = tokenizer.get_added_tokens_decoder()
+    ids = [id for id, token in added.items() if token.special and id != unknown]
+    return np.array(sorted(ids), dtype=np.int32)
