@@ -16,8 +16,9 @@ from rich.table import Table
 
 from pipeline import config as configuration
 from pipeline import launch
-from pipeline.config import Config, ConfigError, Execution
+from pipeline.config import Config, Execution
 from pipeline.execute.on_ray import ClusterError
+from pipeline.located import ConfigError
 from pipeline.schedule import RunFailed
 from pipeline.storage import StorageError
 
@@ -72,7 +73,9 @@ def plan(config: ConfigOption, set_: SetOption = None) -> None:
 
 
 @app.command()
-def status(config: ConfigOption, set_: SetOption = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def status(
+    config: ConfigOption, set_: SetOption = None, as_json: Annotated[bool, typer.Option("--json")] = False
+) -> None:
     """How far a run is: parts done and to do, per segment."""
     with _answered():
         _, groups = launch.survey(_load(config, set_))

@@ -36,11 +36,11 @@ class Limits(_Section):
     """What may go wrong before a run counts as failed."""
 
     #: Seconds that one document may take in one stage; what takes longer is recorded as failed.
-    document_seconds: float = Field(60.0, gt=0)
+    document_seconds: float = Field(default=60.0, gt=0)
     #: Largest share of a dataset's documents that may fail.
-    max_failed: float = Field(0.01, ge=0, le=1)
+    max_failed: float = Field(default=0.01, ge=0, le=1)
     #: How many parts may fail as a whole (unreadable inputs, for example).
-    max_failed_parts: int = Field(0, ge=0)
+    max_failed_parts: int = Field(default=0, ge=0)
 
 
 class Execution(_Section):
@@ -48,7 +48,7 @@ class Execution(_Section):
 
     executor: Literal["ray", "inline"] = "ray"
     #: Parts worked on at once; default: all CPUs of the machine or cluster.
-    workers: int | None = Field(None, ge=1)
+    workers: int | None = Field(default=None, ge=1)
     #: Ray address; default: RAY_ADDRESS, else a local cluster for the time of the run.
     address: str | None = None
 
@@ -56,7 +56,7 @@ class Execution(_Section):
 class Shards(_Section):
     """Size of the token shards."""
 
-    tokens: int = Field(100_000_000, ge=1)
+    tokens: int = Field(default=100_000_000, ge=1)
 
 
 class _Dataset(_Section):
@@ -69,13 +69,13 @@ class _Dataset(_Section):
 class _File(_Section):
     name: str
     output: str
-    seed: int = Field(42, ge=0)
+    seed: int = Field(default=42, ge=0)
     storage: StorageSettings = StorageSettings()
-    limits: Limits = Limits()
-    execution: Execution = Execution()
+    limits: Limits = Field(default_factory=Limits)
+    execution: Execution = Field(default_factory=Execution)
     datasets: Annotated[dict[str, _Dataset], Field(min_length=1)]
     tokenizer: dict[str, Any] | None = None
-    shards: Shards = Shards()
+    shards: Shards = Field(default_factory=Shards)
     blend: list[Phase] = []
     budget: Budget = Budget()
 
@@ -325,4 +325,3 @@ def _fields_at(model: type[BaseModel], place: KeyPath) -> list[str]:
     if isinstance(current, type) and issubclass(current, BaseModel):
         return [field.alias or name for name, field in current.model_fields.items()]
     return []
-

@@ -175,7 +175,9 @@ class _Cursor:
         table = pa.concat_tables(tables)
         keys = _column(table, "key")
         start_row = int(np.searchsorted(keys, np.uint64(self.low), "left"))
-        stop_row = len(keys) if self.high >= KEYS else int(np.searchsorted(keys, np.uint64(self.high), "left"))
+        stop_row = (
+            len(keys) if self.high >= KEYS else int(np.searchsorted(keys, np.uint64(self.high), "left"))
+        )
         if stop_row < len(keys):
             self.blocks = []
         self.table, self.keys = table.slice(start_row, stop_row - start_row), keys[start_row:stop_row]
@@ -197,11 +199,7 @@ def sort(table: pa.Table, order: Sequence[str] = ()) -> pa.Table:
             columns += [halves[:, 0], halves[:, 1]]
         else:
             columns.append(_column(table, name))
-    if len(columns) == 1:
-        indices = np.argsort(columns[0], kind="stable")
-    else:
-        indices = np.lexsort(columns[::-1])
-    return table.take(pa.array(indices))
+    return table.take(pa.array(np.lexsort(columns[::-1])))
 
 
 def position(index: int, row: int = 0) -> int:

@@ -143,7 +143,7 @@ class Buckets:
         self.key, self.dataset = f"{segment.key}/verdicts", segment.dataset
         self.directory = f"work/{self.key}"
         self.receipts = f"{self.directory}/receipts"
-        self.needs = (segment.key,)
+        self.needs: tuple[str, ...] = (segment.key,)
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
         parts = sorted(states[self.segment.key].made.items())
@@ -174,12 +174,14 @@ class Shards:
         self.key = f"{dataset}/shards"
         self.directory = f"work/{self.key}"
         self.receipts = receipts(dataset)
-        self.needs = (f"{dataset}/tokens",)
+        self.needs: tuple[str, ...] = (f"{dataset}/tokens",)
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
         state = states[self.needs[0]]
         parts = sorted(state.made.items())
-        runs = tuple(run_file(f"work/{self.needs[0]}", part) for part, made in parts if made.counts.get("partials"))
+        runs = tuple(
+            run_file(f"work/{self.needs[0]}", part) for part, made in parts if made.counts.get("partials")
+        )
         digests = [made.digest for _, made in parts]
         count = max(1, round(state.total("tokens") / self.tokens)) if runs else 0
         for index in range(count):

@@ -111,7 +111,11 @@ def _prepare(plan: Plan, storage: Storage) -> None:
         storage.sweep(join(output, directory))
     for source, resource in plan.resources.values():
         if storage.stat(resource.path) is None:
-            with storage.create(resource.path) as local, storage.open(source) as file, local.open("wb") as copy:
+            with (
+                storage.create(resource.path) as local,
+                storage.open(source) as file,
+                local.open("wb") as copy,
+            ):
                 shutil.copyfileobj(file, copy, 1 << 20)
     storage.write(path, _json(plan.as_json()))
 
@@ -127,9 +131,12 @@ def _finish(plan: Plan, storage: Storage, states: Mapping[str, State], found: Ma
             raise RunFailed(f"the blend cannot be made: {error}") from None
         storage.write(join(config.output, BLEND), _json(blend))
         for phase in config.blend:
-            storage.write(join(config.output, _megatron_file(phase.phase)), megatron(blend, phase.phase).encode())
+            storage.write(
+                join(config.output, _megatron_file(phase.phase)), megatron(blend, phase.phase).encode()
+            )
     storage.write(join(config.output, STATS), _json(found))
-    described = {key: value for key, value in config.source.value.items() if key not in ("output", "storage", "execution")}
+    machine = ("output", "storage", "execution", "limits")  # these may differ where the corpus does not
+    described = {key: value for key, value in config.source.value.items() if key not in machine}
     storage.write(join(config.output, CARD), card(found, blend, described).encode())
     _remove_stale(plan, storage, states)
 
@@ -144,11 +151,8 @@ def _remove_stale(plan: Plan, storage: Storage, states: Mapping[str, State]) -> 
             if key.endswith("/shards"):
                 current.add(join(output, shard_file(group.dataset, name)))
             elif made.done:
-                stem = f"{group.directory}/"
-                current |= {
-                    join(output, stem + file)
-                    for file in (f"{name}.parquet", f"rejects/{name}.parquet", f"runs/{name}.runs", f"{name}.runs")
-                }
+                files = ("{}.parquet", "rejects/{}.parquet", "runs/{}.runs", "{}.runs")
+                current |= {join(output, group.directory, file.format(name)) for file in files}
     for directory in ("work", "corpus"):
         for info in storage.list(join(output, directory)):
             if info.path not in current:

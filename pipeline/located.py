@@ -125,7 +125,7 @@ class _Builder:
                 return yaml.safe_load(text)  # an unquoted reference may stand for a number
             if text != node.value:
                 return text
-            return self.loader.construct_object(node)  # type: ignore[no-untyped-call]
+            return self.loader.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
             raise ConfigError(f"{self.origin}:{line}: cannot be read: {error}") from None
 

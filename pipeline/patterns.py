@@ -20,6 +20,8 @@ class Glob:
     """
 
     def __init__(self, segments: Sequence[str]) -> None:
+        if segments and segments[-1] == "**":
+            segments = [*segments, "*"]  # files below a directory, never the file that stands in its place
         self._segments = [None if s == "**" else re.compile(fnmatch.translate(s)) for s in segments]
         self.start = self._closed({0})
 

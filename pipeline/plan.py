@@ -18,8 +18,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.calls import output_schema
 from pipeline.config import Config, Dataset, Step
-from pipeline.segment import output_schema
 from pipeline.steps import Recipe, Resource, Role, canonical, fingerprint, marked
 from pipeline.storage import Storage, StorageError, join
 from pipeline.where import Where, WhereError
@@ -194,8 +194,8 @@ class _Builder:
             place = (*key, "stages", index, step.name)
             missing = [name for name in step.cls.reads if name not in columns.names]
             if missing:
-                what = f"reads {', '.join(missing)}, which nothing before it gives; there are: {', '.join(columns.names)}"
-                raise self.config.problem(place, what)
+                what = f"reads {', '.join(missing)}, which nothing before it gives"
+                raise self.config.problem(place, f"{what}; there are: {', '.join(columns.names)}")
             label = self._label(dataset, index)
             for role in _roles(step.cls):
                 measured = current.get("reader") or any(s.role in ("annotate", "generate") for s in steps)

@@ -10,6 +10,7 @@ Knows names, counts and checksums; does not know what a part computes.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -82,7 +83,7 @@ def check_chain(tallies: Sequence[Tally]) -> None:
     """ConservationError unless each stage balances and hands all it kept to the next."""
     for tally in tallies:
         tally.check()
-    for before, after in zip(tallies, tallies[1:], strict=False):
+    for before, after in itertools.pairwise(tallies):
         if before.kept != after.rows_in:
             raise ConservationError(
                 f"{before.stage} kept {before.kept} rows, but {after.rows_in} reached {after.stage}"

@@ -40,7 +40,9 @@ class _Line:
         seconds = max(time.monotonic() - self.started, 1e-3)
         left = self.total - self.reused - self.ended
         eta = "" if not left else f"{_duration(left * seconds / self.ended)}" if self.ended else "…"
-        parts = f"{self.reused + self.ended}/{self.total}" + (f" ({self.failed} failed)" if self.failed else "")
+        parts = f"{self.reused + self.ended}/{self.total}" + (
+            f" ({self.failed} failed)" if self.failed else ""
+        )
         rate = f"{self.documents / seconds:,.0f}" if self.ended else ""
         return self.group.key, parts, f"{self.documents:,}", rate, eta
 
@@ -77,7 +79,9 @@ class Board:
         line = self._lines[group.key]
         line.ended += 1
         line.failed += receipt.status == FAILED
-        line.documents += receipt.tallies[0].rows_in if receipt.tallies else receipt.counts.get("documents", 0)
+        line.documents += (
+            receipt.tallies[0].rows_in if receipt.tallies else receipt.counts.get("documents", 0)
+        )
         if not self._live and line.reused + line.ended == line.total:
             self._say(line)
         if receipt.status == FAILED:
@@ -100,7 +104,9 @@ class Board:
             text += f", {line.reused} reused"
         if line.documents:
             text += f", {documents} documents, {rate}/s"
-        self.console.print(text + (f", ETA {eta}" if eta else ""), markup=False, highlight=False, soft_wrap=True)
+        self.console.print(
+            text + (f", ETA {eta}" if eta else ""), markup=False, highlight=False, soft_wrap=True
+        )
 
     def _table(self) -> Table:
         table = Table(box=None, header_style="dim")
@@ -140,13 +146,19 @@ def attrition(stats: Mapping[str, Any]) -> Table:
 def failures(states: Iterable[State], most: int = 20) -> Table:
     """The parts that failed, with their errors."""
     found = {label: error for state in states for label, error in state.failures.items()}
-    table = Table(box=None, header_style="bold", pad_edge=False, title=f"{len(found)} failed parts", title_justify="left")
+    table = Table(
+        box=None,
+        header_style="bold",
+        pad_edge=False,
+        title=f"{len(found)} failed parts",
+        title_justify="left",
+    )
     table.add_column("part")
     table.add_column("error", overflow="fold")
     for label, error in sorted(found.items())[:most]:
         table.add_row(label, error)
     if len(found) > most:
-        table.add_row("…", f"and {len(found) - most} more; their receipts have status \"failed\"")
+        table.add_row("…", f'and {len(found) - most} more; their receipts have status "failed"')
     return table
 
 

@@ -4,11 +4,12 @@ Knows: boto3's clients, which failures pass and which do not, and the words for 
 requests are for (``pipeline.s3`` does).
 
 Trying again is done here and nowhere else; botocore's own retries are off. They do not cover an answer that
-breaks off while its body is read; they draw on a quota that a long spell of errors uses up, after which the
-first error of a request is final; and their adaptive mode slows all requests of a process down to its floor
-of one in two seconds when errors come at a steady rate rather than from load. Here each request has
-``max_attempts``. Between them it waits a random time of up to 0.2 s, 0.4 s, … 20 s ("full jitter": workers
-that were refused together do not come back together). Ten attempts ride out about half a minute.
+breaks off while its body is read. They draw on a quota that a long spell of errors uses up, after which the
+first error of a request is final (seen after 132 requests when two connections in five were cut). And their
+adaptive mode takes every refusal for a sign of its own load: with one request in ten refused by chance, each
+took 210 ms, against 66 ms in the standard mode and 12 ms here. Here a request has ``max_attempts``, and waits
+between them a random time of up to 0.2 s, 0.4 s, … 20 s ("full jitter": workers that were refused together do
+not come back together). Ten attempts ride out about half a minute.
 """
 
 from __future__ import annotations
@@ -215,6 +216,8 @@ class Requests:
             reason = f"no connection to {where} ({error}); check storage.s3.endpoint and the network"
         elif is_transient(error):
             reason = f"gave up after {attempts} attempts; the last one: {error}"
+        elif isinstance(error, aws.ParamValidationError):
+            reason = "that is not a valid bucket and key; write s3://bucket/key"
         elif isinstance(error, aws.NoCredentialsError | aws.PartialCredentialsError):
             reason = (
                 "no credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or a profile or "

@@ -2,34 +2,30 @@
 
 Knows the contracts of ``stages.base`` and how to count; does not know which stages there are, nor
 who runs the task.
-
-A stage that raises loses its batch's speed, not its rows: the batch is taken again row by row, and
-only the row that raises, or runs past its deadline, is recorded as failed.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import where
+from pipeline.calls import TOKEN_ORDER, Loss, Result, apply, output_schema, without
 from pipeline.exchange import merge, position
 from pipeline.execute.base import Context
-from pipeline.guard import DeadlineExceeded, Guard
+from pipeline.guard import Guard
 from pipeline.parts import REJECT, Outputs, read_batches
 from pipeline.receipts import Receipt, Tally, check_chain
 from pipeline.steps import Recipe, open_stage
-from pipeline.storage import Storage, StorageError, join
-from stages import registry
-from stages.base import Fault, Input, Resources, Stage
+from pipeline.storage import Storage, join
+from stages.base import Fault, Input, Resources
 
 BATCH_ROWS = 256
 
@@ -93,44 +89,13 @@ def reject_file(directory: str, part: str) -> str:
     return f"{directory}/rejects/{part}.parquet"
 
 
-#: Of the run file that shards are made from; ``key`` orders a dataset's documents at random.
-TOKENS = pa.schema(
-    [
-        ("key", pa.uint64()),
-        ("id", pa.binary(16)),
-        ("input_ids", pa.list_(pa.int32())),
-        ("n_tokens", pa.int32()),
-        ("source", pa.string()),
-        ("language", pa.string()),
-        ("license", pa.string()),
-    ]
-)
-TOKEN_ORDER = ("id",)
-
-
-class _Loss(NamedTuple):
-    row: int
-    failed: bool
-    fault: Fault
-    recorded: bool = True  # False: counted only, the row lives on elsewhere
-
-
-class _Result(NamedTuple):
-    """What one call gave: the rows that go on, those that do not, and partials for the exchange."""
-
-    table: pa.Table
-    losses: list[_Loss]
-    generated: int = 0
-    partials: pa.Table | None = None
-
-
 class _Run:
     """The state of one task while it runs."""
 
     def __init__(self, task: PartTask, context: Context, storage: Storage, guard: Guard) -> None:
         self.task, self.context, self.storage, self.guard = task, context, storage, guard
         self.tallies: list[Tally] = []
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.counts: Counter[str] = Counter()
         self.languages: dict[str, Counter[str]] = {}
         self.rejects: list[dict[str, Any]] = []
@@ -222,11 +187,11 @@ class _Run:
                     yield table
                 else:
                     losses = [
-                        _Loss(row - offset, False, verdicts[row])
+                        Loss(row - offset, False, verdicts[row])
                         for row in range(offset, stop)
                         if row in verdicts
                     ]
-                    yield self._account(judged, table, _Result(_without(table, losses), losses))
+                    yield self._account(judged, table, Result(without(table, losses), losses))
                 offset = stop
 
     def _selected(self, tables: Iterator[pa.Table], text: str) -> Iterator[pa.Table]:
@@ -255,12 +220,9 @@ class _Run:
 
     # What stages do to them
 
-    def _step(self, number: int, recipe: Recipe, stage: Any, tally: Tally, table: pa.Table) -> _Result:
+    def _step(self, number: int, recipe: Recipe, stage: Any, tally: Tally, table: pa.Table) -> Result:
         started = time.perf_counter()
-        call = _CALLS[recipe.role]
-        result = _nothing(recipe, stage, table)
-        if len(table):
-            result = self._guarded(number, table, lambda rows: call(self, stage, rows), result)
+        result = apply(recipe, stage, table, self.context.seed, self.guard, self.batch, number)
         self.seconds[recipe.label] += time.perf_counter() - started
         self._account(tally, table, result)
         if result.partials is not None and recipe.role == "map":
@@ -270,81 +232,9 @@ class _Run:
             result = result._replace(partials=result.partials.set_column(index, "row", rows))
         return result
 
-    def _guarded(
-        self, number: int, table: pa.Table, call: Callable[[pa.Table], _Result], nothing: _Result
-    ) -> _Result:
-        """The call on the whole batch; if that fails, row by row. ``nothing``: what no row gives."""
-        if not self.guard.by_row(self.batch):
-            try:
-                with self.guard.watch(self.batch, number):
-                    return call(table)
-            except (Exception, DeadlineExceeded) as error:
-                if _of_the_machine(error):
-                    raise
-        results: list[_Result] = []
-        for row in range(len(table)):
-            fault = self.guard.poison(self.batch, number, row)
-            if fault is None:
-                try:
-                    with self.guard.watch(self.batch, number, row):
-                        results.append(call(table.slice(row, 1)))
-                    continue
-                except DeadlineExceeded:
-                    fault = Fault("deadline", f"more than {self.guard.seconds:g} seconds")
-                except Exception as error:
-                    if _of_the_machine(error):
-                        raise
-                    fault = Fault(type(error).__name__, str(error)[:500])
-            results.append(nothing._replace(losses=[_Loss(0, True, fault)]))
-        return _join(results)
-
-    def _annotate(self, stage: Any, table: pa.Table) -> _Result:
-        annotation = stage.annotate(table)
-        if set(annotation.columns) != set(stage.adds.names):
-            raise StageError(f"{stage.name} gave columns {sorted(annotation.columns)}, not {stage.adds.names}")
-        losses = [_Loss(row, True, fault) for row, fault in sorted(annotation.faults.items())]
-        for field in stage.adds:
-            column = annotation.columns[field.name]
-            if len(column) != len(table):
-                raise StageError(f"{stage.name} gave {len(column)} values of {field.name} for {len(table)} rows")
-            column = column.cast(field.type)
-            if field.name in table.schema.names:
-                table = table.set_column(table.schema.names.index(field.name), field, column)
-            else:
-                table = table.append_column(field, column)
-        table = table.drop_columns([name for name in stage.consumes if name in table.schema.names])
-        return _Result(_without(table, losses), losses)
-
-    def _filter(self, stage: Any, table: pa.Table) -> _Result:
-        verdicts = stage.judge(table)
-        if len(verdicts) != len(table):
-            raise StageError(f"{stage.name} judged {len(verdicts)} of {len(table)} rows")
-        losses = [_Loss(row, False, fault) for row, fault in enumerate(verdicts) if fault is not None]
-        return _Result(_without(table, losses), losses)
-
-    def _generate(self, stage: Any, table: pa.Table) -> _Result:
-        generated = stage.generate(table)
-        losses = [
-            _Loss(row, True, generated.faults[row])
-            if row in generated.faults
-            else _Loss(row, False, Fault("source"), recorded=False)
-            for row in range(len(table))
-        ]
-        schema = output_columns(table.schema, stage)
-        return _Result(generated.rows.select(schema.names).cast(schema), losses, len(generated.rows))
-
-    def _map(self, stage: Any, table: pa.Table) -> _Result:
-        return _Result(table, [], partials=stage.map(table))
-
-    def _tokens(self, stage: Any, table: pa.Table) -> _Result:
-        result = self._annotate(stage, table)
-        keys = pa.array(shuffle_keys(result.table.column("id"), self.context.seed))
-        named = result.table.append_column("key", keys)
-        return result._replace(partials=named.select(TOKENS.names).cast(TOKENS))
-
     # What is counted
 
-    def _account(self, tally: Tally, before: pa.Table, result: _Result) -> pa.Table:
+    def _account(self, tally: Tally, before: pa.Table, result: Result) -> pa.Table:
         tally.rows_in += len(before)
         tally.kept += len(result.table)
         tally.generated += result.generated
@@ -352,7 +242,9 @@ class _Run:
             (tally.failed if loss.failed else tally.dropped)[loss.fault.reason] += 1
         recorded = [loss for loss in result.losses if loss.recorded]
         if recorded:
-            rows = before.select(["id", "url", "provenance"]).take([loss.row for loss in recorded]).to_pylist()
+            rows = (
+                before.select(["id", "url", "provenance"]).take([loss.row for loss in recorded]).to_pylist()
+            )
             for loss, row in zip(recorded, rows, strict=True):
                 self.rejects.append(_reject(tally.stage, loss.failed, loss.fault) | row)
         return result.table
@@ -375,95 +267,6 @@ class _Run:
             count["documents"] += group["language_count"]
             if tokens:
                 count["tokens"] += group["n_tokens_sum"]
-
-
-class StageError(Exception):
-    """A stage broke its contract."""
-
-
-_CALLS: Mapping[str, Callable[[_Run, Any, pa.Table], _Result]] = {
-    "annotate": _Run._annotate,
-    "filter": _Run._filter,
-    "generate": _Run._generate,
-    "map": _Run._map,
-    "tokens": _Run._tokens,
-}
-
-
-def output_columns(schema: pa.Schema, stage: Stage | type[Stage]) -> pa.Schema:
-    """The columns after an annotating or generating stage."""
-    for field in stage.adds:
-        index = schema.get_field_index(field.name)
-        schema = schema.append(field) if index < 0 else schema.set(index, field)
-    return pa.schema([field for field in schema if field.name not in stage.consumes])
-
-
-def output_schema(schema: pa.Schema, steps: Sequence[Recipe]) -> pa.Schema:
-    """The columns after all steps of a segment."""
-    for recipe in steps:
-        if recipe.role in ("annotate", "generate"):
-            schema = output_columns(schema, registry.load(recipe.target))
-    return schema
-
-
-def shuffle_keys(ids: pa.ChunkedArray, seed: int) -> npt.NDArray[np.uint64]:
-    """uint64[rows]: position of each document in the shuffled dataset, a hash of seed and id.
-
-    splitmix64 (Steele et al. 2014) over both halves of the id.
-    """
-    data = b"".join(ids.to_pylist())
-    halves = np.frombuffer(data, ">u8").reshape(-1, 2).astype(np.uint64)
-    return _splitmix(_splitmix(halves[:, 0] + _splitmix(np.array([seed], np.uint64))) ^ halves[:, 1])
-
-
-def _splitmix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    value = value + np.uint64(0x9E3779B97F4A7C15)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
-
-
-def _nothing(recipe: Recipe, stage: Stage, table: pa.Table) -> _Result:
-    """No rows, in the columns that the step gives."""
-    schema = table.schema
-    if recipe.role in ("annotate", "generate", "tokens"):
-        schema = output_columns(schema, stage)
-    return _Result(schema.empty_table(), [])
-
-
-def _without(table: pa.Table, losses: Sequence[_Loss]) -> pa.Table:
-    if not losses:
-        return table
-    keep = np.ones(len(table), bool)
-    keep[[loss.row for loss in losses]] = False
-    return table.filter(pa.array(keep))
-
-
-def _join(results: Sequence[_Result]) -> _Result:
-    """Results of single rows as that of their batch."""
-    losses: list[_Loss] = []
-    partials: list[pa.Table] = []
-    kept = 0
-    for row, result in enumerate(results):
-        losses += [loss._replace(row=row) for loss in result.losses]
-        if result.partials is not None:
-            part = result.partials
-            if "row" in part.schema.names:
-                rows = pc.add(part.column("row"), pa.scalar(kept, pa.uint32()))
-                part = part.set_column(part.schema.names.index("row"), "row", rows)
-            partials.append(part)
-        kept += len(result.table)
-    return _Result(
-        pa.concat_tables([result.table for result in results]),
-        losses,
-        sum(result.generated for result in results),
-        pa.concat_tables(partials) if partials else None,
-    )
-
-
-def _of_the_machine(error: BaseException) -> bool:
-    """Errors that no other row order would mend, and that are no fault of a document."""
-    return isinstance(error, StorageError | StageError | ImportError)
 
 
 def _reject(stage: str, failed: bool, fault: Fault) -> dict[str, Any]:

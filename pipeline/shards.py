@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from pipeline.calls import TOKEN_ORDER
 from pipeline.exchange import merge
 from pipeline.execute.base import Context
 from pipeline.guard import Guard
 from pipeline.parts import Outputs
 from pipeline.receipts import Receipt
-from pipeline.segment import TOKEN_ORDER
 from pipeline.storage import Storage, join
 from stages.base import MIB, Resources
 
@@ -47,7 +47,7 @@ class ShardTask:
     runs: tuple[str, ...]  # relative to the output
     low: int
     high: int
-    resources: Resources = Resources()
+    resources: Resources
 
     @property
     def label(self) -> str:

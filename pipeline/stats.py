@@ -38,10 +38,14 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str) -> dict[str, An
     check_chain(stages)
     blended = name in plan.config.blended
     last = states[keys[-1]]
-    shards = [
-        {"path": shard_file(name, shard), **dict(made.counts)}
-        for shard, made in sorted(states[f"{name}/shards"].made.items())
-    ] if blended else []
+    shards = (
+        [
+            {"path": shard_file(name, shard), **dict(made.counts)}
+            for shard, made in sorted(states[f"{name}/shards"].made.items())
+        ]
+        if blended
+        else []
+    )
     return {
         "inputs": len(plan.inputs.get(name, ())) or len(states[keys[0]].made),
         "stages": [stage.as_json() for stage in stages],

@@ -211,6 +211,7 @@ def explain_os(error: OSError, action: str, path: str) -> StorageError:
         errno.EACCES: "; check who owns it and its permissions",
         errno.EPERM: "; check who owns it and its permissions",
         errno.EROFS: "; choose a place that can be written",
+        errno.EEXIST: "; a file stands where a directory is needed",
         errno.ENOTDIR: "; a file stands where a directory is needed",
         errno.EISDIR: "; a directory stands where a file is needed",
         errno.EMFILE: "; raise the limit on open files (ulimit -n)",

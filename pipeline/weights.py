@@ -43,8 +43,8 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tokens: int | None = Field(None, ge=1)
-    max_epochs: float = Field(4.0, gt=0, allow_inf_nan=False)
+    tokens: int | None = Field(default=None, ge=1)
+    max_epochs: float = Field(default=4.0, gt=0, allow_inf_nan=False)
 
 
 def check_phases(phases: Sequence[Phase]) -> None:

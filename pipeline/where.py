@@ -83,7 +83,9 @@ class _Parser:
         while text[position:].strip():
             match = _TOKEN.match(text, position)
             if match is None:
-                raise self._error("cannot be read", position + len(text[position:]) - len(text[position:].lstrip()))
+                raise self._error(
+                    "cannot be read", position + len(text[position:]) - len(text[position:].lstrip())
+                )
             kind = str(match.lastgroup)
             token, start = match.group(kind), match.start(kind)
             if kind == "name" and token.lower() in _KEYWORDS:

@@ -33,6 +33,8 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+#: Keys on one page of a listing: few, so that every test turns pages (AWS: 1000).
+PAGE = 50
 BLOCK = 64 * 1024
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "expect", "content-length", "server", "date"}
 SLOW_DOWN = (
@@ -55,7 +57,7 @@ class S3Server:
                 [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=os.environ | ENVIRONMENT,
+                env=os.environ | ENVIRONMENT | {"MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)},
             )
             self.endpoint = f"http://127.0.0.1:{port}"
             if self._answers(port):

@@ -60,7 +60,7 @@ class Lines(Reader):
                     rejects.append(Reject(identity, None, Fault("bad_line", str(error)), True, provenance))
                     continue
                 row["id"] = blake2b(row["id"].encode(), digest_size=16).digest()
-                rows.append({name: None for name in DOCUMENT.names} | row | {"provenance": provenance})
+                rows.append(dict.fromkeys(DOCUMENT.names) | row | {"provenance": provenance})
             yield Batch(pa.Table.from_pylist(rows, schema=DOCUMENT), rejects)
 
 
@@ -113,11 +113,15 @@ class AtLeast(Annotator, Filter):
     decides = frozenset({"chars"})
 
     def annotate(self, batch: pa.Table) -> Annotation:
-        return Annotation({"toy.chars": pa.array([len(t) for t in batch.column("text").to_pylist()], pa.int32())})
+        return Annotation(
+            {"toy.chars": pa.array([len(t) for t in batch.column("text").to_pylist()], pa.int32())}
+        )
 
     def judge(self, batch: pa.Table) -> Sequence[Fault | None]:
         values = batch.column("toy.chars").to_pylist()
-        return [None if v >= self.config.chars else Fault("short", f"{v} < {self.config.chars}") for v in values]
+        return [
+            None if v >= self.config.chars else Fault("short", f"{v} < {self.config.chars}") for v in values
+        ]
 
 
 class Echo(Generator):

@@ -30,7 +30,7 @@ class ClusterError(Exception):
 
 
 class RayExecutor:
-    """See ``execute.base.Executor``. Connects to ``address``, to ``RAY_ADDRESS``, or starts a local cluster."""
+    """The cluster at ``address`` or ``RAY_ADDRESS``, or a local one for the time of the run."""
 
     def __init__(self, context: Context, workers: int | None = None, address: str | None = None) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -38,7 +38,7 @@ class RayExecutor:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         import ray
 
-        self._ray = ray
+        self._ray: Any = ray  # it comes partly typed
         address = address or os.environ.get("RAY_ADDRESS")
         paths = os.pathsep.join(dict.fromkeys([_ROOT, os.getcwd(), *filter(None, sys.path)]))
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -56,9 +56,9 @@ class RayExecutor:
         self.context = ray.put(context)
         self._remote = ray.remote(max_retries=0, max_calls=RECYCLE)(_run)
         self._running: dict[Any, Task] = {}
-        cpus = int(ray.cluster_resources().get("CPU", 1))
+        cpus = int(self._ray.cluster_resources().get("CPU", 1))
         self.slots = min(workers, cpus) if workers else cpus
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         self._largest = {kind: max(node.get(kind, 0) for node in nodes) for kind in ("CPU", "GPU", "memory")}
         self._check_output(context)
 
@@ -110,7 +110,9 @@ class RayExecutor:
         try:
             see = self._ray.remote(num_cpus=0, max_retries=0)(_sees)
             refs = {
-                node: see.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, False)).remote(probe)
+                node: see.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, False)).remote(
+                    probe
+                )
                 for node in nodes
             }
             blind = [node for node, ref in refs.items() if not self._ray.get(ref)]
@@ -118,8 +120,8 @@ class RayExecutor:
             storage.delete(probe)
         if blind:
             raise ClusterError(
-                f"output {context.output} is a local path that {len(blind)} of the cluster's {len(nodes)} nodes "
-                "cannot see; give an s3:// address or a directory on a file system that all nodes share"
+                f"output {context.output} is a local path that {len(blind)} of the cluster's {len(nodes)} "
+                "nodes cannot see; give an s3:// address or a directory on a file system that all nodes share"
             )
 
 

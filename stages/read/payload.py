@@ -12,7 +12,7 @@ import io
 import re
 import zlib
 from collections.abc import Callable
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import zstandard
 from fastwarc.stream_io import BrotliReader
@@ -133,8 +133,26 @@ _TAG = re.compile(
 _MAGIC = (
     *(b"%PDF-", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"\xff\xd8\xff", b"RIFF", b"PK\x03\x04", b"PK\x05\x06"),
     *(b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00", b"7z\xbc\xaf", b"Rar!", b"\xd0\xcf\x11\xe0", b"{\\rtf"),
-    *(b"%!PS", b"OggS", b"ID3", b"fLaC", b"wOFF", b"wOF2", b"OTTO", b"\x7fELF", b"MZ\x90", b"\xca\xfe\xba\xbe"),
-    *(b"\x00\x01\x00\x00", b"\x00\x00\x01\x00", b"\x00asm", b"SQLite format 3", b"\x28\xb5\x2f\xfd", b"FWS\x01"),
+    *(
+        b"%!PS",
+        b"OggS",
+        b"ID3",
+        b"fLaC",
+        b"wOFF",
+        b"wOF2",
+        b"OTTO",
+        b"\x7fELF",
+        b"MZ\x90",
+        b"\xca\xfe\xba\xbe",
+    ),
+    *(
+        b"\x00\x01\x00\x00",
+        b"\x00\x00\x01\x00",
+        b"\x00asm",
+        b"SQLite format 3",
+        b"\x28\xb5\x2f\xfd",
+        b"FWS\x01",
+    ),
 )
 # Control characters that no text has (binary data bytes of the MIME Sniffing standard).
 _CONTROLS = bytes([*range(0x09), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20)])

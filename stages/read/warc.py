@@ -227,7 +227,13 @@ class _Pending:
         self._bytes = 0
 
     def add(
-        self, identity: bytes, text: bytes | None, html: bytes | None, charset: str, record: Capture, name: str
+        self,
+        identity: bytes,
+        text: bytes | None,
+        html: bytes | None,
+        charset: str,
+        record: Capture,
+        name: str,
     ) -> None:
         values = (identity, text, html, charset, record.url, record.date, record.offset, record.record, name)
         for column, value in zip(self._columns.values(), values, strict=True):

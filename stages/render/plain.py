@@ -236,17 +236,23 @@ def _hidden(tree: LexborHTMLParser) -> set[int]:
     return _ids(node for node in suspects if node.tag not in ("html", "body") and _is_hidden(node))
 
 
+#: Landmarks that belong to the content when they are in it (for the first two, HTML standard 4.3.8 and
+#: 4.3.9), and those that never do.
+_OWN = ("header", "footer", "form")
+_ASIDE = ("nav", "aside")
+
+
 def _outside_main(tree: LexborHTMLParser) -> set[int]:
     """Landmarks other than the content, if the page marks its content by ``main`` or ``article``.
 
-    A ``header``, ``footer`` or ``form`` within the content belongs to it (for the first two, HTML standard
-    4.3.8 and 4.3.9), and a landmark that holds the content stays: some servers wrap every page in a form.
+    One that holds the content stays: some servers wrap every page in a form.
     """
     content = tree.css("main, article")
     if not content:
         return set()
-    own = _ids(tree.css(", ".join(f"{c} {part}" for c in ("main", "article") for part in _OWN)))
-    return _ids(tree.css("nav, header, footer, aside, form")) - own - _around(content)
+    within = ", ".join(f"{outer} {inner}" for outer in ("main", "article") for inner in _OWN)
+    landmarks = _ids(tree.css(", ".join(_OWN + _ASIDE))) - _ids(tree.css(within))
+    return landmarks - _around(content)
 
 
 def _bare_katex(tree: LexborHTMLParser) -> int:
