@@ -1,4 +1,4 @@
-"""Claim: without a model file, ``language`` is as accurate as fastText's lid.176, at 0.4 of its speed or more.
+"""Claim: without a model file, ``language`` is as accurate as fastText's lid.176, at 0.4 of its speed.
 
     python benchmarks/language_id.py [--model lid.176.ftz] [--all]
 
@@ -202,7 +202,7 @@ def others() -> dict[str, Answer]:
 
         def cld2(text: str) -> str | None:
             try:
-                return pycld2.detect(text, isPlainText=True, bestEffort=True)[2][0][1][:2]
+                return str(pycld2.detect(text, isPlainText=True, bestEffort=True)[2][0][1][:2])
             except pycld2.error:  # control characters are an error to it
                 return None
 

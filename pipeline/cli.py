@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +88,7 @@ def status(
 
 def main() -> None:
     """Entry point of the console command and of ``pipeline/run.py``."""
+    sys.path.append(os.getcwd())  # where a config's own stages (``module:Class``) may lie
     app()
 
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline import located
 from pipeline.located import ConfigError, KeyPath, Located
 from pipeline.steps import marked
-from pipeline.storage import StorageSettings
+from pipeline.storage import StorageSettings, is_local
 from pipeline.weights import Budget, Phase, check_phases
 from pipeline.where import Where, WhereError, parse
 from stages import registry
@@ -279,7 +279,7 @@ class _Checker:
 
 
 def _absolute(path: str, base: Path) -> str:
-    if path.startswith("s3://"):
+    if not is_local(path):
         return path.rstrip("/")
     return os.path.abspath(base / os.path.expanduser(path.removeprefix("file://")))
 

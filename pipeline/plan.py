@@ -41,7 +41,7 @@ from stages.base import (
 FORMAT = 1
 
 #: Packages whose versions may change what comes out; recorded, not fingerprinted.
-_NOTED = ("fastwarc", "numpy", "pyarrow", "ray", "resiliparse", "selectolax", "tokenizers")
+_NOTED = ("fastwarc", "numpy", "py3langid", "pyarrow", "ray", "resiliparse", "selectolax", "tokenizers")
 
 
 @dataclass(frozen=True)

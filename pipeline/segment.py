@@ -24,7 +24,7 @@ from pipeline.guard import Guard
 from pipeline.parts import REJECT, Outputs, read_batches
 from pipeline.receipts import Receipt, Tally, check_chain
 from pipeline.steps import Recipe, open_stage
-from pipeline.storage import Storage, join
+from pipeline.storage import Storage, StorageError, join
 from stages.base import Fault, Input, Resources
 
 BATCH_ROWS = 256
@@ -165,6 +165,9 @@ class _Run:
     def _read(self, source: FromInput) -> Iterator[pa.Table]:
         tally = self._tally(source.reader.label)
         reader = open_stage(source.reader, self.context.storage)
+        info = self.storage.stat(source.item.path)
+        if info is None or info.etag != source.item.etag:
+            raise StorageError(f"{source.item.path}: the input changed after the plan was made; start again")
         for batch in reader.read(source.item, self.storage, self.context.limit):
             tally.rows_in += len(batch.documents) + len(batch.rejects)
             tally.kept += len(batch.documents)

@@ -130,9 +130,9 @@ class _Parser:
             return column.is_valid() if negated else column.is_null()
         negated = self._take("not")
         if self._take("in"):
-            among = column.isin(self._values())
-            # isin answers false for null; `not in` must not select nulls either
-            return (~among & column.is_valid()) if negated else among
+            # isin answers false for null; SQL answers null, which `not` leaves null
+            among = pc.if_else(column.is_valid(), column.isin(self._values()), pa.scalar(None, pa.bool_()))
+            return ~among if negated else among
         if negated:
             raise self._unexpected("`in`")
         kind, token, _ = self._peek()

@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import random
+import signal
 import socket
 import struct
 import subprocess
@@ -23,7 +24,7 @@ import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 #: What clients of the server need in their environment; any credentials do.
@@ -123,7 +124,7 @@ class FaultProxy:
         self._server.proxy = self
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> FaultProxy:
+    def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -248,6 +249,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bucket", action="append", default=[])
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that moto's process goes too
     shares = {"unavailable": options.unavailable, "cut": options.cut}
     with S3Server() as server, FaultProxy(server.endpoint, **shares, seed=options.seed) as proxy:
         for bucket in options.bucket:

@@ -9,6 +9,7 @@ Knows Ray; does not know what tasks do.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import uuid
 from pathlib import Path
@@ -46,6 +47,7 @@ class RayExecutor:
             os.environ["PYTHONPATH"] = paths  # the workers of a local cluster inherit it
             options |= {"address": "local", "num_cpus": workers, "include_dashboard": False}
         else:
+            _check_reachable(address)
             options |= {"address": address}
             if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:  # a submitted job brings its own
                 options["runtime_env"] = {"env_vars": {"PYTHONPATH": paths}}
@@ -123,6 +125,17 @@ class RayExecutor:
                 f"output {context.output} is a local path that {len(blind)} of the cluster's {len(nodes)} "
                 "nodes cannot see; give an s3:// address or a directory on a file system that all nodes share"
             )
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself would wait for minutes."""
+    host, _, port = address.rsplit("/", 1)[-1].rpartition(":")
+    if not port.isdigit():
+        return  # "auto" and the like
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except OSError as error:
+        raise ClusterError(f"no Ray cluster at {address}: {error}") from None
 
 
 def _run(task: Task, context: Context, isolated: bool) -> Ended:

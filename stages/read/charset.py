@@ -39,12 +39,12 @@ _LABELS = {
     "iso8859_4": "iso-8859-4 iso8859-4 iso88594 iso_8859-4 iso_8859-4:1988 iso-ir-110 l4 latin4 csisolatin4",
     "iso8859_5": "iso-8859-5 iso8859-5 iso88595 iso_8859-5 iso_8859-5:1988 iso-ir-144 cyrillic "
     "csisolatincyrillic",
-    "iso8859_6": "iso-8859-6 iso8859-6 iso88596 iso_8859-6 iso_8859-6:1987 iso-8859-6-e iso-8859-6-i iso-ir-127 "
-    "arabic asmo-708 ecma-114 csiso88596e csiso88596i csisolatinarabic",
+    "iso8859_6": "iso-8859-6 iso8859-6 iso88596 iso_8859-6 iso_8859-6:1987 iso-8859-6-e iso-8859-6-i "
+    "iso-ir-127 arabic asmo-708 ecma-114 csiso88596e csiso88596i csisolatinarabic",
     "iso8859_7": "iso-8859-7 iso8859-7 iso88597 iso_8859-7 iso_8859-7:1987 iso-ir-126 greek greek8 elot_928 "
     "ecma-118 sun_eu_greek csisolatingreek",
-    "iso8859_8": "iso-8859-8 iso8859-8 iso88598 iso_8859-8 iso_8859-8:1988 iso-8859-8-e iso-8859-8-i iso-ir-138 "
-    "hebrew visual logical csiso88598e csiso88598i csisolatinhebrew",
+    "iso8859_8": "iso-8859-8 iso8859-8 iso88598 iso_8859-8 iso_8859-8:1988 iso-8859-8-e iso-8859-8-i "
+    "iso-ir-138 hebrew visual logical csiso88598e csiso88598i csisolatinhebrew",
     "iso8859_10": "iso-8859-10 iso8859-10 iso885910 iso-ir-157 l6 latin6 csisolatin6",
     "iso8859_13": "iso-8859-13 iso8859-13 iso885913",
     "iso8859_14": "iso-8859-14 iso8859-14 iso885914",
@@ -59,19 +59,20 @@ _LABELS = {
     "cp1250": "windows-1250 cp1250 x-cp1250",
     "cp1251": "windows-1251 cp1251 x-cp1251 win-1251 windows1251",
     "cp1253": "windows-1253 cp1253 x-cp1253",
-    "cp1254": "windows-1254 cp1254 x-cp1254 iso-8859-9 iso8859-9 iso88599 iso_8859-9 iso_8859-9:1989 iso-ir-148 "
-    "l5 latin5 csisolatin5",
+    "cp1254": "windows-1254 cp1254 x-cp1254 iso-8859-9 iso8859-9 iso88599 iso_8859-9 iso_8859-9:1989 "
+    "iso-ir-148 l5 latin5 csisolatin5",
     "cp1255": "windows-1255 cp1255 x-cp1255",
     "cp1256": "windows-1256 cp1256 x-cp1256",
     "cp1257": "windows-1257 cp1257 x-cp1257",
     "cp1258": "windows-1258 cp1258 x-cp1258",
     "gb18030": (
-        "gb18030 gbk x-gbk gb2312 gb_2312 gb_2312-80 cp936 ms936 windows-936 chinese csgb2312 csiso58gb231280 "
-        "iso-ir-58 gb2312-80 euc-cn x-euc-cn"
+        "gb18030 gbk x-gbk gb2312 gb_2312 gb_2312-80 cp936 ms936 windows-936 chinese csgb2312 "
+        "csiso58gb231280 iso-ir-58 gb2312-80 euc-cn x-euc-cn"
     ),
     "big5hkscs": "big5 big5-hkscs big5hkscs cn-big5 csbig5 x-x-big5 cp950 big-5",
     "euc_jp": "euc-jp euc_jp x-euc-jp x-euc eucjp cseucpkdfmtjapanese ujis",
-    "cp932": "shift_jis shift-jis shiftjis sjis x-sjis ms_kanji ms932 windows-31j cp932 csshiftjis windows-932",
+    "cp932": "shift_jis shift-jis shiftjis sjis x-sjis ms_kanji ms932 windows-31j cp932 csshiftjis "
+    "windows-932",
     "cp949": (
         "euc-kr euc_kr euckr cseuckr korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 csksc56011987 "
         "iso-ir-149 windows-949 cp949 ms949 uhc"
@@ -81,6 +82,7 @@ _LABELS = {
 }
 _CODECS = {label: codec for codec, labels in _LABELS.items() for label in labels.split()}
 _SEVEN_BIT = frozenset({"iso2022_jp_ext", "iso2022_kr"})
+_MULTIBYTE = frozenset({"gb18030", "big5hkscs", "euc_jp", "cp932", "cp949"})
 # A codec that knows more characters, for text that the usual one refuses (NEC row 13 in EUC-JP).
 _WIDER = {"euc_jp": "euc_jis_2004"}
 # The standard's name for each codec: its first label, but for the sets that browsers widen.
@@ -96,6 +98,8 @@ _MARKS = (  # UTF-32 first: its little-endian mark starts with UTF-16's
 )
 _META = re.compile(rb"""<meta\s[^>]*?charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
 _XML = re.compile(rb"""\s*<\?xml\s[^>]*?encoding\s*=\s*["']([\w.:-]+)""", re.IGNORECASE)
+_HANGUL = re.compile("[가-힣]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _ASCII = bytes(range(0x80))
 _REPLACEMENT = "�".encode()
@@ -193,19 +197,36 @@ def _legacy(body: bytes, http_charset: str | None) -> tuple[str, str]:
         # UTF-16 would have shown; a document that says so in ASCII letters is not UTF-16.
         if codec and codec not in declared and not codec.startswith("utf-16"):
             declared.append(codec)
-    if _share_of_utf8(body) >= 0.5 and (not declared or "utf-8" in declared):
-        return body.decode("utf-8", "replace"), "utf-8"
-    candidates = [codec for codec in declared if codec != "utf-8"]
-    if not candidates:
-        guess = codec_of(detect_encoding(_sample(body)))
-        if guess and not guess.startswith("utf-16"):
-            candidates.append(guess)
+    if declared and "utf-8" not in declared:
+        candidates = declared
+    else:
+        candidates = [codec for codec in declared if codec != "utf-8"]
+        # Legacy East Asian text is valid UTF-8 to 0.5 at most by chance, damaged UTF-8 mostly to more.
+        share = _share_of_utf8(body)
+        if not candidates and share > (0.5 if declared else 0.6):
+            return body.decode("utf-8", "replace"), "utf-8"
+        if not candidates:
+            guess = _detected(body)
+            # Declared UTF-8, some of it valid, and nothing but a single-byte guess against it.
+            if declared and share >= 0.1 and guess not in _MULTIBYTE:
+                return body.decode("utf-8", "replace"), "utf-8"
+            candidates = [guess]
     for codec in candidates:
         text = _strictly(body, codec)
         if text is not None:
             return text, codec
-    best = [*declared, *candidates, "cp1252"][0]
+    best = [*declared, *candidates][0]
     return body.decode(best, "replace"), best
+
+
+def _detected(body: bytes) -> str:
+    """The codec that detection believes in, Windows-1252 if none."""
+    guess = codec_of(detect_encoding(_sample(body)))
+    if guess is None or guess.startswith("utf"):
+        # The detector answers UTF-8 when it is at a loss, and always to Korean.
+        text = _strictly(body, "cp949") or ""
+        return "cp949" if 2 * len(_HANGUL.findall(text)) > len(_NOT_ASCII.findall(text)) else "cp1252"
+    return guess
 
 
 def _sample(body: bytes) -> bytes:
@@ -230,7 +251,7 @@ def _strictly(body: bytes, codec: str) -> str | None:
 
 
 def _share_of_utf8(body: bytes) -> float:
-    """Share of the bytes above 0x7F that belong to UTF-8 sequences: near 1 in damaged UTF-8, near 0 elsewhere."""
+    """Share of the bytes above 0x7F that belong to UTF-8 sequences."""
     high = len(body.translate(None, _ASCII))
     valid = len(body.decode("utf-8", "ignore").encode()) - (len(body) - high)
     return valid / high if high else 1.0

@@ -89,11 +89,11 @@ def load_ranges(item: Input, storage: Storage, cap: int) -> tuple[list[IndexedRa
 
 
 def spans(ranges: Sequence[IndexedRange]) -> Iterator[list[IndexedRange]]:
-    """Sorted ranges, in groups that are near enough to be fetched at once."""
+    """Sorted ranges of one file, in groups that are near enough to be fetched at once."""
     span: list[IndexedRange] = []
     end = 0
     for one in ranges:
-        near = span and one.file == span[0].file and one.offset <= end + NEAR
+        near = one.offset <= end + NEAR
         if span and not (near and one.offset + one.length - span[0].offset <= SPAN):
             yield span
             span = []

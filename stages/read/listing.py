@@ -5,7 +5,9 @@ Knows patterns and names. Knows nothing of file formats.
 
 from __future__ import annotations
 
+import itertools
 import posixpath
+import re
 from collections.abc import Sequence
 
 from stages.base import FileInfo, Input, Storage
@@ -43,7 +45,7 @@ def list_files(storage: Storage, patterns: Sequence[str]) -> list[Input]:
             if file.path not in found:
                 found[file.path] = Input(file.path, _name(file, pattern), file.size, file.etag)
     inputs = sorted(found.values(), key=lambda item: (item.name, item.path))
-    for one, other in zip(inputs, inputs[1:], strict=False):
+    for one, other in itertools.pairwise(inputs):
         if one.name == other.name:
             raise ValueError(
                 f"{one.path} and {other.path} would both be called {one.name!r}; "
@@ -53,10 +55,7 @@ def list_files(storage: Storage, patterns: Sequence[str]) -> list[Input]:
 
 
 def _name(file: FileInfo, pattern: str) -> str:
-    directory = fixed_directory(pattern)
-    if directory and file.path.startswith(directory):
+    directory = re.sub("(?<!:)//+", "/", fixed_directory(pattern))  # as storage tidies paths
+    if file.path.startswith(directory):
         return file.path[len(directory) :]
-    # Storage may answer with absolute paths to a relative pattern: find the same directory in them.
-    marker = "/" + directory.lstrip("./")
-    at = file.path.rfind(marker) if len(marker) > 1 else -1
-    return file.path[at + len(marker) :] if at >= 0 else posixpath.basename(file.path)
+    return posixpath.basename(file.path)

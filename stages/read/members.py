@@ -174,8 +174,6 @@ def find_record(source: Source, offset: int, decoder: Decoder, stop: int | None 
 
 
 def _starts_record(source: Source, offset: int, decoder: Decoder) -> bool:
-    if decoder.codec == "plain" and offset > 0 and source.read_exactly(offset - 1, 1) != b"\n":
-        return False
     head = b""
     try:
         member = Member(source, offset, decoder)

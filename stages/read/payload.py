@@ -14,8 +14,7 @@ import zlib
 from collections.abc import Callable
 from typing import Literal
 
-import zstandard
-from fastwarc.stream_io import BrotliReader
+from fastwarc.stream_io import BrotliReader, ZstdReader
 
 #: Bytes that decide what a payload is (the resource header of the WHATWG MIME Sniffing standard has 1,445).
 SNIFFED = 1445
@@ -58,15 +57,14 @@ def decode_body(body: bytes, transfer: str, content: str, cap: int, partial: boo
         elif coding == "deflate" and _is_binary(body[:SNIFFED]):
             body = _drain(_zlib_reader(body, -15), coding, cap, partial)
         elif coding == "zstd" and body.startswith(b"\x28\xb5\x2f\xfd"):
-            stream = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(body), read_across_frames=True)
-            body = _drain(stream.read, coding, cap, partial)
+            body = _drain(ZstdReader(io.BytesIO(body)).read, coding, cap, partial)
         elif coding == "br" and (_is_binary(body[:SNIFFED]) or not body.isascii()) and not _HTML.match(body):
             body = _drain(BrotliReader(io.BytesIO(body)).read, coding, cap, partial)
     return body
 
 
 def _unchunked(body: bytes, partial: bool) -> bytes:
-    pieces = []
+    pieces: list[bytes] = []
     position = 0
     while head := _CHUNK_HEAD.match(body, position):
         size = int(re.split(rb"[ \t;\r]", head.group(), maxsplit=1)[0], 16)
@@ -113,7 +111,7 @@ def _drain(read: Callable[[int], bytes], coding: str, cap: int, partial: bool) -
             size += len(piece)
             if size > cap:
                 raise Oversized(f"more than {cap} bytes after {coding}")
-    except (zlib.error, zstandard.ZstdError, OSError) as error:
+    except (zlib.error, OSError) as error:
         if not partial:
             raise Undecodable(f"{coding}: {error}") from error
     return b"".join(pieces)

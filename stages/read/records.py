@@ -16,7 +16,8 @@ follow. So it is believed only as far as it can be checked:
 3. After a clean member fastwarc gets the next one; if that brought nothing, the careful reader goes on
    for twice as many members before it asks again, so that no file makes the two take turns for long.
 
-Every byte between the first record and the end of the file is thus part of a confirmed member, or of a reported damage.
+Every byte between the first record and the end of the file is thus part of a confirmed member, or of
+a reported damage.
 """
 
 from __future__ import annotations
@@ -29,14 +30,22 @@ from typing import NamedTuple
 from fastwarc.stream_io import GzipReader, ZstdReader
 from fastwarc.warc import ArchiveIterator, HeaderMap, WarcRecord, WarcRecordType
 
-from stages.read.members import RECORD_START, Damaged, Decoder, Member, dictionary_frame, find_record, sniff
+from stages.read.members import (
+    RECORD_START,
+    Codec,
+    Damaged,
+    Decoder,
+    Member,
+    dictionary_frame,
+    find_record,
+    sniff,
+)
 from stages.read.source import Source
 
 #: Longest header block of a record or an HTTP message that is believed to be one.
 MAX_HEADER = 64 << 10
 #: How far into a file the first record is looked for where the file does not start with one.
 _SEARCH = 1 << 20
-_NEXT = re.compile(rb"\n(?=" + RECORD_START.pattern + rb")")
 _CONTENT_LENGTH = re.compile(rb"(?im)^Content-Length[ \t]*:[^\r\n]*")
 
 
@@ -84,11 +93,10 @@ def captures(source: Source, cap: int, fast: bool = True) -> Iterator[Capture | 
     codec = sniff(first)
     if codec is None:
         # A file whose first member is damaged in its first bytes is still a WARC file.
-        starts = (
-            (find_record(source, 0, Decoder(codec), min(_SEARCH, source.size)), codec)
-            for codec in ("gzip", "zstd", "plain")
+        candidates: tuple[Codec, ...] = ("gzip", "zstd", "plain")
+        start, codec = min(
+            (find_record(source, 0, Decoder(one), min(_SEARCH, source.size)), one) for one in candidates
         )
-        start, codec = min(starts)
         if start >= min(_SEARCH, source.size):
             what = "is empty" if not first else f"starts with {first[:16]!r}"
             raise ValueError(f"not a WARC file: it {what}, and no record starts in its first MiB")
@@ -117,7 +125,10 @@ def captures(source: Source, cap: int, fast: bool = True) -> Iterator[Capture | 
 def _fast(
     source: Source, offset: int, decoder: Decoder, cap: int
 ) -> Generator[Capture | Damage, None, tuple[int, int]]:
-    """fastwarc from ``offset`` on. Returns the first member that is not confirmed, and the captures it gave."""
+    """fastwarc from ``offset`` on.
+
+    Returns the offset of the first member that is not confirmed, and how many captures it gave already.
+    """
     prefix = decoder.dictionary if offset > len(decoder.dictionary) else b""
     start = 0 if decoder.dictionary and not prefix else offset
     stream = source.stream(start, prefix)
@@ -170,8 +181,8 @@ def _capture(record: WarcRecord, offset: int, cap: int) -> Capture:
             status_line, status = (fields.status_line or "").strip(), fields.status_code
             http = status is not None
             content_type = fields.get("Content-Type")
-            content_encoding = fields.get("Content-Encoding", "")
-            transfer_encoding = fields.get("Transfer-Encoding", "")
+            content_encoding = fields.get("Content-Encoding") or ""
+            transfer_encoding = fields.get("Transfer-Encoding") or ""
     name = record.record_id
     url = header("WARC-Target-URI")
     return Capture(
@@ -179,9 +190,9 @@ def _capture(record: WarcRecord, offset: int, cap: int) -> Capture:
         name.strip("<> \t") if name else None,
         url.strip("<> \t") if url else None,
         header("WARC-Date"),
-        header("WARC-Payload-Digest", ""),
+        header("WARC-Payload-Digest") or "",
         header("WARC-Truncated"),
-        header("Content-Type", ""),
+        header("Content-Type") or "",
         http,
         status_line,
         status,
@@ -274,13 +285,12 @@ class _Text:
 
     def find_next(self, tail: bytes) -> None:
         """Go to the next start of a record, which may be in ``tail``, or to the end of the member."""
-        self._buffer[:0] = tail
-        self.position -= len(tail)
+        self._buffer[:0] = tail[1:]  # not where it was looked for already
         while True:
             more = self._fill(len(self._buffer) + 4096)
-            match = _NEXT.search(self._buffer)
+            match = RECORD_START.search(self._buffer)
             if match:
-                self._take(match.end())
+                self._take(match.start())
                 return
             # A start may lie across the end of what is here.
             self._take(len(self._buffer) - 64 if more else len(self._buffer))
@@ -301,7 +311,7 @@ class _Text:
         except OSError as error:
             raise _BadRecord(f"header: {error}", tail=head) from None
         url = fields.get("WARC-Target-URI")
-        said = fields.get("Content-Length", "").strip()
+        said = (fields.get("Content-Length") or "").strip()
         if not re.fullmatch(r"[0-9]{1,18}", said):
             raise _BadRecord(f"Content-Length is {said[:32]!r}", url, head)
         length = int(said)
@@ -310,11 +320,11 @@ class _Text:
         taken = len(block) if keep else len(block) + self._skip(length - MAX_HEADER)
         if taken < length:
             raise _BadRecord(f"Content-Length is {length}, but only {taken} bytes follow", url, block)
-        # This also reads a checksum that stands right behind the block.
-        self.skip_blank_lines()
-        if self._fill(1) and not (self._fill(5) and self._buffer.startswith(b"WARC/")):
+        # A line end or the end of the member has to follow: looking also reads the checksum behind it.
+        if self._fill(1) and self._buffer[0] not in b"\r\n":
             raise _BadRecord(f"Content-Length is {length}, but the block does not end there", url, block)
-        if fields.get("WARC-Type", "").strip().lower() != "response":
+        self.skip_blank_lines()
+        if (fields.get("WARC-Type") or "").strip().lower() != "response":
             return None
         if not keep:
             # Only the start of an overlong page is parsed: its payload would not be used.

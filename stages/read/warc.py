@@ -26,9 +26,10 @@ passed over.
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Any, BinaryIO, ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import Field, model_validator
@@ -55,8 +56,9 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s;\"']+)", re.IGNORECASE)
 class WarcConfig(StageConfig):
     """Which captures are read. Exactly one of ``paths`` and ``index`` is given."""
 
-    paths: list[str] = []  #: WARC files or patterns
-    index: list[str] = []  #: Parquet files (or patterns) with rows of a Common Crawl index table
+    paths: list[str] = Field(default_factory=list)  #: WARC files or patterns
+    #: Parquet files or patterns: rows of a Common Crawl index table
+    index: list[str] = Field(default_factory=list)
     prefix: str = ""  #: stands before every warc_filename of the index, e.g. ``s3://commoncrawl/``
     #: Longest payload in bytes, stored or decoded. Common Crawl cuts at 1 MiB, since March 2025 at
     #: 5 MiB: 10 MiB never drops one of its pages, and bounds what other crawls can send.
@@ -126,13 +128,14 @@ class Warc(Reader):
         ranges, rejects = load_ranges(item, storage, self.config.max_bytes)
         for reject in rejects:
             yield item.name, reject
-        for span in spans(ranges):
-            with storage.open(self.config.prefix + span[0].file) as file:
-                start = span[0].offset
-                file.seek(start)
-                data = file.read(max(one.offset + one.length for one in span) - start)
-            for one in span:
-                yield from self._range(one, data[one.offset - start : one.offset - start + one.length])
+        for name, group in itertools.groupby(ranges, key=lambda one: one.file):
+            with storage.open(self.config.prefix + name) as file:
+                for span in spans(list(group)):
+                    start = span[0].offset
+                    data = _read_range(file, start, max(one.offset + one.length for one in span))
+                    for one in span:
+                        begin = one.offset - start
+                        yield from self._range(one, data[begin : begin + one.length])
 
     def _range(self, one: IndexedRange, data: bytes) -> Iterator[tuple[str, Capture | Damage]]:
         found = False
@@ -204,6 +207,16 @@ class Warc(Reader):
         return (raw, None, charset) if kind == "text" else (None, raw, charset)
 
 
+def _read_range(file: BinaryIO, start: int, stop: int) -> bytes:
+    """Bytes ``start`` to ``stop``, fewer where the file ends. One read of remote storage may give less."""
+    file.seek(start)
+    pieces = []
+    while start < stop and (piece := file.read(stop - start)):
+        pieces.append(piece)
+        start += len(piece)
+    return b"".join(pieces)
+
+
 class _Rejected(Exception):
     def __init__(self, reason: str, detail: str, failed: bool = False) -> None:
         super().__init__(reason)
@@ -221,7 +234,7 @@ class _Pending:
 
     def _start(self) -> None:
         self.rejects: list[Reject] = []
-        self._columns: dict[str, list] = {
+        self._columns: dict[str, list[Any]] = {
             name: [] for name in ("id", "text", "html", "charset", "url", "date", "offset", "record", "file")
         }
         self._bytes = 0

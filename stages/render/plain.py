@@ -266,18 +266,17 @@ def _is_tex(node: LexborNode) -> bool:
 
 def _walk(body: LexborNode, page: _Page, unwanted: set[int]) -> None:
     inline, boundary, close = page.inline, page.boundary, page.close
+    parents: list[LexborNode] = []  # the open elements, and what each is to be closed as
     closers: list[int] = []
     node: LexborNode | None = body
     while node is not None:
-        tag = node.tag
-        kind = _KINDS.get(tag, _INLINE)
-        if tag == "-text":
+        if node.is_text_node:
             text = node.text_content or ""
             if page.pre or not text.isspace():
                 inline.append(text)
             elif inline:
                 inline.append(" ")
-        elif kind == _SKIP:
+        elif (kind := _KINDS.get(tag := node.tag, _INLINE)) == _SKIP:
             if tag == "script" and _is_tex(node):
                 page.equations += 1
         elif not unwanted or node.mem_id not in unwanted:
@@ -288,23 +287,22 @@ def _walk(body: LexborNode, page: _Page, unwanted: set[int]) -> None:
                 boundary(kind)
             else:
                 kind = page.open(kind, closers[-1] if closers else _INLINE)
-            child = node.first_child
-            if child is not None:
+            if (child := node.first_child) is not None:
+                parents.append(node)
                 closers.append(kind)
                 node = child
                 continue
             if kind > _BLOCK:
                 close(kind)
         following = None
-        while node is not None and closers and (following := node.next) is None:
+        # The body's own siblings are not asked for: the walk ends with the body.
+        while parents and (following := node.next) is None:
+            node = parents.pop()
             kind = closers.pop()
             if kind > _BLOCK:
                 close(kind)
             elif kind:
                 boundary(kind)
-            node = node.parent
-        if not closers:
-            return
         node = following
 
 

@@ -1,0 +1,65 @@
+"""Lines of a text file that may be compressed, in bounded memory, up to its first damage.
+
+It knows compression and line ends. It knows nothing of what a line says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from stages.read.members import Damaged, Decoder, Member, dictionary_frame, sniff
+from stages.read.source import Source
+
+_PIECE = 256 << 10
+
+
+class Line(NamedTuple):
+    """One line without its end."""
+
+    number: int  # from 1
+    offset: int  # of its first byte in the decompressed text
+    data: bytes | None  # None: longer than allowed
+
+
+class Break(NamedTuple):
+    """The compressed file is damaged: what follows its last line cannot be read."""
+
+    number: int  # of the first line that is lost
+    offset: int  # of the damaged member in the file
+    detail: str
+
+
+def lines(source: Source, cap: int) -> Iterator[Line | Break]:
+    """All lines of at most ``cap`` bytes; longer ones without their data. A damage ends them.
+
+    Plain, gzip and zstd (also of several members) are told apart by their first bytes.
+    """
+    codec = sniff(source.read_exactly(0, 8)) or "plain"
+    decoder = Decoder(codec, dictionary_frame(source) if codec == "zstd" else b"")
+    number, start = 1, 0
+    buffer = bytearray()
+    overlong = 0  # bytes dropped of a line that is too long
+    offset = len(decoder.dictionary)
+    while offset < source.size:
+        try:
+            member = Member(source, offset, decoder)
+            while piece := member.read(_PIECE):
+                buffer += piece
+                begin = 0
+                while (end := buffer.find(b"\n", begin)) >= 0:
+                    length = overlong + end - begin
+                    data = bytes(buffer[begin:end]) if length <= cap else None
+                    yield Line(number, start, data)
+                    number, start, begin, overlong = number + 1, start + length + 1, end + 1, 0
+                del buffer[:begin]
+                if overlong + len(buffer) > cap:
+                    overlong += len(buffer)
+                    buffer.clear()
+        except Damaged as damage:
+            yield Break(number, offset, f"member at byte {offset}: {damage}")
+            return
+        assert member.end is not None
+        offset = member.end
+    if buffer or overlong:
+        yield Line(number, start, bytes(buffer) if overlong + len(buffer) <= cap else None)

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.cut import Cutter, row_bytes
+from pipeline.exchange import KEYS, ExchangeError, RunWriter, merge, position
+from pipeline.storage import Storage
+
+SCHEMA = pa.schema([("key", pa.uint64()), ("row", pa.uint32()), ("id", pa.binary(16)), ("text", pa.string())])
+
+
+def rows_of(keys: list[int], seed: int = 0) -> pa.Table:
+    rng = random.Random(seed)
+    return pa.table(
+        [
+            pa.array(keys, pa.uint64()),
+            pa.array(range(len(keys)), pa.uint32()),
+            pa.array([rng.randbytes(16) for _ in keys], pa.binary(16)),
+            pa.array([rng.choice(["", "a", "ü" * 50, None]) for _ in keys], pa.string()),
+        ],
+        schema=SCHEMA,
+    )
+
+
+def write(path: Path, table: pa.Table, batch: int = 7, **options: int) -> str:
+    with path.open("wb") as file:
+        writer = RunWriter(file, table.schema, ("id",), **options)
+        for start in range(0, len(table), batch):
+            writer.add(table.slice(start, batch))
+        writer.close()
+    return str(path)
+
+
+keys_strategy = st.lists(st.integers(0, 20) | st.integers(0, KEYS - 1), max_size=80)
+
+
+@settings(deadline=None, max_examples=60)
+@given(files=st.lists(keys_strategy, min_size=1, max_size=4), bounds=st.tuples(st.integers(0, KEYS), st.integers(0, KEYS)))
+def test_merge_is_a_sort(tmp_path_factory, files, bounds) -> None:
+    folder = tmp_path_factory.mktemp("runs")
+    tables = [rows_of(keys, seed) for seed, keys in enumerate(files)]
+    # tiny buffers: several runs per file and several blocks per run
+    paths = [write(folder / f"{i}.runs", t, buffer_bytes=600, block_bytes=150) for i, t in enumerate(tables)]
+    low, high = min(bounds), max(bounds)
+    merged = list(merge(Storage(), enumerate(paths), low, high, ("id",), memory_bytes=1))
+    expected = sorted(
+        (key, identity, position(i, row), text)
+        for i, table in enumerate(tables)
+        for key, row, identity, text in zip(*(table[c].to_pylist() for c in SCHEMA.names), strict=True)
+        if low <= key < high
+    )
+    found = [
+        (r["key"], r["id"], r["position"], r["text"]) for table in merged for r in table.to_pylist()
+    ]
+    assert [f[:3] for f in found] == [e[:3] for e in expected]
+    seen: set[int] = set()
+    for table in merged:  # rows of equal key arrive together
+        keys = set(table["key"].to_pylist())
+        assert not keys & seen
+        seen |= keys
+
+
+def test_bytes_do_not_depend_on_batches(tmp_path: Path) -> None:
+    table = rows_of([random.Random(3).randrange(KEYS) for _ in range(500)])
+    one = write(tmp_path / "a", table, batch=500, buffer_bytes=4000, block_bytes=500)
+    many = write(tmp_path / "b", table, batch=3, buffer_bytes=4000, block_bytes=500)
+    assert Path(one).read_bytes() == Path(many).read_bytes()
+
+
+def test_a_million_equal_keys_stay_together(tmp_path: Path) -> None:
+    keys = pa.array(np.full(1_000_000, 7, np.uint64))
+    path = tmp_path / "same"
+    with path.open("wb") as file:
+        writer = RunWriter(file, pa.schema([("key", pa.uint64())]), buffer_bytes=1 << 20)
+        writer.add(pa.table({"key": keys}))
+        writer.close()
+    tables = list(merge(Storage(), [(0, str(path))]))
+    assert [len(t) for t in tables] == [1_000_000]
+
+
+def test_damage_is_named(tmp_path: Path) -> None:
+    path = Path(write(tmp_path / "x.runs", rows_of([1, 2, 3])))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    with pytest.raises(ExchangeError, match="cut off"):
+        list(merge(Storage(), [(0, str(path))]))
+    path.write_bytes(b"\xff" * 64 + whole[64:])
+    with pytest.raises(ExchangeError, match="damaged"):
+        list(merge(Storage(), [(0, str(path))]))
+    path.unlink()
+    with pytest.raises(ExchangeError, match="gone"):
+        list(merge(Storage(), [(0, str(path))]))
+
+
+@given(st.lists(st.lists(st.text(max_size=30) | st.none(), max_size=20), max_size=10), st.integers(1, 200), st.integers(1, 9))
+def test_cutter_borders_depend_on_rows_alone(batches, max_bytes, max_rows) -> None:
+    texts = [text for batch in batches for text in batch]
+    schema = pa.schema([("text", pa.string())])
+
+    def pieces(tables: list[pa.Table]) -> list[list[str | None]]:
+        cutter = Cutter(max_bytes, max_rows)
+        out = [piece for table in tables for piece in cutter.add(table)]
+        return [piece["text"].to_pylist() for piece in (*out, *cutter.rest())]
+
+    as_given = pieces([pa.table({"text": pa.array(b, pa.string())}, schema=schema) for b in batches])
+    at_once = pieces([pa.table({"text": pa.array(texts, pa.string())}, schema=schema)])
+    assert as_given == at_once
+    assert [t for piece in as_given for t in piece] == texts
+    assert all(len(piece) <= max_rows for piece in as_given)
+
+
+def test_row_bytes_of_a_slice() -> None:
+    table = pa.table({"a": ["x", "yy", None], "b": pa.array([[1, 2], None, [3]], pa.list_(pa.int32()))})
+    assert row_bytes(table).tolist() == [17, 10, 12]
+    assert row_bytes(table.slice(1)).tolist() == [10, 12]

@@ -1,0 +1,195 @@
+"""Every page is decoded as what it is, and none stops the reading."""
+
+from __future__ import annotations
+
+import codecs
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from warc_files import SHARED
+
+from stages.read.charset import codec_of, decode, is_utf8
+from stages.read.records import captures
+from stages.read.source import Source
+
+RUSSIAN = "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 5
+JAPANESE = "いろはにほへとちりぬるを わかよたれそつねならむ。漢字とカタカナ、①も。" * 5
+KOREAN = "키스의 고유조건은 입술끼리 만나야 하고 특별한 기술은 필요치 않다. " * 5
+CHINESE = "天地玄黃宇宙洪荒日月盈昃辰宿列張寒來暑往秋收冬藏" * 5
+GERMAN = "Falsches Üben von Xylophonmusik quält jeden größeren Zwerg – „wirklich“. " * 5
+
+
+def page(text: str, meta: str = "") -> str:
+    return f"<html><head>{meta}</head><body>{text}</body></html>"
+
+
+def test_valid_utf8_wins_over_every_declaration():
+    html = page(RUSSIAN, '<meta charset="windows-1251">')
+    assert decode(html.encode(), "koi8-r") == (html, "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "label", "name"),
+    [
+        (RUSSIAN, "cp1251", "windows-1251", "windows-1251"),
+        (RUSSIAN, "koi8-r", "KOI8-R", "koi8-r"),
+        (JAPANESE, "cp932", "Shift_JIS", "shift_jis"),
+        (JAPANESE, "euc_jis_2004", "EUC-JP", "euc-jp"),
+        (JAPANESE.replace("①", ""), "iso2022_jp", "ISO-2022-JP", "iso-2022-jp"),
+        (KOREAN, "cp949", "ks_c_5601-1987", "euc-kr"),
+        (CHINESE, "big5", "Big5", "big5"),
+        (CHINESE + "镕€", "gb18030", "gb2312", "gb18030"),
+        (GERMAN, "cp1252", "ISO-8859-1", "windows-1252"),
+        ("Zażółć gęślą jaźń " * 9, "iso8859_2", "latin2", "iso-8859-2"),
+        ("Ο καλύτερος " * 9, "cp1253", "windows-1253", "windows-1253"),
+        ("เป็นมนุษย์สุดประเสริฐ " * 9, "cp874", "TIS-620", "windows-874"),
+        ("צבי בן יהודה " * 9, "cp1255", "cp1255", "windows-1255"),
+        ("نص حكيم له سر قاطع " * 9, "cp1256", " 'windows-1256' ", "windows-1256"),
+    ],
+)
+def test_header_meta_and_xml_declarations(text, codec, label, name):
+    html = page(text)
+    assert decode(html.encode(codec), label) == (html, name)
+    for meta in (
+        f'<meta charset="{label.strip()}">',
+        f"<META HTTP-EQUIV=Content-Type CONTENT='text/html; charset={label.strip()}'>".replace("''", "'"),
+    ):
+        html = page(text, meta)
+        assert decode(html.encode(codec)) == (html, name)
+        assert decode(html.encode(codec), "no-such-charset") == (html, name)
+    if "'" not in label:
+        html = f'<?xml version="1.0" encoding="{label}"?>' + page(text)
+        assert decode(html.encode(codec)) == (html, name)
+
+
+def test_the_header_comes_before_the_document():
+    html = page(GERMAN, '<meta charset="koi8-r">')
+    assert decode(html.encode("cp1252"), "windows-1252") == (html, "windows-1252")
+
+
+def test_a_label_that_the_bytes_contradict_gives_way():
+    html = page(JAPANESE, '<meta charset="euc-jp">')
+    raw = html.encode("euc_jis_2004")
+    assert decode(raw, "shift_jis") == (html, "euc-jp")
+    assert decode(raw, "utf-8") == (html, "euc-jp")
+    assert decode(raw, "utf-16") == (html, "euc-jp")
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        (RUSSIAN, "cp1251"),
+        (JAPANESE, "cp932"),
+        (JAPANESE, "euc_jis_2004"),
+        (KOREAN, "cp949"),
+        (CHINESE, "big5"),
+    ],
+)
+def test_detection_without_any_declaration(text, codec):
+    html = page(text * 4)
+    assert decode(html.encode(codec))[0] == html
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_byte_order_marks(codec):
+    html = page(RUSSIAN, '<meta charset="windows-1251">')
+    assert decode(("\ufeff" + html).encode(codec), "koi8-r")[0] == html
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("label", [None, "utf-16", "utf-8"])
+def test_utf16_without_a_mark(codec, label):
+    html = page(GERMAN)
+    assert decode(html.encode(codec), label) == (html, codec.replace("-le", "le").replace("-be", "be"))
+
+
+def test_damaged_utf8_stays_utf8():
+    html = page(RUSSIAN * 10, '<meta charset="utf-8">')
+    raw = bytearray(html.encode())
+    for at in range(200, len(raw), 400):
+        raw[at] = 0xFF
+    text, name = decode(bytes(raw), "utf-8")
+    assert name == "utf-8"
+    assert text == bytes(raw).decode("utf-8", "replace")
+    assert decode(bytes(raw))[1] == "utf-8"
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_character_cut_off_at_the_end_does_not_matter(cut):
+    raw = page(RUSSIAN).encode() + "𝄞".encode()[:cut]
+    assert decode(raw, "windows-1251") == (page(RUSSIAN) + "�", "utf-8")
+    raw = page(JAPANESE).encode("cp932") + b"\x82"
+    assert decode(raw, "shift_jis") == (page(JAPANESE) + "�", "shift_jis")
+
+
+def test_nul_is_replaced():
+    assert decode(b"a\0b" + b"c" * 2000) == ("a�b" + "c" * 2000, "utf-8")
+
+
+def test_every_label_names_a_codec_and_unknown_ones_none():
+    labels = [
+        *(f"iso-8859-{part}" for part in (*range(1, 12), *range(13, 17))),
+        *(f"windows-{page}" for page in (874, *range(1250, 1259), 31)),
+        *("x-sjis", "x-gbk", "big5-hkscs", "utf8", "ascii", "macintosh", "ibm866"),
+    ]
+    for label in labels:
+        if label != "windows-31":
+            codecs.lookup(codec_of(label))
+    for label in (None, "", "x-user-defined", "unicode_escape", "rot13", "utf-7", "base64", "idna", "\udcff"):
+        assert codec_of(label) is None
+
+
+LABELS = st.sampled_from(
+    ["utf-8", "gb2312", "shift_jis", "euc-kr", "iso-2022-jp", "utf-16", "latin1", "big5"]
+)
+
+
+@given(st.binary(max_size=3000), st.none() | LABELS | st.text(max_size=12))
+def test_never_raises_and_gives_clean_text(body, label):
+    for prefix in (b"", b"<meta charset=euc-jp>", b"\x1b$B"):
+        text, _ = decode(prefix + body, label)
+        assert "\0" not in text
+        text.encode()
+
+
+@given(st.text(max_size=2000))
+def test_utf8_is_itself(text):
+    raw = text.replace("\0", "").lstrip("\ufeff").encode()
+    if b"\x1b" not in raw:
+        assert decode(raw, "shift_jis")[0] == raw.decode()
+
+
+@given(st.binary(max_size=40) | st.text(max_size=20).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_utf8_validity_is_pythons(body):
+    try:
+        body.decode("utf-8")
+        valid = True
+    except UnicodeDecodeError:
+        valid = False
+    assert is_utf8(body) is valid
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real captures are not at {SHARED}")
+def test_real_pages_are_decoded_as_their_charset_says():
+    """Over 99 % of real UTF-8 and of legacy pages equal the true decoding, with headers and without."""
+    pages = {page["offset"]: page for page in map(json.loads, (SHARED / "pages.jsonl").open())}
+    right = {True: 0, False: 0}
+    seen = {True: 0, False: 0}
+    with (SHARED / "pages.warc.gz").open("rb") as file:
+        for capture in captures(Source(file), 10 << 20):
+            truth = pages[capture.offset]
+            if not truth["charset"] or not capture.body or truth["kind"] == "corrupt_bytes":
+                continue
+            codec = (
+                "utf-16" if truth["charset"] == "utf-16" else codec_of(truth["charset"]) or truth["charset"]
+            )
+            expected = capture.body.decode(codec, "replace").removeprefix("\ufeff").replace("\0", "�")
+            legacy = truth["charset"] != "utf-8"
+            seen[legacy] += 1
+            right[legacy] += decode(capture.body, truth["header_charset"])[0] == expected
+    assert seen[False] > 1800
+    assert right[False] >= 0.995 * seen[False]
+    assert seen[True] > 100
+    assert right[True] >= 0.99 * seen[True]

@@ -1,0 +1,208 @@
+"""Parquet and JSONL rows become documents; what does not is a reject with its place."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from warc_files import LocalStorage, gather
+
+from stages.base import DOCUMENT, MIB
+from stages.read import tables
+from stages.read.documents import document_id
+from stages.read.tables import Tables, TablesConfig
+
+ROWS = [{"id": f"doc-{n}", "text": f"text {n} äöü", "url": f"http://site.test/{n}"} for n in range(700)]
+
+
+def read(path, limit=None, **config):
+    config.setdefault("format", "parquet" if path.name.endswith("parquet") else "jsonl")
+    reader = Tables(TablesConfig(paths=[str(path)], **config))
+    storage = LocalStorage()
+    batches = [batch for item in reader.list(storage) for batch in reader.read(item, storage, limit)]
+    for batch in batches:
+        assert batch.documents.schema == pa.schema([*DOCUMENT, *Tables.adds])
+    return gather(batches)
+
+
+def jsonl(path, rows, pack=bytes):
+    path.write_bytes(pack("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    return path
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
+def test_jsonl_in_any_compression(tmp_path, pack):
+    rows, rejects = read(jsonl(tmp_path / "a.data", ROWS, pack), source="forum")
+    assert not rejects
+    assert [row["text"] for row in rows] == [row["text"] for row in ROWS]
+    assert rows[0]["id"] == document_id("forum", "id", "doc-0")
+    assert rows[0]["source"] == "forum"
+    assert rows[0]["html"] is None
+    assert rows[0]["provenance"] == {"file": "a.data", "offset": 0, "record": "doc-0"}
+    second = len(json.dumps(ROWS[0])) + 1
+    assert rows[1]["provenance"]["offset"] == second
+
+
+def test_parquet_and_jsonl_give_the_same_documents(tmp_path):
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet", row_group_size=100)
+    rows, rejects = read(tmp_path / "a.parquet")
+    others, _ = read(jsonl(tmp_path / "a.jsonl", ROWS))
+    assert not rejects
+    for row, other in zip(rows, others, strict=True):
+        del row["provenance"], other["provenance"]
+        assert row == other
+
+
+def test_column_mapping(tmp_path):
+    row = {
+        "content": "words",
+        "meta_url": "http://site.test/",
+        "text": "not this",
+        "date": datetime.datetime(2025, 3, 1, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=2))),
+        "key": 17,
+        "language": "en",
+        "language_score": 0.5,
+    }
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
+    mapping = {"text": "content", "url": "meta_url", "id": "key"}
+    (document,), _ = read(tmp_path / "a.parquet", columns=mapping)
+    assert document["text"] == "words"
+    assert document["url"] == "http://site.test/"
+    assert document["date"] == "2025-03-01T10:00:00Z"
+    assert document["id"] == document_id("", "id", "17")
+    assert document["provenance"]["record"] == "17"
+    assert (document["language"], document["language_score"]) == ("en", 0.5)
+
+
+def test_raw_html(tmp_path):
+    rows = [{"page": "<html>a</html>"}, {"page": None, "text": "b"}, {"page": ""}]
+    documents, (reject,) = read(jsonl(tmp_path / "a.jsonl", rows), columns={"html": "page"})
+    assert [(row["text"], row["html"]) for row in documents] == [(None, "<html>a</html>"), ("b", None)]
+    assert reject.fault.reason == "no_text"
+
+
+def test_identity_without_an_id(tmp_path):
+    rows = [{"text": "a", "url": "u"}, {"text": "a", "url": "v"}, {"text": "b", "url": "u"}, {"text": "a"}]
+    documents, _ = read(jsonl(tmp_path / "a.jsonl", rows), source="s")
+    assert documents[0]["id"] == document_id("s", "u", "a")
+    assert len({row["id"] for row in documents}) == 4
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "detail", "failed"),
+    [
+        (b"{", "bad_json", "line 2: ", True),
+        (b"[1]", "bad_json", "line 2: not an object", True),
+        (b'{"text": "\xff"}', "bad_json", "line 2: ", True),
+        (b"[" * 100_000, "bad_json", "line 2: ", True),
+        (b'{"url": "u"}', "no_text", "null", False),
+        (b'{"text": 5}', "no_text", "a int", False),
+        (b'{"text": " \\n"}', "no_text", "blank", False),
+        (b'{"text": "' + b"x" * MIB + b'"}', "oversized", f"{MIB} bytes", False),
+        (b'{"text": "' + b"x" * 10 * MIB + b'"}', "oversized", "line 2", False),
+    ],
+)
+def test_rows_that_are_no_documents(tmp_path, line, reason, detail, failed):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"text": "first"}\r\n' + line + b'\n\n{"text": "last"}')
+    rows, (reject,) = read(path, max_bytes=MIB - 1)
+    assert [row["text"] for row in rows] == ["first", "last"]
+    assert (reject.fault.reason, reject.failed) == (reason, failed)
+    assert reject.fault.detail.startswith(detail)
+    assert reject.provenance == {"file": "a.jsonl", "offset": 22, "record": None}
+
+
+def test_strings_that_arrow_would_refuse(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "a\\ud800b\\u0000c\\ud83d\\ude00", "url": "\\udfff"}\n')
+    ((row,), _) = read(path)
+    assert row["text"] == "a\ufffdb\ufffdc😀"
+    assert row["url"] == "\ufffd"
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_damaged_stream_keeps_the_rows_before(tmp_path, pack):
+    half = len(ROWS) // 2
+    raw = [json.dumps(row).encode() + b"\n" for row in ROWS]
+    data = pack(b"".join(raw[:half])) + pack(b"".join(raw[half:]))[:-400]
+    (tmp_path / "a.jsonl").write_bytes(data)
+    rows, (reject,) = read(tmp_path / "a.jsonl")
+    assert half <= len(rows) < len(ROWS)
+    assert [row["text"] for row in rows] == [row["text"] for row in ROWS[: len(rows)]]
+    assert (reject.fault.reason, reject.failed) == ("damaged_stream", True)
+    assert reject.fault.detail.startswith(f"line {len(rows) + 1} and all after: ")
+
+
+def test_a_damaged_row_group_keeps_the_others(tmp_path):
+    table = pa.Table.from_pylist([{"text": f"words {n} " * 50} for n in range(300)])
+    path = tmp_path / "a.parquet"
+    pq.write_table(table, path, row_group_size=100, compression="zstd", use_dictionary=False)
+    column = pq.ParquetFile(path).metadata.row_group(1).column(0)
+    data = bytearray(path.read_bytes())
+    middle = column.data_page_offset + column.total_compressed_size // 2
+    data[middle : middle + 40] = b"\xff" * 40
+    path.write_bytes(bytes(data))
+    rows, (reject,) = read(path)
+    assert [row["provenance"]["offset"] for row in rows] == [*range(100), *range(200, 300)]
+    assert (reject.fault.reason, reject.failed) == ("damaged_stream", True)
+    assert reject.fault.detail.startswith("rows 100 to 199: ")
+
+
+def test_large_parquet_is_split_between_row_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "SPLIT_BYTES", 4000)
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_pylist(ROWS), path, row_group_size=64)
+    items = Tables(TablesConfig(paths=[str(path)], format="parquet")).list(LocalStorage())
+    assert len(items) > 3
+    assert items[0].start == 0
+    assert items[-1].stop == len(ROWS)
+    assert all(one.stop == other.start for one, other in zip(items, items[1:], strict=False))
+    rows, _ = read(path)
+    assert [row["url"] for row in rows] == [row["url"] for row in ROWS]
+    assert [row["provenance"]["offset"] for row in rows] == list(range(len(ROWS)))
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl"])
+def test_limit(tmp_path, name):
+    path = tmp_path / name
+    if name.endswith("jsonl"):
+        jsonl(path, ROWS)
+    else:
+        pq.write_table(pa.Table.from_pylist(ROWS), path)
+    for limit in (0, 3, 256, 257, 900):
+        rows, _ = read(path, limit=limit)
+        assert len(rows) == min(limit, len(ROWS))
+
+
+def test_mistakes(tmp_path):
+    pq.write_table(pa.table({"body": ["a"]}), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=r"a\.parquet has no column 'content'; it has body"):
+        read(tmp_path / "a.parquet", columns={"text": "content"})
+    jsonl(tmp_path / "a.jsonl", ROWS)
+    with pytest.raises(ValueError, match="is no Parquet file"):
+        read(tmp_path / "a.jsonl", format="parquet")
+    with pytest.raises(FileNotFoundError, match="missing"):
+        read(tmp_path / "missing.parquet")
+    with pytest.raises(ValidationError, match="no column 'txt' here"):
+        TablesConfig(paths=["a"], format="jsonl", columns={"txt": "a"})
+    with pytest.raises(ValidationError):
+        TablesConfig(paths=[], format="jsonl")
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=60) | st.just(b'{"text": "a"}'), max_size=30))
+def test_every_line_is_a_row_a_reject_or_blank(tmp_path_factory, lines):
+    lines = [line.replace(b"\n", b"") for line in lines]
+    path = tmp_path_factory.mktemp("lines") / "a.jsonl"
+    path.write_bytes(b"x\n" + b"\n".join(lines))
+    rows, rejects = read(path)
+    assert len(rows) + len(rejects) == 1 + sum(bool(line.strip()) for line in lines)
+    assert len(rows) >= sum(line == b'{"text": "a"}' for line in lines)

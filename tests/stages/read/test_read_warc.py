@@ -1,0 +1,357 @@
+"""The WARC reader: every response becomes a document or a reject with a reason."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tracemalloc
+import zlib
+from collections import Counter
+
+import pyarrow as pa
+import pytest
+import zstandard
+from fastwarc.stream_io import BrotliWriter
+from pydantic import ValidationError
+from warc_files import PAGE, SHARED, LocalStorage, http, members, read, record
+
+from stages.base import DOCUMENT, MIB
+from stages.read.documents import document_id
+from stages.read.warc import Warc, WarcConfig
+
+TEXT = "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich. " * 40
+HTML = f"<!DOCTYPE html><html><body><p>{TEXT}</p></body></html>"
+
+
+def write(path, *records, codec="gzip"):
+    path.write_bytes(b"".join(members(records, codec)))
+    return path
+
+
+def one(tmp_path, *args, config=None, **kwargs):
+    """The outcome of a single response record: its document, or its reject."""
+    path = write(tmp_path / "one.warc.gz", record(1, *args, **kwargs))
+    rows, rejects = read(path, **(config or {}))
+    assert len(rows) + len(rejects) == 1
+    return (rows or rejects)[0]
+
+
+def test_columns_of_a_document(tmp_path):
+    path = write(tmp_path / "a.warc.gz", record(0, b"", "warcinfo"), record(7))
+    (row,), rejects = read(path, source="crawl")
+    assert not rejects
+    offset = len(members([record(0, b"", "warcinfo")])[0])
+    assert row == {
+        "id": document_id("warc", "urn:uuid:7"),
+        "text": None,
+        "source": "crawl",
+        "url": "http://site.test/7",
+        "date": "2025-03-01T00:00:00Z",
+        "language": None,
+        "language_score": None,
+        "license": None,
+        "parent": None,
+        "provenance": {"file": "a.warc.gz", "offset": offset, "record": "urn:uuid:7"},
+        "html": PAGE.decode(),
+        "charset": "utf-8",
+    }
+    reader = Warc(WarcConfig(paths=[str(path)]))
+    storage = LocalStorage()
+    (batch,) = reader.read(reader.list(storage)[0], storage)
+    assert batch.documents.schema == pa.schema([*DOCUMENT, *Warc.adds])
+    assert batch.documents["source"].to_pylist() == [""]
+
+
+def test_without_a_record_id_url_date_and_digest_identify(tmp_path):
+    digest = one(tmp_path, identity=None, headers=["WARC-Payload-Digest: sha1:ABC"])
+    assert digest["id"] == document_id("warc", "http://site.test/1", "2025-03-01T00:00:00Z", "sha1:ABC")
+    bare = one(tmp_path, identity=None)
+    other = one(tmp_path, http(b"<html>other</html>"), identity=None)
+    assert len({digest["id"], bare["id"], other["id"]}) == 3
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zstd", "plain"])
+def test_the_name_of_a_file_says_nothing(tmp_path, codec):
+    rows, rejects = read(write(tmp_path / "x.bin", *(record(n) for n in range(600)), codec=codec))
+    assert [row["url"].rsplit("/", 1)[1] for row in rows] == [str(n) for n in range(600)]
+    assert not rejects
+
+
+@pytest.mark.parametrize(
+    ("block", "reason", "detail", "failed"),
+    [
+        (http(status="404 Not Found"), "http_status", "404", False),
+        (http(status="301 Moved"), "http_status", "301", False),
+        (http(b""), "empty", "", False),
+        (http(b" \r\n\t "), "empty", "", False),
+        (http(b"\x89PNG\r\n\x1a\n" + bytes(100), "image/png"), "not_text", "image/png", False),
+        (http(b"%PDF-1.7 " + bytes(100)), "not_text", "text/html", False),
+        (http(b"body{color:red}", "text/css; charset=utf-8"), "not_text", "text/css; charset=utf-8", False),
+        (http(bytes(range(256)) * 20), "not_text", "text/html", False),
+        (b"<html>no http</html>", "bad_http", "<html>no http</html>", True),
+        (http(status="abc"), "bad_http", "HTTP/1.1 abc", True),
+        (http(headers=["X: " + "y" * 70_000]), "bad_http", "header block too long or damaged", True),
+        (http(b"<p>" + b"x" * MIB), "oversized", f"{MIB + 3} bytes", False),
+    ],
+)
+def test_reasons(tmp_path, block, reason, detail, failed):
+    reject = one(tmp_path, block, config={"max_bytes": MIB})
+    assert (reject.fault, reject.failed) == ((reason, detail), failed)
+    assert reject.url == "http://site.test/1"
+    assert reject.id == document_id("warc", "urn:uuid:1")
+    assert reject.provenance == {"file": "one.warc.gz", "offset": 0, "record": "urn:uuid:1"}
+
+
+def test_a_record_without_http_is_no_page(tmp_path):
+    reject = one(tmp_path, b"20250301\r\nsite.test. 300 IN A 192.0.2.1", media="text/dns")
+    assert (reject.fault, reject.failed) == (("not_text", "text/dns"), False)
+
+
+def test_truncated_captures(tmp_path):
+    headers = ["WARC-Truncated: length"]
+    assert one(tmp_path, headers=headers).fault == ("warc_truncated", "length")
+    assert one(tmp_path, headers=headers, config={"truncated": "keep"})["html"] == PAGE.decode()
+
+
+def test_other_record_types_are_passed_over(tmp_path):
+    kinds = ["warcinfo", "request", "metadata", "revisit", "conversion", "resource"]
+    rows, rejects = read(write(tmp_path / "a", *(record(n, kind=kind) for n, kind in enumerate(kinds))))
+    assert rows == rejects == []
+
+
+def chunked(body: bytes, size: int = 100) -> bytes:
+    pieces = (body[at : at + size] for at in range(0, len(body), size))
+    return b"".join(b"%x;note=1\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def brotli(body: bytes) -> bytes:
+    out = io.BytesIO()
+    with BrotliWriter(out) as writer:
+        writer.write(body)
+    return out.getvalue()
+
+
+def raw_deflate(body: bytes) -> bytes:
+    stream = zlib.compressobj(wbits=-15)
+    return stream.compress(body) + stream.flush()
+
+
+ENCODED = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "Deflate": raw_deflate,
+    "br": brotli,
+    "zstd": zstandard.compress,
+    "identity": bytes,
+}
+
+
+@pytest.mark.parametrize("coding", ENCODED)
+@pytest.mark.parametrize("transfer", [False, True])
+def test_stored_encodings_are_undone(tmp_path, coding, transfer):
+    body = ENCODED[coding](HTML.encode())
+    headers = [f"Content-Encoding: {coding}"]
+    if transfer:
+        body, headers = chunked(body), [*headers, "Transfer-Encoding: chunked"]
+    assert one(tmp_path, http(body, headers=headers))["html"] == HTML
+
+
+@pytest.mark.parametrize("coding", ENCODED)
+def test_headers_of_encodings_that_were_undone_already(tmp_path, coding):
+    headers = [f"Content-Encoding: {coding}", "Transfer-Encoding: chunked"]
+    assert one(tmp_path, http(HTML.encode(), headers=headers))["html"] == HTML
+
+
+def test_two_encodings(tmp_path):
+    body = gzip.compress(zlib.compress(HTML.encode()))
+    assert one(tmp_path, http(body, headers=["Content-Encoding: deflate, gzip"]))["html"] == HTML
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd", "br"])
+def test_a_cut_encoding_is_undecodable_or_kept_as_far_as_it_goes(tmp_path, coding):
+    body = ENCODED[coding](HTML.encode() + bytes(range(32, 127)) * 50)[:-30]
+    block = http(body, headers=[f"Content-Encoding: {coding}"])
+    reject = one(tmp_path, block)
+    assert (reject.fault.reason, reject.failed) == ("undecodable", True)
+    assert coding in reject.fault.detail
+    kept = one(tmp_path, block, headers=["WARC-Truncated: length"], config={"truncated": "keep"})
+    if coding == "gzip":
+        assert kept["html"].startswith(HTML[:1000])
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "Deflate", "zstd", "br"])
+def test_a_decompression_bomb_stops_at_the_cap(tmp_path, coding):
+    body = ENCODED[coding](b"<html>" + b"a" * (64 * MIB))
+    path = write(tmp_path / "bomb", record(1, http(body, headers=[f"Content-Encoding: {coding}"])))
+    tracemalloc.start()
+    _, (reject,) = read(path, max_bytes=MIB)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert reject.fault.reason == "oversized"
+    assert peak < 20 * MIB
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "column"),
+    [
+        ("text/plain", b"plain words", "text"),
+        ("text/markdown; charset=utf-8", b"# Title", "text"),
+        ("text/plain", b"<!DOCTYPE html><html><body>page</body></html>", "html"),
+        ("application/octet-stream", b"\n<!-- c --><html lang=en>page</html>", "html"),
+        ("application/xml", b'<?xml version="1.0"?><!DOCTYPE html PUBLIC ""><html>page</html>', "html"),
+        ("application/xhtml+xml", b"<html>page</html>", "html"),
+        (None, b"<p>page</p>", "html"),
+        (None, b"words", "text"),
+        ("text/html", b"words without a tag", "html"),
+        ("text/html", "\ufeff<html>page</html>".encode("utf-16-le"), "html"),
+        ("text/html", "<html>page</html>".encode("utf-16-be"), "html"),
+    ],
+)
+def test_html_and_plain_text(tmp_path, content_type, body, column):
+    row = one(tmp_path, http(body, content_type))
+    assert row[column]
+    assert row[{"text": "html", "html": "text"}[column]] is None
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/rss+xml", "text/xml", "image/svg+xml", "application/json"]
+)
+def test_other_markup_is_neither(tmp_path, content_type):
+    for body in (b'<?xml version="1.0"?><rss><channel/></rss>', b"<svg><text/></svg>", b'{"a": "<html>"}'):
+        assert one(tmp_path, http(body, content_type)).fault == ("not_text", content_type)
+
+
+def test_nul_becomes_a_replacement_character(tmp_path):
+    body = b"<html><body>a\0b" + bytes(4000) + b"</body></html>"
+    html = one(tmp_path, http(body))["html"]
+    assert html.startswith("<html><body>a\ufffdb\ufffd")
+    assert "\0" not in html
+    assert one(tmp_path, http(b"plain " * 100 + b"\0", "text/plain"))["text"].endswith("\ufffd")
+
+
+def test_limit_counts_documents_and_rejects(tmp_path):
+    path = write(tmp_path / "a", *(record(n, http(status="404 No") if n % 2 else None) for n in range(700)))
+    for limit in (0, 1, 5, 256, 300, 700, 900):
+        rows, rejects = read(path, limit=limit)
+        assert len(rows) + len(rejects) == min(limit, 700)
+
+
+def test_batches_are_bounded_in_bytes(tmp_path):
+    body = b"<html>" + b"x" * (3 * MIB)
+    path = write(tmp_path / "a", *(record(n, http(body)) for n in range(14)))
+    reader = Warc(WarcConfig(paths=[str(path)]))
+    storage = LocalStorage()
+    sizes = [batch.documents.num_rows for batch in reader.read(reader.list(storage)[0], storage)]
+    assert sizes == [6, 6, 2]
+
+
+def test_reading_holds_neither_file_nor_member(tmp_path):
+    """One gzip member of 200 MB and a tail cut off: the slow way, in bounded memory."""
+    body = b"<html>" + bytes(range(48, 112)) * 8192
+    stream = zlib.compressobj(1, wbits=31)
+    with open(tmp_path / "a", "wb") as file:
+        for number in range(400):
+            file.write(stream.compress(record(number, http(body))))
+    reader = Warc(WarcConfig(paths=[str(tmp_path / "a")]))
+    storage = LocalStorage()
+    rows = 0
+    rejects = []
+    tracemalloc.start()
+    for batch in reader.read(reader.list(storage)[0], storage):
+        rows += batch.documents.num_rows
+        rejects += batch.rejects
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 390 <= rows <= 399
+    assert [reject.fault.reason for reject in rejects] == ["damaged_member"]
+    assert peak < 64 * MIB
+
+
+def test_damage_is_one_failed_reject_with_a_stable_id(tmp_path):
+    parts = members(record(n) for n in range(5))
+    for directory in ("one", "two"):
+        (tmp_path / directory).mkdir()
+        bad = parts[2][:60] + b"\xff" * 8 + parts[2][68:]
+        (tmp_path / directory / "a.warc.gz").write_bytes(b"".join([*parts[:2], bad, *parts[3:]]))
+    (rows, (reject,)), again = (read(tmp_path / name / "a.warc.gz") for name in ("one", "two"))
+    assert (rows, [reject]) == again
+    assert len(rows) == 4
+    offset = len(parts[0]) + len(parts[1])
+    assert reject.failed
+    assert reject.fault.reason == "damaged_member"
+    assert f"{offset}-{offset + len(parts[2])}" in reject.fault.detail
+    assert "zlib: " in reject.fault.detail
+    assert reject.provenance == {"file": "a.warc.gz", "offset": offset, "record": None}
+
+
+def test_names_do_not_depend_on_where_files_lie(tmp_path):
+    for root in ("here", "there/deep"):
+        for name in ("b/2.warc.gz", "a/1.warc.gz"):
+            (tmp_path / root / name).parent.mkdir(parents=True, exist_ok=True)
+            write(tmp_path / root / name, record(1))
+    storage = LocalStorage()
+    lists = [
+        [item.name for item in Warc(WarcConfig(paths=[f"{tmp_path / root}/*/*.warc.gz"])).list(storage)]
+        for root in ("here", "there/deep")
+    ]
+    assert lists == [["a/1.warc.gz", "b/2.warc.gz"]] * 2
+    twice = [f"{tmp_path}/here/**/*.warc.gz", f"{tmp_path}/here/a/1.warc.gz"]
+    assert [item.name for item in Warc(WarcConfig(paths=twice)).list(storage)] == lists[0]
+    with pytest.raises(FileNotFoundError, match="nothing-here"):
+        Warc(WarcConfig(paths=[f"{tmp_path}/nothing-here/*"])).list(storage)
+    clash = [f"{tmp_path}/here/a/*.gz", f"{tmp_path}/there/deep/a/*.gz"]
+    with pytest.raises(ValueError, match=r"would both be called '1\.warc\.gz'"):
+        Warc(WarcConfig(paths=clash)).list(storage)
+
+
+def test_config_mistakes():
+    for settings in ({}, {"paths": ["a"], "index": ["b"]}, {"paths": ["a"], "truncated": "maybe"}):
+        with pytest.raises(ValidationError):
+            WarcConfig(**settings)
+
+
+def test_what_is_no_warc_file_is_an_error(tmp_path):
+    (tmp_path / "a.warc.gz").write_bytes(b"hello")
+    with pytest.raises(ValueError, match=r"a\.warc\.gz: not a WARC file"):
+        read(tmp_path / "a.warc.gz")
+
+
+needs_pages = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real captures are not at {SHARED}")
+
+
+@needs_pages
+def test_real_captures_are_all_accounted_for():
+    truth = [json.loads(line) for line in (SHARED / "pages.jsonl").open()]
+    rows, rejects = read(SHARED / "pages.warc.gz")
+    outcome = {row["provenance"]["offset"]: "text" if row["html"] is None else "html" for row in rows}
+    outcome |= {reject.provenance["offset"]: reject.fault.reason for reject in rejects}
+    assert len(rows) + len(rejects) == len(outcome) == len(truth)
+    assert not any(reject.failed for reject in rejects)
+    seen = Counter((page["kind"], outcome[page["offset"]]) for page in truth)
+    plain = sum(page["kind"] == "nonhtml" and page["mime"] == "text/plain" for page in truth)
+    for (kind, result), count in seen.items():
+        expected = {
+            "nonhtml": ("not_text", "text"),
+            "non200": ("http_status",),
+            "empty": ("empty",),
+            "binary_as_html": ("not_text",),
+            "truncated_length": ("warc_truncated",),
+            "truncated_disconnect": ("warc_truncated",),
+        }.get(kind, ("html",))
+        assert result in expected or (kind == "ok" and result == "warc_truncated"), (kind, result, count)
+    assert seen["nonhtml", "text"] <= plain
+
+
+@needs_pages
+def test_real_damage_costs_one_capture_and_the_cut_tail():
+    truth = [json.loads(line) for line in (SHARED / "pages.jsonl").open()][:200]
+    rows, rejects = read(SHARED / "corrupt.warc.gz")
+    damaged = [reject for reject in rejects if reject.failed]
+    assert [reject.fault.reason for reject in damaged] == ["damaged_member"] * 2
+    assert damaged[0].provenance["offset"] == truth[90]["offset"]
+    whole = len(rows) + len(rejects) - len(damaged)
+    assert whole == 198
+    kept = {row["provenance"]["record"] for row in rows}
+    assert len(kept) == len(rows)
