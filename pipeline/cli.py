@@ -51,7 +51,7 @@ def run(
     """Run a config to its end. Started again, it goes on where it was."""
     with _answered():
         loaded = _load(config, set_, executor, workers)
-        console = Console(stderr=True)
+        console = _console(stderr=True)
         if dry_run:
             loaded = launch.dry(loaded)
             launch.run(loaded, console, records, inputs)
@@ -70,7 +70,7 @@ def plan(config: ConfigOption, set_: SetOption = None) -> None:
         for name, items in made.inputs.items():
             size = sum(item.size for _, item in items)
             print(f"{name}: {len(items)} inputs, {size:,} bytes")
-        _print(table)
+        _console().print(table)
 
 
 @app.command()
@@ -83,7 +83,7 @@ def status(
         if as_json:
             print(json.dumps([{"group": key, "parts": total, "done": done} for key, total, done in groups]))
         else:
-            _print(_status_table(groups))
+            _console().print(_status_table(groups))
 
 
 def main() -> None:
@@ -118,10 +118,10 @@ def _status_table(groups: list[tuple[str, int | None, int]]) -> Table:
     return table
 
 
-def _print(table: Table) -> None:
-    console = Console()
-    # a table in a pipe is for a program or a file: no wrapping at 80 columns
-    console.print(table, width=None if console.is_terminal else 200)
+def _console(stderr: bool = False) -> Console:
+    console = Console(stderr=stderr)
+    # in a pipe the reader is a program or a file: no wrapping at 80 columns
+    return console if console.is_terminal else Console(stderr=stderr, width=180)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ from pipeline.execute.base import Context, Executor
 from pipeline.execute.inline import InlineExecutor
 from pipeline.groups import State, groups
 from pipeline.plan import Plan
+from pipeline.receipts import Superseded, check_token, take_over
 from pipeline.schedule import RunFailed, Schedule
 from pipeline.shards import shard_file
 from pipeline.stats import stats
@@ -58,7 +60,10 @@ def run(
     storage = Storage(config.storage)
     plan = make_plan(config, storage, inputs)
     _prepare(plan, storage)
-    context = Context(config.output, config.storage, config.seed, config.limits.document_seconds, limit)
+    token = uuid.uuid4().hex
+    take_over(storage, config.output, token)
+    seconds = config.limits.document_seconds
+    context = Context(config.output, token, config.storage, config.seed, seconds, limit)
     manifest = [STATS, BLEND, CARD, *(_megatron_file(phase.phase) for phase in config.blend)]
     with report.Board(console) as board:
         schedule = Schedule(groups(plan), storage, config.output, config.limits, board, manifest)
@@ -73,8 +78,9 @@ def run(
                 console.print(report.failures(schedule.states.values()))
     found = stats(plan, schedule.states)
     try:
+        check_token(storage, config.output, token)
         _finish(plan, storage, schedule.states, found)
-    except StorageError as error:
+    except (StorageError, Superseded) as error:
         raise RunFailed(str(error)) from None
     console.print(report.attrition(found))
     console.print(report.work(schedule.states, time.monotonic() - started), markup=False, highlight=False)

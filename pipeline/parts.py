@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.cut import Cutter
 from pipeline.exchange import RunWriter
-from pipeline.receipts import File, Receipt, commit
+from pipeline.receipts import File, Receipt, check_token, commit
 from pipeline.storage import Storage, join
 from stages.base import MIB, PROVENANCE
 
@@ -66,8 +66,8 @@ class TableWriter:
 class Outputs:
     """The files of one task. They are written locally and published together by ``publish``."""
 
-    def __init__(self, storage: Storage, output: str, receipt_name: str) -> None:
-        self.storage, self.output, self.receipt_name = storage, output, receipt_name
+    def __init__(self, storage: Storage, output: str, token: str, receipt_name: str) -> None:
+        self.storage, self.output, self.token, self.receipt_name = storage, output, token, receipt_name
         self._stack = contextlib.ExitStack()
         self._open: list[tuple[str, Path, Any]] = []
         self._raw: list[BinaryIO] = []
@@ -105,6 +105,7 @@ class Outputs:
         receipt.peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         receipt.files = [File.of(local, name) for name, local, _ in self._open]
         path = join(self.output, self.receipt_name)
+        check_token(self.storage, self.output, self.token)
         self.storage.delete(path)
         for name in sorted(set(possible) - {name for name, _, _ in self._open}):
             self.storage.delete(join(self.output, name))

@@ -1,8 +1,10 @@
 """Receipts: the proof that a part is done, and the count of every row that went into it.
 
-Commit protocol, the only one in the package: (1) an old receipt of the place is deleted, (2) the
-files are published, (3) the receipt is published. A part whose receipt has the fingerprint that the
-plan computes, and whose files are there in the recorded sizes, is done; everything else is not.
+Commit protocol, the only one in the package: (0) the token of the run must still be the one that the
+newest driver wrote, so that workers which outlive their driver change nothing, (1) an old receipt of
+the place is deleted, (2) the files are published, (3) the receipt is published. A part whose receipt
+has the fingerprint that the plan computes, and whose files are there in the recorded sizes, is done;
+everything else is not.
 
 Knows names, counts and checksums; does not know what a part computes.
 """
@@ -19,9 +21,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.storage import Storage
+from pipeline.storage import Storage, join
 
 DONE, FAILED = "done", "failed"
+#: Relative to the output; there while a driver is at work.
+TOKEN = "work/token"
+
+
+class Superseded(Exception):
+    """Another driver has taken the output over; this one must not publish any more."""
 
 
 class ConservationError(Exception):
@@ -142,6 +150,18 @@ class Receipt:
             return cls(**raw)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a receipt: {error}") from error
+
+
+def take_over(storage: Storage, output: str, token: str) -> None:
+    """Make ``token`` the one that may publish below ``output``."""
+    storage.write(join(output, TOKEN), token.encode())
+
+
+def check_token(storage: Storage, output: str, token: str) -> None:
+    """Superseded unless ``token`` may publish."""
+    path = join(output, TOKEN)
+    if storage.stat(path) is None or storage.read(path) != token.encode():
+        raise Superseded(f"{output}: another run has taken this output over; this one stops")
 
 
 def commit(storage: Storage, path: str, receipt: Receipt) -> None:

@@ -107,7 +107,7 @@ class _Run:
         schema = pa.ipc.read_schema(pa.py_buffer(task.schema))
         result_schema = output_schema(schema, task.steps)
         stages = [open_stage(recipe, self.context.storage) for recipe in task.steps]
-        with Outputs(self.storage, self.context.output, task.receipt_name) as outputs:
+        with Outputs(self.storage, self.context.output, self.context.token, task.receipt_name) as outputs:
             documents = runs = rejects = None
             if not any(recipe.role == "tokens" for recipe in task.steps):
                 documents = outputs.table(names[0], result_schema)

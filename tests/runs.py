@@ -65,7 +65,9 @@ def toy_config(tmp_path: Path, **inputs: Any) -> Path:
     return path
 
 
-def command(*arguments: str | Path, check: int | None = 0, **options: Any) -> subprocess.CompletedProcess[str]:
+def command(
+    *arguments: str | Path, check: int | None = 0, **options: Any
+) -> subprocess.CompletedProcess[str]:
     """``nanocorpus`` with arguments, in a process of its own; asserts the exit code."""
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", *map(str, arguments)],

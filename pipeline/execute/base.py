@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.guard import Guard
-from pipeline.receipts import Receipt
+from pipeline.receipts import Receipt, Superseded
 from pipeline.storage import Storage, StorageError, StorageFull, StorageSettings
 from stages.base import Resources
 
@@ -24,6 +24,8 @@ class Context:
     """What every task of a run shares."""
 
     output: str
+    #: Whose run this is: only the driver that wrote its token last may publish.
+    token: str
     storage: StorageSettings
     seed: int
     document_seconds: float
@@ -97,7 +99,7 @@ def attempt(task: Task, context: Context, guard: Guard) -> Ended:
     """Run a task in this process; whatever it raises becomes an ``Ended``."""
     try:
         receipt = task.run(context, _storage(context.storage.model_dump_json()), guard)
-    except StorageFull as error:
+    except (StorageFull, Superseded) as error:
         return Ended(task, error=str(error), fatal=True)
     except StorageError as error:
         return Ended(task, error=str(error), retryable=error.retryable)

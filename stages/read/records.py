@@ -152,13 +152,15 @@ def _fast(
                 held = None
             offset = position
             capture = _capture(record, offset, cap)
+            if source.error is not None:
+                raise source.error
             short = capture.body is not None and len(capture.body) != capture.length
             if short or (members and members.frame_start_position() != position - shift):
                 break
             held = capture
     except OSError:
         if source.error is not None:
-            raise
+            raise source.error from None
     return offset, emitted
 
 

@@ -5,6 +5,7 @@ It knows how columns are mapped and how rows are identified. It knows nothing of
 | reason | failed | meaning |
 |---|---|---|
 | bad_json | yes | a line that is no JSON object |
+| bad_utf8 | yes | a row of a Parquet file with a string that is no UTF-8 |
 | no_text | no | neither ``text`` nor (where mapped) ``html`` is a string with something in it |
 | oversized | no | text and HTML are longer than ``max_bytes`` in UTF-8 |
 | damaged_stream | yes | compressed JSONL, or a Parquet row group, that does not decode: the rest is lost |
@@ -21,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, field_validator
 
-from stages.base import MIB, Batch, Fault, Input, Reader, Reject, StageConfig, Storage
+from stages.base import MIB, Batch, Fault, Input, InputPath, Reader, Reject, StageConfig, Storage
 from stages.read.documents import BATCH_BYTES, BATCH_RECORDS, document_id, document_table, provenance_array
 from stages.read.lines import Break, lines
 from stages.read.listing import list_files
@@ -38,7 +39,7 @@ _ESCAPES = 6
 class TablesConfig(StageConfig):
     """Which files, and which of their columns are what."""
 
-    paths: list[str] = Field(min_length=1)
+    paths: list[InputPath] = Field(min_length=1)
     format: Literal["parquet", "jsonl"]
     #: Our column to theirs, e.g. ``{text: content, url: meta_url}``. Columns of ours that are not named here
     #: are taken where the file has one of the same name.
@@ -144,9 +145,12 @@ class Tables(Reader):
                 ):
                     columns = {ours: batch.column(theirs) for ours, theirs in names.items()}
                     for index in range(batch.num_rows):
-                        yield _Row(
-                            row + index, {ours: column[index].as_py() for ours, column in columns.items()}
-                        )
+                        try:
+                            values = {ours: column[index].as_py() for ours, column in columns.items()}
+                        except UnicodeDecodeError as error:
+                            yield _reject(item, row + index, "bad_utf8", f"row {row + index}: {error}")
+                            continue
+                        yield _Row(row + index, values)
                     row += batch.num_rows
             except (pa.ArrowException, OSError) as error:
                 if source.error is not None:
@@ -171,7 +175,12 @@ class Tables(Reader):
 
 def _open(item: Input, source: Source) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(pa.PythonFile(source.stream(0), mode="r"), pre_buffer=False, buffer_size=MIB)
+        return pq.ParquetFile(
+            pa.PythonFile(source.stream(0), mode="r"),
+            pre_buffer=False,
+            buffer_size=MIB,
+            page_checksum_verification=True,
+        )
     except (pa.ArrowException, OSError) as error:
         if source.error is not None:
             raise source.error from None

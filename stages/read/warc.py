@@ -10,6 +10,7 @@ they are looked for:
 |---|---|---|
 | damaged_member | yes | bytes that do not decompress, or whose checksum is wrong |
 | bad_record | yes | a record that is none, or ends elsewhere than it says |
+| bad_index_row | yes | a row of an index table without file, offset or length |
 | not_text | no | the record holds no HTTP message (DNS answers, FTP) |
 | bad_http | yes | no HTTP status line, or no end of the header within 64 KiB |
 | http_status | no | the status is not 200 |
@@ -34,7 +35,7 @@ from typing import Any, BinaryIO, ClassVar, Literal
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from stages.base import MIB, Batch, Fault, Input, Reader, Reject, Resources, StageConfig, Storage
+from stages.base import MIB, Batch, Fault, Input, InputPath, Reader, Reject, Resources, StageConfig, Storage
 from stages.read.charset import to_utf8
 from stages.read.documents import (
     BATCH_BYTES,
@@ -56,9 +57,9 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s;\"']+)", re.IGNORECASE)
 class WarcConfig(StageConfig):
     """Which captures are read. Exactly one of ``paths`` and ``index`` is given."""
 
-    paths: list[str] = Field(default_factory=list)  #: WARC files or patterns
+    paths: list[InputPath] = Field(default_factory=list)  #: WARC files or patterns
     #: Parquet files or patterns: rows of a Common Crawl index table
-    index: list[str] = Field(default_factory=list)
+    index: list[InputPath] = Field(default_factory=list)
     prefix: str = ""  #: stands before every warc_filename of the index, e.g. ``s3://commoncrawl/``
     #: Longest payload in bytes, stored or decoded. Common Crawl cuts at 1 MiB, since March 2025 at
     #: 5 MiB: 10 MiB never drops one of its pages, and bounds what other crawls can send.

@@ -42,7 +42,10 @@ keys_strategy = st.lists(st.integers(0, 20) | st.integers(0, KEYS - 1), max_size
 
 
 @settings(deadline=None, max_examples=60)
-@given(files=st.lists(keys_strategy, min_size=1, max_size=4), bounds=st.tuples(st.integers(0, KEYS), st.integers(0, KEYS)))
+@given(
+    files=st.lists(keys_strategy, min_size=1, max_size=4),
+    bounds=st.tuples(st.integers(0, KEYS), st.integers(0, KEYS)),
+)
 def test_merge_is_a_sort(tmp_path_factory, files, bounds) -> None:
     folder = tmp_path_factory.mktemp("runs")
     tables = [rows_of(keys, seed) for seed, keys in enumerate(files)]
@@ -56,9 +59,7 @@ def test_merge_is_a_sort(tmp_path_factory, files, bounds) -> None:
         for key, row, identity, text in zip(*(table[c].to_pylist() for c in SCHEMA.names), strict=True)
         if low <= key < high
     )
-    found = [
-        (r["key"], r["id"], r["position"], r["text"]) for table in merged for r in table.to_pylist()
-    ]
+    found = [(r["key"], r["id"], r["position"], r["text"]) for table in merged for r in table.to_pylist()]
     assert [f[:3] for f in found] == [e[:3] for e in expected]
     seen: set[int] = set()
     for table in merged:  # rows of equal key arrive together
@@ -99,7 +100,11 @@ def test_damage_is_named(tmp_path: Path) -> None:
         list(merge(Storage(), [(0, str(path))]))
 
 
-@given(st.lists(st.lists(st.text(max_size=30) | st.none(), max_size=20), max_size=10), st.integers(1, 200), st.integers(1, 9))
+@given(
+    st.lists(st.lists(st.text(max_size=30) | st.none(), max_size=20), max_size=10),
+    st.integers(1, 200),
+    st.integers(1, 9),
+)
 def test_cutter_borders_depend_on_rows_alone(batches, max_bytes, max_rows) -> None:
     texts = [text for batch in batches for text in batch]
     schema = pa.schema([("text", pa.string())])

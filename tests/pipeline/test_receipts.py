@@ -37,7 +37,11 @@ def test_steps_of_one_stage_are_one_line() -> None:
     merged.check()
 
 
-@given(st.integers(0, 99), st.dictionaries(st.text(max_size=5), st.integers(1, 9), max_size=3), st.text(max_size=9))
+@given(
+    st.integers(0, 99),
+    st.dictionaries(st.text(max_size=5), st.integers(1, 9), max_size=3),
+    st.text(max_size=9),
+)
 def test_round_trip(rows: int, reasons: dict[str, int], error: str) -> None:
     tally = Tally("s", rows, 1, 2, Counter(reasons), Counter(reasons))
     receipt = Receipt("f", tallies=[tally], files=[File("a", 1, "00")], error=error)

@@ -104,7 +104,11 @@ def test_what_no_longer_belongs_goes(tmp_path: Path) -> None:
     config = toy_config(tmp_path)
     run(config)
     (tmp_path / "in" / "d3.jsonl").unlink()
-    config.write_text(config.read_text().replace("  en:\n    from: web\n    where: language = 'en'\n", "").replace("[en, web]", "web"))
+    config.write_text(
+        config.read_text()
+        .replace("  en:\n    from: web\n    where: language = 'en'\n", "")
+        .replace("[en, web]", "web")
+    )
     run(config)
     left = hashes(tmp_path / "out")
     command("run", "-c", config, "--executor", "inline", "--set", f"output={tmp_path / 'fresh'}")

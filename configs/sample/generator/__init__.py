@@ -1,0 +1,1 @@
+"""Generator of the bundled offline sample. See ``../make_sample.py``."""

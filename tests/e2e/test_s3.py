@@ -1,0 +1,80 @@
+"""The same run with inputs and output on a real S3 endpoint that answers 503 and drops connections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from runs import command, hashes, toy_config
+from s3_server import ENVIRONMENT, FaultProxy, S3Server
+
+from pipeline.storage import Storage, StorageSettings
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch):
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with S3Server() as server:
+        server.make_bucket("corpus")
+        yield server
+
+
+def download(server: S3Server, prefix: str, folder: Path) -> None:
+    storage = Storage(StorageSettings.model_validate({"s3": {"endpoint": server.endpoint}}))
+    for info in storage.list(prefix):
+        path = folder / info.path.removeprefix(prefix).lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(storage.read(info.path))
+
+
+def test_faults_leave_no_trace(tmp_path: Path, s3: S3Server) -> None:
+    config = toy_config(tmp_path)
+    command("run", "-c", config, "--executor", "inline")
+    client = s3.client()
+    for path in (tmp_path / "in").iterdir():
+        client.upload_file(str(path), "corpus", f"in/{path.name}")
+    with FaultProxy(s3.endpoint, unavailable=0.1, cut=0.1, seed=5) as proxy:
+        command(
+            "run", "-c", config, "--executor", "inline",
+            "--set", "output=s3://corpus/out",
+            "--set", "datasets.web.read.paths=['s3://corpus/in/*.jsonl']",
+            "--set", f"storage.s3.endpoint={proxy.endpoint}",
+        )  # fmt: skip
+        assert proxy.faults.total() > 10
+    download(s3, "s3://corpus/out", tmp_path / "copy")
+    assert hashes(tmp_path / "copy") == hashes(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("output=s3://nowhere/out", "nowhere"),
+        ("datasets.web.read.paths=['s3://nowhere/*.jsonl']", "nowhere"),
+        ("datasets.web.read.paths=['s3://corpus/none/*.jsonl']", "no inputs"),
+        ("storage.s3.endpoint='http://127.0.0.1:1'", "127.0.0.1:1"),
+    ],
+)
+def test_wrong_buckets_are_answered(tmp_path: Path, s3: S3Server, override: str, message: str) -> None:
+    config = toy_config(tmp_path)
+    done = command(
+        "run", "-c", config, "--executor", "inline", "--set", "output=s3://corpus/out",
+        "--set", f"storage.s3.endpoint={s3.endpoint}", "--set", override, check=2,
+    )  # fmt: skip
+    assert message in done.stderr
+
+
+def test_cc_v2_is_a_valid_plan(tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = s3.client()
+    s3.make_bucket("commoncrawl")
+    for number in range(3):
+        key = f"crawl-data/CC-MAIN-2025-13/segments/1{number}/warc/CC-MAIN-{number}.warc.gz"
+        client.put_object(Bucket="commoncrawl", Key=key, Body=b"x" * number)
+    client.put_object(Bucket="corpus", Key="tokenizer.json", Body=b"{}")
+    monkeypatch.setenv("NANOCORPUS_S3_ENDPOINT", s3.endpoint)
+    monkeypatch.setenv("NANOCORPUS_OUTPUT", "s3://corpus/out")
+    monkeypatch.setenv("NANOCORPUS_TOKENIZER", "s3://corpus/tokenizer.json")
+    done = command("plan", "--config", "cc_v2.yaml")
+    assert "web: 3 inputs" in done.stdout
+    for segment in ("web/00-read-render-language", "english/tokens", "multilingual/shards"):
+        assert segment in done.stdout
