@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from .pages import Capture, make_capture, page_url
 from .texts import Block, Entry, Site
 
+CHARSET = ("encoding", "declare", "truncate")
 #: Store, slug and the ways in which further addresses lead to the same page.
 EXACT: list[tuple[str, str, tuple[str, ...]]] = [
     ("en_encyclopaedia", "photosynthesis", ("http", "mobile")),
@@ -147,7 +148,7 @@ NEAR: list[tuple[str, str, str, Callable[[Entry], Entry]]] = [
     ("en_shop", "tent", "price", lambda entry: entry.with_attributes(price="249.00")),
     ("en_shop", "flatbread", "words", words(("charm", "fun"), ("tough", "hard"))),
     ("en_docs", "parcelbox-cli", "sentence_added", add("This page describes version 3.2 of the program.")),
-    ("en_code", "css-grid", "wording", words(("for many years", "for a long time"), ("a plain", "an ordinary"))),
+    ("en_code", "css-grid", "wording", words(("for many years", "for a long time"), ("A plain", "An ordinary"))),
     ("fr", "sommeil", "punctuation", straighten),
     ("de", "waermepumpe", "numbers", words(("4.100", "4.150"), ("14.000", "14.200"))),
     ("pt", "jabuticaba", "mojibake", mojibake),
@@ -166,8 +167,8 @@ def near_duplicates(entries: dict[tuple[str, str], Entry]) -> list[Capture]:
         original = page_url(entry)
         # A copy is served in plain UTF-8, whatever the charset of its original.
         copy = edit(entry)
-        for key in CHARSET:
-            copy.attributes.pop(key, None)
+        attributes = {key: value for key, value in copy.attributes.items() if key not in CHARSET}
+        copy = replace(copy, attributes=attributes)
         url = page_url(copy)
         url = f"{url}{'&' if '?' in url else '?'}rev=2" if url == original else url
         captures.append(make_capture(copy, url, near_duplicate_of=original, edit=kind))

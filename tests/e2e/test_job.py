@@ -1,0 +1,54 @@
+"""``ray job submit`` on a real cluster with token authentication: the same bytes as anywhere else."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from runs import ROOT, command, hashes, toy_config
+
+RAY = str(Path(sys.executable).parent / "ray")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def dashboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A head node of two CPUs; the address of its job server."""
+    for name, value in {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }.items():
+        monkeypatch.setenv(name, value)
+    port, gcs = free_port(), free_port()
+    started = subprocess.run(
+        [RAY, "start", "--head", f"--port={gcs}", f"--dashboard-port={port}", "--num-cpus=2",
+         "--disable-usage-stats", "--include-dashboard=true"],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert started.returncode == 0, started.stderr
+    yield f"http://127.0.0.1:{port}"
+    subprocess.run([RAY, "stop", "--force"], capture_output=True, check=False, timeout=120)
+
+
+def test_submitted_job_gives_the_same_bytes(tmp_path: Path, dashboard: str) -> None:
+    config = toy_config(tmp_path)
+    command("run", "-c", config, "--executor", "inline")
+    submitted = subprocess.run(
+        [RAY, "job", "submit", "--address", dashboard, "--working-dir", str(ROOT), "--",
+         sys.executable, "pipeline/run.py", "--config", str(config), "--set", f"output={tmp_path / 'job'}"],
+        capture_output=True, text=True, check=False, timeout=240, env={**os.environ},
+    )  # fmt: skip
+    assert submitted.returncode == 0, submitted.stdout[-3000:] + submitted.stderr[-3000:]
+    assert "parts computed" in submitted.stdout
+    assert hashes(tmp_path / "job") == hashes(tmp_path / "out")
