@@ -88,6 +88,10 @@ class Step:
     cls: type[Stage]
     settings: StageConfig
 
+    def as_json(self) -> dict[str, Any]:
+        """``{name: settings}`` as in a config, defaults filled in."""
+        return {self.name: self.settings.model_dump(mode="json")}
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -122,6 +126,26 @@ class Config:
         """Names of the datasets that are tokenized and sharded, in config order."""
         named = {name for phase in self.blend for name in phase.weights}
         return [name for name in self.datasets if name in named]
+
+    def as_json(self) -> dict[str, Any]:
+        """What decides the corpus, as plain values with defaults filled in: not where it goes, not how."""
+        datasets: dict[str, Any] = {}
+        for dataset in self.datasets.values():
+            entry: dict[str, Any] = {}
+            if dataset.read is not None:
+                entry["read"] = {"format": dataset.read.name, **dataset.read.as_json()[dataset.read.name]}
+            else:
+                entry["from"] = list(dataset.parents)
+            if dataset.where is not None:
+                entry["where"] = dataset.where.text
+            datasets[dataset.name] = {**entry, "stages": [step.as_json() for step in dataset.steps]}
+        result: dict[str, Any] = {"name": self.name, "seed": self.seed, "datasets": datasets}
+        if self.tokenizer is not None:
+            result["tokenizer"] = self.tokenizer.as_json()[self.tokenizer.name]
+            result["shards"] = self.shards.model_dump()
+            result["blend"] = [phase.model_dump() for phase in self.blend]
+            result["budget"] = self.budget.model_dump()
+        return result
 
     def problem(self, key: KeyPath, what: str) -> ConfigError:
         """A ConfigError about a key, for checks that need storage."""
@@ -203,10 +227,11 @@ class _Checker:
         except LookupError as error:
             self.problem((*key, "format") if "format" in settings else key, str(error.args[0]))
             return None
+        name = str(settings["format"])
         settings = {"source": dataset, **settings}
         if "format" not in cls.Config.model_fields:
             del settings["format"]
-        return self.step(key, str(settings.get("format", "warc")), cls, settings)
+        return self.step(key, name, cls, settings)
 
     def _stage(self, key: KeyPath, item: dict[str, Any]) -> Step | None:
         if len(item) != 1:

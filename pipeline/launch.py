@@ -141,9 +141,7 @@ def _finish(plan: Plan, storage: Storage, states: Mapping[str, State], found: Ma
                 join(config.output, _megatron_file(phase.phase)), megatron(blend, phase.phase).encode()
             )
     storage.write(join(config.output, STATS), _json(found))
-    machine = ("output", "storage", "execution", "limits")  # these may differ where the corpus does not
-    described = {key: value for key, value in config.source.value.items() if key not in machine}
-    storage.write(join(config.output, CARD), card(found, blend, described).encode())
+    storage.write(join(config.output, CARD), card(found, blend, config.as_json()).encode())
     _remove_stale(plan, storage, states)
 
 

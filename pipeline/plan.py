@@ -105,8 +105,7 @@ class Plan:
         """What ``plan.json`` holds."""
         return {
             "name": self.config.name,
-            "config": self.config.source.value,
-            "seed": self.config.seed,
+            "config": self.config.as_json(),
             "versions": {"nanocorpus": _version("nanocorpus"), "python": platform.python_version()}
             | {package: _version(package) for package in _NOTED},
             "resources": {sha: {"from": source} for sha, (source, _) in sorted(self.resources.items())},

@@ -37,7 +37,7 @@ def _nested_divs(title: str, text: str) -> bytes:
 
 
 def _many_attributes(title: str, text: str) -> bytes:
-    attributes = " ".join(f'data-a{i}="{i}"' for i in range(ATTRIBUTES))
+    attributes = " ".join(f"data-{i:05d}" for i in range(ATTRIBUTES))
     return _page(title, f"<p {attributes}>{text}</p>")
 
 
@@ -55,10 +55,14 @@ def _nul_bytes(title: str, text: str) -> bytes:
 
 
 def _long_line(title: str, text: str) -> bytes:
+    parts = ("In the morning", "At noon", "In the evening", "During the night")
+    winds = ("north", "east", "south", "west")
+    skies = ("clear", "grey", "bright", "dark", "hazy")
+    airs = ("cool", "cold", "mild", "warm", "hot", "damp", "dry")
     readings = [
-        f"At minute {i % 720} the wind blew from the {('north', 'east', 'south', 'west')[i % 4]} and the air was "
-        f"{8 + i % 11} degrees warm."
-        for i in range(720)
+        f"{parts[i % 4]} the wind blew from the {winds[i // 4 % 4]}, the sky was {skies[i % 5]} and the air was "
+        f"{airs[i % 7]}."
+        for i in range(560)
     ]
     line = " ".join(readings)
     return _page(title, f"<p>{text} {' '.join([line] * (300_000 // len(line) + 1))}</p>")
@@ -76,7 +80,7 @@ def _entity_soup(title: str, text: str) -> bytes:
     half = len(text) // 2
     coded = "".join(f"&#{ord(c)};" if c != " " else c for c in text[:half])
     coded += "".join(f"&#x{ord(c):X};" if c.isalpha() else c for c in text[half:])
-    return _page(title, f"<p>{coded}</p><p>&lt;b&gt; &amp;amp; &notarealname; &copy 2025 &#8364;5 caf&eacute;</p>")
+    return _page(title, f"<p>{coded}</p><p>&lt;b&gt; &amp;amp; &qwertyname; &copy 2025 &#8364;5 caf&eacute;</p>")
 
 
 def _plaintext(title: str, text: str) -> bytes:
@@ -101,7 +105,8 @@ def _control_characters(title: str, text: str) -> bytes:
 
 
 def _long_word(title: str, text: str) -> bytes:
-    return _page(title, f"<p>{text}</p><p>{'a' * 100_000}</p>")
+    word = "".join(c for c in text.lower() if c.isalpha())
+    return _page(title, f"<p>{text}</p><p>{word * 250}</p>")
 
 
 HOSTILE: dict[str, Callable[[str, str], bytes]] = {
@@ -115,7 +120,7 @@ HOSTILE: dict[str, Callable[[str, str], bytes]] = {
 ALSO = {
     "nested-divs": ["The bottom of the tower."],
     "plaintext-tag": ["<b>visible</b> as it <i>stands</i> here"],
-    "entity-soup": ["<b> &amp; &notarealname; © 2025 €5 café"],
+    "entity-soup": ["<b> &amp; &qwertyname; © 2025 €5 café"],
     "nul-bytes": ["Another one follows here."],
 }
 

@@ -30,13 +30,13 @@ SHORT = [
     ("thanks.shop.example", "Thank you", "Thank you for your order. We will send you an e-mail when it leaves our house."),
 ]  # fmt: skip
 
-#: Two pages each of which lends its text to one page in two languages.
+#: Pages that lend their last paragraph to one page in two languages.
 MIXED = [
-    ("mixed-de-en", ("de", "buchdruck"), ("en_encyclopaedia", "writing-systems")),
-    ("mixed-fr-ar", ("fr", "abeilles-sauvages"), ("ar", "nawm")),
-    ("mixed-ja-en", ("ja", "toshokan-neko"), ("en_magazine", "opinion-maps")),
-    ("mixed-es-pt", ("es", "mercado-trueque"), ("pt", "ler-em-voz-alta")),
-]
+    ("mixed-de-en", ("de", "buchdruck"), ("de", "gezeiten"), ("en_encyclopaedia", "writing-systems"), ("en_tables", "planets")),
+    ("mixed-fr-ar", ("fr", "abeilles-sauvages"), ("fr", "metre"), ("ar", "nawm"), ("ar", "ustrulab")),
+    ("mixed-ja-en", ("ja", "toshokan-neko"), ("ja", "wagashi"), ("en_magazine", "opinion-maps"), ("en_magazine", "hedgehog")),
+    ("mixed-es-pt", ("es", "mercado-trueque"), ("es", "acueductos"), ("pt", "ler-em-voz-alta"), ("pt", "caravelas")),
+]  # fmt: skip
 
 
 def simple(title: str, body: str, language: str = "en") -> bytes:
@@ -129,14 +129,15 @@ def short_pages() -> Iterator[Capture]:
 
 
 def mixed_pages(entries: dict[tuple[str, str], Entry]) -> Iterator[Capture]:
-    """Pages half in one language and half in another: the text of the second halves of two entries."""
-    for slug, *pair in MIXED:
-        halves = [[b.text for b in entries[key].blocks if b.kind == "paragraph"][-2:] for key in pair]
-        title = " / ".join(entries[key].title for key in pair)
-        body = "\n".join(f"<p>{escape(text, quote=False)}</p>" for half in halves for text in half)
+    """Pages half in one language and half in another."""
+    for slug, *sources in MIXED:
+        lent = [[b.text for b in entries[key].blocks if b.kind == "paragraph"][-1] for key in sources]
+        title = f"{entries[sources[0]].title} / {entries[sources[2]].title}"
+        body = "\n".join(f"<p>{escape(text, quote=False)}</p>" for text in lent)
         url = f"https://bilingual.example/{slug}"
-        line = make_truth(url, "mixed_language", language=entries[pair[0]].language, ambiguous=True)
-        yield Capture(url, simple(title, body), line)
+        language = entries[sources[0]].language
+        line = make_truth(url, "mixed_language", language=language, ambiguous=True)
+        yield Capture(url, simple(title, body, language), line)
 
 
 def other_types() -> Iterator[Capture]:

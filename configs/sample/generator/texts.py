@@ -132,19 +132,20 @@ def load_store(path: Path) -> list[Entry]:
         raw.append((lines[0].strip(), attributes, parse_body(lines[blank:])))
     entries = []
     titles = [attributes.pop("title") for _, attributes, _ in raw]
+    hosts = [attributes.pop("site") for _, attributes, _ in raw]
     for i, (slug, attributes, blocks) in enumerate(raw):
-        host = attributes.pop("site")
-        related = tuple(titles[(i + k) % len(raw)] for k in (1, 2, 3) if k < len(raw))
+        others = [(i + k) % len(raw) for k in range(1, len(raw))]
+        others.sort(key=lambda k, host=hosts[i]: hosts[k] != host)  # stable: the same site first
         entries.append(
             Entry(
                 slug=slug,
                 store=path.stem,
                 language=furniture["language"],
-                site=sites[host],
+                site=sites[hosts[i]],
                 title=titles[i],
                 blocks=tuple(blocks),
                 furniture=furniture,
-                related=related,
+                related=tuple(titles[k] for k in others[:3]),
                 attributes=attributes,
             )
         )
