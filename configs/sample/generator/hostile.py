@@ -6,7 +6,6 @@ a status, a type or a body that makes them no document. Two records are damaged 
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import zipfile
@@ -16,6 +15,7 @@ from typing import Any
 
 from .pages import Capture, make_truth
 from .texts import Entry
+from .warc import member
 
 BURIED = "This sentence is inside a construct that no browser shows."
 DEPTH = 20_000
@@ -50,7 +50,9 @@ def _open_script(title: str, text: str) -> bytes:
 
 
 def _nul_bytes(title: str, text: str) -> bytes:
-    marked = text.replace("after this sentence.", "after this sentence.\0").replace("follows here.", "follows here.\0")
+    marked = text.replace("after this sentence.", "after this sentence.\0").replace(
+        "follows here.", "follows here.\0"
+    )
     return _page(title, f"<p>{marked}</p>")
 
 
@@ -73,14 +75,20 @@ def _nested_tables(title: str, text: str) -> bytes:
 
 
 def _invalid_utf8(title: str, text: str) -> bytes:
-    return _page(title, f"<p>{text}</p>").replace(b"letter. A", b"letter. \xff\xfe\xc3 A").replace(b"page claims", b"page \xe9 claims")
+    return (
+        _page(title, f"<p>{text}</p>")
+        .replace(b"letter. A", b"letter. \xff\xfe\xc3 A")
+        .replace(b"page claims", b"page \xe9 claims")
+    )
 
 
 def _entity_soup(title: str, text: str) -> bytes:
     half = len(text) // 2
     coded = "".join(f"&#{ord(c)};" if c != " " else c for c in text[:half])
     coded += "".join(f"&#x{ord(c):X};" if c.isalpha() else c for c in text[half:])
-    return _page(title, f"<p>{coded}</p><p>&lt;b&gt; &amp;amp; &qwertyname; &copy 2025 &#8364;5 caf&eacute;</p>")
+    return _page(
+        title, f"<p>{coded}</p><p>&lt;b&gt; &amp;amp; &qwertyname; &copy 2025 &#8364;5 caf&eacute;</p>"
+    )
 
 
 def _plaintext(title: str, text: str) -> bytes:
@@ -153,7 +161,9 @@ def damaged_pages(entries: dict[tuple[str, str], Entry]) -> list[Capture]:
 def _zip_archive() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(zipfile.ZipInfo("readme.txt", (2025, 3, 1, 0, 0, 0)), "An archive and not a page.\n")
+        name = zipfile.ZipInfo("readme.txt", (2025, 3, 1, 0, 0, 0))
+        name.create_system = 3  # not the system that runs the generator
+        archive.writestr(name, "An archive and not a page.\n")
     return buffer.getvalue()
 
 
@@ -186,7 +196,7 @@ def turned_away() -> Iterator[Capture]:
         ("https://images.example/mislabelled.html", png[:-7], "text/html"),
         ("https://papers.example/report.pdf", b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n" + noise_bytes("pdf", 1200), "application/pdf"),
         ("https://files.example/pack.zip", _zip_archive(), "application/zip"),
-        ("https://files.example/page.html.gz", gzip.compress(_page("x", "y" * 500), mtime=0), "application/gzip"),
+        ("https://files.example/page.html.gz", member(_page("x", "y" * 500)), "application/gzip"),
         ("https://files.example/firmware.bin", b"\x7fELF\x02\x01\x01" + noise_bytes("bin", 900), "application/octet-stream"),
         ("https://files.example/index.html", b"\0\x01\x02\x03" + noise_bytes("html", 1100), "text/html; charset=utf-8"),
     ]  # fmt: skip

@@ -16,9 +16,9 @@ LATIN = (
     "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore "
     "magna aliqua enim ad minim veniam quis nostrud exercitation ullamco laboris nisi aliquip ex ea commodo "
     "consequat duis aute irure in reprehenderit voluptate velit esse cillum eu fugiat nulla pariatur"
-).split()
-THINGS = "garden kitchen office travel pet baby fishing camping wedding fitness beauty music phone car boat".split()
-OFFERS = "deals coupons reviews guide shop outlet bargains tips online store ideas discounts offers sale".split()
+)
+THINGS = "garden kitchen office travel pet baby fishing camping wedding fitness beauty music phone car boat"
+OFFERS = "deals coupons reviews guide shop outlet bargains tips online store ideas discounts offers sale"
 
 #: Very short pages: title and all the text there is. Each must be plainly in its language.
 SHORT = [
@@ -47,9 +47,10 @@ def simple(title: str, body: str, language: str = "en") -> bytes:
     ).encode()
 
 
-def pick(words: list[str], key: str, count: int) -> list[str]:
-    """``count`` words in an order that depends on ``key`` alone."""
-    return [words[number(f"{key}/{i}", len(words))] for i in range(count)]
+def pick(words: str, key: str, count: int) -> list[str]:
+    """``count`` of the words in an order that depends on ``key`` alone."""
+    choice = words.split()
+    return [choice[number(f"{key}/{i}", len(choice))] for i in range(count)]
 
 
 def filler(key: str, paragraphs: int) -> str:
@@ -75,8 +76,10 @@ def link_farm(key: str, count: int) -> str:
     """A page of links to shops that do not exist."""
     links = []
     for i in range(count):
-        thing, other, offer = *pick(THINGS, f"{key}/{i}", 2), OFFERS[number(f"{key}{i}", len(OFFERS))]
-        links.append(f'<li><a href="https://{thing}-{offer}-{i}.test/">best {thing} and {other} {offer} for you</a></li>')
+        (thing, other), (offer,) = pick(THINGS, f"{key}/{i}", 2), pick(OFFERS, f"{key}{i}", 1)
+        links.append(
+            f'<li><a href="https://{thing}-{offer}-{i}.test/">best {thing} and {other} {offer} for you</a></li>'
+        )
     return f"<p>Here you can find all the links to our friends and partners.</p><ul>{''.join(links)}</ul>"
 
 
@@ -97,7 +100,10 @@ def machine_rows(count: int) -> str:
 
 def calendar(days: int) -> str:
     """An archive of a calendar in which nothing happens."""
-    cells = "".join(f"<li>Events on day {i} of the month: there are no events on this day</li>" for i in range(1, days + 1))
+    cells = "".join(
+        f"<li>Events on day {i} of the month: there are no events on this day</li>"
+        for i in range(1, days + 1)
+    )
     return f"<p>Choose the day for which you would like to see the events.</p><ul>{cells}</ul>"
 
 
@@ -107,12 +113,15 @@ def low_pages() -> Iterator[Capture]:
     def page(url: str, group: str, title: str, body: str, **values: object) -> Capture:
         return Capture(url, simple(title, body), make_truth(url, group, **{"quality": "low", **values}))
 
-    # Dog Latin and gibberish are in no language; what an identifier makes of them is its own affair.
-    nowhere = {"language": None, "ambiguous": True, "outcome": "dropped", "stage": "language", "reason": "language"}
-    yield page("https://demo.templates.test/about-us", "lorem", "Consectetur adipiscing", filler("a", 5), **nowhere)
+    # Dog Latin is Latin to an identifier; what it makes of gibberish is its own affair.
+    nowhere = {"language": None, "outcome": "dropped", "stage": "language", "reason": "language"}
+    anything = {**nowhere, "ambiguous": True}
+    yield page(
+        "https://demo.templates.test/about-us", "lorem", "Consectetur adipiscing", filler("a", 5), **nowhere
+    )
     yield page("https://theme-shop.test/preview/3", "lorem", "Dolor sit amet", filler("b", 4), **nowhere)
-    yield page("https://zxqv.test/k1", "gibberish", "Qxv zkj", gibberish("a", 160), **nowhere)
-    yield page("https://zxqv.test/k2", "gibberish", "Wtr plm", gibberish("b", 220), **nowhere)
+    yield page("https://zxqv.test/k1", "gibberish", "Qxv zkj", gibberish("a", 160), **anything)
+    yield page("https://zxqv.test/k2", "gibberish", "Wtr plm", gibberish("b", 220), **anything)
     yield page("https://links.partner-network.test/page1", "link_farm", "Partner links", link_farm("a", 90))
     yield page("https://links.partner-network.test/page2", "link_farm", "More friends", link_farm("b", 120))
     yield page("https://www.fast-parcels.test/", "repetition", "Fast parcels", repetition(60))

@@ -134,8 +134,9 @@ def load_store(path: Path) -> list[Entry]:
     titles = [attributes.pop("title") for _, attributes, _ in raw]
     hosts = [attributes.pop("site") for _, attributes, _ in raw]
     for i, (slug, attributes, blocks) in enumerate(raw):
-        others = [(i + k) % len(raw) for k in range(1, len(raw))]
-        others.sort(key=lambda k, host=hosts[i]: hosts[k] != host)  # stable: the same site first
+        following = [(i + k) % len(raw) for k in range(1, len(raw))]
+        same_site = [k for k in following if hosts[k] == hosts[i]]
+        others = [*same_site, *(k for k in following if hosts[k] != hosts[i])]
         entries.append(
             Entry(
                 slug=slug,

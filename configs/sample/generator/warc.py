@@ -99,7 +99,9 @@ def capture_records(capture: Capture, position: int) -> list[bytes]:
 
 def warc_file(captures: Sequence[Capture]) -> bytes:
     """The whole file: warcinfo, then the captures in order. A cut-off capture must be the last."""
-    about = f"software: {SOFTWARE}\r\nformat: WARC File Format 1.0\r\ndescription: original pages for tests\r\n"
+    about = (
+        f"software: {SOFTWARE}\r\nformat: WARC File Format 1.0\r\ndescription: original pages for tests\r\n"
+    )
     fields = [("Content-Type", "application/warc-fields"), ("WARC-Filename", "sample.warc.gz")]
     date = FIRST_FETCH.strftime("%Y-%m-%dT%H:%M:%SZ")
     members = [member(record("warcinfo", record_id(INFO_URL), date, about.encode(), fields))]

@@ -1,0 +1,93 @@
+"""Claim: from WARC to token shards, two workers do at least 1.7 times the work of one, and neither driver nor
+worker needs a gigabyte, whatever the size of the input file.
+
+    python benchmarks/throughput.py FILE.warc.gz [--copies 8]
+
+Runs render, language, length, exact dedup, tokenization and sharding over copies of a WARC: inline, on Ray
+with one worker, and with two. Prints captures per second (wall, Ray's start included), the peak memory of
+driver and workers, and whether the rows balance; exits 1 under the floor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+FLOOR = 1.7
+GIB = 1 << 30
+
+
+def run(config: str, output: Path, *options: str) -> tuple[float, int]:
+    """Seconds and peak bytes of the driver (with Ray's own processes, of which the largest counts)."""
+    started = time.monotonic()
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    arguments = ["run", "--config", config, "--set", f"output={output}", *options]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *arguments], stderr=subprocess.DEVNULL, env=environment
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, f"the run failed: {process.args}"
+    return time.monotonic() - started, usage.ru_maxrss * 1024
+
+
+def rows(output: Path) -> tuple[int, int, int]:
+    """Captures read, rows that do not balance, and the peak memory of a worker, from stats and receipts."""
+    datasets: dict[str, Any] = json.loads((output / "stats.json").read_text())["datasets"]
+    missing = 0
+    for dataset in datasets.values():
+        for stage in dataset["stages"]:
+            out = stage["kept"] + sum(stage["dropped"].values()) + sum(stage["failed"].values())
+            missing += abs(stage["rows_in"] + stage["generated"] - out)
+    receipts = output.glob("work/*/*/receipts/*.json")
+    peak = max(json.loads(receipt.read_text())["peak_memory"] for receipt in receipts)
+    return datasets["web"]["stages"][0]["rows_in"], missing, peak
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("warc", type=Path)
+    parser.add_argument("--copies", type=int, default=8)
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="throughput-"))
+    (folder / "in").mkdir()
+    for number in range(options.copies):
+        os.symlink(options.warc.resolve(), folder / "in" / f"{number}.warc.gz")
+    inputs = f"datasets.web.read.paths=['{folder}/in/*.warc.gz']"
+    common = ("--set", inputs, "--set", "shards.tokens=10_000_000")
+    rates: dict[str, float] = {}
+    good = True
+    for name, how in {
+        "inline": ("--executor", "inline"),
+        "ray, 1 worker": ("--workers", "1"),
+        "ray, 2 workers": ("--workers", "2"),
+    }.items():
+        seconds, driver = run("sample.yaml", folder / name, *common, *how)
+        captures, missing, worker = rows(folder / name)
+        rates[name] = captures / seconds
+        largest = driver if name == "inline" else max(driver, worker)
+        good &= missing == 0 and largest < GIB
+        print(
+            f"{name:15} {captures} captures  {seconds:6.1f} s  {rates[name]:6.1f} captures/s  "
+            f"driver {driver >> 20} MiB  worker {worker >> 20} MiB  {missing} rows unaccounted for",
+            flush=True,
+        )
+    shutil.rmtree(folder)
+    one, two = rates["ray, 1 worker"], rates["ray, 2 workers"]
+    print(f"throughput  2 workers {two:.1f}/s  1 worker {one:.1f}/s  ratio {two / one:.2f}  floor {FLOOR}")
+    return 0 if good and two / one >= FLOOR else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

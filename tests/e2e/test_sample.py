@@ -1,0 +1,150 @@
+"""The bundled sample, run as the README says, against what ``truth.jsonl`` says of every page."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from runs import ROOT, command, documents, hashes, rejects, stats
+
+SAMPLE = ROOT / "configs" / "sample"
+TRUTH = [json.loads(line) for line in (SAMPLE / "truth.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample")
+    command("run", "--config", "sample.yaml", "--executor", "inline", cwd=folder)
+    return folder / "out" / "sample"
+
+
+@pytest.fixture(scope="module")
+def kept(out: Path) -> dict[str, dict[str, Any]]:
+    return {row["provenance"]["record"].removeprefix("urn:uuid:"): row for row in documents(out, "web")}
+
+
+@pytest.fixture(scope="module")
+def gone(out: Path) -> dict[str | None, dict[str, Any]]:
+    rows = {}
+    for row in rejects(out, "web"):
+        record = row["provenance"]["record"]
+        rows[record.removeprefix("urn:uuid:") if record else None] = row
+    return rows
+
+
+def test_every_page_as_the_truth_says(kept: dict[str, Any], gone: dict[Any, Any]) -> None:
+    wrong, clusters = [], defaultdict(list)
+    for page in TRUTH:
+        record = page["record_id"]
+        if record is None:
+            continue
+        if record in kept:
+            found = ("kept", None, None)
+        else:
+            found = tuple(gone[record][key] for key in ("kind", "stage", "reason"))
+        if page["outcome"] == "duplicate_cluster":
+            clusters[page["duplicates"]].append(found)
+        elif found != (page["outcome"], page["stage"], page["reason"]) and not page["ambiguous"]:
+            wrong.append((page["url"], found))
+    assert wrong == []
+    assert len(clusters) >= 12
+    for found in clusters.values():
+        assert sorted(found) == [("dropped", "exact_dedup", "exact_duplicate")] * (len(found) - 1) + [
+            ("kept", None, None)
+        ]
+
+
+def test_texts_hold_what_they_should(kept: dict[str, Any]) -> None:
+    def flat(text: str) -> str:
+        return re.sub(r"\s+", " ", text)
+
+    wrong = []
+    for page in TRUTH:
+        if page["record_id"] in kept:
+            row = kept[page["record_id"]]
+            wrong += [(page["url"], s) for s in page["must_contain"] if flat(s) not in flat(row["text"])]
+            wrong += [(page["url"], s) for s in page["must_not_contain"] if flat(s) in flat(row["text"])]
+            if not page["ambiguous"] and row["language"] != page["language"]:
+                wrong.append((page["url"], row["language"]))
+    assert wrong == []
+
+
+def test_damage_is_reported(out: Path) -> None:
+    read = stats(out)["datasets"]["web"]["stages"][0]
+    assert read["failed"] == {"damaged_member": sum(page["record_id"] is None for page in TRUTH)}
+    assert read["rows_in"] == len(TRUTH)
+
+
+def test_shards_are_the_documents(out: Path) -> None:
+    found = stats(out)["datasets"]
+    for name in ("english", "multilingual"):
+        shards = [pq.read_table(out / shard["path"]) for shard in found[name]["shards"]]
+        ids = [i for shard in shards for i in shard["id"].to_pylist()]
+        assert sorted(ids) == sorted(row["id"] for row in documents(out, name))
+        assert ids != sorted(ids)  # shuffled
+        assert sum(sum(shard["n_tokens"].to_pylist()) for shard in shards) == found[name]["tokens"]
+        assert sum(c["tokens"] for c in found[name]["languages"].values()) == found[name]["tokens"]
+    assert len(found["english"]["shards"]) == 2
+
+
+def test_tokens_decode_to_the_text(out: Path) -> None:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(SAMPLE / "tokenizer.json"))
+    texts = {row["id"]: row["text"] for row in documents(out, "multilingual")}
+    for row in pq.read_table(next((out / "corpus/multilingual").glob("*.parquet"))).to_pylist():
+        assert tokenizer.decode(row["input_ids"], skip_special_tokens=False) == texts[row["id"]]
+
+
+def test_anything_opens_it(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = f"select count(*), sum(n_tokens) from '{out}/corpus/*/*.parquet'"
+    row = duckdb.sql(query).fetchall()[0]
+    found = stats(out)["datasets"]
+    blended = [found[name] for name in ("english", "multilingual")]
+    assert row == (sum(d["documents"] for d in blended), sum(d["tokens"] for d in blended))
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    import datasets
+
+    english = datasets.load_dataset(str(out), "english", split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(english) == found["english"]["documents"]
+
+
+def test_training_reads_it(out: Path) -> None:
+    from pipeline.blend import BlendedReader
+
+    ranks = [BlendedReader(str(out), sequence_length=512, rank=rank, world_size=2, eos=0) for rank in (0, 1)]
+    sequences = [sum(1 for _ in reader) for reader in ranks]
+    blend = json.loads((out / "blend.json").read_text())
+    assert sequences[0] == sequences[1]
+    assert abs(sum(sequences) * 512 - blend["tokens"]) <= 2 * 512
+
+
+def test_a_dry_run_takes_the_first_records(tmp_path: Path) -> None:
+    command("run", "-c", "sample.yaml", "--executor", "inline", "--dry-run", "--records", "60", cwd=tmp_path)
+    found = stats(tmp_path / "out/sample/dry-run")
+    assert found["datasets"]["web"]["stages"][0]["rows_in"] == 60
+    assert found["datasets"]["english"]["tokens"] > 0
+
+
+def test_machine_and_place_leave_no_trace(out: Path, tmp_path: Path) -> None:
+    """The sample from another directory on Ray: the same bytes."""
+    shutil.copytree(SAMPLE, tmp_path / "elsewhere")
+    command(
+        "run",
+        "-c",
+        tmp_path / "elsewhere/sample.yaml",
+        "--workers",
+        "2",
+        "--set",
+        f"output={tmp_path / 'out'}",
+    )
+    assert hashes(tmp_path / "out") == hashes(out)
