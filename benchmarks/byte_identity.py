@@ -54,8 +54,8 @@ def over_s3(folder: Path, run: list[str], name: str, executor: list[str]) -> str
             client.upload_file(str(path), "corpus", f"in/{path.name}")
         with FaultProxy(server.endpoint, unavailable=0.1, cut=0.1, seed=1) as proxy:
             command(
-                *run, *executor, "--set", "output=s3://corpus/out", "--set", f"storage.s3.endpoint={proxy.endpoint}",
-                "--set", "datasets.web.read.paths=['s3://corpus/in/*.warc.gz']",
+                *run, *executor, "--set", "output=s3://corpus/out",
+                "--set", f"storage.s3.endpoint={proxy.endpoint}", "--set", "datasets.web.read.paths=['s3://corpus/in/*.warc.gz']",
             )  # fmt: skip
             spoilt = proxy.faults.total()
         storage = Storage(StorageSettings.model_validate({"s3": {"endpoint": server.endpoint}}))
@@ -140,10 +140,8 @@ def main() -> int:
         wrong += not same
         whole = hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16]
         seconds = time.monotonic() - started
-        print(
-            f"{way:15} {len(found):3} files  {whole}  {'same' if same else 'DIFFERENT'}  {seconds:5.1f} s  {note}",
-            flush=True,
-        )
+        verdict = "same" if same else "DIFFERENT"
+        print(f"{way:15} {len(found):3} files  {whole}  {verdict}  {seconds:5.1f} s  {note}", flush=True)
     shutil.rmtree(folder)
     return 1 if wrong else 0
 
