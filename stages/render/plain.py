@@ -23,6 +23,8 @@ from typing import Literal
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from stages.render.guards import tame
+
 #: Rows nested deeper than this are lines, not rows: text is copied once per enclosing row.
 MAX_NESTED_ROWS = 32
 
@@ -313,7 +315,7 @@ def render(html: str, *, content: Literal["full", "main"] = "full", url: str | N
     content, on pages that mark their content by ``main`` or ``article``; other pages come out in full.
     ``url`` is the page's address; this renderer has no use for it.
     """
-    tree = LexborHTMLParser(html)
+    tree = LexborHTMLParser(tame(html))
     page = _Page()
     if tree.body is not None:
         unwanted = _hidden(tree)
