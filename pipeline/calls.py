@@ -7,6 +7,7 @@ contracts of ``stages.base``. Knows tables and stages; does not know parts, file
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -232,4 +233,5 @@ def _join(results: Sequence[Result]) -> Result:
 
 def _of_the_machine(error: BaseException) -> bool:
     """Errors that no other row order would mend, and that are no fault of a document."""
-    return isinstance(error, StorageError | StageError | ImportError)
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or isinstance(error, StorageError | StageError | ImportError | MemoryError)

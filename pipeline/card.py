@@ -117,7 +117,13 @@ def _contents(stats: Mapping[str, Any]) -> str:
         "A dataset that comes from another one shares documents with it. Those without shards are steps on "
         "the way to others."
     )
-    return f"## Datasets\n\n{table}\n\n{note}"
+    missing = [
+        f"{name}: {item}"
+        for name, data in stats["datasets"].items()
+        for item in data.get("failed_inputs", ())
+    ]
+    lost = f"\n\nInputs that could not be read, and are not in it: {', '.join(missing)}." if missing else ""
+    return f"## Datasets\n\n{table}\n\n{note}{lost}"
 
 
 def _languages(datasets: Mapping[str, Any]) -> str:

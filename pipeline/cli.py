@@ -45,8 +45,13 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Real stages on the first records, into OUTPUT/dry-run.")
     ] = False,
-    records: Annotated[int, typer.Option(help="Dry run: records of each input.", min=1)] = 100,
+    records: Annotated[
+        int | None, typer.Option(help="Dry run: records of each input; default 100.", min=1)
+    ] = None,
     inputs: Annotated[int | None, typer.Option(help="Dry run: inputs of each dataset.", min=1)] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Do parts again in which documents failed.")
+    ] = False,
 ) -> None:
     """Run a config to its end. Started again, it goes on where it was."""
     with _answered():
@@ -54,9 +59,11 @@ def run(
         console = _console(stderr=True)
         if dry_run:
             loaded = launch.dry(loaded)
-            launch.run(loaded, console, records, inputs)
+            launch.run(loaded, console, records or 100, inputs, retry_failed)
+        elif records is not None or inputs is not None:
+            raise ConfigError("--records and --inputs are for --dry-run")
         else:
-            launch.run(loaded, console)
+            launch.run(loaded, console, retry_failed=retry_failed)
         print(loaded.output)
 
 

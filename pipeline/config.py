@@ -180,7 +180,7 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
         raise ConfigError("\n".join(checker.problems))
     return Config(
         name=raw.name,
-        output=_absolute(raw.output, Path.cwd()),
+        output=_absolute(raw.output, Path.cwd()).rstrip("/"),
         seed=raw.seed,
         storage=raw.storage,
         limits=raw.limits,
@@ -208,10 +208,13 @@ class _Checker:
         key: KeyPath = ("datasets", name)
         if not NAME.fullmatch(name):
             self.problem(key, "a dataset's name is lower-case letters, digits, - and _")
-        if (data.read is None) == (data.from_ is None):
+        if len(set(parents := [data.from_] if isinstance(data.from_, str) else data.from_ or [])) < len(
+            parents
+        ):
+            self.problem((*key, "from"), "names a dataset twice")
+        if (data.read is None) == (not parents):
             self.problem(key, "give either `read` (inputs) or `from` (other datasets)")
         read = self._reader((*key, "read"), name, data.read) if data.read is not None else None
-        parents = [data.from_] if isinstance(data.from_, str) else data.from_ or []
         where = None
         if data.where is not None:
             try:
@@ -257,6 +260,8 @@ class _Checker:
         changes: dict[str, Any] = {}
         for field in (*marked(cls.Config, InputMark), *marked(cls.Config, ResourceMark)):
             value = getattr(checked, field)
+            if value == "":
+                continue
             if isinstance(value, str):
                 changes[field] = _absolute(value, self.source.base((*key, field)))
             elif value is not None:
@@ -305,8 +310,9 @@ class _Checker:
 
 def _absolute(path: str, base: Path) -> str:
     if not is_local(path):
-        return path.rstrip("/")
-    return os.path.abspath(base / os.path.expanduser(path.removeprefix("file://")))
+        return path
+    slash = "/" if path.endswith("/") else ""  # a prefix keeps it
+    return os.path.abspath(base / os.path.expanduser(path.removeprefix("file://"))) + slash
 
 
 def _suggest(name: str, known: Any) -> str:

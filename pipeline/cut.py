@@ -57,7 +57,8 @@ def row_bytes(table: pa.Table) -> npt.NDArray[np.int64]:
         if pa.types.is_string(kind) or pa.types.is_binary(kind):
             sizes += pc.fill_null(pc.binary_length(column), 0).to_numpy()
         elif pa.types.is_list(kind):
-            width = kind.value_type.bit_width // 8
+            # an estimate will do for lists of strings and the like, if it is the same for the same row
+            width = kind.value_type.bit_width // 8 if pa.types.is_primitive(kind.value_type) else 16
             sizes += pc.fill_null(pc.list_value_length(column), 0).to_numpy() * np.int64(width)
         else:
             sizes += 8

@@ -6,9 +6,9 @@ run file it reads just the blocks that overlap its range, and merges them into o
 As in a sorted-string table, the number of reducers is not written into the files: it can be chosen
 when the total is known, and another choice needs no new map.
 
-Cost: every row is written once and read once; a writer holds ``buffer_bytes``, a merge holds
-``memory_bytes`` divided over its runs. There is one ranged read per overlapping block group and
-run, so maps x reducers small reads in the worst case.
+Cost: every row is written once and read once (twice beyond ``MAX_RUNS`` runs); a writer holds
+``buffer_bytes``, a merge ``memory_bytes`` divided over its runs. There is one ranged read per overlapping
+group of blocks, and one for the footer, so maps x reducers small reads in the worst case.
 
 Knows sorted Arrow tables and storage; does not know what the keys stand for.
 
@@ -20,6 +20,8 @@ endian) and the magic ``NCRUNS1\\n``.
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
@@ -33,6 +35,8 @@ from stages.base import MIB
 
 MAGIC = b"NCRUNS1\n"
 KEYS = 1 << 64
+#: Runs that are merged at once: each holds a block.
+MAX_RUNS = 512
 _FOOTER_GUESS = 64 * 1024
 _IPC = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
 
@@ -105,15 +109,44 @@ def merge(
     Rows of equal key are never parted between two tables. An iterator over no rows yields nothing.
     A column ``row`` (index in the part that file number ``i`` was made from) becomes ``position``,
     ``i << 32 | row``: the files themselves do not change when another part comes before them.
+
+    Memory is about ``memory_bytes``, or the rows of one key where those are more. Beyond ``MAX_RUNS``
+    runs the files are merged in two levels, the first into local temporary files.
     """
-    cursors: list[_Cursor] = []
-    for index, path in files:
-        schema, runs = _footer(storage, path)
-        for run in runs:
-            blocks = [b for b in run if b.last >= low and b.first < high]
-            if blocks:
-                cursors.append(_Cursor(storage, path, index, schema, blocks, low, high))
-    share = max(MIB // 4, memory_bytes // max(len(cursors), 1))
+    with tempfile.TemporaryDirectory(prefix="nanocorpus-merge-") as folder:
+        cursors: list[_Cursor] = []
+        level = 0
+        for index, path in files:
+            cursors += _cursors(storage, index, path, low, high)
+            if len(cursors) >= MAX_RUNS:
+                local = os.path.join(folder, f"{level}.runs")
+                cursors = _spill(local, _merge(cursors, order, memory_bytes), order, low, high)
+                level += 1
+        yield from _merge(cursors, order, memory_bytes)
+
+
+def _spill(path: str, tables: Iterator[pa.Table], order: Sequence[str], low: int, high: int) -> list[_Cursor]:
+    """Write a merged stream to a local run file; cursors over that."""
+    with open(path, "wb") as file:
+        writer = None
+        for table in tables:
+            writer = writer or RunWriter(file, table.schema, order)
+            writer.add(table)
+        if writer is None:
+            return []
+        writer.close()
+    # the number plays no part: rows have their positions already
+    return _cursors(Storage(), 0, path, low, high)
+
+
+def _cursors(storage: Storage, index: int, path: str, low: int, high: int) -> list[_Cursor]:
+    schema, runs = _footer(storage, path)
+    overlapping = ([b for b in run if b.last >= low and b.first < high] for run in runs)
+    return [_Cursor(storage, path, index, schema, blocks, low, high) for blocks in overlapping if blocks]
+
+
+def _merge(cursors: list[_Cursor], order: Sequence[str], memory_bytes: int) -> Iterator[pa.Table]:
+    share = memory_bytes // max(len(cursors), 1)
     while True:
         for cursor in cursors:
             if not len(cursor.keys):
@@ -121,19 +154,18 @@ def merge(
         cursors = [cursor for cursor in cursors if len(cursor.keys) or cursor.blocks]
         if not cursors:
             return
-        unfinished = [cursor for cursor in cursors if cursor.blocks]
-        if not unfinished:
-            taken = [cursor.take(KEYS) for cursor in cursors]
-        else:
-            # beyond the frontier some run may still hold smaller keys; at it, more of the same key
-            frontier = min(int(cursor.keys[-1]) if len(cursor.keys) else low for cursor in unfinished)
-            taken = [part for cursor in cursors if len(part := cursor.take(frontier))]
-            if not taken:
-                for cursor in unfinished:
-                    if not len(cursor.keys) or int(cursor.keys[-1]) == frontier:
-                        cursor.load(share)
-                continue
-        yield sort(pa.concat_tables(taken), order)
+        # beyond the frontier some run may still hold smaller keys; at it, more of the same key
+        ends = [
+            int(cursor.keys[-1]) if len(cursor.keys) else cursor.low for cursor in cursors if cursor.blocks
+        ]
+        frontier = min(ends, default=KEYS)
+        taken = [part for cursor in cursors if len(part := cursor.take(frontier))]
+        if taken:
+            yield sort(pa.concat_tables(taken), order)
+            continue
+        for cursor in cursors:
+            if cursor.blocks and (not len(cursor.keys) or int(cursor.keys[-1]) == frontier):
+                cursor.load(share)
 
 
 class _Cursor:
@@ -180,7 +212,10 @@ class _Cursor:
         )
         if stop_row < len(keys):
             self.blocks = []
-        self.table, self.keys = table.slice(start_row, stop_row - start_row), keys[start_row:stop_row]
+        self.keys = keys[start_row:stop_row].copy()
+        self.table = table.slice(start_row, stop_row - start_row)
+        if 2 * len(self.table) < len(table):  # a slice would hold on to the whole blocks
+            self.table = self.table.take(pa.array(np.arange(len(self.table))))
 
     def take(self, frontier: int) -> pa.Table:
         """Remove and return the rows with ``key < frontier``."""

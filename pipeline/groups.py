@@ -14,10 +14,10 @@ from typing import NamedTuple, Protocol
 from pipeline.exchange import KEYS
 from pipeline.execute.base import Task
 from pipeline.plan import Plan, Segment, child_part
-from pipeline.receipts import DONE, Receipt, Tally, sum_tallies
+from pipeline.receipts import DONE, Receipt, Tally, add_tallies
 from pipeline.reduce import BUCKET_ROWS, ReduceTask, verdict_file
-from pipeline.segment import FromInput, FromPart, PartTask, document_file, run_file
-from pipeline.shards import ShardTask, receipts, shard_name
+from pipeline.segment import FromInput, FromPart, PartTask, document_file, reject_file, run_file
+from pipeline.shards import ShardTask, receipts, shard_file, shard_name
 from pipeline.steps import fingerprint
 from stages.base import MIB, Resources
 
@@ -50,14 +50,16 @@ class State:
         self.made[name] = Made(receipt.digest, receipt.status == DONE, receipt.counts)
         if receipt.status != DONE:
             self.failures[task.label] = receipt.error or "failed"
-        for i, tally in enumerate(sum_tallies([receipt])):
-            if i == len(self.tallies):
-                self.tallies.append(Tally(tally.stage))
-            self.tallies[i].add(tally)
+        add_tallies(self.tallies, receipt.tallies)
         for language, counts in receipt.languages.items():
             self.languages.setdefault(language, Counter()).update(counts)
         self.seconds.update(receipt.seconds)
         self.peak_memory = max(self.peak_memory, receipt.peak_memory)
+
+    @property
+    def digest(self) -> str:
+        """Of all that the group made, part by part."""
+        return fingerprint([(name, made.digest) for name, made in sorted(self.made.items())])
 
     def total(self, count: str) -> int:
         """Sum of a count over all parts."""
@@ -70,8 +72,13 @@ class Group(Protocol):
     key: str
     dataset: str
     needs: tuple[str, ...]
-    directory: str  # all its files but shards are below this
+    reads: bool  # its tasks read inputs
+    directories: tuple[str, ...]  # where its files are
     receipts: str
+
+    def files(self, name: str) -> list[str]:
+        """All files that the task of a name may have made, its receipt included."""
+        ...
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
         """Its tasks, once all that it needs is done. Names are unique and in the order of parts."""
@@ -81,23 +88,29 @@ class Group(Protocol):
 class Parts:
     """The parts of a segment."""
 
-    def __init__(self, plan: Plan, segment: Segment) -> None:
-        self.plan, self.segment = plan, segment
-        self.key, self.dataset, self.directory = segment.key, segment.dataset, segment.directory
-        self.receipts = f"{self.directory}/receipts"
+    def __init__(self, plan: Plan, segment: Segment, limit: int | None) -> None:
+        self.plan, self.segment, self.limit = plan, segment, limit
+        self.key, self.dataset = segment.key, segment.dataset
+        self.reads = segment.reader is not None
+        self.directories: tuple[str, ...] = (segment.directory,)
+        self.receipts = f"{segment.directory}/receipts"
         self.needs = segment.parents
         if segment.judge:
             self.needs += (f"{segment.parents[0]}/verdicts",)
+
+    def files(self, name: str) -> list[str]:
+        names = [place(self.segment.directory, name) for place in (document_file, reject_file, run_file)]
+        return [*names, f"{self.receipts}/{name}.json"]
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
         segment = self.segment
         if segment.reader:
             for part, item in self.plan.inputs[segment.dataset]:
-                identity = [item.name, item.size, item.etag, item.start, item.stop]
+                identity = [item.name, item.size, item.etag, item.start, item.stop, self.limit]
                 yield self._task(part, FromInput(segment.reader, item), identity)
             return
         verdicts: tuple[str, ...] = ()
-        digests: list[str] = []
+        judged = ""
         if segment.judge:
             state = states[self.needs[-1]]
             directory = f"work/{self.needs[-1]}"
@@ -106,7 +119,7 @@ class Parts:
                 for bucket, made in sorted(state.made.items())
                 if made.counts.get("verdicts")
             )
-            digests = [made.digest for _, made in sorted(state.made.items())]
+            judged = state.digest
         for parent in segment.parents:
             for index, (part, made) in enumerate(sorted(states[parent].made.items())):
                 if not made.done:
@@ -118,7 +131,7 @@ class Parts:
                     segment.judge.label if segment.judge else "",
                 )
                 name = part if len(segment.parents) == 1 else child_part(parent, part)
-                yield self._task(name, source, [made.digest, source.index, *digests])
+                yield self._task(name, source, [made.digest, source.index, judged])
 
     def _task(self, part: str, source: FromInput | FromPart, identity: list[object]) -> Task:
         segment = self.segment
@@ -141,9 +154,14 @@ class Buckets:
         assert segment.mapped
         self.segment, self.judge = segment, segment.mapped
         self.key, self.dataset = f"{segment.key}/verdicts", segment.dataset
+        self.reads = False
         self.directory = f"work/{self.key}"
+        self.directories: tuple[str, ...] = (self.directory,)
         self.receipts = f"{self.directory}/receipts"
         self.needs: tuple[str, ...] = (segment.key,)
+
+    def files(self, name: str) -> list[str]:
+        return [verdict_file(self.directory, name), f"{self.receipts}/{name}.json"]
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
         parts = sorted(states[self.segment.key].made.items())
@@ -153,12 +171,12 @@ class Buckets:
             if made.counts.get("partials")
         )
         count = -(-states[self.segment.key].total("partials") // BUCKET_ROWS)
-        digests = [made.digest for _, made in parts]
+        digest = states[self.segment.key].digest
         for index in range(count):
             yield ReduceTask(
                 self.directory,
                 f"bucket-{index:05d}",
-                fingerprint(self.segment.recipe, digests, index, count),
+                fingerprint(self.segment.recipe, digest, index, count),
                 self.judge,
                 runs,
                 *_range(index, count),
@@ -172,9 +190,13 @@ class Shards:
     def __init__(self, dataset: str, tokens: int) -> None:
         self.dataset, self.tokens = dataset, tokens
         self.key = f"{dataset}/shards"
-        self.directory = f"work/{self.key}"
+        self.reads = False
         self.receipts = receipts(dataset)
+        self.directories: tuple[str, ...] = (f"corpus/{dataset}", self.receipts)
         self.needs: tuple[str, ...] = (f"{dataset}/tokens",)
+
+    def files(self, name: str) -> list[str]:
+        return [shard_file(self.dataset, name), f"{self.receipts}/{name}.json"]
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
         state = states[self.needs[0]]
@@ -182,13 +204,18 @@ class Shards:
         runs = tuple(
             run_file(f"work/{self.needs[0]}", part) for part, made in parts if made.counts.get("partials")
         )
-        digests = [made.digest for _, made in parts]
         count = max(1, round(state.total("tokens") / self.tokens)) if runs else 0
         for index in range(count):
             name = shard_name(index, count)
             low, high = _range(index, count)
             yield ShardTask(
-                self.dataset, name, fingerprint(SHARD_FORMAT, digests, index, count), runs, low, high, _MERGE
+                self.dataset,
+                name,
+                fingerprint(SHARD_FORMAT, state.digest, index, count),
+                runs,
+                low,
+                high,
+                _MERGE,
             )
 
 
@@ -196,11 +223,11 @@ class Shards:
 SHARD_FORMAT = 1
 
 
-def groups(plan: Plan) -> dict[str, Group]:
-    """All groups of a plan, each after those it needs."""
+def groups(plan: Plan, limit: int | None = None) -> dict[str, Group]:
+    """All groups of a plan, each after those it needs. ``limit``: records of each input (dry run)."""
     found: list[Group] = []
     for segment in plan.segments.values():
-        found.append(Parts(plan, segment))
+        found.append(Parts(plan, segment, limit))
         if segment.mapped:
             found.append(Buckets(segment))
         if segment.name == "tokens":

@@ -29,6 +29,10 @@ from stages.base import Fault
 HARD_FACTOR, HARD_EXTRA = 2.0, 5.0
 
 WHOLE_BATCH = -1
+#: Instead of a step's number: the reader is at work, or nothing is.
+READING = -1
+#: One batch of a reader may wait for storage that is tried again and again.
+READ_SECONDS = 1800.0
 _ENTRY = struct.Struct("<qqqd")
 
 
@@ -71,16 +75,17 @@ class Guard:
 
     @contextlib.contextmanager
     def watch(self, batch: int, step: int, row: int = WHOLE_BATCH) -> Iterator[None]:
-        """Around one call; raises DeadlineExceeded when it takes longer than ``seconds``."""
-        if self._journal is not None:
-            self._journal[: _ENTRY.size] = _ENTRY.pack(batch, step, row, time.monotonic())
+        """Around one call; raises DeadlineExceeded when it takes longer than ``seconds`` (a reader:
+        ``READ_SECONDS``)."""
+        seconds = READ_SECONDS if step == READING else self.seconds
+        self._note(batch, step, row)
         if self.killable:
             sink = _devnull()
-            faulthandler.dump_traceback_later(self.seconds * HARD_FACTOR + HARD_EXTRA, exit=True, file=sink)
+            faulthandler.dump_traceback_later(seconds * HARD_FACTOR + HARD_EXTRA, exit=True, file=sink)
         previous = signal.signal(signal.SIGALRM, _raise) if self._alarm else None
         try:
             if self._alarm:
-                signal.setitimer(signal.ITIMER_REAL, self.seconds)
+                signal.setitimer(signal.ITIMER_REAL, seconds)
             yield
         finally:
             if self._alarm:
@@ -88,6 +93,11 @@ class Guard:
                 signal.signal(signal.SIGALRM, previous)
             if self.killable:
                 faulthandler.cancel_dump_traceback_later()
+            self._note(batch, READING, WHOLE_BATCH)  # what happens between calls is no document's fault
+
+    def _note(self, batch: int, step: int, row: int) -> None:
+        if self._journal is not None:
+            self._journal[: _ENTRY.size] = _ENTRY.pack(batch, step, row, time.monotonic())
 
 
 def last_entry(journal: Path) -> tuple[int, int, int, float] | None:

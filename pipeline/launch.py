@@ -23,10 +23,11 @@ from pipeline.config import Config
 from pipeline.execute.base import Context, Executor
 from pipeline.execute.inline import InlineExecutor
 from pipeline.groups import State, groups
+from pipeline.located import ConfigError
 from pipeline.plan import Plan
-from pipeline.receipts import Superseded, check_token, take_over
+from pipeline.receipts import TOKEN, ConservationError, Ledger, Superseded
 from pipeline.schedule import RunFailed, Schedule
-from pipeline.shards import shard_file
+from pipeline.segment import OpenTask
 from pipeline.stats import stats
 from pipeline.storage import Storage, StorageError, join
 from pipeline.weights import megatron, weights
@@ -49,7 +50,11 @@ def make_plan(config: Config, storage: Storage, inputs: int | None = None) -> Pl
 
 
 def run(
-    config: Config, console: Console, limit: int | None = None, inputs: int | None = None
+    config: Config,
+    console: Console,
+    limit: int | None = None,
+    inputs: int | None = None,
+    retry_failed: bool = False,
 ) -> dict[str, Any]:
     """Run a config to its end and return its ``stats.json``.
 
@@ -59,29 +64,37 @@ def run(
     started = time.monotonic()
     storage = Storage(config.storage)
     plan = make_plan(config, storage, inputs)
-    _prepare(plan, storage)
-    token = uuid.uuid4().hex
-    take_over(storage, config.output, token)
+    _check_output(plan, storage)
+    ledger = Ledger(storage, config.output, uuid.uuid4().hex)
     seconds = config.limits.document_seconds
-    context = Context(config.output, token, config.storage, config.seed, seconds, limit)
-    manifest = [STATS, BLEND, CARD, *(_megatron_file(phase.phase) for phase in config.blend)]
-    with report.Board(console) as board:
-        schedule = Schedule(groups(plan), storage, config.output, config.limits, board, manifest)
-        executor = _executor(config, context)
-        try:
-            schedule.run(executor)
-        except StorageError as error:
-            raise RunFailed(str(error)) from None
-        finally:
-            executor.close()
-            if any(state.failures for state in schedule.states.values()):
-                console.print(report.failures(schedule.states.values()))
-    found = stats(plan, schedule.states)
+    context = Context(config.output, ledger.token, config.storage, config.seed, seconds, limit)
+    executor = _executor(config, context)
     try:
-        check_token(storage, config.output, token)
-        _finish(plan, storage, schedule.states, found)
-    except (StorageError, Superseded) as error:
+        executor.check(segment.resources for segment in plan.segments.values())
+        ledger.take_over()
+        _prepare(plan, storage)
+        _open_stages(plan, executor)
+        with report.Board(console) as board:
+            schedule = Schedule(
+                groups(plan, limit),
+                ledger,
+                config.limits,
+                board,
+                [STATS, CARD, *_blends(config)],
+                retry_failed,
+            )
+            try:
+                schedule.run(executor)
+            finally:
+                if any(state.failures for state in schedule.states.values()):
+                    console.print(report.failures(schedule.states.values()))
+            found = stats(plan, schedule.states)
+            _finish(plan, ledger, found)
+            _remove_stale(plan, ledger, schedule.states)
+    except (StorageError, Superseded, ConservationError) as error:
         raise RunFailed(str(error)) from None
+    finally:
+        executor.close()
     console.print(report.attrition(found))
     console.print(report.work(schedule.states, time.monotonic() - started), markup=False, highlight=False)
     return found
@@ -91,7 +104,7 @@ def survey(config: Config) -> tuple[Plan, list[tuple[str, int | None, int]]]:
     """The plan, and per group its tasks (None: known when those before it are done) and those done."""
     storage = Storage(config.storage)
     plan = make_plan(config, storage)
-    schedule = Schedule(groups(plan), storage, config.output, config.limits, _Silent())
+    schedule = Schedule(groups(plan), Ledger(storage, config.output, ""), config.limits, _Silent())
     return plan, [(group.key, total, done) for group, total, done in schedule.survey()]
 
 
@@ -103,18 +116,27 @@ def _executor(config: Config, context: Context) -> Executor:
     return RayExecutor(context, config.execution.workers, config.execution.address)
 
 
-def _prepare(plan: Plan, storage: Storage) -> None:
-    """Check the output, clear what killed writers left, keep the resources, freeze the plan."""
+def _check_output(plan: Plan, storage: Storage) -> None:
+    """Refuse an output that cannot be written, or that holds another run."""
     output, name = plan.config.output, plan.config.name
     storage.check_writable(output)
     path = join(output, PLAN)
-    if storage.stat(path) is not None:
-        earlier = json.loads(storage.read(path)).get("name")
-        if earlier != name:
-            what = f"{output} holds the run {earlier!r}; give {name!r} an output of its own"
-            raise plan.config.problem(("output",), what)
-    for directory in ("work", "corpus"):
-        storage.sweep(join(output, directory))
+    if storage.stat(path) is None:
+        return
+    try:
+        earlier = json.loads(storage.read(path))["name"]
+    except (ValueError, KeyError, TypeError):
+        what = f"{path} is damaged; remove it if this is the right place"
+        raise plan.config.problem(("output",), what) from None
+    if earlier != name:
+        what = f"{output} holds the run {earlier!r}; give {name!r} an output of its own"
+        raise plan.config.problem(("output",), what)
+
+
+def _prepare(plan: Plan, storage: Storage) -> None:
+    """Clear what killed writers left, keep the resources, freeze the plan."""
+    output = plan.config.output
+    storage.sweep(output)
     for source, resource in plan.resources.values():
         if storage.stat(resource.path) is None:
             with (
@@ -123,44 +145,57 @@ def _prepare(plan: Plan, storage: Storage) -> None:
                 local.open("wb") as copy,
             ):
                 shutil.copyfileobj(file, copy, 1 << 20)
-    storage.write(path, _json(plan.as_json()))
+    storage.write(join(output, PLAN), _json(plan.as_json()))
 
 
-def _finish(plan: Plan, storage: Storage, states: Mapping[str, State], found: Mapping[str, Any]) -> None:
-    """Write the files that speak of the whole, then remove what no longer belongs to the run."""
-    config = plan.config
+def _open_stages(plan: Plan, executor: Executor) -> None:
+    """Open every stage once where it will run: what a model or setting is missing shows before any work."""
+    waiting = [OpenTask(s.key, s.steps, s.resources) for s in plan.segments.values() if s.steps]
+    running = 0
+    while waiting or running:
+        while waiting and running < executor.slots:
+            executor.submit(waiting.pop(0), isolated=False)
+            running += 1
+        for ended in executor.wait(1.0):
+            running -= 1
+            if ended.receipt is None:
+                raise ConfigError(f"{plan.config.source.path}: {ended.task.label}: {ended.error}")
+
+
+def _finish(plan: Plan, ledger: Ledger, found: Mapping[str, Any]) -> None:
+    """Write the files that speak of the whole."""
+    config, write = plan.config, ledger.storage.write
+    ledger.check()
     blend = None
     if config.blend:
         try:
             blend = weights(config.blend, config.budget, found)
         except ValueError as error:
             raise RunFailed(f"the blend cannot be made: {error}") from None
-        storage.write(join(config.output, BLEND), _json(blend))
+        write(ledger.path(BLEND), _json(blend))
         for phase in config.blend:
-            storage.write(
-                join(config.output, _megatron_file(phase.phase)), megatron(blend, phase.phase).encode()
-            )
-    storage.write(join(config.output, STATS), _json(found))
-    storage.write(join(config.output, CARD), card(found, blend, config.as_json()).encode())
-    _remove_stale(plan, storage, states)
+            write(ledger.path(_megatron_file(phase.phase)), megatron(blend, phase.phase).encode())
+    write(ledger.path(STATS), _json(found))
+    write(ledger.path(CARD), card(found, blend, config.as_json()).encode())
 
 
-def _remove_stale(plan: Plan, storage: Storage, states: Mapping[str, State]) -> None:
-    """Delete parts, shards and resources that an earlier config of this run made and this one does not."""
-    output = plan.config.output
+def _remove_stale(plan: Plan, ledger: Ledger, states: Mapping[str, State]) -> None:
+    """Delete what an earlier config of this run made and this one does not."""
+    storage, path = ledger.storage, ledger.path
     current = {resource.path for _, resource in plan.resources.values()}
+    current |= {path(name) for name in (TOKEN, *_blends(plan.config))}
     for key, group in groups(plan).items():
-        for name, made in states[key].made.items():
-            current.add(join(output, f"{group.receipts}/{name}.json"))
-            if key.endswith("/shards"):
-                current.add(join(output, shard_file(group.dataset, name)))
-            elif made.done:
-                files = ("{}.parquet", "rejects/{}.parquet", "runs/{}.runs", "{}.runs")
-                current |= {join(output, group.directory, file.format(name)) for file in files}
-    for directory in ("work", "corpus"):
-        for info in storage.list(join(output, directory)):
-            if info.path not in current:
-                storage.delete(info.path)
+        current |= {path(file) for name in states[key].made for file in group.files(name)}
+    found = [info for directory in ("work", "corpus") for info in storage.list(path(directory))]
+    for info in [*found, *storage.glob(path("blend*"))]:
+        if info.path not in current:
+            ledger.check()
+            storage.delete(info.path)
+    storage.delete(path(TOKEN))
+
+
+def _blends(config: Config) -> list[str]:
+    return [BLEND, *(_megatron_file(phase.phase) for phase in config.blend)] if config.blend else []
 
 
 def _megatron_file(phase: int) -> str:

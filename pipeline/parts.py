@@ -16,8 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.cut import Cutter
 from pipeline.exchange import RunWriter
-from pipeline.receipts import File, Receipt, check_token, commit
-from pipeline.storage import Storage, join
+from pipeline.receipts import File, Ledger, Receipt
 from stages.base import MIB, PROVENANCE
 
 REJECT = pa.schema(
@@ -66,8 +65,8 @@ class TableWriter:
 class Outputs:
     """The files of one task. They are written locally and published together by ``publish``."""
 
-    def __init__(self, storage: Storage, output: str, token: str, receipt_name: str) -> None:
-        self.storage, self.output, self.token, self.receipt_name = storage, output, token, receipt_name
+    def __init__(self, ledger: Ledger, receipt_name: str) -> None:
+        self.ledger, self.receipt_name = ledger, receipt_name
         self._stack = contextlib.ExitStack()
         self._open: list[tuple[str, Path, Any]] = []
         self._raw: list[BinaryIO] = []
@@ -104,17 +103,15 @@ class Outputs:
             file.close()
         receipt.peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         receipt.files = [File.of(local, name) for name, local, _ in self._open]
-        path = join(self.output, self.receipt_name)
-        check_token(self.storage, self.output, self.token)
-        self.storage.delete(path)
-        for name in sorted(set(possible) - {name for name, _, _ in self._open}):
-            self.storage.delete(join(self.output, name))
+        self.ledger.check()
+        for name in (self.receipt_name, *sorted(set(possible) - {name for name, _, _ in self._open})):
+            self.ledger.storage.delete(self.ledger.path(name))
         self._stack.close()
-        commit(self.storage, path, receipt)
+        self.ledger.commit(self.receipt_name, receipt)
         return receipt
 
     def _local(self, name: str) -> Path:
-        return self._stack.enter_context(self.storage.create(join(self.output, name)))
+        return self._stack.enter_context(self.ledger.storage.create(self.ledger.path(name)))
 
 
 class _Unpublished(Exception):

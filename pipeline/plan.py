@@ -14,6 +14,7 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -260,9 +261,9 @@ class _Builder:
 
     def _recipe(self, key: tuple[Any, ...], step: Step, role: Role, label: str) -> Recipe:
         settings = step.settings.model_dump(mode="json")
+        unused: tuple[str, ...] = ()
         if role == "annotate" and issubclass(step.cls, Filter):
-            for name in step.cls.decides:
-                del settings[name]
+            unused = tuple(sorted(step.cls.decides))
         resources = []
         for name in marked(step.cls.Config, ResourceMark):
             if (path := settings.get(name)) is not None:
@@ -270,7 +271,7 @@ class _Builder:
                 settings[name] = resource.sha256
                 resources.append(resource)
         target = f"{step.cls.__module__}:{step.cls.__qualname__}"
-        return Recipe(label, role, target, step.cls.version, canonical(settings), tuple(resources))
+        return Recipe(label, role, target, step.cls.version, canonical(settings), tuple(resources), unused)
 
     def _resource(self, key: tuple[Any, ...], path: str) -> Resource:
         for source, resource in self.plan.resources.values():
@@ -284,8 +285,8 @@ class _Builder:
         except (OSError, StorageError) as error:
             raise self.config.problem(key, f"cannot be read: {error}") from None
         sha = digest.hexdigest()
-        name = path.rsplit("/", 1)[1]
-        resource = Resource(sha, join(self.config.output, f"work/resources/{sha[:16]}-{name}"))
+        suffix = PurePosixPath(path).suffix
+        resource = Resource(sha, join(self.config.output, f"work/.resources/{sha[:32]}{suffix}"))
         self.plan.resources[sha] = (path, resource)
         return resource
 
@@ -309,7 +310,7 @@ def _resources(recipe: Recipe) -> Resources:
 
 def _part_name(identity: str, count: int = 1) -> str:
     """A stable name; ``count`` tells apart inputs that are listed under the same name."""
-    return "part-" + hashlib.blake2b(f"{identity}\n{count}".encode(), digest_size=6).hexdigest()
+    return "part-" + hashlib.blake2b(f"{identity}\n{count}".encode(), digest_size=8).hexdigest()
 
 
 def child_part(parent: str, part: str) -> str:

@@ -25,7 +25,7 @@ from pipeline.storage import Storage, join
 
 DONE, FAILED = "done", "failed"
 #: Relative to the output; there while a driver is at work.
-TOKEN = "work/token"
+TOKEN = "work/.token"
 
 
 class Superseded(Exception):
@@ -152,25 +152,36 @@ class Receipt:
             raise ValueError(f"not a receipt: {error}") from error
 
 
-def take_over(storage: Storage, output: str, token: str) -> None:
-    """Make ``token`` the one that may publish below ``output``."""
-    storage.write(join(output, TOKEN), token.encode())
+@dataclass(frozen=True)
+class Ledger:
+    """The output of one run, as the holder of ``token`` may change it. Names are relative to it."""
+
+    storage: Storage
+    output: str
+    token: str
+
+    def path(self, name: str) -> str:
+        """The storage path of a name."""
+        return join(self.output, name)
+
+    def take_over(self) -> None:
+        """From now on this token alone may publish."""
+        self.storage.write(self.path(TOKEN), self.token.encode())
+
+    def check(self) -> None:
+        """Superseded unless the token may publish."""
+        path = self.path(TOKEN)
+        if self.storage.stat(path) is None or self.storage.read(path) != self.token.encode():
+            raise Superseded(f"{self.output}: another run has taken this output over; this one stops")
+
+    def commit(self, name: str, receipt: Receipt) -> None:
+        """Publish a receipt, after its files."""
+        self.check()
+        self.storage.write(self.path(name), receipt.as_bytes())
 
 
-def check_token(storage: Storage, output: str, token: str) -> None:
-    """Superseded unless ``token`` may publish."""
-    path = join(output, TOKEN)
-    if storage.stat(path) is None or storage.read(path) != token.encode():
-        raise Superseded(f"{output}: another run has taken this output over; this one stops")
-
-
-def commit(storage: Storage, path: str, receipt: Receipt) -> None:
-    """Publish a receipt, after its files."""
-    storage.write(path, receipt.as_bytes())
-
-
-def load_all(storage: Storage, directory: str) -> dict[str, Receipt]:
-    """Name (without .json) → receipt, of all readable receipts in a directory."""
+def load_all(storage: Storage, directory: str) -> Iterator[tuple[str, Receipt]]:
+    """Name (without .json) and receipt, of all readable receipts in a directory; few at a time in memory."""
     paths = [info.path for info in storage.list(directory) if info.path.endswith(".json")]
 
     def load(path: str) -> tuple[str, Receipt | None]:
@@ -181,18 +192,20 @@ def load_all(storage: Storage, directory: str) -> dict[str, Receipt]:
             return name, None  # half a receipt is no receipt: the part is done again
 
     with ThreadPoolExecutor(16) as pool:
-        return {name: receipt for name, receipt in pool.map(load, paths) if receipt is not None}
+        for start in range(0, len(paths), 1024):
+            for name, receipt in pool.map(load, paths[start : start + 1024]):
+                if receipt is not None:
+                    yield name, receipt
 
 
-def sum_tallies(receipts: Iterable[Receipt]) -> list[Tally]:
-    """Stage by stage over all parts of a segment."""
-    total: list[Tally] = []
-    for receipt in receipts:
-        for i, tally in enumerate(receipt.tallies):
-            if i == len(total):
-                total.append(Tally(tally.stage))
-            total[i].add(tally)
-    return total
+def add_tallies(total: list[Tally], tallies: Sequence[Tally]) -> None:
+    """Add those of one more part of a segment to ``total``, stage by stage."""
+    for i, tally in enumerate(tallies):
+        if i == len(total):
+            total.append(Tally(tally.stage))
+        if total[i].stage != tally.stage:
+            raise ConservationError(f"parts of one segment differ in their stages: {total[i]}, {tally}")
+        total[i].add(tally)
 
 
 def merge_steps(tallies: Iterable[Tally]) -> Iterator[Tally]:

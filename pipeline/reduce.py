@@ -51,7 +51,7 @@ class ReduceTask:
         stage = open_stage(self.judge, context.storage)
         name = verdict_file(self.directory, self.bucket)
         files = [(index, join(context.output, run)) for index, run in self.runs]
-        with Outputs(storage, context.output, context.token, self.receipt_name) as outputs:
+        with Outputs(context.ledger(storage), self.receipt_name) as outputs:
             writer = outputs.runs(name, VERDICTS, ())
             for table in stage.reduce(merge(storage, files, self.low, self.high, stage.order)):
                 columns = [table.column(column) for column in ("position", "reason", "detail")]

@@ -18,8 +18,7 @@ from typing import Protocol
 from pipeline.config import Limits
 from pipeline.execute.base import Ended, Executor, Task
 from pipeline.groups import Group, State, task_name
-from pipeline.receipts import DONE, FAILED, Receipt, commit, load_all
-from pipeline.storage import Storage, join
+from pipeline.receipts import DONE, FAILED, Ledger, Receipt, load_all
 
 DEATHS_BEFORE_ISOLATION = 2
 TRIES = 3
@@ -59,30 +58,31 @@ class Schedule:
     def __init__(
         self,
         groups: Mapping[str, Group],
-        storage: Storage,
-        output: str,
+        ledger: Ledger,
         limits: Limits,
         progress: Progress,
         manifest: Sequence[str] = (),
+        retry_failed: bool = False,
     ) -> None:
-        self.groups, self.storage, self.output = groups, storage, output
+        self.groups, self.ledger = groups, ledger
         self.limits, self.progress = limits, progress
         #: Files that speak of the whole: they go before anything under them changes.
         self.manifest = manifest
+        #: Do parts again in which documents failed.
+        self.retry_failed = retry_failed
         self.states: dict[str, State] = {}
         self._left: Counter[str] = Counter()  # tasks of a group that have not ended
         self._queue: deque[_Waiting] = deque()
         self._running: dict[str, _Waiting] = {}
-        self.computed = 0
+        self._changing = False
 
     def run(self, executor: Executor) -> None:
         """Run everything; RunFailed when it cannot go on or more failed than is allowed."""
         while True:
             self._start_ready()
             while self._queue and len(self._running) < executor.slots:
-                if not self.computed and not self._running:
-                    for name in self.manifest:
-                        self.storage.delete(join(self.output, name))
+                if not self._changing:
+                    self._begin_change()
                 waiting = self._queue.popleft()
                 self._running[waiting.task.label] = waiting
                 executor.submit(waiting.task, waiting.deaths >= DEATHS_BEFORE_ISOLATION)
@@ -90,15 +90,31 @@ class Schedule:
                 break
             for ended in executor.wait(1.0):
                 self._end(ended)
+            if self._parts_exceeded() is not None:
+                self._queue.clear()  # what is running may end
             self.progress.tick()
-        if (reason := self.exceeded()) is not None:
+        if (reason := self._exceeded()) is not None:
             raise RunFailed(reason)
+        if self._queue or set(self.states) != set(self.groups):
+            raise RunFailed("the executor takes no more tasks, and the run is not done")
 
-    def exceeded(self) -> str | None:
+    def survey(self) -> Iterator[tuple[Group, int | None, int]]:
+        """Without running: each group, its tasks (None: not known before those before it are done) and how
+        many of them are done."""
+        for key, group in self.groups.items():
+            if any(need not in self.states for need in group.needs):
+                yield group, None, 0
+                continue
+            state = State()
+            count, todo = self._split_done(group, state)
+            if not todo:
+                self.states[key] = state
+            yield group, count, count - len(todo)
+
+    def _exceeded(self) -> str | None:
         """What is beyond the limits of the config, if anything is."""
-        failures = sum(len(state.failures) for state in self.states.values())
-        if failures > self.limits.max_failed_parts:
-            return f"{failures} parts failed (limits.max_failed_parts: {self.limits.max_failed_parts})"
+        if (reason := self._parts_exceeded()) is not None:
+            return reason
         read: Counter[str] = Counter()
         failed: Counter[str] = Counter()
         for key, state in self.states.items():
@@ -112,53 +128,57 @@ class Schedule:
                 return f"{dataset}: {share} documents failed (limits.max_failed: {self.limits.max_failed:g})"
         return None
 
-    def survey(self) -> Iterator[tuple[Group, int | None, int]]:
-        """Without running: each group, its tasks (None: not known before those before it are done) and how
-        many of them are done."""
-        for key, group in self.groups.items():
-            if any(need not in self.states for need in group.needs):
-                yield group, None, 0
-                continue
-            state = State()
-            tasks, open_tasks = self._sort_out(group, state)
-            if not open_tasks:
-                self.states[key] = state
-            yield group, len(tasks), len(tasks) - len(open_tasks)
+    def _parts_exceeded(self) -> str | None:
+        """Inputs may fail up to a number. Any other part holds documents that were read: without it the
+        corpus would not be what its accounts say."""
+        inputs = 0
+        for key, state in self.states.items():
+            if state.failures and not self.groups[key].reads:
+                return f"{len(state.failures)} parts of {key} failed"
+            inputs += len(state.failures)
+        if inputs > self.limits.max_failed_parts:
+            return f"{inputs} inputs failed (limits.max_failed_parts: {self.limits.max_failed_parts})"
+        return None
+
+    def _begin_change(self) -> None:
+        self._changing = True
+        self.ledger.check()
+        for name in self.manifest:
+            self.ledger.storage.delete(self.ledger.path(name))
 
     def _start_ready(self) -> None:
-        if self.states and self.exceeded() is not None:
-            return  # what is running ends; nothing new is built on it
+        if self.states and self._exceeded() is not None:
+            return  # nothing new is built on it
         for key, group in self.groups.items():
             if key in self.states or any(self._left[need] or need not in self.states for need in group.needs):
                 continue
             state = self.states[key] = State()
-            tasks, todo = self._sort_out(group, state)
-            state.reused = len(tasks) - len(todo)
+            count, todo = self._split_done(group, state)
+            state.reused = count - len(todo)
             self._left[key] = len(todo)
             self._queue.extend(_Waiting(task, group) for task in todo)
-            self.progress.begin(group, len(tasks), state.reused)
+            self.progress.begin(group, count, state.reused)
 
-    def _sort_out(self, group: Group, state: State) -> tuple[list[Task], list[Task]]:
-        """All tasks of a group, and those that have no valid receipt; the others go into ``state``."""
-        tasks = list(group.tasks(self.states))
-        receipts = load_all(self.storage, join(self.output, group.receipts)) if tasks else {}
+    def _split_done(self, group: Group, state: State) -> tuple[int, list[Task]]:
+        """How many tasks a group has, and those without a valid receipt; the others go into ``state``."""
+        todo = {task_name(task): task for task in group.tasks(self.states)}
+        count = len(todo)
+        storage, path = self.ledger.storage, self.ledger.path
         sizes: dict[str, int] = {}
-        directories = {name.rsplit("/", 1)[0] for receipt in receipts.values() for name in _names(receipt)}
-        for directory in sorted(directories):
-            sizes |= {info.path: info.size for info in self.storage.list(join(self.output, directory))}
-        todo = []
-        for task in tasks:
-            receipt = receipts.get(task_name(task))
+        for directory in group.directories if todo else ():
+            sizes |= {info.path: info.size for info in storage.list(path(directory))}
+        for name, receipt in load_all(storage, path(group.receipts)) if sizes else ():
+            task = todo.get(name)
             if (
-                receipt is not None
+                task is not None
                 and receipt.status == DONE
                 and receipt.fingerprint == task.fingerprint
-                and all(sizes.get(join(self.output, file.name)) == file.size for file in receipt.files)
+                and all(sizes.get(path(file.name)) == file.size for file in receipt.files)
+                and not (self.retry_failed and any(tally.failed for tally in receipt.tallies))
             ):
                 state.add(task, receipt)
-            else:
-                todo.append(task)
-        return tasks, todo
+                del todo[name]
+        return count, list(todo.values())
 
     def _end(self, ended: Ended) -> None:
         waiting = self._running.pop(ended.task.label)
@@ -174,12 +194,7 @@ class Schedule:
                 return
             receipt = Receipt(ended.task.fingerprint, FAILED, error=ended.error)
             receipt.attempts = waiting.deaths + waiting.errors
-            commit(self.storage, join(self.output, ended.task.receipt_name), receipt)
-        self.computed += 1
+            self.ledger.commit(ended.task.receipt_name, receipt)
         self.states[waiting.group.key].add(ended.task, receipt)
         self._left[waiting.group.key] -= 1
         self.progress.end(waiting.group, ended.task, receipt)
-
-
-def _names(receipt: Receipt) -> list[str]:
-    return [file.name for file in receipt.files]

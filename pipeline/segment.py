@@ -20,7 +20,7 @@ from pipeline import where
 from pipeline.calls import TOKEN_ORDER, Loss, Result, apply, output_schema, without
 from pipeline.exchange import merge, position
 from pipeline.execute.base import Context
-from pipeline.guard import Guard
+from pipeline.guard import READING, Guard
 from pipeline.parts import REJECT, Outputs, read_batches
 from pipeline.receipts import Receipt, Tally, check_chain
 from pipeline.steps import Recipe, open_stage
@@ -74,6 +74,27 @@ class PartTask:
         return _Run(self, context, storage, guard).run()
 
 
+@dataclass(frozen=True)
+class OpenTask:
+    """Open the stages of a segment and do nothing: it fails where they would."""
+
+    segment: str
+    steps: tuple[Recipe, ...]
+    resources: Resources
+    fingerprint: str = ""
+    receipt_name: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"stages of {self.segment}"
+
+    def run(self, context: Context, storage: Storage, guard: Guard) -> Receipt:
+        """Open them; the receipt is empty and not published."""
+        for step in self.steps:
+            open_stage(step, context.storage)
+        return Receipt(self.fingerprint)
+
+
 def document_file(directory: str, part: str) -> str:
     """Name of the Parquet file of a part."""
     return f"{directory}/{part}.parquet"
@@ -107,14 +128,13 @@ class _Run:
         schema = pa.ipc.read_schema(pa.py_buffer(task.schema))
         result_schema = output_schema(schema, task.steps)
         stages = [open_stage(recipe, self.context.storage) for recipe in task.steps]
-        with Outputs(self.storage, self.context.output, self.context.token, task.receipt_name) as outputs:
+        with Outputs(self.context.ledger(self.storage), task.receipt_name) as outputs:
             documents = runs = rejects = None
             if not any(recipe.role == "tokens" for recipe in task.steps):
                 documents = outputs.table(names[0], result_schema)
             source = self._source(schema)
-            tallies = None
+            tallies = [self._tally(recipe.label) for recipe in task.steps]
             for table in source:
-                tallies = tallies or [self._tally(recipe.label) for recipe in task.steps]
                 for number, (recipe, stage) in enumerate(zip(task.steps, stages, strict=True)):
                     result = self._step(number, recipe, stage, tallies[number], table)
                     table = result.table
@@ -129,8 +149,6 @@ class _Run:
                     rejects = rejects or outputs.table(names[1], REJECT)
                     rejects.add(pa.Table.from_pylist(self.rejects, schema=REJECT))
                     self.rejects.clear()
-            for recipe in task.steps if tallies is None else ():
-                self._tally(recipe.label)
             check_chain(self.tallies)
             self.counts["partials"] = runs.rows if runs else 0
             receipt = Receipt(
@@ -149,24 +167,33 @@ class _Run:
     # Where rows come from
 
     def _source(self, schema: pa.Schema) -> Iterator[pa.Table]:
+        """The rows that the steps get. Tallies are made now, in the order of what rows go through."""
         source = self.task.source
-        tables = self._read(source) if isinstance(source, FromInput) else self._part(source, schema)
+        if isinstance(source, FromInput):
+            tables = self._read(source, self._tally(source.reader.label))
+        else:
+            tables = self._part(source, self._tally(source.judge) if source.judge else None, schema)
         if self.task.where:
-            tables = self._selected(tables, self.task.where)
+            tables = self._selected(tables, where.parse(self.task.where), self._tally("where"))
+        return self._timed(tables, schema)
+
+    def _timed(self, tables: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
         while True:
             started = time.perf_counter()
-            table = next(tables, None)
+            with self.guard.watch(self.batch + 1, READING):
+                table = next(tables, None)
             self.seconds["read"] += time.perf_counter() - started
             if table is None:
                 return
             self.batch += 1
             yield table.select(schema.names).cast(schema)
 
-    def _read(self, source: FromInput) -> Iterator[pa.Table]:
-        tally = self._tally(source.reader.label)
+    def _read(self, source: FromInput, tally: Tally) -> Iterator[pa.Table]:
         reader = open_stage(source.reader, self.context.storage)
         info = self.storage.stat(source.item.path)
-        if info is None or info.etag != source.item.etag:
+        if info is None:
+            raise StorageError(f"{source.item.path}: the input is gone, or cannot be seen from this machine")
+        if info.etag != source.item.etag:
             raise StorageError(f"{source.item.path}: the input changed after the plan was made; start again")
         for batch in reader.read(source.item, self.storage, self.context.limit):
             tally.rows_in += len(batch.documents) + len(batch.rejects)
@@ -179,8 +206,7 @@ class _Run:
                 )
             yield batch.documents
 
-    def _part(self, source: FromPart, schema: pa.Schema) -> Iterator[pa.Table]:
-        judged = self._tally(source.judge) if source.judge else None
+    def _part(self, source: FromPart, judged: Tally | None, schema: pa.Schema) -> Iterator[pa.Table]:
         verdicts = self._verdicts(source)
         offset = 0
         with self.storage.open(join(self.context.output, source.name)) as file:
@@ -197,12 +223,12 @@ class _Run:
                     yield self._account(judged, table, Result(without(table, losses), losses))
                 offset = stop
 
-    def _selected(self, tables: Iterator[pa.Table], text: str) -> Iterator[pa.Table]:
+    def _selected(
+        self, tables: Iterator[pa.Table], condition: where.Where, tally: Tally
+    ) -> Iterator[pa.Table]:
         """The rows that ``where`` selects. The others are counted and not recorded as rejects: they were
         never this dataset's."""
-        condition, tally = where.parse(text), None
         for table in tables:
-            tally = tally or self._tally("where")
             rows = condition.select(table)
             tally.rows_in += len(table)
             tally.kept += len(rows)

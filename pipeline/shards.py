@@ -62,7 +62,7 @@ class ShardTask:
         name = shard_file(self.dataset, self.shard)
         files = enumerate(join(context.output, run) for run in self.runs)
         counts = {"documents": 0, "tokens": 0}
-        with Outputs(storage, context.output, context.token, self.receipt_name) as outputs:
+        with Outputs(context.ledger(storage), self.receipt_name) as outputs:
             writer = outputs.table(name, SHARD, group_bytes=GROUP_BYTES, group_rows=GROUP_ROWS)
             for table in merge(storage, files, self.low, self.high, TOKEN_ORDER):
                 dataset = pa.array([self.dataset] * len(table), pa.string())

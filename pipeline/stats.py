@@ -46,7 +46,10 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str) -> dict[str, An
         if blended
         else []
     )
+    made = states[keys[0]].made
+    failed = [item.name for part, item in plan.inputs.get(name, ()) if not made[part].done]
     return {
+        "failed_inputs": sorted(failed),
         "inputs": len(plan.inputs.get(name, ())) or len(states[keys[0]].made),
         "stages": [stage.as_json() for stage in stages],
         "documents": last.total("documents"),

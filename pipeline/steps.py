@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -42,13 +43,16 @@ class Recipe:
     version: int
     settings: str
     resources: tuple[Resource, ...] = ()
+    #: Settings that this role does not use: changing them changes nothing.
+    unused: tuple[str, ...] = ()
 
     @property
     def identity(self) -> list[Any]:
         """What decides the result, for fingerprints: not the label, not where a resource lies."""
         settings = json.loads(self.settings)
-        for name in marked(registry.load(self.target).Config, InputMark):
-            settings.pop(name, None)  # each part has the identity of its own input
+        # each part has the identity of its own input
+        for name in (*self.unused, *marked(registry.load(self.target).Config, InputMark)):
+            settings.pop(name, None)
         return [self.role, self.target, self.version, settings]
 
 
@@ -75,10 +79,12 @@ def _fetch(resource: Resource, storage: Storage) -> Path:
     """A local path of a resource; copied once per machine if it lies elsewhere."""
     if is_local(resource.path):
         return Path(resource.path)
-    folder = Path(tempfile.gettempdir()) / "nanocorpus-resources"
+    folder = Path(tempfile.gettempdir()) / f"nanocorpus-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to another user; set TMPDIR to a directory of your own")
     target = folder / resource.path.rsplit("/", 1)[1]
     if not target.exists():
-        folder.mkdir(exist_ok=True)
         with Storage().create(str(target)) as temporary, storage.open(resource.path) as source:
             with temporary.open("wb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)

@@ -19,6 +19,7 @@ import re
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.acero as acero
 import pyarrow.compute as pc
 
 _TOKEN = re.compile(
@@ -55,7 +56,12 @@ class Where:
 
     def select(self, table: pa.Table) -> pa.Table:
         """The rows for which the expression is true."""
-        return table.filter(self.expression)
+        # Table.filter runs on threads and promises no order
+        nodes = [
+            acero.Declaration("table_source", acero.TableSourceNodeOptions(table)),
+            acero.Declaration("filter", acero.FilterNodeOptions(self.expression)),
+        ]
+        return acero.Declaration.from_sequence(nodes).to_table(use_threads=False)
 
     def check(self, schema: pa.Schema) -> None:
         """WhereError if the columns are absent or cannot be compared so."""
@@ -64,7 +70,7 @@ class Where:
                 raise WhereError(f"there is no column {column!r}; there are: {', '.join(schema.names)}")
         try:
             self.select(schema.empty_table())
-        except pa.ArrowException as error:
+        except (pa.ArrowException, NotImplementedError) as error:
             raise WhereError(f"cannot be evaluated: {error}") from error
 
 
@@ -165,11 +171,13 @@ class _Parser:
             raise WhereError("the values of a list must be of one type") from None
 
     def _value(self) -> str | int | float | bool:
-        kind, token, _ = self._peek()
+        kind, token, position = self._peek()
         if kind == "string":
             value: str | int | float | bool = token[1:-1].replace("''", "'")
         elif kind == "number":
             value = float(token) if re.search(r"[.eE]", token) else int(token)
+            if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+                raise self._error("a whole number beyond 64 bits", position)
         elif token in ("true", "false") and kind == "word":
             value = token == "true"
         else:

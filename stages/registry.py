@@ -49,8 +49,8 @@ def load(target: str) -> type[Stage]:
     module, _, attribute = target.partition(":")
     try:
         cls = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise LookupError(f"cannot load {target!r}: {error}") from error
+    except Exception as error:  # a module of the user's own may fail in any way
+        raise LookupError(f"cannot load {target!r}: {type(error).__name__}: {error}") from error
     if not (isinstance(cls, type) and issubclass(cls, Stage)):
         raise LookupError(f"{target!r} is not a Stage")
     return cls

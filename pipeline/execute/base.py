@@ -10,11 +10,12 @@ from __future__ import annotations
 import errno
 import functools
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.guard import Guard
-from pipeline.receipts import Receipt, Superseded
+from pipeline.guard import READ_SECONDS, DeadlineExceeded, Guard
+from pipeline.receipts import Ledger, Receipt, Superseded
 from pipeline.storage import Storage, StorageError, StorageFull, StorageSettings
 from stages.base import Resources
 
@@ -31,6 +32,10 @@ class Context:
     document_seconds: float
     #: First records of each input only (dry run); None: all.
     limit: int | None = None
+
+    def ledger(self, storage: Storage) -> Ledger:
+        """The output, as this run may change it."""
+        return Ledger(storage, self.output, self.token)
 
 
 class Task(Protocol):
@@ -77,6 +82,10 @@ class Ended:
 class Executor(Protocol):
     """Runs tasks, several at once or one."""
 
+    def check(self, needs: Iterable[Resources]) -> None:
+        """Raise before any work if some task could never run here."""
+        ...
+
     @property
     def slots(self) -> int:
         """How many tasks are worth submitting before the first has ended."""
@@ -103,6 +112,10 @@ def attempt(task: Task, context: Context, guard: Guard) -> Ended:
         return Ended(task, error=str(error), fatal=True)
     except StorageError as error:
         return Ended(task, error=str(error), retryable=error.retryable)
+    except MemoryError:
+        return Ended(task, error="out of memory", retryable=True)
+    except DeadlineExceeded:
+        return Ended(task, error=f"reading a batch took more than {READ_SECONDS:g} seconds")
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return Ended(task, error=f"{type(error).__name__}: {error}", fatal=full)

@@ -7,10 +7,12 @@ again it goes on behind the last finished part. Deadlines work for Python code o
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from pipeline.execute.base import Context, Ended, Task, attempt
 from pipeline.execute.isolated import run_isolated
 from pipeline.guard import Guard
+from stages.base import Resources
 
 
 class InlineExecutor:
@@ -21,6 +23,9 @@ class InlineExecutor:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._queue: deque[tuple[Task, bool]] = deque()
+
+    def check(self, needs: Iterable[Resources]) -> None:
+        """This process takes what there is."""
 
     def submit(self, task: Task, isolated: bool) -> None:
         """Remember the task; ``wait`` runs it."""

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.execute.base import Context, Ended, Task, attempt
-from pipeline.guard import HARD_EXTRA, HARD_FACTOR, WHOLE_BATCH, Guard, Suspects, last_entry, new_journal
+from pipeline.guard import HARD_EXTRA, HARD_FACTOR, READING, Guard, Suspects, last_entry, new_journal
 from stages.base import Fault
 
 #: A part with more poisonous documents than this has another problem.
@@ -39,10 +39,10 @@ def run_isolated(task: Task, context: Context) -> Ended:
             if entry is None:
                 return Ended(task, error=f"the worker died before its first document ({how})")
             batch, step, row, started = entry
+            if step == READING:
+                return Ended(task, error=f"the worker died while it was reading batch {batch} ({how})")
             if batch not in suspects.batches:
                 suspects = Suspects(suspects.batches | {batch}, suspects.rows)
-            elif row == WHOLE_BATCH or (batch, step, row) in suspects.rows:
-                return Ended(task, error=f"the worker died between documents ({how})")
             else:
                 slow = time.monotonic() - started >= context.document_seconds * HARD_FACTOR + HARD_EXTRA
                 fault = (

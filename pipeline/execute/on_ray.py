@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipeline.execute.base import Context, Ended, Task, attempt
 from pipeline.execute.isolated import run_isolated
 from pipeline.guard import Guard
 from pipeline.storage import Storage, StorageError, is_local, join
+from stages.base import Resources
 
 #: Tasks after which a worker process is replaced.
 RECYCLE = 64
@@ -53,31 +55,43 @@ class RayExecutor:
                 options["runtime_env"] = {"env_vars": {"PYTHONPATH": paths}}
         try:
             ray.init(**options)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # of many kinds, authentication among them
             raise ClusterError(f"no Ray cluster at {address or 'local'}: {error}") from None
         self.context = ray.put(context)
         self._remote = ray.remote(max_retries=0, max_calls=RECYCLE)(_run)
         self._running: dict[Any, Task] = {}
-        cpus = int(self._ray.cluster_resources().get("CPU", 1))
-        self.slots = min(workers, cpus) if workers else cpus
-        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        self._largest = {kind: max(node.get(kind, 0) for node in nodes) for kind in ("CPU", "GPU", "memory")}
+        self._workers = workers
         self._check_output(context)
 
+    @property
+    def slots(self) -> int:
+        """``workers``, or as many as the cluster has CPUs now; an autoscaler may add some."""
+        return self._workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+
+    def check(self, needs: Iterable[Resources]) -> None:
+        """ClusterError if a task asks for more GPUs than any node has."""
+        most = max(node.get("GPU", 0) for node in self._nodes())
+        for need in needs:
+            if need.gpus > most:
+                raise ClusterError(f"a stage needs {need.gpus:g} GPU, and no node of the cluster has that")
+
     def submit(self, task: Task, isolated: bool) -> None:
-        """Start a Ray task with the resources that the stages declare."""
-        need, largest = task.resources, self._largest
-        if need.gpus > largest["GPU"]:
-            raise ClusterError(f"{task.label} needs {need.gpus:g} GPU, and no node of the cluster has that")
-        # a request that no node can ever meet would wait for ever; a small machine may still manage
+        """Start a Ray task with the resources that the stages declare, as far as a node can have them: a
+        request that no node can ever meet would wait for ever, and a small machine may still manage."""
+        need = task.resources
+        nodes = [node for node in self._nodes() if node.get("GPU", 0) >= need.gpus] or self._nodes()
+        node = max(nodes, key=lambda node: (node.get("CPU", 0), node.get("memory", 0)))
         options: dict[str, Any] = {
-            "num_cpus": min(need.cpus, largest["CPU"]),
-            "memory": int(min(need.memory, largest["memory"])),
+            "num_cpus": min(need.cpus, node.get("CPU", 0) or need.cpus),
+            "memory": int(min(need.memory, node.get("memory", 0) or need.memory)),
             "name": task.label,
         }
         if need.gpus:
             options["num_gpus"] = need.gpus
         self._running[self._remote.options(**options).remote(task, self.context, isolated)] = task
+
+    def _nodes(self) -> list[dict[str, float]]:
+        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
     def wait(self, seconds: float) -> list[Ended]:
         """See ``execute.base.Executor``."""

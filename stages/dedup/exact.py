@@ -39,6 +39,8 @@ class ExactDedup(Global):
     def map(self, batch: pa.Table) -> pa.Table:
         """One partial per document: the hash's high half as key, its low half, the id."""
         texts = batch.column("text").to_pylist()
+        if None in texts:
+            raise ValueError("a document without text cannot be compared")
         if self.config.normalize == "whitespace":
             texts = [" ".join(unicodedata.normalize("NFC", text).split()) for text in texts]
         # texts come from arbitrary tables: a lone surrogate must hash, not raise

@@ -119,7 +119,7 @@ def _drain(read: Callable[[int], bytes], coding: str, cap: int, partial: bool) -
 
 # What may stand before the first tag: BOM, blanks, comments, XML declaration, processing instructions.
 _HTML = re.compile(
-    rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(?:\s+|<!--(?:(?!-->).)*-->|<\?[^>]*>)*"
+    rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(?:\s|<!--(?:(?!-->).)*-->|<\?[^>]*>)*+"
     rb"<(?:!doctype\s+html\b|(?:html|head|body)[\s>/])",
     re.IGNORECASE | re.DOTALL,
 )

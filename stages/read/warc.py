@@ -60,7 +60,7 @@ class WarcConfig(StageConfig):
     paths: list[InputPath] = Field(default_factory=list)  #: WARC files or patterns
     #: Parquet files or patterns: rows of a Common Crawl index table
     index: list[InputPath] = Field(default_factory=list)
-    prefix: str = ""  #: stands before every warc_filename of the index, e.g. ``s3://commoncrawl/``
+    prefix: InputPath = ""  #: stands before every warc_filename of the index, e.g. ``s3://commoncrawl/``
     #: Longest payload in bytes, stored or decoded. Common Crawl cuts at 1 MiB, since March 2025 at
     #: 5 MiB: 10 MiB never drops one of its pages, and bounds what other crawls can send.
     max_bytes: int = Field(default=10 * MIB, gt=0)

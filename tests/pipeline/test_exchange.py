@@ -68,6 +68,15 @@ def test_merge_is_a_sort(tmp_path_factory, files, bounds) -> None:
         seen |= keys
 
 
+def test_many_files_are_merged_in_levels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = [rows_of([random.Random(i).randrange(50) for _ in range(9)], seed=i) for i in range(40)]
+    files = list(enumerate(write(tmp_path / f"{i}.runs", table) for i, table in enumerate(tables)))
+    at_once = pa.concat_tables(merge(Storage(), files, 5, 45, ("id",)))
+    monkeypatch.setattr("pipeline.exchange.MAX_RUNS", 7)
+    assert pa.concat_tables(merge(Storage(), files, 5, 45, ("id",))).equals(at_once)
+    assert len(set(at_once["position"].to_pylist())) == len(at_once)
+
+
 def test_bytes_do_not_depend_on_batches(tmp_path: Path) -> None:
     table = rows_of([random.Random(3).randrange(KEYS) for _ in range(500)])
     one = write(tmp_path / "a", table, batch=500, buffer_bytes=4000, block_bytes=500)

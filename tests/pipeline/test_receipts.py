@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from pipeline.receipts import (
     ConservationError,
     File,
+    Ledger,
     Receipt,
+    Superseded,
     Tally,
+    add_tallies,
     check_chain,
-    commit,
     load_all,
     merge_steps,
-    sum_tallies,
 )
 from pipeline.storage import Storage
 
@@ -46,15 +47,33 @@ def test_round_trip(rows: int, reasons: dict[str, int], error: str) -> None:
     tally = Tally("s", rows, 1, 2, Counter(reasons), Counter(reasons))
     receipt = Receipt("f", tallies=[tally], files=[File("a", 1, "00")], error=error)
     assert Receipt.from_bytes(receipt.as_bytes()) == receipt
-    assert sum_tallies([receipt, receipt])[0].rows_in == 2 * rows
+    total: list[Tally] = []
+    add_tallies(total, receipt.tallies)
+    add_tallies(total, receipt.tallies)
+    assert total[0].rows_in == 2 * rows
+    with pytest.raises(ConservationError, match="differ in their stages"):
+        add_tallies(total, [Tally("another")])
 
 
 def test_half_a_receipt_is_none(tmp_path: Path) -> None:
     storage = Storage()
-    commit(storage, str(tmp_path / "good.json"), Receipt("f"))
-    (tmp_path / "half.json").write_bytes(Receipt("f").as_bytes()[:40])
-    (tmp_path / "other.json").write_bytes(b'{"tallies": [], "files": []}')
-    assert list(load_all(storage, str(tmp_path))) == ["good"]
+    ledger = Ledger(storage, str(tmp_path), "mine")
+    ledger.take_over()
+    ledger.commit("receipts/good.json", Receipt("f"))
+    (tmp_path / "receipts/half.json").write_bytes(Receipt("f").as_bytes()[:40])
+    (tmp_path / "receipts/other.json").write_bytes(b'{"tallies": [], "files": []}')
+    assert [name for name, _ in load_all(storage, str(tmp_path / "receipts"))] == ["good"]
+
+
+def test_a_superseded_run_publishes_nothing(tmp_path: Path) -> None:
+    old, new = (Ledger(Storage(), str(tmp_path), token) for token in ("old", "new"))
+    old.take_over()
+    old.commit("r.json", Receipt("of the old"))
+    new.take_over()
+    with pytest.raises(Superseded, match="another run has taken"):
+        old.commit("r.json", Receipt("too late"))
+    new.commit("r.json", Receipt("of the new"))
+    assert Receipt.from_bytes((tmp_path / "r.json").read_bytes()).fingerprint == "of the new"
 
 
 def test_digest_is_of_what_was_made() -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from runs import command, documents, hashes, rejects, stats, toy_config, toy_inputs
 
+from pipeline.storage import TEMP_PREFIX
+
 
 def run(config: Path, *more: str, check: int = 0) -> str:
     return command("run", "--config", config, "--executor", "inline", *more, check=check).stderr
@@ -149,7 +151,7 @@ def test_an_unreadable_input_is_a_failed_part(tmp_path: Path) -> None:
     (tmp_path / "in" / "d0.jsonl").write_bytes(b"\xff\xfe\xfa not utf-8")
     text = run(config, check=1)
     assert "UnicodeDecodeError" in text
-    assert "1 parts failed (limits.max_failed_parts: 0)" in text
+    assert "1 inputs failed (limits.max_failed_parts: 0)" in text
     run(config, "--set", "limits.max_failed_parts=1")
     assert stats(tmp_path / "out")["datasets"]["web"]["stages"][0]["rows_in"] == 181
     toy_inputs(tmp_path / "in")  # mended: tried again, and all that came of it with it
@@ -201,7 +203,7 @@ def test_a_full_disk_ends_the_run_and_leaves_no_half_file(tmp_path: Path) -> Non
         config = toy_config(tmp_path)
         text = run(config, "--set", f"output={small / 'out'}", check=1)
         assert "no space" in text.lower() or "space left" in text.lower()
-        left = [p for p in small.rglob("*") if p.is_file() and p.name.startswith(".")]
+        left = [p for p in small.rglob("*") if p.is_file() and p.name.startswith(TEMP_PREFIX)]
         assert left == []
         for receipt in small.rglob("receipts/*.json"):
             for file in json.loads(receipt.read_text())["files"]:
@@ -210,12 +212,63 @@ def test_a_full_disk_ends_the_run_and_leaves_no_half_file(tmp_path: Path) -> Non
         subprocess.run(["umount", str(small)], check=True)
 
 
+def test_dry_runs_of_other_sizes_are_other_runs(tmp_path: Path) -> None:
+    config = toy_config(tmp_path)
+    for records in (5, 9):
+        run(config, "--dry-run", "--records", str(records))
+        read = stats(tmp_path / "out/dry-run")["datasets"]["web"]["stages"][0]["rows_in"]
+        assert read == 4 * records
+    assert "for --dry-run" in run(config, "--records", "5", check=2)
+
+
+def test_failed_documents_are_tried_again_when_asked(tmp_path: Path) -> None:
+    config = toy_config(tmp_path)
+    once = ["--set", f"datasets.web.stages.toys:Poison={{how: sleep, once: {tmp_path / 'x'}}}",
+            "--set", "limits.document_seconds=1"]  # fmt: skip
+    (tmp_path / "x").touch()  # no poison any more
+    run(config, *once)
+    (tmp_path / "x").unlink()
+    assert "0 parts computed" in run(config, *once)
+    text = run(config, *once, "--retry-failed")  # two parts had failures: a line and nothing else
+    assert "web/00-read-Poison-AtLeast: 4/4 parts, 3 reused" in text
+
+
+def test_an_empty_part_counts_like_any_other(tmp_path: Path) -> None:
+    config = toy_config(tmp_path, bad=False)
+    (tmp_path / "in" / "empty.jsonl").write_text("")
+    run(config)
+    stages = {s["stage"]: s for s in stats(tmp_path / "out")["datasets"]["twice"]["stages"]}
+    assert list(stages) == ["where", "Echo"]
+    assert stages["where"]["rows_in"] == sum(
+        stats(tmp_path / "out")["datasets"][name]["documents"] for name in ("web", "en")
+    )
+
+
+def test_a_stage_that_cannot_open_is_told_before_any_work(tmp_path: Path) -> None:
+    config = toy_config(tmp_path)
+    text = config.read_text()
+    (tmp_path / "broken.json").write_text("{}")
+    config.write_text(
+        text + f"tokenizer: {{path: {tmp_path / 'broken.json'}}}\nblend: [{{phase: 1, weights: {{en: 1}}}}]\n"
+    )
+    answer = run(config, check=2)
+    assert "stages of en/tokens" in answer
+    assert not list((tmp_path / "out").rglob("*.parquet"))
+
+
+def test_a_blend_that_is_gone_leaves_no_files(tmp_path: Path) -> None:
+    config = toy_config(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/blend-phase2.txt").write_text("1 corpus/old/train-00000-of-00001")
+    run(config)
+    assert not list((tmp_path / "out").glob("blend*"))
+    assert not (tmp_path / "out/work/.token").exists()
+
+
 def test_leftovers_of_killed_writers_are_swept(tmp_path: Path) -> None:
     config = toy_config(tmp_path)
     run(config)
     before = hashes(tmp_path / "out")
-    from pipeline.storage import TEMP_PREFIX
-
     (tmp_path / "out/work/web" / f"{TEMP_PREFIX}x").write_bytes(b"half")
     run(config)
     assert hashes(tmp_path / "out") == before

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from warc_files import http, members, record
 
 from stages.base import MIB
+from stages.read.payload import kind_of
 from stages.read.records import Capture, Damage, captures
 from stages.read.source import Source
 
@@ -236,3 +237,11 @@ def test_any_bytes_between_records(junk, codec):
     parts = members([record(0), record(1)], codec)
     found, _ = scan(parts[0] + junk + parts[1])
     assert {0, 1} <= set(urls(found))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("before", [b" " * 4000, b"<!-- x -->" * 400, b"<?x ?> \n" * 500, b"<!--" * 1000])
+def test_what_stands_before_a_page_costs_nothing(before: bytes) -> None:
+    """A search that backtracks over it would take hours."""
+    assert kind_of("application/octet-stream", before + b"<div>") is None
+    assert kind_of("application/octet-stream", b" \n<!-- a --> <?xml?>\n<html>") == "html"
