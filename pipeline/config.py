@@ -39,7 +39,7 @@ class Limits(_Section):
     document_seconds: float = Field(default=60.0, gt=0)
     #: Largest share of a dataset's documents that may fail.
     max_failed: float = Field(default=0.01, ge=0, le=1)
-    #: How many parts may fail as a whole (unreadable inputs, for example).
+    #: How many inputs may fail as a whole (unreadable files). A later part must not fail.
     max_failed_parts: int = Field(default=0, ge=0)
 
 

@@ -161,7 +161,11 @@ class _Builder:
             self.plan.inputs[dataset.name] = self._list(dataset)
         else:
             parents = tuple(self.plan.last(parent).key for parent in dataset.parents)
-            schema = pa.unify_schemas([self.schemas[parent] for parent in parents])
+            try:
+                schema = pa.unify_schemas([self.schemas[parent] for parent in parents])
+            except pa.ArrowException as error:
+                what = f"these datasets have columns of one name and different types: {error}"
+                raise self.config.problem((*key, "from"), what) from None
         if dataset.where is not None:
             try:
                 dataset.where.check(schema)
@@ -219,7 +223,7 @@ class _Builder:
         where: Where | None = None,
         judge: Recipe | None = None,
     ) -> Segment:
-        needed = [_resources(step) for step in steps]
+        needed = [_resources(step) for step in (*steps, *([reader] if reader else []))]
         resources = Resources(
             max((r.cpus for r in needed), default=1.0),
             max((r.gpus for r in needed), default=0.0),
@@ -251,6 +255,8 @@ class _Builder:
             identity = canonical([item.name, item.start, item.stop])
             count = seen[identity] = seen.get(identity, 0) + 1
             parts.append((_part_name(identity, count), item))
+        if len({part for part, _ in parts}) < len(parts):
+            raise AssertionError("two inputs have the same part name: a collision of 64-bit hashes")
         return sorted(parts)
 
     def _label(self, dataset: Dataset, index: int) -> str:

@@ -91,7 +91,7 @@ class Resources(NamedTuple):
 
     cpus: float = 1.0
     gpus: float = 0.0
-    memory: int = 512 * MIB  # bytes of heap
+    memory: int = 128 * MIB  # bytes of heap, beyond what every worker has
 
 
 class StageConfig(BaseModel):

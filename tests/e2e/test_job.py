@@ -37,8 +37,25 @@ def dashboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert started.returncode == 0, started.stderr
+    monkeypatch.setenv("TEST_GCS", f"127.0.0.1:{gcs}")
     yield f"http://127.0.0.1:{port}"
     subprocess.run([RAY, "stop", "--force"], capture_output=True, check=False, timeout=120)
+
+
+def test_an_output_that_one_node_cannot_see_is_refused(tmp_path: Path, dashboard: str) -> None:
+    config = toy_config(tmp_path)
+    (tmp_path / "out").mkdir()
+    gcs = os.environ["TEST_GCS"]
+    join = f"mount -t tmpfs tmpfs {tmp_path / 'out'} && exec {RAY} start --address={gcs} --num-cpus=1"
+    blind = subprocess.run(["unshare", "-m", "sh", "-c", join], capture_output=True, text=True, check=False)
+    if blind.returncode and "Ray runtime" not in blind.stdout:
+        pytest.skip(f"needs the right to make a mount namespace: {blind.stderr[-200:]}")
+    done = command("run", "-c", config, "--set", f"execution.address={gcs}", check=2)
+    assert "that 1 of the cluster's 2 nodes cannot see" in done.stderr
+    assert not list((tmp_path / "out").rglob("*.parquet"))
+    # a directory that both see will do
+    command("run", "-c", config, "--set", f"execution.address={gcs}", "--set", f"output={tmp_path / 'seen'}")
+    assert hashes(tmp_path / "seen")
 
 
 def test_submitted_job_gives_the_same_bytes(tmp_path: Path, dashboard: str) -> None:
