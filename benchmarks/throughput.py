@@ -5,8 +5,8 @@ worker needs a gigabyte, whatever the size of the input file.
 
 Runs render, language, length, exact dedup, tokenization and sharding over copies of a WARC: inline, on Ray
 with one worker, and with two. The copies differ in their record ids, so that the documents that survive
-deduplication come from all of them, as in a crawl. Prints captures per second (wall, Ray's start included), the peak memory of
-driver and workers, and whether the rows balance; exits 1 under the floor.
+deduplication come from all of them, as in a crawl. Prints captures per second (wall, Ray's start
+included), the peak memory of driver and workers, and whether the rows balance; exits 1 under the floor.
 """
 
 from __future__ import annotations
@@ -29,16 +29,19 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 FLOOR = 1.7
 GIB = 1 << 30
+CHUNK = 1 << 16
 RECORD_ID = re.compile(rb"(WARC-Record-ID: <urn:uuid:)[0-9a-f]{8}", re.IGNORECASE)
 
 
 def with_other_ids(data: bytes, number: int) -> bytes:
     """The WARC with ``number`` written into the start of every record id."""
-    members = []
-    while data:
-        inflate = zlib.decompressobj(wbits=31)
-        record = inflate.decompress(data)
-        data = inflate.unused_data
+    members, position = [], 0
+    while position < len(data):
+        inflate, record = zlib.decompressobj(wbits=31), b""
+        while not inflate.eof and position < len(data):
+            chunk = data[position : position + CHUNK]
+            record += inflate.decompress(chunk)
+            position += len(chunk) - len(inflate.unused_data)
         digest = hashlib.md5(record[:2000] + bytes([number])).hexdigest()[:8].encode()
         members.append(gzip.compress(RECORD_ID.sub(rb"\g<1>" + digest, record, count=1), 1, mtime=0))
     return b"".join(members)
