@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.live import Live
@@ -119,27 +119,35 @@ class Board:
 
 def attrition(stats: Mapping[str, Any]) -> Table:
     """The table of what every stage of every dataset kept, dropped and failed, from ``stats.json``."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("dataset", "stage", "rows in", "generated", "kept", "dropped", "failed", "why"):
-        table.add_column(name, justify="left" if name in ("dataset", "stage", "why") else "right")
+    stages = [stage for dataset in stats["datasets"].values() for stage in dataset["stages"]]
+    numbers = ["rows in", "generated", "kept", "dropped", "failed"]
+    if not any(stage["generated"] for stage in stages):
+        numbers.remove("generated")
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("dataset", "stage", *numbers):
+        justify: Literal["left", "right"] = "right" if name in numbers else "left"
+        table.add_column(name, justify=justify, no_wrap=True)
+    table.add_column("why", overflow="fold")
     for name, dataset in stats["datasets"].items():
         for i, stage in enumerate(dataset["stages"]):
             tally = Tally.from_json(stage)
-            why = [f"{reason} {count:,}" for reason, count in tally.dropped.most_common()]
-            why += [f"{reason} {count:,} (failed)" for reason, count in tally.failed.most_common()]
-            table.add_row(
-                name if i == 0 else "",
-                tally.stage,
-                f"{tally.rows_in:,}",
-                f"{tally.generated:,}" if tally.generated else "",
-                f"{tally.kept:,}",
-                f"{tally.dropped.total():,}",
-                f"{tally.failed.total():,}",
-                ", ".join(why),
-            )
-        tokens = "" if dataset["tokens"] is None else f", {dataset['tokens']:,} tokens"
-        shards = f" in {len(dataset['shards'])} shards" if dataset["shards"] else ""
-        table.add_row("", "=", "", "", f"{dataset['documents']:,}", "", "", f"documents{tokens}{shards}")
+            # a reason and its count stay on one line
+            why = [f"{reason}\u00a0{count:,}" for reason, count in tally.dropped.most_common()]
+            why += [f"{reason}\u00a0{count:,}\u00a0(failed)" for reason, count in tally.failed.most_common()]
+            values = {
+                "rows in": tally.rows_in,
+                "generated": tally.generated,
+                "kept": tally.kept,
+                "dropped": tally.dropped.total(),
+                "failed": tally.failed.total(),
+            }
+            cells = [f"{values[number]:,}" for number in numbers]
+            table.add_row(name if i == 0 else "", tally.stage, *cells, ", ".join(why))
+        said = "documents"
+        if dataset["tokens"] is not None:
+            said += f", {dataset['tokens']:,} tokens, shards: {len(dataset['shards'])}"
+        cells = [f"{dataset['documents']:,}" if number == "kept" else "" for number in numbers]
+        table.add_row("", "=", *cells, said)
     return table
 
 

@@ -19,7 +19,7 @@ def stats(plan: Plan, states: Mapping[str, State]) -> dict[str, Any]:
     """The content of ``stats.json``; ConservationError if rows went missing between segments."""
     tokenizer = None
     if plan.config.tokenizer is not None:
-        path = plan.config.tokenizer.settings.path  # type: ignore[attr-defined]
+        path = plan.config.tokenizer.settings.model_dump()["path"]
         tokenizer = {"sha256": next(sha for sha, (source, _) in plan.resources.items() if source == path)}
     return {
         "name": plan.config.name,

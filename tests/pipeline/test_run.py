@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from runs import command, documents, hashes, rejects, stats, toy_config, toy_inputs
 
+from pipeline.receipts import TOKEN
 from pipeline.storage import TEMP_PREFIX
 
 
@@ -262,7 +263,7 @@ def test_a_blend_that_is_gone_leaves_no_files(tmp_path: Path) -> None:
     (tmp_path / "out/blend-phase2.txt").write_text("1 corpus/old/train-00000-of-00001")
     run(config)
     assert not list((tmp_path / "out").glob("blend*"))
-    assert not (tmp_path / "out/work/.token").exists()
+    assert not (tmp_path / "out" / TOKEN).exists()
 
 
 def test_leftovers_of_killed_writers_are_swept(tmp_path: Path) -> None:
