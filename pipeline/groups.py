@@ -97,6 +97,7 @@ class Parts:
         self.needs = segment.parents
         if segment.judge:
             self.needs += (f"{segment.parents[0]}/verdicts",)
+        self._recipe, self._schema = segment.recipe, segment.schema.serialize().to_pybytes()
 
     def files(self, name: str) -> list[str]:
         names = [place(self.segment.directory, name) for place in (document_file, reject_file, run_file)]
@@ -138,9 +139,9 @@ class Parts:
         return PartTask(
             segment.directory,
             part,
-            fingerprint(segment.recipe, identity),
+            fingerprint(self._recipe, identity),
             source,
-            segment.schema.serialize().to_pybytes(),
+            self._schema,
             segment.steps,
             segment.resources,
             segment.where.text if segment.where else None,

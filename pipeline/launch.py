@@ -185,7 +185,10 @@ def _remove_stale(plan: Plan, ledger: Ledger, states: Mapping[str, State]) -> No
     current = {resource.path for _, resource in plan.resources.values()}
     current |= {path(name) for name in (TOKEN, *_blends(plan.config))}
     for key, group in groups(plan).items():
-        current |= {path(file) for name in states[key].made for file in group.files(name)}
+        for name, made in states[key].made.items():
+            # of a failed part the receipt alone: files there are those of an earlier config
+            names = group.files(name) if made.done else [f"{group.receipts}/{name}.json"]
+            current |= {path(file) for file in names}
     found = [info for directory in ("work", "corpus") for info in storage.list(path(directory))]
     for info in [*found, *storage.glob(path("blend*"))]:
         if info.path not in current:

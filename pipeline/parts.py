@@ -36,7 +36,7 @@ GROUP_BYTES, GROUP_ROWS = 16 * MIB, 4096
 
 
 class TableWriter:
-    """A Parquet file whose bytes depend on its rows alone. Nothing is made for no rows unless ``always``."""
+    """A Parquet file whose bytes depend on its rows alone."""
 
     def __init__(
         self,
@@ -75,8 +75,8 @@ class Outputs:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        # without publish(): let every temporary file go, nothing appears
-        self._stack.__exit__(*(error if error[0] else (_Unpublished, _Unpublished(), None)))
+        # after publish() nothing is left on the stack; an error lets every temporary file go
+        self._stack.__exit__(*error)
 
     def table(self, name: str, schema: pa.Schema, **options: int) -> TableWriter:
         """A Parquet file, ``name`` relative to the output."""
@@ -112,10 +112,6 @@ class Outputs:
 
     def _local(self, name: str) -> Path:
         return self._stack.enter_context(self.ledger.storage.create(self.ledger.path(name)))
-
-
-class _Unpublished(Exception):
-    pass
 
 
 def read_batches(file: BinaryIO, schema: pa.Schema, rows: int) -> Iterator[pa.Table]:

@@ -1,7 +1,7 @@
 """The driver's loop: groups as they become ready, tasks as there is room, receipts as they come.
 
 Decides what is reused, what is tried again and when to stop. Knows tasks and receipts; does not know
-what a task computes. It holds no documents: a few hundred bytes per part are all its memory.
+what a task computes. It holds no documents and no receipts: a few kilobytes per part are all its memory.
 
 A death of the worker is met with another try, then with a child process that finds the document at
 fault; storage that stumbles with two more tries; any other error is final for its part. A full disk

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from stages.base import DOCUMENT, MIB, PROVENANCE, Batch, Reject
+from stages.base import DOCUMENT, MIB, PROVENANCE
 
 #: A batch holds at most this many records (documents and rejects) …
 BATCH_RECORDS = 256
@@ -71,8 +71,3 @@ def document_table(columns: Mapping[str, Any], rows: int, adds: pa.Schema) -> pa
             column = pa.array(column, field.type)
         arrays.append(column)
     return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def empty_batch(rejects: Sequence[Reject], adds: pa.Schema) -> Batch:
-    """A batch of rejects only."""
-    return Batch(document_table({}, 0, adds), rejects)

@@ -149,12 +149,20 @@ def test_too_many_failures_end_the_run(tmp_path: Path) -> None:
 
 def test_an_unreadable_input_is_a_failed_part(tmp_path: Path) -> None:
     config = toy_config(tmp_path)
+    run(config)
     (tmp_path / "in" / "d0.jsonl").write_bytes(b"\xff\xfe\xfa not utf-8")
     text = run(config, check=1)
     assert "UnicodeDecodeError" in text
     assert "1 inputs failed (limits.max_failed_parts: 0)" in text
     run(config, "--set", "limits.max_failed_parts=1")
     assert stats(tmp_path / "out")["datasets"]["web"]["stages"][0]["rows_in"] == 181
+    assert stats(tmp_path / "out")["datasets"]["web"]["failed_inputs"] == ["d0.jsonl"]
+    assert (
+        "Inputs that could not be read, and are not in it: web: d0.jsonl."
+        in (tmp_path / "out/README.md").read_text()
+    )
+    # nor is what an earlier run made of it still lying there
+    assert len(list((tmp_path / "out/work/web/00-read-Poison-AtLeast").glob("*.parquet"))) == 3
     toy_inputs(tmp_path / "in")  # mended: tried again, and all that came of it with it
     run(config)
     assert stats(tmp_path / "out")["datasets"]["web"]["stages"][0]["rows_in"] == 241
