@@ -1,89 +1,345 @@
-"""Caps before parsing: pages on which every HTML parser takes quadratic time are tamed first.
+"""What the parser may be given: caps on size, nesting and attributes, so that no page takes quadratic time.
 
-Lexbor takes 8 seconds for 60,000 nested ``<div>`` and as long for 50,000 attributes on one tag. Both are
-attacks or accidents; the text in them is not to be lost. So tags beyond a depth are taken out, as browsers
-flatten them too, and a tag with absurdly many attributes loses them. Knows tags; builds no tree.
+Lexbor takes seconds for 60,000 nested ``<div>``, for 50,000 attributes on one tag and for 50,000 options
+of one ``<select>``, and fills the memory when hundreds of unclosed ``<font>`` are opened anew in every
+paragraph.
+Such pages are attacks or accidents, and their text is not to be lost. Two steps:
+
+*Look* (all pages): vectorised counts over all tags say whether the page may nest deeply, long stretches
+without ">" whether a tag may have thousands of attributes. A false alarm costs time, nothing else.
+
+*Rewrite* (pages under suspicion): every tag is read as the tokenizer of the HTML standard reads it and
+written again, with all that is open closed in order; so the tree is no deeper than is counted here, whatever
+the page's own closing tags would have done. Tags beyond the depth are left out, as browsers flatten too, and
+the attributes of a tag that has too many. A page that turns out harmless stays as it was.
+
+The look knows nothing of quotes, comments and scripts, so a page can be made to deceive it. From 40,000 tags
+on every page is therefore read by the second step; for what remains, a caller needs a deadline. Knows tags;
+builds no tree.
 """
 
 from __future__ import annotations
 
 import re
 
+import numpy as np
+import numpy.typing as npt
+
+#: Code points of a page. Common Crawl cuts records at 1 MiB (5 MiB since March 2025).
+MAX_CHARS = 16 << 20
 #: Elements inside each other; Chrome stops nesting at the same depth.
 MAX_DEPTH = 512
-#: Attributes of one tag.
+#: Attributes of one tag: 5,000 take 25 ms.
 MAX_ATTRIBUTES = 5000
+#: Options of one ``<select>``: 1,000 take 10 ms.
+MAX_OPTIONS = 1000
 
-#: A page with fewer tags than this is parsed in a fraction of a second however they nest.
-_MANY_TAGS = 10_000
-#: A tag with more attributes than the cap is at least so long (``<a b c …``).
-_LONG_TAG = 2 * MAX_ATTRIBUTES
+# The look ----------------------------------------------------------------------------------------------
 
-#: Without ``<`` in it, so that no text makes the search itself quadratic.
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>")
-#: Elements that have no content, or that the next of their kind ends: they do not nest by being unclosed.
-_FLAT = frozenset(
-    [
-        "area",
-        "base",
-        "br",
-        "col",
-        "dd",
-        "dt",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "li",
-        "link",
-        "meta",
-        "option",
-        "p",
-        "param",
-        "source",
-        "td",
-        "th",
-        "tr",
-        "track",
-        "wbr",
-    ]
+#: Formatting elements open at once, above which it is too: all are opened again in every block that follows.
+_MUCH_FORMATTING = 64
+#: Tags from which on every page is read exactly. Half of so many, which is what hidden closing tags leave
+#: unclosed, are parsed in a second.
+_MANY_TAGS = 40_000
+#: ``<html>`` and ``<body>``: the attributes of each join those of the first.
+_MANY_ROOTS = 8
+
+_VOID = (
+    b"area base basefont bgsound br col embed frame hr img image input keygen link meta param source track"
+    b" wbr"
+).split()
+#: An unclosed one is ended by the next of its kind.
+_ENDED_BY_NEXT = b"dd dt li option optgroup p rp rt tbody td tfoot th thead tr".split()
+_FORMATTING = b"a b big code em font i nobr s small strike strong tt u".split()
+#: Drawings consist of these; they are closed by their own ``/>``, which the look does not see.
+_SVG_LEAVES = b"circle ellipse line path polygon polyline rect stop use".split()
+
+_NEST, _FLAT, _FORMAT, _OPTION, _ROOT = 1, 0, 2, 3, 4
+
+#: Five bits for each byte of a name: its letters, 27 for other bytes, 0 for what ends it.
+_BITS = np.full(256, 27, np.uint16)
+_BITS[list(b"\t\n\f\r />\0")] = 0
+for _i in range(26):
+    _BITS[[ord("a") + _i, ord("A") + _i]] = _i + 1
+
+
+def _key(name: bytes) -> int:
+    first, second, third = (int(bits) for bits in _BITS[list(name.ljust(3)[:3])])
+    return first << 10 | second << 5 | third
+
+
+#: What a tag is, by the first three letters of its name. Where two names share them the look errs a little.
+_KINDS = np.full(1 << 15, _NEST, np.uint8)
+_KINDS[: 1 << 10] = _KINDS[27 << 10 :] = _FLAT  # no name: <!--, </>, "a < b"
+for _kind, _names in (
+    (_FLAT, _VOID + _ENDED_BY_NEXT + _SVG_LEAVES),
+    (_FORMAT, _FORMATTING),
+    (_OPTION, [b"option"]),
+    (_ROOT, [b"html", b"body"]),
+):
+    _KINDS[[_key(name) for name in _names]] = _kind
+
+_NAME = rb"[a-zA-Z][^\t\n\f\r />]*+"
+_ATTRIBUTE = (
+    rb"""[\t\n\f\r /]*+[^\t\n\f\r />][^\t\n\f\r />=]*+(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+"""
+    rb"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*+|(?=>)|\Z))?+"""
 )
+
+_ATTRIBUTES = re.compile(_ATTRIBUTE)
+
+
+def _rise(steps: npt.NDArray[np.int8]) -> int:
+    """The most that the running sum of ``steps`` rises above an earlier value of it."""
+    heights = np.cumsum(steps, dtype=np.int32)
+    floor = np.minimum(np.minimum.accumulate(heights), 0)
+    return int((heights - floor).max(initial=0))
+
+
+def _has_long_tag(data: bytes, ends: npt.NDArray[np.intp]) -> bool:
+    """Whether a tag that ends at the first ">" has too many attributes; ``ends``: where ">" is."""
+    edges = np.concatenate([ends, [len(data)]])
+    lengths = np.diff(edges, prepend=0)
+    for i in np.flatnonzero(lengths > 2 * MAX_ATTRIBUTES):
+        end = int(edges[i])
+        start = data.rfind(b"<", end - int(lengths[i]), end)
+        # From the first letter: the name counts as one of them.
+        if start < 0 or end - start <= 2 * MAX_ATTRIBUTES:
+            continue
+        if len(_ATTRIBUTES.findall(data, start + 1, end)) > MAX_ATTRIBUTES:
+            return True
+    return False
+
+
+def _suspicious(data: bytes, max_depth: int) -> bool:
+    page = np.frombuffer(data + bytes(4), np.uint8)
+    starts, ends = np.flatnonzero(page == ord("<")) + 1, np.flatnonzero(page == ord(">"))
+    # More ends than starts: attributes that hold a ">", perhaps.
+    if len(starts) > _MANY_TAGS or len(ends) > len(starts) + MAX_ATTRIBUTES or _has_long_tag(data, ends):
+        return True
+    closing = page[starts] == ord("/")
+    starts += closing
+    first, second, third = _BITS[page[starts]], _BITS[page[starts + 1]], _BITS[page[starts + 2]]
+    keys = first << 10 | second << 5 | third * (second > 0)
+    kinds = _KINDS[keys]
+    if np.count_nonzero((kinds == _ROOT) & ~closing) > _MANY_ROOTS:
+        return True
+    if np.count_nonzero((kinds == _OPTION) & ~closing) > 4 * MAX_OPTIONS:
+        return True
+    steps = np.where(closing, np.int8(-1), np.int8(1))
+    formatting = kinds == _FORMAT
+    if _rise(steps * formatting) > _MUCH_FORMATTING:
+        return True
+    nesting = formatting | (kinds == _NEST)
+    # Closing tags of nothing lower the count without closing anything; what is not counted is room for the
+    # rest. Real pages stay below 100.
+    balance = np.bincount(keys % 1021, steps * nesting)
+    return _rise(steps * nesting) - int(balance.clip(max=0).sum()) > max_depth // 2
+
+
+# The rewrite -------------------------------------------------------------------------------------------
+
+_TAG = re.compile(rb"<(/?)(%b)((?:%b)*+)([\t\n\f\r /]*+)(>?)" % (_NAME, _ATTRIBUTE))
+_COMMENT = re.compile(rb"<!--(?:-?>|.*?--!?>)", re.DOTALL)
+_CDATA = b"<![CDATA["
+#: What would be markup if the parser took raw text for ordinary text, as it does within drawings.
+_MARKUP = re.compile(rb"<(?=[a-zA-Z/!?])")
+
+_RAW = frozenset(b"iframe noembed noframes script style textarea title xmp".split())
+_RAW_END = {name: re.compile(rb"</%b(?=[\t\n\f\r />])" % name, re.IGNORECASE) for name in _RAW}
+_ROOTS = frozenset((b"html", b"head", b"body"))
+_LEAVES = frozenset(_VOID)
+#: Between these and what follows there need not be a space.
+_INLINE = frozenset(_FORMATTING) | frozenset(
+    b"abbr acronym bdi bdo cite del dfn ins kbd label mark q samp span sub sup time var".split()
+)
+#: Closing tags reach no further than these (HTML standard 13.2.4.2, "have an element in scope").
+_SCOPE = (
+    b"applet caption marquee object table td template th svg math foreignobject annotation-xml desc select"
+).split()
+_ANYWHERE = frozenset(b"caption table tbody td template tfoot th thead tr".split())
+#: Opening tag: which elements it ends, and within what.
+_ENDS: dict[bytes, tuple[list[bytes], list[bytes]]] = {
+    b"a": ([b"a"], _SCOPE),
+    b"button": ([b"button"], _SCOPE),
+    b"nobr": ([b"nobr"], _SCOPE),
+    b"p": ([b"p"], [*_SCOPE, b"button"]),
+    b"li": ([b"li"], [*_SCOPE, b"ul", b"ol", b"menu", b"dir"]),
+    **dict.fromkeys((b"dd", b"dt"), ([b"dd", b"dt"], [*_SCOPE, b"dl"])),
+    **dict.fromkeys((b"td", b"th"), ([b"td", b"th", b"caption"], [b"table", b"template"])),
+    b"tr": ([b"tr", b"td", b"th", b"caption"], [b"table", b"template"]),
+    **dict.fromkeys(
+        (b"tbody", b"thead", b"tfoot"),
+        ([b"tbody", b"thead", b"tfoot", b"tr", b"td", b"th", b"caption"], [b"table", b"template"]),
+    ),
+    b"option": ([b"option"], [b"select", b"datalist", b"optgroup"]),
+    b"optgroup": ([b"option", b"optgroup"], [b"select"]),
+    **dict.fromkeys((b"rp", b"rt"), ([b"rp", b"rt"], [b"ruby"])),
+}
+_UNCLOSED = frozenset(_ENDED_BY_NEXT)
+
+
+class _Nesting:
+    """The elements that are open in what was written, and what is written."""
+
+    def __init__(self, max_depth: int) -> None:
+        self.max_depth = max_depth
+        self.out: list[bytes] = []
+        self.open: list[bytes] = []  # names
+        self.places: dict[bytes, list[int]] = {}  # name -> where in ``open``
+        self.left_out: dict[bytes, int] = {}  # name -> tags whose closing tag is not to come either
+        self.deepest = 0
+        self.repairs = 0  # closing tags that the page does not have, or has and that closed nothing
+        self.cut = False  # something was left out
+
+    def _place(self, names: list[bytes]) -> int:
+        """Of the innermost open element among ``names``; -1 without one."""
+        innermost = -1
+        for name in names:
+            if (places := self.places.get(name)) and places[-1] > innermost:
+                innermost = places[-1]
+        return innermost
+
+    def _close_from(self, place: int) -> None:
+        while len(self.open) > place:
+            name = self.open.pop()
+            self.places[name].pop()
+            self.out.append(b"</%b>" % name)
+            self.repairs += len(self.open) > place and name not in _UNCLOSED
+
+    def leave_out(self, name: bytes) -> None:
+        self.cut = True
+        self.out.append(b"" if name in _INLINE else b"\n")
+
+    def push(self, name: bytes, tag: bytes) -> None:
+        if (ends := _ENDS.get(name)) is not None:
+            ended, barriers = ends
+            if (nearest := self._place(ended)) >= 0 and nearest > (barrier := self._place(barriers)):
+                for end in ended:  # a row also ends the cell in it
+                    places = self.places.get(end)
+                    if places and barrier < places[-1] < nearest:
+                        nearest = places[-1]
+                self._close_from(nearest)
+        # The parser adds a tbody and a tr where a table has none.
+        if len(self.open) + 2 * len(self.places.get(b"table", ())) >= self.max_depth:
+            self.left_out[name] = self.left_out.get(name, 0) + 1
+            self.leave_out(name)
+            return
+        self.out.append(tag)
+        self.places.setdefault(name, []).append(len(self.open))
+        self.open.append(name)
+        self.deepest = max(self.deepest, len(self.open))
+
+    def pop(self, name: bytes) -> None:
+        if left_out := self.left_out.get(name):
+            self.left_out[name] = left_out - 1
+            self.leave_out(name)
+            return
+        place = self._place([name])
+        if place < 0 or (name not in _ANYWHERE and place < self._place(_SCOPE)):
+            self.repairs += 1
+            self.out.append(b"<br>" if name == b"br" else b"" if name in _INLINE else b"\n")
+        else:
+            self._close_from(place)
+
+    def foreign(self) -> bool:
+        return bool(self.places.get(b"svg") or self.places.get(b"math"))
+
+
+def _rewrite(data: bytes, max_depth: int) -> bytes:
+    """``data`` well nested and within the caps, or ``data`` itself if it is so already."""
+    page = _Nesting(max_depth)
+    out = page.out
+    roots: set[bytes] = set()
+    options = 0
+    end = 0
+    while (markup := _MARKUP.search(data, end)) is not None:
+        start = markup.start()
+        # What follows may be left out: no tag is to come of the text before and the text after it.
+        out.append(data[end:start] if data[start - 1 : start] != b"<" else data[end : start - 1] + b"&lt;")
+        tag = _TAG.match(data, start)
+        if tag is None:
+            end = _skip(data, start)
+            if data[start + 2 : start + 3] in (b"d", b"D"):
+                out.append(data[start:end])  # <!doctype …>
+            continue
+        end = tag.end()
+        if len(tag[3]) > 2 * MAX_ATTRIBUTES and len(_ATTRIBUTES.findall(tag[3])) > MAX_ATTRIBUTES:
+            page.cut = True
+            text = b"<%b>" % tag[2]
+        else:
+            text = tag[0]
+        if not tag[5]:
+            break  # the page ends in it, and the parser takes nothing of it
+        name = tag[2].lower()
+        if tag[1]:
+            if name not in _RAW and name not in _ROOTS:
+                page.pop(name)
+            continue
+        if tag[4].endswith(b"/") and page.foreign():
+            out.append(data[start : tag.start(4)] + b"></%b>" % name)
+        elif name in _LEAVES:
+            out.append(text)
+        elif name in _RAW:
+            closing = _RAW_END[name].search(data, end)
+            if closing is None and page.foreign():
+                page.leave_out(name)  # raw text outside of drawings only, and it would take the whole page
+                continue
+            stop = len(data) if closing is None else closing.start()
+            out += (text, _MARKUP.sub(b"< ", data[end:stop]), b"</%b>" % name)
+            end = stop
+        elif name == b"plaintext":
+            out += (text, _MARKUP.sub(b"< ", data[end:]))
+            end = len(data)
+        elif name in _ROOTS:
+            page.cut |= name in roots
+            if name not in roots:
+                out.append(text)
+            roots.add(name)
+        elif name == b"option" and (options := options + 1) > MAX_OPTIONS:
+            page.leave_out(name)
+        else:
+            if name == b"select":
+                options = 0
+            page.push(name, text)
+    else:
+        out.append(data[end:])
+    harmless = page.deepest + page.repairs <= max_depth and page.repairs <= _MUCH_FORMATTING
+    return data if harmless and not page.cut else b"".join(out)
+
+
+def _skip(data: bytes, start: int) -> int:
+    """Where the comment at ``start``, or what the parser takes for one, ends."""
+    if data.startswith(b"<!--", start):
+        found = _COMMENT.match(data, start)
+        return len(data) if found is None else found.end()
+    if data.startswith(_CDATA, start):
+        return start + len(_CDATA)  # its content is text in drawings only: written as what it is elsewhere
+    return (data.find(b">", start) + 1) or len(data)
+
+
+# Both --------------------------------------------------------------------------------------------------
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def to_parse(html: str, max_depth: int = MAX_DEPTH) -> bytes:
+    """The page in UTF-8 for the parser: as it is, or an equal text that parses in linear time.
+
+    Lone surrogates become U+FFFD; NUL stays, the parser leaves it out of text as the HTML standard has it.
+    Raises ValueError for a page larger than ``MAX_CHARS``.
+    """
+    if len(html) > MAX_CHARS:
+        raise ValueError(
+            f"the page has {len(html):,} characters, larger than the {MAX_CHARS:,} that are parsed"
+        )
+    try:
+        data = html.encode()
+    except UnicodeEncodeError:
+        data = _SURROGATE.sub("\ufffd", html).encode()
+    return _rewrite(data, max_depth) if _suspicious(data, max_depth) else data
 
 
 def tame(html: str) -> str:
-    """The page, or an equal text of it that parses in linear time."""
-    pieces = html.split(">")
-    if max(map(len, pieces)) > _LONG_TAG:
-        html = _strip_attributes(html, pieces)
-    if len(pieces) > _MANY_TAGS:
-        html = _flatten(html)
-    return html
-
-
-def _strip_attributes(html: str, pieces: list[str]) -> str:
-    found = False
-    for i, piece in enumerate(pieces[:-1]):
-        start = piece.rfind("<") if len(piece) > _LONG_TAG else -1
-        if start >= 0 and piece[start + 1 : start + 2].isalpha():
-            name, *attributes = piece[start:].split(None, MAX_ATTRIBUTES)
-            if len(attributes) == MAX_ATTRIBUTES:
-                pieces[i] = piece[:start] + name
-                found = True
-    return ">".join(pieces) if found else html
-
-
-def _flatten(html: str) -> str:
-    depth = deepest = 0
-
-    def shallow(match: re.Match[str]) -> str:
-        nonlocal depth, deepest
-        closing, name = match.groups()
-        if name.lower() in _FLAT:
-            return match.group()
-        depth = max(depth - 1, 0) if closing else depth + 1
-        deepest = max(deepest, depth)
-        # the closing tag of an element at the cap leaves the depth one below it
-        return match.group() if depth < MAX_DEPTH + (not closing) else ""
-
-    flattened = _TAG.sub(shallow, html)
-    return flattened if deepest > MAX_DEPTH else html
+    """``to_parse`` for callers who need text."""
+    data = to_parse(html)
+    return html if len(data) == len(html) else data.decode()

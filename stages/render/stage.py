@@ -1,7 +1,8 @@
 """The stage ``render``: pages of HTML become documents of text.
 
-Knows Arrow columns and what becomes of a page that cannot be rendered. Does not know how HTML is
-turned into text (``plain``), nor where pages come from: whoever reads them has decoded them.
+Knows Arrow columns, which extractor a config asks for, and what becomes of a page that cannot be
+rendered. Does not know how HTML is turned into text (``text``, ``extractors``), nor where pages come
+from: whoever reads them has decoded them.
 """
 
 from __future__ import annotations
@@ -9,27 +10,43 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pyarrow as pa
+from pydantic import Field, model_validator
 
 from stages.base import Annotation, Annotator, Fault, StageConfig
-from stages.render.plain import render
+from stages.render import extractors
+from stages.render.text import Rendered, render
 
 COLUMNS = pa.schema(
     [
         ("text", pa.string()),
         ("title", pa.string()),
-        ("render.extractor", pa.string()),  # "plain"; "none" for a document that came as text
+        ("render.extractor", pa.string()),  # "nanocorpus", "lynx", …; "none" for a document that came as text
+        ("render.content", pa.string()),  # "full" or "main": what of the page the text is
+        # Of the text; null where the extractor does not say.
         ("render.equations", pa.int32()),
         ("render.code_blocks", pa.int32()),
+        ("render.code_languages", pa.list_(pa.string())),  # as the page names them, sorted
         ("render.tables", pa.int32()),
         ("render.links", pa.int32()),
         ("render.chars", pa.int32()),  # code points of text
     ]
 )
 
-
 class RenderConfig(StageConfig):
-    #: "full": all visible text; "main": without navigation and other landmarks around the content.
+    #: "full": all that a browser shows; "main": without navigation, advertisements and the like.
     content: Literal["full", "main"] = "full"
+    #: With content "main": pages with so many formulas come out in full, as Nemotron-CC-Math has its pages.
+    full_from_equations: int | None = Field(default=None, ge=1)
+    #: Who renders: the renderer of this project, or one to compare it with.
+    extractor: extractors.Name | Literal["nanocorpus"] = "nanocorpus"
+
+    @model_validator(mode="after")
+    def _fits(self) -> RenderConfig:
+        if self.full_from_equations is not None and (self.extractor, self.content) != ("nanocorpus", "main"):
+            raise ValueError("full_from_equations goes with content: main and this project's own extractor")
+        if self.extractor != "nanocorpus":
+            extractors.check(self.extractor, self.content)
+        return self
 
 
 class Render(Annotator):
@@ -37,11 +54,20 @@ class Render(Annotator):
     could not be rendered has a ``render_error`` and no text. Documents without HTML keep theirs."""
 
     name = "render"
-    version = 1
+    version = 2
     Config = RenderConfig
     reads = ("html", "text", "url")
     adds = COLUMNS
     consumes = ("html", "charset")
+
+    def __init__(self, config: RenderConfig) -> None:
+        super().__init__(config)
+        self._other: extractors.Extractor | None = None
+
+    def open(self) -> None:
+        """Raises ImportError or FileNotFoundError when the extractor asked for is not installed."""
+        if self.config.extractor != "nanocorpus":
+            self._other = extractors.open_extractor(self.config.extractor)
 
     def annotate(self, batch: pa.Table) -> Annotation:
         rows: list[tuple[Any, ...]] = []
@@ -69,15 +95,18 @@ class Render(Annotator):
         if html is None:
             if text is None:
                 raise ValueError("the document has neither html nor text")
-            return (text, None, "none", 0, 0, 0, 0, len(text))
-        page = render(html, content=self.config.content, url=url)
-        return (
-            page.text,
-            page.title or None,
-            "plain",
-            page.equations,
-            page.code_blocks,
-            page.tables,
-            page.links,
-            page.chars,
-        )
+            return (text, None, "none", None, 0, 0, [], 0, 0, len(text))
+        content = self.config.content
+        if self._other is not None:
+            found = self._other.render(html, content=content, url=url)
+            measures = (None, None, None, None, None, len(found.text))
+            return (found.text, found.title or None, self.config.extractor, content, *measures)
+        page = render(html, content=content, url=url)
+        if (least := self.config.full_from_equations) is not None and page.equations_on_page >= least:
+            content = "full"
+            page = render(html, content="full", url=url)
+        return (page.text, page.title or None, self.config.extractor, content, *_measures(page))
+
+
+def _measures(page: Rendered) -> tuple[Any, ...]:
+    return (page.equations, page.code_blocks, page.code_languages, page.tables, page.links, page.chars)

@@ -1,0 +1,413 @@
+"""AsciiMath to LaTeX.
+
+Knows the language as asciimath.org publishes it: its grammar and its table of symbols. Does not know where
+on a page formulas stand, nor MathML. Source that is no AsciiMath gives some LaTeX all the same, with
+balanced braces.
+
+How it works. A regular expression cuts the source into the longest symbols that it starts with, as the
+language asks (``sinx`` is sin x, ``xpi`` is x pi). One pass over them decides which bars open and which
+close. Then a recursive descent follows the grammar::
+
+    simple        S = symbol | left E right | unary S | binary S S
+    intermediate  I = S | S_S | S^S | S_S^S
+    expression    E = I E | I/I
+
+Marks of factorials and primes belong to what is before them (n!/k!, f'(x)/g'(x)), where the grammar proper
+would ask for brackets. Brackets around an operand of ``/``, of a script or of a unary symbol only group, and
+go. What remains is written as an author types it: ``\\left(`` only around what is taller than a line, braces
+only where needed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from stages.render.asciimath_symbols import (
+    ACCENTS,
+    BIG,
+    BINARY,
+    ESCAPES,
+    FENCES,
+    FONTS,
+    FUNCTIONS,
+    GREEK,
+    INFIX,
+    LEFT,
+    LIMITS,
+    ORDINARY,
+    PLAIN,
+    POSTFIX,
+    RIGHT,
+    TEXT_ESCAPES,
+    TOKEN,
+    UNARY,
+)
+
+#: Groups and operators inside each other; deeper ones are written as plain symbols.
+MAX_DEPTH = 60
+
+
+#: Brackets that only group where an operand is asked for.
+_GROUPING = frozenset(["(", "[", "{", "{:", "left(", "left[", "left{"])
+_MATRICES = {
+    ("(", ")"): "pmatrix", ("[", "]"): "bmatrix", ("{", "}"): "Bmatrix", ("|", "|"): "vmatrix",
+    ("||", "||"): "Vmatrix", ("{", ":}"): "cases", ("{:", ":}"): "matrix",
+}  # fmt: skip
+_COLOR = re.compile(r"#?[A-Za-z0-9]+(?:[ ,.!-][A-Za-z0-9]+)*")
+#: Symbols in the name of a colour or an id.
+MAX_NAME = 40
+_TEXT_FRAME = re.compile(r"\A(?:\"|(?:text|mbox)\s*[(\[{])|[)\]}\"]\Z")
+_COMMAND_END = re.compile(r"\\[A-Za-z]+\Z")
+#: What a script may be without braces: TeX does not take every command there.
+_SHORT = re.compile(rf"[A-Za-z0-9*]|\\(?:{'|'.join(GREEK.split())}|infty|ast|star|circ|partial|nabla)")
+
+
+class _Token(NamedTuple):
+    kind: str
+    source: str
+    start: int
+    spaced: bool  # white space before it
+
+
+class _Node(NamedTuple):
+    tex: str
+    tall: bool = False  # taller than a line: brackets around it grow
+    spaced: bool = False
+    left: str = ""  # of a group: its brackets in AsciiMath, and what is in them
+    right: str = ""
+    children: tuple[_Node, ...] = ()
+    raised: bool = False  # ends with a superscript
+
+
+def _escape(text: str, escapes: dict[str, str]) -> str:
+    return "".join(escapes.get(c, " " if c.isspace() else c) for c in text if c.isprintable() or c.isspace())
+
+
+def _tokens(source: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    spaced = False
+    for match in TOKEN.finditer(source):
+        kind = match.lastgroup
+        if kind is not None and kind != "space":
+            tokens.append(_Token(kind, match.group(), match.start(), spaced))
+        if kind is not None:  # else the backslash of a command of LaTeX, which the language lets pass
+            spaced = kind == "space"
+    return tokens
+
+
+def _pair_bars(tokens: list[_Token]) -> list[_Token]:
+    """Makes bars ``open`` and ``close``; one that stays ``bar`` separates (in sets, conditions and matrices).
+
+    A bar after an operand closes the last that is open within the same brackets; without such, it opens if
+    the number of bars to come there is odd, as in |a||b|. Two pairs with nothing between them are a norm.
+    """
+    to_come = [0] * len(tokens)
+    counts = [0]
+    for i in range(len(tokens) - 1, -1, -1):
+        source = tokens[i].source
+        if tokens[i].kind == "bar":
+            to_come[i] = counts[-1]
+            counts[-1] += 1
+        elif source in RIGHT:
+            counts.append(0)
+        elif source in LEFT and len(counts) > 1:
+            counts.pop()
+    pairs: dict[int, int] = {}
+    opened: list[list[int]] = [[]]
+    operand = False
+    for i, token in enumerate(tokens):
+        source = token.source
+        if token.kind == "bar":
+            before = tokens[i - 1].source if i else ""
+            after = tokens[i + 1].source if i + 1 < len(tokens) else ""
+            if operand and opened[-1]:
+                pairs[opened[-1].pop()] = i
+                continue
+            # The line of an augmented matrix has a cell of its own.
+            column = (before == "," or before in LEFT) and (after == "," or after in RIGHT)
+            if not column and (to_come[i] % 2 if operand else to_come[i]):
+                opened[-1].append(i)
+            operand = False
+        elif source in LEFT:
+            opened.append([])
+            operand = False
+        elif source in RIGHT:
+            if len(opened) > 1:
+                opened.pop()
+            operand = True
+        else:
+            operand = (
+                token.kind in ("text", "number") or source in ORDINARY or source.isalpha() or source == "!"
+            )
+    paired = list(tokens)
+    dropped: set[int] = set()
+    for start, end in sorted(pairs.items()):
+        if start in dropped:
+            continue
+        bar = "|"
+        if pairs.get(start + 1) == end - 1 and not tokens[start + 1].spaced and not tokens[end].spaced:
+            bar = "||"
+            dropped |= {start + 1, end - 1}
+        paired[start] = tokens[start]._replace(kind="open", source=bar)
+        paired[end] = tokens[end]._replace(kind="close", source=bar)
+    return [token for i, token in enumerate(paired) if i not in dropped]
+
+
+def _join(nodes: Sequence[_Node]) -> str:
+    out: list[str] = []
+    raised = False
+    for node in nodes:
+        tex = node.tex
+        if not tex:
+            continue
+        if out and (node.spaced or (tex[0].isalpha() and _COMMAND_END.search(out[-1]))):
+            out.append(" ")
+        if raised and tex.startswith("'"):
+            out.append("{}")  # a prime is a superscript itself, and TeX takes no second one
+        out.append(tex)
+        raised = node.raised
+    return "".join(out)
+
+
+def _fenced(left: str, inner: str, right: str, tall: bool) -> str:
+    if tall and (left or right):
+        return f"\\left{left or '.'}{_gap(left, inner)}{inner}\\right{right or '.'}"
+    return f"{left}{_gap(left, inner)}{inner}{right}"
+
+
+def _gap(left: str, inner: str) -> str:
+    return " " if inner[:1].isalpha() and _COMMAND_END.search(left) else ""
+
+
+def _bare(node: _Node) -> str:
+    """Without the brackets that only group it."""
+    return _join(node.children) if node.left in _GROUPING and node.right else node.tex
+
+
+def _cells(row: _Node) -> list[list[_Node]]:
+    cells: list[list[_Node]] = [[]]
+    for node in row.children:
+        if node.tex == ",":
+            cells.append([])
+        else:
+            cells[-1].append(node)
+    return cells
+
+
+def _matrix(nodes: list[_Node], left: str, right: str) -> str | None:
+    """Rows in brackets of one kind, with commas between them, of as many cells; else None."""
+    rows = nodes[::2]
+    brackets = (rows[0].left, rows[0].right) if rows else ("", "")
+    if (
+        brackets not in (("(", ")"), ("[", "]"))
+        or (brackets[0] == "(" and right == "}")
+        or len(nodes) % 2 == 0
+    ):
+        return None
+    if any(node.tex != "," for node in nodes[1::2]) or any((row.left, row.right) != brackets for row in rows):
+        return None
+    table = [_cells(row) for row in rows]
+    width = len(table[0])
+    if any(len(cells) != width for cells in table) or (len(table) == 1 and width == 1):
+        return None
+    lines = [all([node.tex for node in cells[i]] == ["|"] for cells in table) for i in range(width)]
+    body = r" \\ ".join(
+        " & ".join(_join(cell) for cell, line in zip(cells, lines, strict=True) if not line)
+        for cells in table
+    )
+    if any(lines):
+        columns = "".join("|" if line else "c" for line in lines)
+        body = rf"\begin{{array}}{{{columns}}} {body} \end{{array}}"
+    elif name := _MATRICES.get((left, right)):
+        return rf"\begin{{{name}}} {body} \end{{{name}}}"
+    else:
+        body = rf"\begin{{matrix}} {body} \end{{matrix}}"
+    return _fenced(_delimiter(left), body, _delimiter(right), True)
+
+
+def _delimiter(source: str) -> str:
+    if source in LEFT:
+        return LEFT[source]
+    return RIGHT.get(source, r"\|" if source == "||" else source)
+
+
+class _Parser:
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.tokens = _pair_bars(_tokens(source))
+        self.at = 0
+
+    def formula(self) -> str:
+        nodes: list[_Node] = []
+        while self.at < len(self.tokens):
+            nodes += self.expression(0)
+            if self.at < len(self.tokens):  # a bracket that closes nothing
+                nodes.append(self.plain(self.take()))
+        return _join(nodes)
+
+    def take(self) -> _Token:
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def peek(self) -> str:
+        """The next symbol; "" at the end of the group."""
+        if self.at == len(self.tokens):
+            return ""
+        token = self.tokens[self.at]
+        return "" if token.source in RIGHT or token.kind == "close" else token.source
+
+    def expression(self, depth: int) -> list[_Node]:
+        nodes: list[_Node] = []
+        while self.peek():
+            node = self.intermediate(depth)
+            if self.peek() == "/":
+                self.at += 1
+                node = _Node(
+                    rf"\frac{{{_bare(node)}}}{{{_bare(self.operand(depth, self.intermediate))}}}",
+                    True,
+                    node.spaced,
+                )
+            nodes.append(node)
+        return nodes
+
+    def intermediate(self, depth: int) -> _Node:
+        symbol = self.peek()
+        spaced = bool(symbol) and self.tokens[self.at].spaced
+        base = _Node("{}") if symbol in ("_", "^") else self.simple(depth)
+        while self.peek() in POSTFIX and not self.tokens[self.at].spaced:
+            mark = self.plain(self.take())
+            base = _Node(_join([base, mark]), base.tall, spaced)
+            if symbol in ("f", "g") and self.peek() in LEFT and depth < MAX_DEPTH:
+                argument = self.argument(depth)
+                base = _Node(base.tex + argument.tex, argument.tall, spaced)
+        scripts: dict[str, str] = {}
+        while (script := self.peek()) in ("_", "^") and script not in scripts:
+            self.at += 1
+            inner = _bare(self.operand(depth, self.simple))
+            scripts[script] = inner if _SHORT.fullmatch(inner) else f"{{{inner}}}"
+        if not scripts:
+            return base
+        tex = base.tex + "".join(mark + scripts[mark] for mark in "_^" if mark in scripts)
+        tall = base.tall or symbol in LIMITS
+        node = _Node(tex, tall, spaced, raised="^" in scripts)
+        if symbol in FUNCTIONS and depth < MAX_DEPTH and self.applies(symbol):
+            # sin^2 x is one operand
+            argument = self.intermediate(depth + 1)
+            node = _Node(_join([node, argument]), tall or argument.tall, spaced, raised=argument.raised)
+        return node
+
+    def applies(self, function: str) -> bool:
+        """Whether the function has what follows for its argument; f and g only what is in brackets."""
+        following = self.peek()
+        if following in ("", ",", *INFIX) or self.tokens[self.at].kind == "bar":
+            return False
+        return len(function) > 1 or following in LEFT
+
+    def operand(self, depth: int, parse: Callable[[int], _Node]) -> _Node:
+        """After an infix, where a minus belongs to what follows it at once."""
+        if self.peek() == "-" and self.at + 1 < len(self.tokens) and not self.tokens[self.at + 1].spaced:
+            self.at += 1
+            node = parse(depth)
+            return _Node("-" + node.tex, node.tall)
+        return parse(depth)
+
+    def argument(self, depth: int) -> _Node:
+        return self.simple(depth + 1)
+
+    def simple(self, depth: int) -> _Node:
+        if not self.peek():
+            return _Node("")
+        token = self.take()
+        if depth >= MAX_DEPTH:
+            return self.plain(token)
+        symbol = token.source
+        node = self.plain(token)
+        if token.kind == "open" or symbol in LEFT:
+            node = self.group(token, depth)
+        elif symbol in FUNCTIONS:
+            if self.applies(symbol):
+                argument = self.argument(depth)
+                node = _Node(_join([node, argument]), argument.tall)
+        elif symbol in UNARY:
+            argument = self.argument(depth)
+            tall = argument.tall or "brace" in symbol
+            node = _Node(f"{UNARY[symbol]}{{{_bare(argument)}}}", tall)
+        elif symbol in ACCENTS:
+            argument = self.argument(depth)
+            inner = _bare(argument)
+            short, wide = ACCENTS[symbol]
+            node = _Node(f"{short if _SHORT.fullmatch(inner) else wide}{{{inner}}}", argument.tall)
+        elif symbol in FONTS:
+            text = self.at < len(self.tokens) and self.tokens[self.at].kind == "text"
+            argument = self.argument(depth)
+            inner = argument.tex.removeprefix(r"\text{").removesuffix("}") if text else _bare(argument)
+            node = _Node(f"{FONTS[symbol]}{{{inner}}}", argument.tall)
+        elif symbol in FENCES:
+            argument = self.argument(depth)
+            left, right = FENCES[symbol]
+            node = _Node(_fenced(left, _bare(argument), right, argument.tall), argument.tall)
+        elif symbol in BINARY:
+            node = self.binary(symbol, depth)
+        return node._replace(spaced=token.spaced)
+
+    def binary(self, symbol: str, depth: int) -> _Node:
+        if symbol in ("color", "id", "class"):
+            name = self.raw()
+            argument = self.argument(depth)
+            if symbol != "color" or not _COLOR.fullmatch(name):
+                return argument
+            return _Node(rf"\color{{{name}}}{{{_bare(argument)}}}", argument.tall)
+        first, second = self.argument(depth), self.argument(depth)
+        if symbol == "root":
+            index = _bare(first)
+            index = f"{{{index}}}" if "[" in index or "]" in index else index
+            return _Node(rf"\sqrt[{index}]{{{_bare(second)}}}", second.tall)
+        return _Node(f"{BINARY[symbol]}{{{_bare(first)}}}{{{_bare(second)}}}", True)
+
+    def raw(self) -> str:
+        """What is in the brackets that follow, as it stands."""
+        if self.peek() not in LEFT:
+            return self.simple(MAX_DEPTH).tex
+        start = self.tokens[self.at].start + len(self.tokens[self.at].source)
+        for end in range(self.at + 1, min(self.at + MAX_NAME, len(self.tokens))):
+            if self.tokens[end].source in RIGHT:
+                self.at = end + 1
+                return self.source[start : self.tokens[end].start].strip()
+        return ""
+
+    def group(self, token: _Token, depth: int) -> _Node:
+        left = token.source
+        nodes = self.expression(depth + 1)
+        closing = self.tokens[self.at] if self.at < len(self.tokens) else None
+        if closing is None or (closing.kind == "close") != (token.kind == "open"):
+            return _Node(_fenced(_delimiter(left), _join(nodes), "", False))
+        self.at += 1
+        right = closing.source
+        if (matrix := _matrix(nodes, left, right)) is not None:
+            return _Node(matrix, True)
+        tall = any(node.tall for node in nodes)
+        tex = _fenced(_delimiter(left), _join(nodes), _delimiter(right), tall)
+        return _Node(tex, tall, left=left, right=right, children=tuple(nodes))
+
+    def plain(self, token: _Token) -> _Node:
+        """The symbol by itself."""
+        symbol = token.source
+        tall = False
+        if token.kind == "text":
+            body = _TEXT_FRAME.sub("", symbol)
+            tex = rf"\text{{{_escape(body, TEXT_ESCAPES)}}}"
+        elif token.kind in ("open", "close", "bar"):
+            tex = r"\mid" if token.kind == "bar" and token.spaced else _delimiter(symbol)
+        elif symbol in PLAIN:
+            tex = PLAIN[symbol]
+            tall = symbol in BIG
+        else:
+            tex = _escape(symbol, ESCAPES)
+        return _Node(tex, tall, token.spaced)
+
+
+def to_latex(source: str) -> str:
+    """AsciiMath without delimiters as LaTeX without delimiters; takes time in proportion to its length."""
+    return _Parser(source).formula()

@@ -1,0 +1,462 @@
+"""Code on a page: which elements are line numbers and buttons, which boxes are code without being a
+``<pre>``, and in which language.
+
+Knows the markup of highlighters, code hosts and editors (Pygments, Rouge, Chroma, Prism, highlight.js,
+Crayon, SyntaxHighlighter, prettify, CodeMirror, GitHub, GitLab, cgit, Doxygen, Javadoc, Jupyter, MediaWiki
+...). Does not know how text is laid out, cannot tell a language from code, and sees no styles but ``style``
+attributes.
+
+How it works. One CSS query finds the pages with code; others are done with it. On the rest a second query
+collects what may be gutter or button, and each box looks at what stands before itself and its wrappers,
+because that is where a gutter is. A number is dropped only if a class calls it a line number and it consists
+of digits, or if without such a class it is one of consecutive integers beside code of as many lines. In
+doubt it stays: data tables, lists, and programs that print 1 2 3 keep theirs.
+
+``white-space: pre`` and the like in a ``style`` makes an element preformatted if its text has several lines,
+it holds no paragraphs, headings, lists, tables or other ``<pre>``, and, for the wrapping values, which chats
+and page builders set on prose, something says code: a monospace font, a class, the shape of the lines. Other
+elements stay prose, and their line breaks are white space.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import NamedTuple
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from stages.render.code_languages import first_element, known_language, language
+
+
+class Code(NamedTuple):
+    """Elements by ``mem_id``."""
+
+    skip: set[int]  # not printed: gutters of line numbers, copy buttons, toolbars of code boxes
+    preformatted: set[int]  # to be treated like <pre>, which is itself not included
+    languages: dict[int, str]  # of a <pre> or preformatted element: its language ("python", "c++")
+    #: The code of those <pre> and preformatted elements whose lines are elements of their own (table rows,
+    #: list items, ``div``): what stands between those is not code, so the walk prints this text instead.
+    listings: dict[int, str]
+
+
+#: Cells that hold one line of a file each (GitHub and gists, Gitiles, ViewVC): their table is the box.
+_LINE_CELLS = frozenset(["FileContents-lineContents", "blob-code", "vc_file_line_text"])
+#: Boxes that are no <pre>, and what a line is in them.
+_BOXES = {
+    "react-code-lines": ".react-file-line",
+    "syntaxhighlighter": ".code .line, .lines .content",
+    "dp-highlighter": "ol > li",
+    "CodeMirror-code": ".CodeMirror-line",
+    "cm-content": ".cm-line",
+    "crayon-pre": ".crayon-line",
+    "fragment": "div.line",
+}
+# The tag before the classes spares most elements the comparison with them. CSS finds what substring tests of
+# the page would, tags in capitals too, in less time.
+_SUBJECTS = (
+    f"pre, td:is({', '.join('.' + name for name in sorted(_LINE_CELLS))}),"
+    f" div:is({', '.join('.' + name for name in _BOXES)}, .w3-code), code br, [style*=white-space i]"
+)
+# Fewer and wider than what is looked for ("ine": lineno, line-number, sourceLineNo, cm-line): an alternative
+# costs on each element of the page, a wrong candidate only once.
+_SUSPECTS = (
+    "pre :is([class*=ine]:not(.line), [class*=ln], [class*=utter], li, tr), pre a:is(.l, .hl),"
+    " .fragment .lineno, button, [class*=opy], [class*=oolbar], .gist-meta,"
+    " div:is([class*=line-numbers], [class*=rompt], [class*=lang]), span[class*=lang]"
+)
+_GUTTER = re.compile(
+    r"(?i)line-?_?n(?:o|um|r|(?=\W|$))|gutter|lntd?\b|\bln\b|hljs-ln-n|crayon-num|blob-num|source-line-no|^h?l$|^number$"
+)
+_NUMBERS = re.compile(r"[\s\d.:|]+")
+_INTEGER = re.compile(r"\d+")
+_PROMPT = re.compile(r"(?:In|Out)?\s?\[[\s\d*]*\]:?")
+_COPY = re.compile(r"(?i)cop(?!yr)(?:y|ied|ier|iar|ia\b)|clipboard|kopier|复制|複製|コピー|복사|копир")
+_COPY_LABEL = re.compile(
+    rf"(?:(?:{_COPY.pattern[4:]})\w{{0,6}}(?:\W{{1,3}}(?:code|link|to|the|text|snippet|command|error))*\W{{0,3}})+",
+    re.IGNORECASE,
+)
+_LETTER = re.compile(r"[^\W\d_]")
+_SIGN = re.compile(r"[(){}\[\];=<>:#\"'$/@]")
+#: What a gutter may be, and what does not count as a wrapper.
+_GUTTER_TAGS = frozenset(["td", "th", "pre", "div", "span", "code"])
+_NO_WRAPPERS = frozenset(["td", "th", "tr", "tbody", "table", "body", "html"])
+_WRAPPERS = 3
+#: Least share of a box's text that its lines have; the rest is gutters.
+_MOST = 0.7
+#: Text of a button, a label or a toolbar is short; what is longer is not thrown away for its class.
+_LABEL_CHARS = 80
+
+_WHITE_SPACE = re.compile(r"(?i)white-space\s*:\s*(pre-wrap|break-spaces|pre)\s*(?:!|;|$)")
+_MONOSPACE = re.compile(r"(?i)mono|courier|consolas|menlo|lucida console")
+_CODE_CLASS = re.compile(r"(?i)\b(?:code|hljs|shiki|prism|highlight|terminal|console|snippet|mono)\b")
+_CODE_START = re.compile(r"(?:\s{2}|\t|[$#%>})]|//|/\*)")
+_CODE_END = "{};,([\\>"
+_BLOCKS = "p, h1, h2, h3, h4, h5, ul, ol, dl, table, section, article, blockquote, pre, img, form, button, hr"
+
+# ---------------------------------------------------------------------------- text of boxes
+
+
+def _element_before(node: LexborNode) -> LexborNode | None:
+    before = node.prev
+    while before is not None and not before.is_element_node:
+        before = before.prev
+    return before
+
+
+def _last_element(node: LexborNode) -> LexborNode | None:
+    last = node.last_child
+    while last is not None and not last.is_element_node:
+        last = last.prev
+    return last
+
+
+def _text(node: LexborNode, skip: set[int], *, flow: bool = False) -> str:
+    """Text without the elements to be skipped; a break is a new line. ``flow``: line ends of the source
+    are blanks."""
+    parts: list[str] = []
+    blank, gutter, depth = True, False, 0
+    at = node.first_child
+    while at is not None:
+        inner = None
+        if at.is_text_node:
+            text = at.text_content or ""
+            if gutter and blank:
+                text = text.removeprefix("\xa0")  # by which Doxygen sets numbers off
+            gutter, blank = False, blank and not text.strip()
+            parts.append(text.replace("\n", " ") if flow else text)
+        elif at.mem_id in skip:
+            gutter = True
+        elif at.tag == "br":
+            parts.append("\n")
+        else:
+            inner = at.first_child
+        if inner is not None:
+            depth += 1
+            at = inner
+            continue
+        while (following := at.next) is None and depth:
+            at = at.parent
+            depth -= 1
+            if at is None:
+                break
+        at = following
+    return "".join(parts)
+
+
+def _line(node: LexborNode, skip: set[int]) -> str:
+    # Editors put a zero-width space into empty lines.
+    text = _text(node, skip).replace("\xa0", " ").replace("\u200b", "")
+    return text.removesuffix("\n").rstrip()
+
+
+def _diff_mark(cell: LexborNode) -> str:
+    """What a line of a diff starts with, which GitHub keeps in an attribute of the cell or in it."""
+    inner = first_element(cell.first_child)
+    for node in (cell, inner):
+        if node is not None and (mark := node.attributes.get("data-code-marker")):
+            return mark
+    return ""
+
+
+def _flowed(box: LexborNode) -> str:
+    """Code in normal flow: a break ends a line, no-break spaces indent it, other white space collapses."""
+    lines = (re.sub("[ \t\r\f]+", " ", line).strip(" ") for line in _text(box, set(), flow=True).split("\n"))
+    return "\n".join(line.replace("\xa0", " ").rstrip() for line in lines).strip("\n")
+
+
+# ---------------------------------------------------------------------------- the finder
+
+
+class _Row(NamedTuple):
+    """A table row of a number and a single line in a ``<pre>``."""
+
+    number: int
+    cell: LexborNode
+    pre: LexborNode
+
+
+#: Boxes by id, each with its lines.
+_Lines = dict[int, tuple[LexborNode, list[LexborNode]]]
+
+
+class _Finder:
+    def __init__(self, tree: LexborHTMLParser, html: str) -> None:
+        self.tree = tree
+        self.found = Code(set(), set(), {}, {})
+        self.pres: list[LexborNode] = []
+        self.boxes: list[tuple[LexborNode, str]] = []  # and the selector of their lines
+        self.files: _Lines = {}  # tables and their cells of code
+        self.flowing: dict[int, LexborNode] = {}
+        self.styled: list[LexborNode] = []
+        self.near: set[int] = set()  # the nearest wrappers of code
+        self.seen: set[int] = set()  # whose surroundings have been looked at
+        self.rows: dict[int, tuple[LexborNode, list[_Row]]] = {}
+        self.owners: dict[tuple[str, int], LexborNode | None] = {}
+        # Markup that may be looked through for boxes inside each other: without an end to it a page could
+        # make us read all of it once per level. Ordinary pages use a fraction.
+        self.budget = 8 * len(html) + 10_000
+
+    def run(self) -> Code:
+        self._sort()
+        for node in self.styled:
+            self._judge_style(node)
+        surrounded = [
+            *self.pres,
+            *(box for box, _ in self.boxes),
+            *(table for table, _ in self.files.values()),
+        ]
+        for box in surrounded:
+            self._look_around(box)
+        for table, rows in self.rows.values():
+            self._judge_rows(table, rows)
+        lines = self._judge_suspects() if surrounded else {}
+        skip = self.found.skip
+        for box, selector in self.boxes:
+            self._judge_box(box, _distinct(box.css(selector)))
+        for table, cells in self.files.values():
+            self._judge_box(table, cells)
+        for pre, elements in lines.values():
+            if all(map(self._afford, [pre, *elements])) and self._owner(pre, "pre") is None:
+                listing = "\n".join(_line(element, skip) for element in elements)
+                # Only if that is all there is in the <pre>.
+                if "".join(listing.split()) == "".join(_text(pre, skip).replace("\u200b", "").split()):
+                    self.found.listings[pre.mem_id] = listing.strip("\n")
+        for code in self.flowing.values():
+            self._judge_flow(code)
+        return self.found
+
+    def _sort(self) -> None:
+        for node in _distinct(self.tree.css(_SUBJECTS)):
+            tag = node.tag
+            if tag == "pre":
+                self.pres.append(node)
+                continue
+            names = (node.attributes.get("class") or "").split()
+            if tag == "br":
+                if (code := self._owner(node, "code")) is not None:
+                    self.flowing[code.mem_id] = code
+            elif tag == "td" and not _LINE_CELLS.isdisjoint(names):
+                if (table := self._owner(node, "table")) is not None:
+                    self.files.setdefault(table.mem_id, (table, []))[1].append(node)
+            elif tag == "div" and (kind := next(filter(_BOXES.__contains__, names), None)):
+                self.boxes.append((node, _BOXES[kind]))
+            elif tag == "div" and "w3-code" in names:
+                if self._afford(node):
+                    self._add_listing(node, [_flowed(node)])
+            else:
+                self.styled.append(node)
+
+    def _owner(self, node: LexborNode, tag: str) -> LexborNode | None:
+        """The nearest ancestor of that tag."""
+        path: list[int] = []
+        at = node.parent
+        while at is not None and at.tag != tag and (tag, at.mem_id) not in self.owners:
+            path.append(at.mem_id)
+            at = at.parent
+        owner = at if at is None or at.tag == tag else self.owners[tag, at.mem_id]
+        self.owners.update(((tag, step), owner) for step in path)
+        return owner
+
+    def _afford(self, node: LexborNode) -> bool:
+        if self.budget > 0:
+            self.budget -= len(node.html or "")
+        return self.budget > 0
+
+    def _peek(self, node: LexborNode) -> str:
+        if self.budget <= 0:
+            return ""
+        text = node.text(separator="\n")
+        self.budget -= len(text)
+        return text
+
+    def _add_listing(self, box: LexborNode, lines: list[str]) -> None:
+        if listing := "\n".join(lines).strip("\n"):
+            self.found.preformatted.add(box.mem_id)
+            self.found.listings[box.mem_id] = listing
+
+    def _judge_box(self, box: LexborNode, elements: list[LexborNode]) -> None:
+        """A box whose lines are known, unless these are too little of it: then it is no such box."""
+        if all(map(self._afford, [box, *elements])):
+            lines = [_diff_mark(element) + _line(element, self.found.skip) for element in elements]
+            if len("".join("".join(lines).split())) >= _MOST * len("".join(box.text().split())):
+                self._add_listing(box, lines)
+
+    def _judge_flow(self, code: LexborNode) -> None:
+        """``<code>`` that is all of its parent, with lines indented by no-break spaces: laid out as text it
+        would lose them."""
+        parent = code.parent
+        if parent is None or parent.tag not in ("div", "p", "body", "blockquote") or not self._afford(parent):
+            return
+        listing = _flowed(code)
+        if (
+            self._owner(code, "pre") is None
+            and "\n " in listing
+            and "".join(listing.split()) == "".join(parent.text().split())
+        ):
+            self._add_listing(code, [listing])
+            self._look_around(code)
+
+    def _judge_style(self, node: LexborNode) -> None:
+        attributes = node.attributes
+        style = attributes.get("style") or ""
+        value = _WHITE_SPACE.search(style)
+        if value is None or node.tag in ("html", "body", "main", "article", "textarea") or self.budget <= 0:
+            return
+        text = node.text()
+        self.budget -= len(text)
+        monospace = _MONOSPACE.search(style) is not None
+        lines = [line for line in text.split("\n") if line.strip()]
+        divided = monospace and len(lines) < 2 and _divided(node)
+        if (len(lines) < 2 and not divided) or not self._afford(node):
+            return
+        if self._owner(node, "pre") is not None or node.css_first(_BLOCKS) is not None:
+            return
+        code = (
+            monospace
+            or value[1].lower() == "pre"
+            or node.tag in ("code", "tt", "samp", "kbd")
+            or _CODE_CLASS.search(attributes.get("class") or "") is not None
+            or 2 * sum(map(_is_code_line, lines)) >= len(lines)
+        )
+        if divided:
+            self._add_listing(node, [_line(child, set()) for child in node.iter()])
+        elif code:
+            self.found.preformatted.add(node.mem_id)
+        if node.mem_id in self.found.preformatted:
+            self._look_around(node)
+
+    # -------------------------------------------------------- what stands beside code
+
+    def _look_around(self, box: LexborNode) -> None:
+        wrappers: list[LexborNode] = []
+        node: LexborNode | None = box
+        while node is not None and len(wrappers) <= _WRAPPERS and node.tag not in ("body", "html"):
+            if node.mem_id not in self.seen:
+                self.seen.add(node.mem_id)
+                before = _element_before(node)
+                if before is not None and before.tag in _GUTTER_TAGS:
+                    self._judge_gutter(before, node, box)
+            node = node.parent
+            if node is not None and node.tag not in _NO_WRAPPERS:
+                wrappers.append(node)
+        wrappers = wrappers[:_WRAPPERS]
+        self.near.update(wrapper.mem_id for wrapper in wrappers[:2])
+        if name := language(box, wrappers):
+            self.found.languages[box.mem_id] = name
+
+    def _judge_gutter(self, before: LexborNode, node: LexborNode, box: LexborNode) -> None:
+        numbers = _consecutive(self._peek(before))
+        if not numbers:
+            return
+        beside = node.tag in ("td", "th")
+        first = first_element(before.first_child)
+        marked = any(_is_marked(element) for element in (before, first) if element is not None)
+        lines = box.text().strip("\n").split("\n")
+        row = node.parent if beside else None
+        if marked and (len(numbers) > 1 or len(lines) == 1):
+            self.found.skip.add(before.mem_id)
+        elif len(numbers) > 1:
+            # A problem's sample, input beside output, is a table of more rows or without signs of code.
+            alone = row is None or (_element_before(row) is None and first_element(row.next) is None)
+            if alone and abs(len(numbers) - len(lines)) <= 1 and any(map(_looks_like_code, lines)):
+                self.found.skip.add(before.mem_id)
+        elif row is not None and box.tag == "pre" and len(lines) == 1:
+            table = self._owner(row, "table")
+            if table is not None and _element_before(before) is None and first_element(node.next) is None:
+                self.rows.setdefault(table.mem_id, (table, []))[1].append(_Row(numbers[0], before, box))
+
+    def _judge_rows(self, table: LexborNode, rows: list[_Row]) -> None:
+        """A table of numbered lines: all of its rows are, in sequence, and it has no heads."""
+        sequence = all(b.number == a.number + 1 for a, b in pairwise(rows))
+        if len(rows) < 2 or not sequence or len(table.css("tr, th, caption")) != len(rows):
+            return
+        self.found.skip.update(row.cell.mem_id for row in rows)
+        self._add_listing(table, [_line(row.pre, set()) for row in rows])
+        if name := self.found.languages.get(rows[0].pre.mem_id):
+            self.found.languages[table.mem_id] = name
+
+    # -------------------------------------------------------- what looks like gutter, button or label
+
+    def _judge_suspects(self) -> _Lines:
+        """Gives each ``<pre>`` whose lines are elements, and these."""
+        lines: _Lines = {}
+        for node in _distinct(self.tree.css(_SUSPECTS)):
+            if node.tag in ("li", "tr") or (node.tag == "div" and _is_line(node)):
+                pre = self._owner(node, "pre")
+                line = _last_element(node) if node.tag == "tr" else node
+                if pre is not None and line is not None:
+                    lines.setdefault(pre.mem_id, (pre, []))[1].append(line)
+            elif self._is_unwanted(node):
+                self.found.skip.add(node.mem_id)
+        return lines
+
+    def _is_unwanted(self, node: LexborNode) -> bool:
+        attributes = node.attributes
+        names = attributes.get("class") or ""
+        text = self._peek(node).strip()
+        if not text or len(text) > _LABEL_CHARS:
+            return False
+        if _PROMPT.fullmatch(text):
+            return "rompt" in names
+        if _is_marked(node) and _consecutive(text):
+            return node.tag != "pre"
+        said = " ".join(filter(None, (text, attributes.get("aria-label"), attributes.get("title"))))
+        if node.tag == "button":
+            inside = self._owner(node, "pre") is not None and not _looks_like_code(text)
+            return inside or _COPY.search(f"{said} {names}") is not None
+        parent = node.parent
+        around = parent.parent if parent is not None else None
+        near = any(wrapper is not None and wrapper.mem_id in self.near for wrapper in (parent, around))
+        lower = names.lower()
+        if "copy" in lower:
+            return _COPY_LABEL.fullmatch(text) is not None
+        if "toolbar" in lower or "gist-meta" in lower:
+            return node.mem_id not in self.seen and (near or "gist-meta" in lower)
+        return "lang" in lower and near and bool(known_language(text.lower()))
+
+
+def _distinct(nodes: list[LexborNode]) -> list[LexborNode]:
+    """In order; a query gives a node once for each of its alternatives that the node matches."""
+    return list({node.mem_id: node for node in nodes}.values())
+
+
+def _divided(node: LexborNode) -> bool:
+    """Only ``div`` and breaks in it, as what is pasted from an editor has, one a line."""
+    children = list(node.iter())
+    return len(children) > 1 and all(child.tag in ("div", "br") for child in children)
+
+
+def _is_line(node: LexborNode) -> bool:
+    return not {"token-line", "cm-line"}.isdisjoint((node.attributes.get("class") or "").split())
+
+
+def _is_marked(node: LexborNode) -> bool:
+    return _GUTTER.search(node.attributes.get("class") or "") is not None
+
+
+def _consecutive(text: str) -> list[int]:
+    """The integers that the text consists of, if each is one more than that before it; else none."""
+    if _NUMBERS.fullmatch(text) is None:
+        return []
+    words = _INTEGER.findall(text)
+    if max(map(len, words), default=0) > 7:
+        return []
+    numbers = [int(word) for word in words]
+    return numbers if all(b == a + 1 for a, b in pairwise(numbers)) else []
+
+
+def _looks_like_code(line: str) -> bool:
+    return _LETTER.search(line) is not None and _SIGN.search(line) is not None
+
+
+def _is_code_line(line: str) -> bool:
+    return _CODE_START.match(line) is not None or line.rstrip()[-1] in _CODE_END
+
+
+def find(tree: LexborHTMLParser, html: str) -> Code:
+    """What to know of the code in ``tree``, which was parsed from ``html``; the tree is left as it is.
+
+    Linear in the size of the page but for the depth of its elements.
+    """
+    return _Finder(tree, html).run()

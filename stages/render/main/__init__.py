@@ -1,0 +1,104 @@
+"""Main content: which blocks of a page are what the page is there for.
+
+A small network (``network``) reads numbers about blocks and their containers (``features``, ``words``) and
+gives a probability per block; here they become a choice. ``train`` finds the weights from pages whose content
+is known. Knows blocks, not HTML.
+
+The choice. The set of blocks with the largest expected F1 of tokens is always "the most probable blocks,
+down to some bound", and the bound follows from the probabilities themselves. On a page where the model is
+sure of nothing it falls, so a page with text never comes out empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.render.blocks import Block, Container
+from stages.render.main.features import Vocabulary, extract
+from stages.render.main.network import Weights, probabilities
+from stages.render.main.words import Floats, Ints
+
+WEIGHTS = Path(__file__).with_name("weights.npz")
+
+#: Blocks that count for more than their words: kept when the content goes on around them.
+_KEPT_WITHIN = ("pre", "row", "equation")
+
+
+class Model(NamedTuple):
+    """What ``train`` saves."""
+
+    vocabulary: Vocabulary
+    weights: Weights
+
+
+def load(path: Path) -> Model:
+    """Reads a file of ``train``. Raises OSError if there is none, ValueError if it is something else."""
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    if "vocabulary" not in arrays:
+        raise ValueError(f"{path}: not a main-content model")
+    names, text = arrays.pop("vocabulary").tobytes().decode().split("\n\n")
+    weights = {name: array.astype(np.float32) for name, array in arrays.items()}
+    return Model(Vocabulary(names.splitlines(), text.splitlines()), weights)
+
+
+@cache
+def _shipped() -> Model:
+    return load(WEIGHTS)
+
+
+def choose(probability: Floats, tokens: Ints) -> NDArray[np.bool_]:
+    """The blocks with the largest expected F1 of tokens: (n,)."""
+    order = np.argsort(-probability, kind="stable")
+    gained = np.cumsum((probability * tokens)[order], dtype=np.float64)
+    taken = np.cumsum(tokens[order], dtype=np.float64)
+    best = int(np.argmax(gained / np.maximum(taken + gained[-1], 1e-9)))
+    chosen = np.zeros(len(order), bool)
+    chosen[order[: best + 1]] = True
+    return chosen
+
+
+def _bridge(chosen: NDArray[np.bool_], blocks: Sequence[Block], containers: Sequence[Container]) -> None:
+    """Adds code, table rows and formulas between two chosen blocks, if most else in the smallest container
+    with both is chosen."""
+    add = [
+        not keep and block.kind in _KEPT_WITHIN for keep, block in zip(chosen.tolist(), blocks, strict=True)
+    ]
+    if not any(add):
+        return
+    before = np.concatenate([[0], np.cumsum(chosen)])
+    # Runs of such blocks: [start, stop) for each.
+    edges = np.flatnonzero(np.diff(add, prepend=False, append=False))
+    for start, stop in edges.reshape(-1, 2).tolist():
+        if start == 0 or stop == len(blocks) or not (chosen[start - 1] and chosen[stop]):
+            continue
+        around = containers[blocks[start - 1].container]
+        while around.last <= stop:
+            around = containers[around.parent]
+        others = around.last - around.first - (stop - start)
+        if 2 * (before[around.last] - before[around.first]) > others:
+            chosen[start:stop] = True
+
+
+def select(
+    blocks: Sequence[Block], containers: Sequence[Container], model: Model | None = None
+) -> list[bool]:
+    """Whether each block is main content. Containers in document order, parents first, the body at 0.
+
+    At least one block is chosen if there is any. ``model``: another than the one shipped.
+    """
+    if not blocks:
+        return []
+    vocabulary, weights = model or _shipped()
+    features = extract(blocks, containers, vocabulary)
+    if not features.tokens.any():
+        return [True] * len(blocks)  # nothing but signs: nothing to go by
+    chosen = choose(probabilities(features, weights), features.tokens)
+    _bridge(chosen, blocks, containers)
+    return list(map(bool, chosen.tolist()))

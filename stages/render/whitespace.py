@@ -1,0 +1,71 @@
+"""White space of running text, as a browser collapses it, except where raw TeX needs its line breaks.
+
+Knows characters and TeX delimiters. Knows no elements.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SPACES_IN_LINE = re.compile(r"[^\S\n]+")
+_SPACED_NEWLINE = re.compile(r" ?\n[ \n]*")
+_WIDE = "\u2e80-\u2fdf\u3001-\u30ff\u31f0-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff65\U00020000-\U0003ffff"
+#: Scripts without spaces between words: a line break in the source is no space there (CSS Text 3, 4.1.2).
+_WIDE_NEWLINE = re.compile(f"(?<=[{_WIDE}])[ \t\r]*\n[ \t\r\n]*(?=[{_WIDE}])")
+#: What opens a formula that may have several lines. An escaped backslash is none.
+_TEX_OPENING = re.compile(r"\\\\|\\\[|\$\$|\\begin(\{[a-zA-Z]+\*?\})")
+
+
+def collapse(text: str) -> str:
+    """White space as CSS ``white-space: normal`` does it, and any other (no-break spaces, line
+    separators) likewise; soft hyphens as nothing. They are layout, not text. Line breaks within raw TeX
+    displays stay."""
+    if not text.isascii():
+        text = text.replace("\xad", "")
+        if "\n" in text:
+            text = _WIDE_NEWLINE.sub("", text)
+    if "\n" in text and ("\\" in text or "$$" in text):
+        return _collapse_around_tex(text)
+    return " ".join(text.split())
+
+
+def _collapse_around_tex(text: str) -> str:
+    pieces = []
+    position = 0
+    for first, last in _displays(text):
+        pieces.append(_spaces(text[position:first]))
+        pieces.append(_SPACED_NEWLINE.sub("\n", _SPACES_IN_LINE.sub(" ", text[first:last])))
+        position = last
+    pieces.append(_spaces(text[position:]))
+    return "".join(pieces).strip()
+
+
+def _displays(text: str) -> list[tuple[int, int]]:
+    """Where formulas in display delimiters and environments are. Linear: a closing that is missing once
+    is missing for good."""
+    spans: list[tuple[int, int]] = []
+    missing: set[str] = set()
+    position = 0
+    while (match := _TEX_OPENING.search(text, position)) is not None:
+        position = match.end()
+        opening = match[0]
+        if opening == "\\\\":
+            continue
+        closing = f"\\end{match[1]}" if match[1] else {"\\[": "\\]", "$$": "$$"}[opening]
+        if closing in missing:
+            continue
+        end = text.find(closing, position)
+        if end < 0:
+            missing.add(closing)
+        else:
+            position = end + len(closing)
+            spans.append((match.start(), position))
+    return spans
+
+
+def _spaces(text: str) -> str:
+    """Collapsed, but not stripped."""
+    words = " ".join(text.split())
+    if not words:
+        return " " if text else ""
+    return " " * text[0].isspace() + words + " " * text[-1].isspace()

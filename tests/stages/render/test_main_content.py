@@ -1,0 +1,345 @@
+"""The main-content model: what it counts, that torch and NumPy agree, and what it picks on pages."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.render.blocks import Block, Container
+from stages.render.main import _shipped, choose, load, select
+from stages.render.main.align import aligned, matched, scores, tokens
+from stages.render.main.features import KINDS, LEVELS, Vocabulary, extract, name_words
+from stages.render.main.network import probabilities
+from stages.render.main.words import CLASSES, count, word_hash
+from stages.render.text import render, structure
+
+GOLD = Path(__file__).parents[4] / "shared" / "data" / "gold"
+
+
+def block(text: str, container: int = 0, kind: str = "text", link_chars: int = 0) -> Block:
+    return Block(text, kind, 0, container, "", 1, int(link_chars > 0), link_chars, 0)  # type: ignore[arg-type]
+
+
+def chosen(html: str) -> str:
+    blocks, containers = structure(html)
+    return "\n".join(b.text for b, keep in zip(blocks, select(blocks, containers), strict=True) if keep)
+
+
+# Words and features
+
+
+@given(st.lists(st.text(max_size=40), min_size=1, max_size=12))
+def test_counts_of_blocks_are_those_of_each_text_alone(texts: list[str]) -> None:
+    together = count(texts)
+    for index, text in enumerate(texts):
+        alone = count([text])
+        assert together.tokens[index] == alone.tokens[0]
+        assert together.classes[index].tolist() == alone.classes[0].tolist()
+        assert together.classes[index].sum() == together.chars[index] == len(text)
+        assert together.function_words[index] == alone.function_words[0]
+        assert together.early[together.early_blocks == index].tolist() == alone.early.tolist()
+
+
+def test_words_of_many_scripts() -> None:
+    counts = count(
+        ["The price of it: €20 in 2024.", "我们的网站", "기사를 읽는 사람", "", "نص في الصفحة", "😀 ok"]
+    )
+    assert counts.tokens.tolist() == [7, 5, 3, 0, 3, 1]
+    assert counts.function_words.tolist() == [4, 3, 2, 0, 1, 0]
+    assert counts.years.tolist() == [1, 0, 0, 0, 0, 0]
+    assert counts.classes[0][CLASSES.index("money")] == 1
+
+
+def test_a_word_has_one_hash_wherever_it_stands() -> None:
+    early = count(["Share this", "… please SHARE"]).early
+    assert early[0] == early[3] == word_hash("share")
+    assert len({int(h) for h in early}) == 3
+
+
+def test_words_of_names() -> None:
+    assert name_words("postBody post-title_2 XMLFeed") == ["post", "body", "post", "title", "xml", "feed"]
+
+
+def test_wrappers_and_empty_containers_do_not_count() -> None:
+    blocks = [block("a", 4), block("b", 5)]
+    plain = [Container(-1, "body", "", 0, 2), Container(0, "p", "", 0, 1), Container(0, "p", "", 1, 2)]
+    wrapped = [
+        Container(-1, "body", "", 0, 2),
+        Container(0, "nav", "menu", 0, 0),
+        Container(0, "div", "", 0, 2),
+        Container(2, "div", "", 0, 0),
+        Container(2, "p", "", 0, 1),
+        Container(2, "p", "", 1, 2),
+    ]
+    vocabulary = Vocabulary(["<p>", "<nav>", "menu"], [])
+    one = extract([block("a", 1), block("b", 2)], plain, vocabulary)
+    two = extract(blocks, wrapped, vocabulary)
+    assert (
+        one.ancestors.tolist()
+        == two.ancestors.tolist()
+        == [[1, 0] + [3] * (LEVELS - 2), [2, 0] + [3] * (LEVELS - 2)]
+    )
+    assert two.name_ids.tolist() == [0, 0]
+    assert two.name_groups.tolist() == [1, 2]
+
+
+# Network
+
+
+@st.composite
+def pages(draw: st.DrawFn) -> tuple[list[Block], list[Container]]:
+    """A random tree of containers over random blocks."""
+    containers = [Container(-1, "body", "", 0, 0)]
+    blocks: list[Block] = []
+
+    def fill(parent: int, depth: int) -> None:
+        for _ in range(draw(st.integers(0, 3))):
+            if depth < 4 and draw(st.booleans()):
+                tag = draw(st.sampled_from(["div", "p", "li", "nav", "section", "tr"]))
+                names = draw(st.sampled_from(["", "menu", "post content", "x9 Über"]))
+                containers.append(Container(parent, tag, names, len(blocks), 0))
+                index = len(containers) - 1
+                fill(index, depth + 1)
+                containers[index].last = len(blocks)
+            else:
+                text = draw(st.text(min_size=1, max_size=30))
+                blocks.append(block(text, parent, draw(st.sampled_from(KINDS)), draw(st.integers(0, 40))))
+
+    fill(0, 0)
+    containers[0].last = len(blocks)
+    return blocks, containers
+
+
+@given(pages())
+@settings(deadline=None)
+def test_any_page_with_blocks_gets_some_content(page: tuple[list[Block], list[Container]]) -> None:
+    blocks, containers = page
+    keep = select(blocks, containers)
+    assert len(keep) == len(blocks)
+    assert any(keep) == bool(blocks)
+    assert keep == select(blocks, containers)
+
+
+def test_numpy_and_torch_compute_the_same() -> None:
+    torch = pytest.importorskip("torch", reason="training needs the extra [model]")
+    from stages.render.main.learning import Example, Network, batch
+
+    vocabulary = Vocabulary(["<p>", "<div>", "post", "menu"], ["home", "the"])
+    examples = []
+    for length in (1, 3, 40):
+        containers = [Container(-1, "body", "post", 0, length), Container(0, "div", "menu", 0, length // 2)]
+        containers += [Container(0, "p", "", i, i + 1) for i in range(length // 2, length)]
+        blocks = [
+            block("Home " * (i + 1), 1 if i < length // 2 else i - length // 2 + 2) for i in range(length)
+        ]
+        features = (
+            extract(blocks, containers[:1] + containers[1 + (length < 2) :], vocabulary)
+            if length > 1
+            else None
+        )
+        if features is None:
+            features = extract([block("Home", 0)], [Container(-1, "body", "post", 0, 1)], vocabulary)
+        examples.append(
+            Example(features, features.tokens.astype(np.float32), features.tokens.astype(np.float32))
+        )
+    scale = {"block_mean": 0.0, "block_std": 1.0, "group_mean": 0.0, "group_std": 1.0}
+    torch.manual_seed(1)
+    net = Network(4, 2).eval()
+    with torch.no_grad():
+        expected = torch.sigmoid(net(batch(examples, scale, None))).numpy()  # type: ignore[arg-type]
+    weights = {
+        name: value.numpy() if name in ("names.weight", "text.weight") else value.numpy().T
+        for name, value in net.state_dict().items()
+    }
+    found = np.concatenate([probabilities(example.features, weights) for example in examples])
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_training_is_reproducible(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="training needs the extra [model]")
+    from stages.render.main import train
+
+    monkeypatch.setattr(train, "EPOCHS", 2)
+    monkeypatch.setattr(train, "NAME_SITES", 2)
+    monkeypatch.setattr(train, "TEXT_SITES", 2)
+    gold = tmp_path / "gold"
+    gold.mkdir()
+    with gzip.open(gold / "toy.jsonl.gz", "wt", encoding="utf-8") as lines:
+        for i in range(12):
+            body = f"Story number {i} tells of a house by the sea and of those who lived in it."
+            html = f"<body><div class=menu><a href=/>Home</a></div><div class=post><p>{body}</p></div></body>"
+            lines.write(json.dumps({"id": str(i), "group": "article", "html": html, "main": body}) + "\n")
+    known = train.read(gold)
+    assert [page.matched.tolist() for page in known] == [[0, 17]] * 12
+    models = [train.save(tmp_path / name, *train.fit(known)) for name in ("a.npz", "b.npz")]
+    for name, value in models[0].weights.items():
+        assert np.array_equal(value, models[1].weights[name])
+    assert "menu" in models[0].vocabulary.names.parts.words
+    rows = train.judge(known, models[0])
+    assert "toy" in train.table(rows)
+
+
+def test_a_file_that_is_no_model(tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", a=np.zeros(2))
+    with pytest.raises(ValueError, match="not a main-content model"):
+        load(tmp_path / "other.npz")
+
+
+def test_the_shipped_file_is_small() -> None:
+    from stages.render.main import WEIGHTS
+
+    assert WEIGHTS.stat().st_size < 400_000
+    assert all(np.isfinite(array).all() for array in _shipped().weights.values())
+
+
+# The choice
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1, width=32), st.integers(0, 30)), min_size=1, max_size=8),
+)
+def test_the_choice_has_the_largest_expected_f1(items: list[tuple[float, int]]) -> None:
+    probability = np.array([p for p, _ in items], np.float32)
+    size = np.array([n for _, n in items])
+    expected_gold = float((probability * size).sum())
+
+    def expected(keep: np.ndarray) -> float:
+        return (
+            2 * float((probability * size)[keep].sum()) / max(float(size[keep].sum()) + expected_gold, 1e-9)
+        )
+
+    best = max(expected(np.array(keep)) for keep in itertools.product([False, True], repeat=len(items)))
+    assert expected(choose(probability, size)) == pytest.approx(best, abs=1e-4)
+
+
+def test_code_and_rows_within_the_content_are_kept() -> None:
+    from stages.render.main import _bridge
+
+    containers = [Container(-1, "body", "", 0, 6)]
+    kinds = ["text", "pre", "row", "text", "text", "pre"]
+    keep = np.array([True, False, False, True, True, False])
+    _bridge(keep, [block("x", 0, kind) for kind in kinds], containers)
+    assert keep.tolist() == [True, True, True, True, True, False]
+
+
+def test_nothing_and_signs_only() -> None:
+    assert select([], []) == []
+    assert select([block("***"), block("—")], [Container(-1, "body", "", 0, 2)]) == [True, True]
+
+
+# Pages
+
+MENU = (
+    "<nav><ul>"
+    + "".join(
+        f"<li><a href=/{i}>{w}</a></li>" for i, w in enumerate(["Home", "News", "Sport", "Video", "Shop"])
+    )
+    + "</ul></nav>"
+)
+FOOT = "<footer class=site-footer><p>© 2024 Example Media. All rights reserved. <a href=/p>Privacy</a> <a href=/t>Terms</a></p></footer>"
+PARAGRAPHS = {
+    "en": "The harbour was built before the town, and for a hundred years the fishermen who used it lived in the hills above, where the wind was kinder and the water clean.",
+    "de": "Der Hafen wurde vor der Stadt gebaut, und hundert Jahre lang wohnten die Fischer, die ihn nutzten, oben in den Hügeln, wo der Wind milder und das Wasser sauber war.",
+    "ru": "Порт построили раньше города, и сто лет рыбаки, которые им пользовались, жили выше, на холмах, где ветер был мягче, а вода чище, чем внизу у самого моря.",
+    "zh": "港口比城镇建得更早。一百年来，使用港口的渔民都住在山上，因为那里的风更温和，水也更干净。后来人们才慢慢搬到海边，在码头旁边盖起了房子和商店。",
+    "ar": "بُني الميناء قبل المدينة، وعلى مدى مئة عام عاش الصيادون الذين استخدموه في التلال فوقه، حيث كانت الرياح ألطف والمياه أنظف، ثم انتقلوا إلى الساحل شيئًا فشيئًا.",
+    "th": "ท่าเรือถูกสร้างขึ้นก่อนเมือง และตลอดหนึ่งร้อยปีชาวประมงที่ใช้ท่าเรือนี้อาศัยอยู่บนเนินเขาด้านบน ซึ่งลมพัดเบากว่าและน้ำสะอาดกว่าด้านล่าง",
+    "ko": "항구는 마을보다 먼저 지어졌고, 백 년 동안 그 항구를 이용한 어부들은 바람이 더 부드럽고 물이 깨끗한 위쪽 언덕에서 살았다. 사람들은 나중에야 바닷가로 내려왔다.",
+}
+
+
+@pytest.mark.parametrize("language", sorted(PARAGRAPHS))
+def test_an_article_without_its_frame(language: str) -> None:
+    paragraph = PARAGRAPHS[language]
+    story = "".join(f"<p>{paragraph} ({i})</p>" for i in range(6))
+    text = chosen(f"<body>{MENU}<div class=wrap><h1>{paragraph[:30]}</h1>{story}</div>{FOOT}</body>")
+    assert all(f"({i})" in text for i in range(6))
+    assert "Sport" not in text
+    assert "rights reserved" not in text
+
+
+def test_formulas_code_and_tables_of_an_article_stay() -> None:
+    paragraph = PARAGRAPHS["en"]
+    rows = "".join(f"<tr><td>{i}</td><td>{i * i}</td></tr>" for i in range(4))
+    body = (
+        f"<h1>Squares</h1><p>{paragraph}</p><pre>for i in range(4):\n    print(i * i)</pre><p>{paragraph}</p>"
+        f"<p>$$ e^x = 1 $$</p><p>{paragraph}</p><table><tr><th>i</th><th>square</th></tr>{rows}</table><p>{paragraph}</p>"
+    )
+    text = render(f"<body>{MENU}<article>{body}</article>{FOOT}</body>", content="main").text
+    assert "    print(i * i)" in text
+    assert "e^x = 1" in text
+    assert re.search(r"3 \| 9", text)
+    assert "Privacy" not in text
+
+
+def test_a_forum_keeps_its_posts() -> None:
+    replies = [
+        "Has anybody got the pump to run on a frozen line? Mine stops after two minutes.",
+        "Mine did that too. Bleed the air out of the filter first, then open the valve slowly.",
+        "That worked, thank you. It took three tries, but it has been running since Monday.",
+    ]
+    posts = "".join(
+        f"<div class=post id=post-{i}><div class=author><a href=/u/{i}>user{i}</a></div>"
+        f"<div class=post-content><p>{reply}</p></div></div>"
+        for i, reply in enumerate(replies * 2)
+    )
+    text = chosen(f"<body class=forum>{MENU}<div class=thread><h1>Pump stops</h1>{posts}</div>{FOOT}</body>")
+    assert all(reply in text for reply in replies)
+    assert "rights reserved" not in text
+
+
+def test_a_very_long_page() -> None:
+    blocks = [block(f"Paragraph {i} of a page that does not end.", i + 1) for i in range(20_000)]
+    containers = [Container(-1, "body", "", 0, 20_000)] + [
+        Container(0, "p", "", i, i + 1) for i in range(20_000)
+    ]
+    assert len(select(blocks, containers)) == 20_000
+
+
+# Alignment and the metric
+
+
+def test_boilerplate_that_shares_words_is_not_matched() -> None:
+    gold = tokens("The old mill stands by the river. It was sold in May to the town.")
+    page = [
+        "Sold the river mill",
+        "The old mill stands by the river.",
+        "It was sold in May to the town.",
+        "The town",
+    ]
+    assert matched([tokens(text) for text in page], gold).tolist() == [0, 7, 8, 0]
+
+
+def test_reordered_content_is_matched() -> None:
+    first = "Apples are picked early in the morning while it is cool."
+    second = "Pears are left on the tree until the first frost has come and gone, which can take weeks."
+    counts = matched([tokens(first), tokens(second)], tokens(second + " " + first))
+    assert counts.tolist() == [len(tokens(first)), len(tokens(second))]
+
+
+@given(st.lists(st.sampled_from("abcdefg"), max_size=60))
+def test_a_text_aligns_with_itself(text: list[str]) -> None:
+    assert aligned(text, text).all()
+
+
+def test_scores() -> None:
+    assert scores(["a", "a", "b"], ["a", "b", "c"]) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
+    assert scores([], ["a"]) == scores(["a"], []) == (0, 0, 0)
+
+
+def test_real_articles() -> None:
+    path = GOLD / "aeb.jsonl.gz"
+    if not path.is_file():
+        pytest.skip("needs the gold sets in ../shared/data")
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in itertools.islice(lines, 25)]
+    values = [scores(tokens(chosen(row["html"])), tokens(row["main"]))[2] for row in rows]
+    assert np.mean(values) > 0.93
