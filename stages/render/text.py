@@ -45,7 +45,10 @@ class Rendered:
         return sorted({block.language for block in self.blocks if block.language})
 
 
-_HIDDEN_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+# Not visibility: pages that fade in by script, as all of WeChat's, have their whole content under it.
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+#: A page with fewer characters may be waiting for its script ("Loading", "Skip to content").
+_SPARSE = 400
 _BLOCK_STYLE = re.compile(r"display\s*:\s*(?:block|flex|grid|list-item)", re.IGNORECASE)
 
 
@@ -57,7 +60,7 @@ def _by_style(tree: LexborHTMLParser) -> tuple[set[int], set[int], list[LexborNo
     """
     hidden: list[LexborNode] = []
     blocks: set[int] = set()
-    for node in tree.css("[hidden], [style*=display i], [style*=visibility i], dialog"):
+    for node in tree.css("[hidden], [style*=display i], dialog"):
         tag = node.tag
         if tag == "html" or tag == "body":
             continue
@@ -111,14 +114,20 @@ def _walk(tree: LexborHTMLParser, html: str, content: Literal["full", "main"]) -
 
     findings = _find(tree, html)
     page = attempt(findings)
-    if not page.blocks and tree.css_first("body noscript") is not None:
-        # Some forums serve all their content this way to clients without scripts, as we are.
-        tree.unwrap_tags(["noscript"])
-        page = attempt(findings)
-    if not page.blocks and findings.skip:
-        # A page that hides all it has is waiting for a script to show it.
-        page = attempt(findings._replace(skip=frozenset()))
+    if (shown := _size(page)) < _SPARSE:
+        # What a script would show: forums serve threads in <noscript>, and other pages hide all they have.
+        noscript = tree.css_first("body noscript") is not None
+        if noscript:
+            tree.unwrap_tags(["noscript"])
+        if noscript or findings.skip:
+            revealed = attempt(findings._replace(skip=frozenset()))
+            if _size(revealed) > (2 * shown + _SPARSE // 2 if shown else 0):
+                page = revealed
     return page
+
+
+def _size(page: Page) -> int:
+    return sum([len(block.text) for block in page.blocks])
 
 
 def structure(html: str) -> tuple[list[Block], list[Container]]:

@@ -52,8 +52,13 @@ def test_a_page_that_hides_itself_until_its_script_runs_is_read() -> None:
     assert text("<html hidden><body style='display:none'><p>a") == "a"
 
 
-def test_noscript_stands_in_for_a_page_without_other_text() -> None:
+def test_what_scripts_would_show_stands_in_for_a_page_without_other_text() -> None:
     assert text("<body><div id=app></div><noscript><p>thread</p></noscript>") == "thread"
+    assert text("<body><div style='display: none'><p>faded in") == "faded in"
+    thread = "<p>" + "A post with some words in it. " * 20
+    assert "A post" in text(f"<body>Loading<noscript>{thread}</noscript>")
+    assert "A post" in text(f"<body>Loading<div hidden>{thread}</div>")
+    assert text("<body>Loading<noscript>Please turn scripts on.</noscript>") == "Loading"
 
 
 def test_counts() -> None:
