@@ -281,7 +281,13 @@ def main() -> int:
             peer = max((means[kind].get(name, 0.0) for name in PEERS), default=0.0)
             # The floor is on our figure itself: the peers' may be zero.
             good &= line(f"render_fidelity.{kind}", ours, peer, floor, ratio=ours)
-    good &= line("render_fidelity.copies", copies[OURS], min(copies.values()), 0.0, ratio=0.0 - copies[OURS])
+    good &= line(
+        "render_fidelity.copies",
+        copies[OURS],
+        min(copies.get(n, 0) for n in PEERS),
+        0.0,
+        ratio=0.0 - copies[OURS],
+    )
     if given.show:
         show(_PAGES, [result[OURS] for result in results], given.show, given.only)
     return 0 if good else 1

@@ -23,6 +23,8 @@ import tempfile
 import time
 from pathlib import Path
 
+# One core is one thread: a pool of BLAS threads on it would wait for itself. Before NumPy is loaded.
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.pages import (

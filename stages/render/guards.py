@@ -6,7 +6,7 @@ paragraph.
 Such pages are attacks or accidents, and their text is not to be lost. Two steps:
 
 *Look* (all pages): vectorised counts over all tags say whether the page may nest deeply, long stretches
-without ">" whether a tag may have thousands of attributes. A false alarm costs time, nothing else.
+without "<" whether a tag may have thousands of attributes. A false alarm costs time, nothing else.
 
 *Rewrite* (pages under suspicion): every tag is read as the tokenizer of the HTML standard reads it and
 written again, with all that is open closed in order; so the tree is no deeper than is counted here, whatever
@@ -54,8 +54,6 @@ _FORMATTING = b"a b big code em font i nobr s small strike strong tt u".split()
 #: Drawings consist of these; they are closed by their own ``/>``, which the look does not see.
 _SVG_LEAVES = b"circle ellipse line path polygon polyline rect stop use".split()
 
-_NEST, _FLAT, _FORMAT, _OPTION, _ROOT = 1, 0, 2, 3, 4
-
 #: Five bits for each byte of a name: its letters, 27 for other bytes, 0 for what ends it.
 _BITS = np.full(256, 27, np.uint16)
 _BITS[list(b"\t\n\f\r />\0")] = 0
@@ -68,12 +66,15 @@ def _key(name: bytes) -> int:
     return first << 10 | second << 5 | third
 
 
-#: What a tag is, by the first three letters of its name. Where two names share them the look errs a little.
-_KINDS = np.full(1 << 15, _NEST, np.uint8)
-_KINDS[: 1 << 10] = _KINDS[27 << 10 :] = _FLAT  # no name: <!--, </>, "a < b"
+#: What a tag is, by the first three letters of its name, as flags. Where two names share them the look errs a
+#: little.
+_NESTS, _FORMATS, _SPECIAL = 1, 2, 4
+_OPTION, _ROOT = _SPECIAL, _SPECIAL + 8
+_KINDS = np.full(1 << 15, _NESTS, np.int8)
+_KINDS[: 1 << 10] = _KINDS[27 << 10 :] = 0  # no name: <!--, </>, "a < b"
 for _kind, _names in (
-    (_FLAT, _VOID + _ENDED_BY_NEXT + _SVG_LEAVES),
-    (_FORMAT, _FORMATTING),
+    (0, _VOID + _ENDED_BY_NEXT + _SVG_LEAVES),
+    (_NESTS + _FORMATS, _FORMATTING),
     (_OPTION, [b"option"]),
     (_ROOT, [b"html", b"body"]),
 ):
@@ -84,61 +85,62 @@ _ATTRIBUTE = (
     rb"""[\t\n\f\r /]*+[^\t\n\f\r />][^\t\n\f\r />=]*+(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+"""
     rb"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*+|(?=>)|\Z))?+"""
 )
-
 _ATTRIBUTES = re.compile(_ATTRIBUTE)
+_TAG = re.compile(rb"<(/?)(%b)((?:%b)*+)([\t\n\f\r /]*+)(>?)" % (_NAME, _ATTRIBUTE))
+
+
+def _has_too_many(attributes: bytes) -> bool:
+    return len(attributes) > 2 * MAX_ATTRIBUTES and len(_ATTRIBUTES.findall(attributes)) > MAX_ATTRIBUTES
+
+
+def _has_long_tag(data: bytes, starts: npt.NDArray[np.intp]) -> bool:
+    """Whether a tag without "<" in it has too many attributes. ``starts``: behind every "<"."""
+    for i in np.flatnonzero(np.diff(starts, append=len(data)) > 2 * MAX_ATTRIBUTES):
+        tag = _TAG.match(data, int(starts[i]) - 1)
+        if tag is not None and _has_too_many(tag[3]):
+            return True
+    return False
 
 
 def _rise(steps: npt.NDArray[np.int8]) -> int:
     """The most that the running sum of ``steps`` rises above an earlier value of it."""
     heights = np.cumsum(steps, dtype=np.int32)
-    floor = np.minimum(np.minimum.accumulate(heights), 0)
-    return int((heights - floor).max(initial=0))
-
-
-def _has_long_tag(data: bytes, ends: npt.NDArray[np.intp]) -> bool:
-    """Whether a tag that ends at the first ">" has too many attributes; ``ends``: where ">" is."""
-    edges = np.concatenate([ends, [len(data)]])
-    lengths = np.diff(edges, prepend=0)
-    for i in np.flatnonzero(lengths > 2 * MAX_ATTRIBUTES):
-        end = int(edges[i])
-        start = data.rfind(b"<", end - int(lengths[i]), end)
-        # From the first letter: the name counts as one of them.
-        if start < 0 or end - start <= 2 * MAX_ATTRIBUTES:
-            continue
-        if len(_ATTRIBUTES.findall(data, start + 1, end)) > MAX_ATTRIBUTES:
-            return True
-    return False
+    floor = np.minimum.accumulate(heights)
+    return int((heights - np.minimum(floor, 0, out=floor)).max(initial=0))
 
 
 def _suspicious(data: bytes, max_depth: int) -> bool:
     page = np.frombuffer(data + bytes(4), np.uint8)
-    starts, ends = np.flatnonzero(page == ord("<")) + 1, np.flatnonzero(page == ord(">"))
+    starts = np.flatnonzero(page == ord("<")) + 1
     # More ends than starts: attributes that hold a ">", perhaps.
-    if len(starts) > _MANY_TAGS or len(ends) > len(starts) + MAX_ATTRIBUTES or _has_long_tag(data, ends):
+    if len(starts) > _MANY_TAGS or np.count_nonzero(page == ord(">")) > len(starts) + MAX_ATTRIBUTES:
         return True
-    closing = page[starts] == ord("/")
+    if _has_long_tag(data, starts):
+        return True
+    closing = (page[starts] == ord("/")).view(np.int8)
     starts += closing
-    first, second, third = _BITS[page[starts]], _BITS[page[starts + 1]], _BITS[page[starts + 2]]
-    keys = first << 10 | second << 5 | third * (second > 0)
+    second = _BITS[page[starts + 1]]
+    keys = _BITS[page[starts]] << 10 | second << 5 | _BITS[page[starts + 2]] * (second > 0)
     kinds = _KINDS[keys]
-    if np.count_nonzero((kinds == _ROOT) & ~closing) > _MANY_ROOTS:
-        return True
-    if np.count_nonzero((kinds == _OPTION) & ~closing) > 4 * MAX_OPTIONS:
-        return True
-    steps = np.where(closing, np.int8(-1), np.int8(1))
-    formatting = kinds == _FORMAT
-    if _rise(steps * formatting) > _MUCH_FORMATTING:
-        return True
-    nesting = formatting | (kinds == _NEST)
-    # Closing tags of nothing lower the count without closing anything; what is not counted is room for the
-    # rest. Real pages stay below 100.
-    balance = np.bincount(keys % 1021, steps * nesting)
-    return _rise(steps * nesting) - int(balance.clip(max=0).sum()) > max_depth // 2
+    if np.count_nonzero(kinds & _SPECIAL) > _MANY_ROOTS:
+        opening = kinds[closing == 0]
+        if np.count_nonzero(opening == _ROOT) > _MANY_ROOTS:
+            return True
+        if np.count_nonzero(opening == _OPTION) > 4 * MAX_OPTIONS:
+            return True
+    signs = 1 - 2 * closing
+    nesting = (kinds & _NESTS) * signs
+    # Closing tags of nothing lower the count without closing anything.
+    balance = np.bincount((keys ^ keys >> 5) & 1023, nesting)
+    depth = _rise(nesting) - int(np.minimum(balance, 0).sum())
+    if depth <= _MUCH_FORMATTING // 2:
+        return False  # and no more formatting than that: for it to rise by more, something has to fall
+    # Half of what is allowed, for what is not counted. Real pages stay below 100.
+    return depth > max_depth // 2 or _rise((kinds >> 1 & 1) * signs) > _MUCH_FORMATTING
 
 
 # The rewrite -------------------------------------------------------------------------------------------
 
-_TAG = re.compile(rb"<(/?)(%b)((?:%b)*+)([\t\n\f\r /]*+)(>?)" % (_NAME, _ATTRIBUTE))
 _COMMENT = re.compile(rb"<!--(?:-?>|.*?--!?>)", re.DOTALL)
 _CDATA = b"<![CDATA["
 #: What would be markup if the parser took raw text for ordinary text, as it does within drawings.
@@ -263,7 +265,7 @@ def _rewrite(data: bytes, max_depth: int) -> bytes:
                 out.append(data[start:end])  # <!doctype …>
             continue
         end = tag.end()
-        if len(tag[3]) > 2 * MAX_ATTRIBUTES and len(_ATTRIBUTES.findall(tag[3])) > MAX_ATTRIBUTES:
+        if _has_too_many(tag[3]):
             page.cut = True
             text = b"<%b>" % tag[2]
         else:

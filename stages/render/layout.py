@@ -146,13 +146,13 @@ class Page:
         elif not self.inline[-1].endswith("\n"):
             self.inline.append("\n")
 
-    def boundary(self, gap: int) -> None:
-        """A block starts or ends: ``gap`` line breaks at least before what follows."""
+    def blank_line(self) -> None:
+        """Ends the line, and asks for a blank line before what follows."""
         if self.inline:
             self.line()
         # The first block of an item follows its bullet at once.
-        if gap > self.gap and not self.marker and not self.pre:
-            self.gap = gap
+        if not self.marker and not self.pre:
+            self.gap = 2
 
     def formula(self, formula: Formula) -> None:
         source = formula.tex
@@ -160,175 +160,142 @@ class Page:
             return
         if (len(source) - len(source.rstrip("\\"))) % 2:
             source += " "  # a control space at its end, which would escape the dollar
+        self.formulas += 1
         if formula.display and not self.pre:
-            self.boundary(1)
-            self.formulas += 1
+            self.formulas = 0
+            if self.inline:
+                self.flush()
+            self.formulas = 1
             self.emit(f"$${source}$$", "equation")
         else:
-            self.formulas += 1
             self.inline.append(f"${source}$")
 
-    # Elements. What an ``open_…`` returns comes back to its ``close_…`` with the same kind.
+    def listing(self, code: str, mark: int) -> None:
+        """Writes ``code`` in place of the element with the ``mem_id`` ``mark``."""
+        if self.pre:
+            self.inline.append(code)
+        else:
+            self.blank_line()
+            self._emit_code(code, mark)
 
-    def open_inline(self, kind: int, node: LexborNode) -> int:
-        inline = self.inline
-        if kind == LINK:
-            if node.attrs.get("href") is None:
-                return -1
-            if inline and not inline[-1]:
-                inline.append(" ")  # links side by side are set apart by style, not by a space
-            self.links += 1
-            self.link_from = len(inline)
-        elif kind == IMAGE:
-            if self.alternatives and (alternative := node.attrs.get("alt")):
-                if inline and inline[-1][-1:].isalnum():
-                    inline.append(" ")
-                inline.append(alternative)
-        elif kind == BREAK:
-            if self.pre:
-                inline.append("\n")
-            elif not self.flush():
-                self.gap = 2  # a break on a line of its own is a blank line
-        elif kind == QUOTED:
-            inline.append('"')
-        elif kind == RUBY:
-            inline.append("(")
-        elif kind == BUTTON:
-            inline.append(" ")
-        return len(inline)  # where a script starts
+    def _emit_code(self, text: str, mark: int) -> None:
+        text = _BLANK_START.sub("", text.replace("\xa0", " ")).rstrip()
+        self.marker = ""  # a bullet before its first line would break its indentation
+        self.gap = 2
+        if text:
+            self.emit(text, "pre")
+            self.blocks[-1].language = self.languages.get(mark, "")
+            self.gap = 2
 
-    def close_inline(self, kind: int, start: int) -> None:
+    def open_container(self, node: LexborNode) -> None:
+        if self.inline:
+            self.line()
+        names = ""
+        if attributes := node.attributes:
+            names = attributes.get("class") or ""
+            if len(attributes) > 1:
+                names = " ".join([value for key in _NAMES if (value := attributes.get(key))])
+        first = len(self.blocks)
+        self.containers.append(Container(self.container, node.tag or "", names, first, first))
+        self.container = len(self.containers) - 1
+
+    def close_container(self) -> None:
+        container = self.containers[self.container]
+        container.last = len(self.blocks)
+        self.container = container.parent
+
+    # Elements. What ``open_…`` returns, ``close_…`` is given. Within <pre>, blocks only break lines.
+
+    def open_link(self, node: LexborNode) -> bool:
+        if node.attrs.get("href") is None:
+            return False
         inline = self.inline
-        if kind == LINK:
-            if start >= 0 and self.link_from >= 0:
-                self.link_chars += sum(map(len, inline[self.link_from :]))
-                self.link_from = -1
-                if not self.pre:
-                    inline.append("")
-        elif kind == QUOTED:
-            inline.append('"')
-        elif kind == RUBY:
-            inline.append(")")
-        elif kind == BUTTON:
-            inline.append(" ")
-        elif kind == CODE:
-            code = "".join(inline[start:])
-            if "`" in code and not self.pre and self.asciimath():
-                inline[start:] = [code.replace("`", _CODE_BACKTICK)]
-        elif kind in (SUPERSCRIPT, SUBSCRIPT) and start <= len(inline):
-            self._script("^" if kind == SUPERSCRIPT else "_", start)
+        if inline and not inline[-1]:
+            inline.append(" ")  # links side by side are set apart by style, not by a space
+        self.links += 1
+        self.link_from = len(inline)
+        return True
+
+    def close_link(self, is_link: bool, node: LexborNode) -> None:
+        if is_link and self.link_from >= 0:
+            inline = self.inline
+            self.link_chars += sum(map(len, inline[self.link_from :]))
+            self.link_from = -1
+            if not self.pre:
+                inline.append("")
+
+    def open_image(self, node: LexborNode) -> None:
+        if self.alternatives and (alternative := node.attrs.get("alt")):
+            if self.inline and self.inline[-1][-1:].isalnum():
+                self.inline.append(" ")
+            self.inline.append(alternative)
+
+    def open_break(self, node: LexborNode) -> None:
+        if self.pre:
+            self.inline.append("\n")
+        elif not self.flush():
+            self.gap = 2  # a break on a line of its own is a blank line
+
+    def open_quoted(self, node: LexborNode) -> None:
+        self.inline.append('"')
+
+    def close_quoted(self, saved: None, node: LexborNode) -> None:
+        self.inline.append('"')
+
+    def open_ruby(self, node: LexborNode) -> None:
+        self.inline.append("(")
+
+    def close_ruby(self, saved: None, node: LexborNode) -> None:
+        self.inline.append(")")
+
+    def open_button(self, node: LexborNode) -> None:
+        self.inline.append(" ")
+
+    def close_button(self, saved: None, node: LexborNode) -> None:
+        self.inline.append(" ")
+
+    def open_code(self, node: LexborNode) -> int:
+        return len(self.inline)
+
+    def close_code(self, start: int, node: LexborNode) -> None:
+        code = "".join(self.inline[start:])
+        if "`" in code and not self.pre and self.asciimath():
+            self.inline[start:] = [code.replace("`", _CODE_BACKTICK)]
+
+    def open_script(self, node: LexborNode) -> int:
+        return len(self.inline)
+
+    def close_superscript(self, start: int, node: LexborNode) -> None:
+        self._script("^", start)
+
+    def close_subscript(self, start: int, node: LexborNode) -> None:
+        self._script("_", start)
 
     def _script(self, sign: str, start: int) -> None:
         inline = self.inline
         script = "".join(inline[start:])
         text = collapse(script)
-        before = inline[start - 1][-1:] if start and inline[start - 1] else " "
+        before = inline[start - 1][-1:] if 0 < start <= len(inline) and inline[start - 1] else " "
         if not text or text[0] == "$" or (sign == "_" and (before.isspace() or before == "$")):
             return
         inline[start:] = [sign + (text if _ONE_TOKEN.fullmatch(text) else "{" + text + "}")]
         if script[-1].isspace():
             inline.append(" ")
 
-    def open_block(self, kind: int, node: LexborNode) -> Any:
-        """Starts an element from HEADING on."""
-        if kind == PRE:
-            self.boundary(2)
-            self.pre += 1
-            if self.pre == 1:
-                self.pre_id = node.mem_id
-            return None
-        if self.pre:
-            self.boundary(1)
-            return None
-        saved: Any = None
-        if kind == ITEM:
-            saved = self._open_item(node)
-        elif kind == CELL:
-            self.boundary(1)
-            saved = len(self.blocks), self.kind
-            self.kind = "text"
-        elif kind == ROW:
-            self.boundary(1)
-            if self.tables:
-                self.tables[-1].rows.append(Row(self.container, []))
-        elif kind == HEADING:
-            self.boundary(2)
-            saved, self.kind, self.level = self.kind, "heading", int((node.tag or "h6")[1])
-        elif kind == LIST:
-            self.boundary(1 if self.lists else 2)
-            self._open_list(node)
-        elif kind == TERM:
-            self.boundary(1)
-            saved, self.kind = self.kind, "term"
-        elif kind == CAPTION:
-            self.boundary(1)
-            saved, self.kind = self.kind, "caption"
-            if self.tables:
-                self.tables[-1].headed = True
-        elif kind == DEFINITION:
-            self.boundary(1)
-            saved = self.kind, self.indent
-            self.kind, self.indent = "definition", min(self.indent + DEFINITION_INDENT, MAX_INDENT)
-        elif kind == QUOTE:
-            self.boundary(2)
-            saved, self.indent = self.indent, min(self.indent + QUOTE_INDENT, MAX_INDENT)
-        elif kind == TABLE:
-            self.boundary(2)
-            layout = node.attrs.get("role") in ("presentation", "none")
-            self.tables.append(Table(len(self.blocks), len(self.containers), layout))
+    def open_heading(self, node: LexborNode) -> Kind:
+        self.blank_line()
+        saved, self.kind, self.level = self.kind, "heading", int((node.tag or "h6")[1])
         return saved
 
-    def close_block(self, kind: int, saved: Any, node: LexborNode) -> None:
-        if kind == PRE:
-            self.pre -= 1
-            if not self.pre:
-                self._close_pre()
-            return
-        if self.pre:
-            self.boundary(1)
-            return
-        if kind == ITEM:
-            self.boundary(1)
-            self.marker, self.indent = "", saved
-        elif kind == CELL:
-            self.boundary(1)
-            first, self.kind = saved
-            if self.tables and self.tables[-1].rows:
-                self._close_cell(first, node)
-        elif kind == ROW:
-            self.boundary(1)
-        elif kind == HEADING:
-            self.boundary(2)
-            self.kind = saved
-        elif kind == LIST:
-            self.boundary(1 if len(self.lists) > 1 else 2)
-            self.lists.pop()
-        elif kind in (TERM, CAPTION):
-            self.boundary(1)
-            self.kind = saved
-        elif kind == DEFINITION:
-            self.boundary(1)
-            self.kind, self.indent = saved
-        elif kind == QUOTE:
-            self.boundary(2)
-            self.indent = saved
-        elif kind == TABLE:
-            self.boundary(2)
-            self.table_count += 1
-            self.tables.pop().finish(self.blocks, self.containers, self.table_count)
+    def close_heading(self, saved: Kind, node: LexborNode) -> None:
+        self.blank_line()
+        self.kind = saved
 
-    def _close_cell(self, first: int, node: LexborNode) -> None:
-        attributes = node.attributes
-        columns = rows = 1
-        if attributes:
-            columns = max(integer(attributes.get("colspan")) or 1, 1)
-            rows = max(integer(attributes.get("rowspan")) or 1, 1)
-        table = self.tables[-1]
-        table.rows[-1].cells.append(Cell(first, len(self.blocks), columns, rows))
-        if not table.headed and node.tag == "th":
-            table.headed = True
-
-    def _open_list(self, node: LexborNode) -> None:
+    def open_list(self, node: LexborNode) -> None:
+        if not self.lists:
+            self.blank_line()
+        elif self.inline:
+            self.line()
         depth = len(self.lists)
         # A list within an item is indented by the item; one directly within a list indents itself.
         indent = self.indent
@@ -347,8 +314,16 @@ class Page:
         start = 1 if start is None else start
         self.lists.append(ListState(depth, indent, len(self.blocks), start, style, step))
 
-    def _open_item(self, node: LexborNode) -> int:
-        self.boundary(1)
+    def close_list(self, saved: None, node: LexborNode) -> None:
+        if len(self.lists) == 1:
+            self.blank_line()
+        elif self.inline:
+            self.line()
+        self.lists.pop()
+
+    def open_item(self, node: LexborNode) -> int:
+        if self.inline:
+            self.line()
         saved = self.indent
         if self.lists:
             state = self.lists[-1]
@@ -361,44 +336,139 @@ class Page:
         self.indent = indent + len(self.marker)
         return saved
 
-    def _close_pre(self) -> None:
+    def close_item(self, saved: int, node: LexborNode) -> None:
+        if self.inline:
+            self.line()
+        self.marker, self.indent = "", saved
+
+    def open_term(self, node: LexborNode) -> Kind:
+        if self.inline:
+            self.line()
+        saved, self.kind = self.kind, "term"
+        return saved
+
+    def open_caption(self, node: LexborNode) -> Kind:
+        if self.inline:
+            self.line()
+        saved, self.kind = self.kind, "caption"
+        if self.tables:
+            self.tables[-1].headed = True
+        return saved
+
+    def close_kind(self, saved: Kind, node: LexborNode) -> None:
+        if self.inline:
+            self.line()
+        self.kind = saved
+
+    def open_definition(self, node: LexborNode) -> tuple[Kind, int]:
+        if self.inline:
+            self.line()
+        saved = self.kind, self.indent
+        self.kind, self.indent = "definition", min(self.indent + DEFINITION_INDENT, MAX_INDENT)
+        return saved
+
+    def close_definition(self, saved: tuple[Kind, int], node: LexborNode) -> None:
+        if self.inline:
+            self.line()
+        self.kind, self.indent = saved
+
+    def open_quote(self, node: LexborNode) -> int:
+        self.blank_line()
+        saved, self.indent = self.indent, min(self.indent + QUOTE_INDENT, MAX_INDENT)
+        return saved
+
+    def close_quote(self, saved: int, node: LexborNode) -> None:
+        self.blank_line()
+        self.indent = saved
+
+    def open_pre(self, node: LexborNode) -> None:
+        self.blank_line()
+        self.pre += 1
+        if self.pre == 1:
+            self.pre_id = node.mem_id
+
+    def close_pre(self, saved: None, node: LexborNode) -> None:
+        self.pre -= 1
+        if self.pre:
+            return
         text = "".join(self.inline)
         self.inline.clear()
         if self.link_from >= 0:
             self.link_from = 0
         self._emit_code(text, self.pre_id)
 
-    def listing(self, code: str, mark: int) -> None:
-        """Writes ``code`` in place of the element with the ``mem_id`` ``mark``."""
-        if self.pre:
-            self.inline.append(code)
-        else:
-            self.boundary(2)
-            self._emit_code(code, mark)
+    def open_table(self, node: LexborNode) -> None:
+        self.blank_line()
+        layout = node.attrs.get("role") in ("presentation", "none")
+        self.tables.append(Table(len(self.blocks), len(self.containers), layout))
 
-    def _emit_code(self, text: str, mark: int) -> None:
-        text = _BLANK_START.sub("", text.replace("\xa0", " ")).rstrip()
-        self.marker = ""  # a bullet before its first line would break its indentation
-        if text:
-            self.gap = 2
-            self.emit(text, "pre")
-            self.blocks[-1].language = self.languages.get(mark, "")
-        self.gap = 2
-
-    def open_container(self, node: LexborNode) -> None:
+    def close_table(self, saved: None, node: LexborNode) -> None:
         if self.inline:
             self.line()
-        names = ""
-        if attributes := node.attributes:
-            names = " ".join([value for key in _NAMES if (value := attributes.get(key))])
-        first = len(self.blocks)
-        self.containers.append(Container(self.container, node.tag or "", names, first, first))
-        self.container = len(self.containers) - 1
+        self.table_count += 1
+        self.tables.pop().finish(self.blocks, self.containers, self.table_count)
+        self.blank_line()
 
-    def close_container(self) -> None:
-        container = self.containers[self.container]
-        container.last = len(self.blocks)
-        self.container = container.parent
+    def open_row(self, node: LexborNode) -> None:
+        if self.inline:
+            self.line()
+        if self.tables:
+            self.tables[-1].rows.append(Row(self.container, []))
+
+    def close_row(self, saved: None, node: LexborNode) -> None:
+        if self.inline:
+            self.line()
+
+    def open_cell(self, node: LexborNode) -> tuple[int, Kind]:
+        if self.inline:
+            self.line()
+        saved = len(self.blocks), self.kind
+        self.kind = "text"
+        return saved
+
+    def close_cell(self, saved: tuple[int, Kind], node: LexborNode) -> None:
+        if self.inline:
+            self.line()
+        first, self.kind = saved
+        if not self.tables or not self.tables[-1].rows:
+            return
+        columns = rows = 1
+        if attributes := node.attributes:
+            columns = max(integer(attributes.get("colspan")) or 1, 1)
+            rows = max(integer(attributes.get("rowspan")) or 1, 1)
+        table = self.tables[-1]
+        table.rows[-1].cells.append(Cell(first, len(self.blocks), columns, rows))
+        if not table.headed and node.tag == "th":
+            table.headed = True
 
 
 _NAMES = ("class", "id", "role", "itemprop")
+
+
+def _nothing(page: Page, saved: Any, node: LexborNode) -> None:
+    """Closes an element of whose end the text shows nothing."""
+
+
+#: By kind, how an element opens and how it closes.
+ELEMENTS: dict[int, tuple[Callable[[Page, LexborNode], Any], Callable[[Page, Any, LexborNode], None]]] = {
+    LINK: (Page.open_link, Page.close_link),
+    IMAGE: (Page.open_image, _nothing),
+    BREAK: (Page.open_break, _nothing),
+    SUPERSCRIPT: (Page.open_script, Page.close_superscript),
+    SUBSCRIPT: (Page.open_script, Page.close_subscript),
+    QUOTED: (Page.open_quoted, Page.close_quoted),
+    RUBY: (Page.open_ruby, Page.close_ruby),
+    BUTTON: (Page.open_button, Page.close_button),
+    CODE: (Page.open_code, Page.close_code),
+    HEADING: (Page.open_heading, Page.close_heading),
+    LIST: (Page.open_list, Page.close_list),
+    ITEM: (Page.open_item, Page.close_item),
+    TERM: (Page.open_term, Page.close_kind),
+    DEFINITION: (Page.open_definition, Page.close_definition),
+    QUOTE: (Page.open_quote, Page.close_quote),
+    PRE: (Page.open_pre, Page.close_pre),
+    TABLE: (Page.open_table, Page.close_table),
+    ROW: (Page.open_row, Page.close_row),
+    CELL: (Page.open_cell, Page.close_cell),
+    CAPTION: (Page.open_caption, Page.close_kind),
+}

@@ -130,6 +130,16 @@ def _size(page: Page) -> int:
     return sum([len(block.text) for block in page.blocks])
 
 
+def _title(tree: LexborHTMLParser) -> str:
+    head = tree.head
+    for node in head.iter() if head is not None else ():
+        if node.tag == "title":
+            return collapse(node.text())
+    # A stray element ends the head: what comes after it is in the body.
+    title = tree.css_first("body > title")
+    return "" if title is None else collapse(title.text())
+
+
 def structure(html: str) -> tuple[list[Block], list[Container]]:
     """All blocks of a page and their containers, as ``main.select`` is given them."""
     page = _walk(LexborHTMLParser(to_parse(html)), html, "main")
@@ -152,10 +162,9 @@ def render(html: str, *, content: Literal["full", "main"] = "full", url: str | N
         chosen = main.select(blocks, page.containers)
         blocks = [block for block, keep in zip(blocks, chosen, strict=True) if keep]
     text = text_of(blocks)
-    title = tree.css_first("head title")
     return Rendered(
         text=text,
-        title="" if title is None else collapse(title.text()),
+        title=_title(tree),
         equations=on_page if content == "full" else sum([block.equations for block in blocks]),
         code_blocks=sum([block.kind == "pre" for block in blocks]),
         tables=len({block.table for block in blocks if block.table}),

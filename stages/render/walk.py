@@ -25,7 +25,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render import layout
 from stages.render.equations import Formula
-from stages.render.layout import BLOCK, BUTTON, HEADING, INLINE, LINE, PRE, SKIP, TEXT, Page
+from stages.render.layout import BLOCK, BUTTON, ELEMENTS, HEADING, INLINE, LINE, PRE, SKIP, TEXT, Page
 
 _TAGS = {
     # What a browser does not show, and controls, whose text is not prose.
@@ -87,11 +87,22 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
     """The blocks of ``body``, with ``structure`` also their containers, with ``alternatives`` also the alt
     texts of images."""
     page = Page(findings.languages, findings.asciimath, structure=structure, alternatives=alternatives)
-    inline = page.inline
+    inline, elements = page.inline, ELEMENTS
     kind_of = _KINDS.get
     marked = findings.formulas.keys() | findings.skip | findings.blocks | findings.preformatted
     marked |= findings.listings.keys()
     open_elements: list[tuple[LexborNode, int, Any]] = []
+
+    def close(node: LexborNode, kind: int, saved: Any) -> None:
+        if kind in elements:
+            elements[kind][1](page, saved, node)
+        elif kind == BLOCK:
+            page.blank_line()
+        elif inline:
+            page.line()
+        if structure and kind >= LINE:
+            page.close_container()
+
     node: LexborNode | None = body
     while node is not None:
         kind = kind_of(node.tag_id, INLINE)
@@ -106,41 +117,32 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
                 kind = _marked(page, findings, mark, kind)
             if kind != SKIP and (kind != BUTTON or _is_content(node)):
                 saved: Any = None
-                if kind >= LINE:
-                    if structure:
-                        page.open_container(node)
-                    if kind >= HEADING:
-                        saved = page.open_block(kind, node)
-                    elif inline or kind == BLOCK:
-                        page.boundary(kind - LINE + 1)
-                elif kind:
-                    saved = page.open_inline(kind, node)
+                if kind:
+                    if kind >= LINE:
+                        if structure:
+                            page.open_container(node)
+                        if page.pre and kind != PRE:
+                            kind = LINE
+                    if kind in elements:
+                        saved = elements[kind][0](page, node)
+                    elif kind == BLOCK:
+                        page.blank_line()
+                    elif inline:
+                        page.line()
                 if (child := node.first_child) is not None:
                     open_elements.append((node, kind, saved))
                     node = child
                     continue
                 if kind:
-                    _close(page, kind, saved, node)
+                    close(node, kind, saved)
         following = None
         # The body's own siblings are not asked for: the walk ends with the body.
         while open_elements and (following := node.next) is None:
             node, kind, saved = open_elements.pop()
             if kind:
-                _close(page, kind, saved, node)
+                close(node, kind, saved)
         node = following
     return page
-
-
-def _close(page: Page, kind: int, saved: Any, node: LexborNode) -> None:
-    if kind < LINE:
-        page.close_inline(kind, saved)
-        return
-    if kind >= HEADING:
-        page.close_block(kind, saved, node)
-    elif page.inline or kind == BLOCK:
-        page.boundary(kind - LINE + 1)
-    if page.structure:
-        page.close_container()
 
 
 def _marked(page: Page, findings: Findings, mark: int, kind: int) -> int:

@@ -37,46 +37,49 @@ from stages.render.main.words import (
 )
 
 
-class _NameParts(dict[str, tuple[int, ...]]):
-    """Ids of the known words in one class name or the like, found once for each."""
+class _WordIds(dict[str, int]):
+    """Ids of known words as pages spell them, -1 for others; each spelling is looked up once."""
 
     def __init__(self, words: Sequence[str]) -> None:
         """``words``: of class, id, role and itemprop, and tags as ``"<div>"``; the id is the position."""
         super().__init__()
-        self.words = {word: index for index, word in enumerate(words)}
+        self.known = {word: index for index, word in enumerate(words)}
 
-    def __missing__(self, part: str) -> tuple[int, ...]:
+    def __missing__(self, word: str) -> int:
         if len(self) >= _REMEMBERED:
             self.clear()
-        known = self.words
-        self[part] = ids = tuple([known[word] for word in name_words(part) if word in known])
-        return ids
+        self[word] = found = self.known.get(word.lower(), -1) if len(word) > 1 else -1
+        return found
 
-
-class NameIds(dict[tuple[str, str], tuple[int, ...]]):
-    """Ids of the known words of a container by its (tag, names), found once for each such pair."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        super().__init__()
-        self.parts = _NameParts(words)
-
-    def __missing__(self, look: tuple[str, str]) -> tuple[int, ...]:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        tag, names = look
-        parts, words = self.parts, self.parts.words
-        found = [words[f"<{tag}>"]] if f"<{tag}>" in words else []
-        for part in names.split(None, NAMES)[:NAMES]:
-            found += parts[part]
-        self[look] = ids = tuple(dict.fromkeys(found))
-        return ids
+    def of_looks(self, looks: Sequence[tuple[str, str]]) -> list[tuple[int, ...]]:
+        """For each (tag, names): the ids of its tag and of the known words in its names, once each."""
+        known = self.known
+        texts = [
+            names if names.count(" ") < NAMES else " ".join(names.split(None, NAMES)[:NAMES])
+            for _, names in looks
+        ]
+        # One search for all of them; a line break ends each.
+        words = _LETTERS_OR_END.findall("\n".join([text.replace("\n", " ") for text in texts]) + "\n")
+        found: list[tuple[int, ...]] = []
+        ids: dict[int, None] = {}
+        at = 0
+        for word in words:
+            if word != "\n":
+                if (index := self[word]) >= 0:
+                    ids[index] = None
+                continue
+            tag = known.get(f"<{looks[at][0]}>", -1)
+            found.append(tuple(ids) if tag < 0 else (tag, *ids))
+            ids = {}
+            at += 1
+        return found
 
 
 class Vocabulary:
     """Words that have an embedding. Built by ``train``, shipped with the weights."""
 
     def __init__(self, names: Sequence[str], text: Sequence[str]) -> None:
-        self.names = NameIds(names)
+        self.names = _WordIds(names)
         hashes = np.array([word_hash(word) for word in text], np.uint64)
         self.text_ids = np.argsort(hashes)
         self.text_hashes = hashes[self.text_ids]
@@ -101,7 +104,7 @@ class Features(NamedTuple):
 LEVELS = 6
 #: Class names per container that are looked at; utility-class style sheets put dozens on an element.
 NAMES = 16
-_REMEMBERED = 1 << 14  # looks and class names; then the memory starts anew
+_REMEMBERED = 1 << 16  # spellings of words; then the memory starts anew
 #: A block at least this long counts as prose when groups count their blocks.
 LONG = 20
 
@@ -143,6 +146,7 @@ _LOGGED_GROUP = [
 ]
 
 _LETTERS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_A-Za-z]+")
+_LETTERS_OR_END = re.compile(_LETTERS.pattern + r"|\n")
 
 
 def name_words(names: str) -> list[str]:
@@ -232,7 +236,10 @@ def _tree(blocks: Sequence[Block], containers: Sequence[Container], vocabulary: 
     first = np.array([c.first for c in containers], np.int64)
     last = np.array([c.last for c in containers], np.int64)
     looks = [(c.tag, c.names) for c in containers]
-    ids = [vocabulary.names[look] for look in looks]
+    codes: dict[tuple[str, str], int] = {}
+    code = [codes.setdefault(each, len(codes)) for each in looks]
+    of_codes = vocabulary.names.of_looks(list(codes))
+    ids = [of_codes[each] for each in code]
     # A container with just its parent's blocks has only empty ones between itself and its parent, so
     # groups are runs of containers once the empty ones are taken away.
     head = (last > first) & ((first != first[parent]) | (last != last[parent]) | (parent < 0))
@@ -253,8 +260,7 @@ def _tree(blocks: Sequence[Block], containers: Sequence[Container], vocabulary: 
     counts = np.where(full, np.array([len(each) for each in ids], np.int64), 0)
     names = chain.from_iterable(each for each, count in zip(ids, counts.tolist(), strict=True) if count)
     name_ids = np.array(list(names), np.int64)
-    codes: dict[tuple[str, str], int] = {}
-    look = np.array([codes.setdefault(each, len(codes)) for each in looks], np.int64)[heads]
+    look = np.array(code, np.int64)[heads]
     _, same, alike = np.unique(up * (len(codes) + 1) + look, return_inverse=True, return_counts=True)
     order = np.argsort(same, kind="stable")
     rank = np.empty(g, np.int64)

@@ -30,9 +30,26 @@ TREE_STEPS = (2,)
 Weights = Mapping[str, Floats]
 
 
+#: Multiplications of one product up to which OpenBLAS stays on one thread. Its threads wait by spinning: for
+#: matrices as small as ours they cost many times what they save, to others on the machine as well.
+_ONE_THREAD = 1 << 18
+
+
+def _product(x: Floats, matrix: Floats) -> Floats:
+    """``x @ matrix``, a few rows at a time."""
+    rows = max(_ONE_THREAD // matrix.size, 1)
+    whole = len(x) // rows * rows if x.ndim == 2 else 0
+    if not whole:
+        return x @ matrix
+    y = np.empty((len(x), matrix.shape[1]), np.float32)
+    np.matmul(x[:whole].reshape(-1, rows, x.shape[1]), matrix, out=y[:whole].reshape(-1, rows, y.shape[1]))
+    np.matmul(x[whole:], matrix, out=y[whole:])
+    return y
+
+
 def _dense(x: Floats, weights: Weights, name: str) -> Floats:
     """Linear layer; weights are stored (in, out)."""
-    y: Floats = x @ weights[f"{name}.weight"]
+    y = _product(x, weights[f"{name}.weight"])
     if f"{name}.bias" in weights:
         y += weights[f"{name}.bias"]
     return y

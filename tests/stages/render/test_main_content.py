@@ -182,7 +182,7 @@ def test_training_is_reproducible(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     models = [train.save(tmp_path / name, *train.fit(known)) for name in ("a.npz", "b.npz")]
     for name, value in models[0].weights.items():
         assert np.array_equal(value, models[1].weights[name])
-    assert "menu" in models[0].vocabulary.names.parts.words
+    assert "menu" in models[0].vocabulary.names.known
     rows = train.judge(known, models[0])
     assert "toy" in train.table(rows)
 
