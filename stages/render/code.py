@@ -213,7 +213,8 @@ class _Finder:
         lines = self._judge_suspects() if surrounded else {}
         skip = self.found.skip
         for box, selector in self.boxes:
-            self._judge_box(box, _distinct(box.css(selector)))
+            if self._afford(box):
+                self._judge_box(box, _distinct(box.css(selector)))
         for table, cells in self.files.values():
             self._judge_box(table, cells)
         for pre, elements in lines.values():
@@ -310,7 +311,9 @@ class _Finder:
         divided = monospace and len(lines) < 2 and _divided(node)
         if (len(lines) < 2 and not divided) or not self._afford(node):
             return
-        if self._owner(node, "pre") is not None or node.css_first(_BLOCKS) is not None:
+        # The node itself is among the matches of its own selection.
+        divides = any(inner.mem_id != node.mem_id for inner in node.css(_BLOCKS))
+        if self._owner(node, "pre") is not None or divides:
             return
         code = (
             monospace

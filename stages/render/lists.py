@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 #: Bullets by depth.
 _BULLETS = "*+o#@-="
 _ROMAN = [
@@ -39,13 +41,13 @@ def ordinal(number: int, style: str) -> str:
     return text.upper() if style.isupper() else text
 
 
+_INTEGER = re.compile(r"[ \t\n\f\r]*([-+]?[0-9]{1,9})")
+
+
 def integer(value: str | None) -> int | None:
-    """An attribute as HTML reads integers, within reason."""
-    try:
-        number = int(value) if value and len(value) < 12 else None
-    except ValueError:
-        return None
-    return number
+    """An attribute as HTML reads integers (2.3.4.1), within reason."""
+    match = _INTEGER.match(value) if value else None
+    return int(match[1]) if match else None
 
 
 class ListState:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from stages.base import Annotation, Annotator, Fault, StageConfig
-from stages.render import extractors
+from stages.render import extractors, tex
 from stages.render.text import Rendered, render
 
 COLUMNS = pa.schema(
@@ -31,6 +31,7 @@ COLUMNS = pa.schema(
         ("render.chars", pa.int32()),  # code points of text
     ]
 )
+
 
 class RenderConfig(StageConfig):
     #: "full": all that a browser shows; "main": without navigation, advertisements and the like.
@@ -95,7 +96,7 @@ class Render(Annotator):
         if html is None:
             if text is None:
                 raise ValueError("the document has neither html nor text")
-            return (text, None, "none", None, 0, 0, [], 0, 0, len(text))
+            return (text, None, "none", None, tex.count_raw(text), 0, [], 0, 0, len(text))
         content = self.config.content
         if self._other is not None:
             found = self._other.render(html, content=content, url=url)

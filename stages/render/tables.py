@@ -1,9 +1,9 @@
 """Which rows of a table are lines of data, and those lines.
 
-Knows the blocks that the cells of a table gave. Knows no HTML. There is no sure sign of a data table:
-authors of layout tables do not say so, and authors of data tables seldom use ``<th>``. So every row is
-judged by itself: a row is a line unless a cell holds what no line can hold (code, headings, another
-table's rows, an essay).
+Knows the blocks that the cells of a table gave. Knows no HTML. There is no sure sign of a data table: authors
+of layout tables do not say so, and authors of data tables seldom use ``<th>``. So rows are judged: a row is a
+line unless a cell holds what no line can hold (code, headings, another table's rows, an essay). Where a
+header, a caption or most of its rows say that the table is data, more is let pass.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from typing import NamedTuple
 from stages.render.blocks import Block, Container
 
 SEPARATOR = " | "
-#: Blocks and characters of one cell up to which a row is still a line; a table with a header or caption is
-#: data for sure and may hold more.
-_MAX_BLOCKS, _MAX_BLOCKS_HEADED = 3, 12
-_MAX_CHARS, _MAX_CHARS_HEADED = 400, 2000
-#: Columns that spans may make: a page can ask for a billion.
-_MAX_COLUMNS = 200
+#: Blocks and characters of one cell up to which a row is still a line, also where the table is data for sure.
+_MAX_BLOCKS, _MAX_BLOCKS_DATA = 3, 12
+_MAX_CHARS, _MAX_CHARS_DATA = 400, 2000
 
 
 class Cell(NamedTuple):
@@ -49,13 +46,18 @@ class Table:
         """Puts the rows of the table, the ``number``-th, in place of its cells at the end of ``blocks``."""
         if self.layout:
             return
+        widest = max([len(row.cells) for row in self.rows], default=0)
+        rows = [row for row in self.rows if row.cells]
+        strict = [self._is_line(row, blocks, self.headed) for row in rows if len(row.cells) > 1]
+        data = self.headed or 2 * sum(strict) > len(strict) > 1
         out: list[Block] = []
         position = self.first
         moved: list[int] = []  # new places of the blocks from first on
         hanging: dict[int, int] = {}  # column -> rows that a cell above still reaches down
-        for row in self.rows:
-            texts = self._texts(row, blocks, hanging)
-            if texts is None:
+        for row in rows:
+            is_line = self._is_line(row, blocks, data)
+            texts = _texts(row, blocks if is_line else [], hanging, widest)
+            if not is_line:
                 continue
             first, last = row.cells[0].first, row.cells[-1].last
             moved += range(self.first + len(out), self.first + len(out) + first - position)
@@ -76,48 +78,53 @@ class Table:
             container.first = moved[container.first - self.first]
             container.last = container.first if empty else moved[container.last - 1 - self.first] + 1
 
-    def _texts(self, row: Row, blocks: list[Block], hanging: dict[int, int]) -> list[str] | None:
-        """The row's cells in their columns; None if it is no line."""
-        above = set(hanging)
-        for column in above:
-            hanging[column] -= 1
-            if not hanging[column]:
-                del hanging[column]
-        texts: list[str] = []
-        filled = 0
-        line = True
-        for cell in row.cells:
-            while len(texts) in above:
-                texts.append("")
-            within = blocks[cell.first : cell.last]
-            if within:
-                filled += 1
-                line = line and self._fits(within)
-            column = len(texts)
-            width = min(cell.columns, max(_MAX_COLUMNS - column, 1))
-            texts.append(" ".join([block.text for block in within]).replace("\n", " ") if line else "")
-            texts += [""] * (width - 1)
-            if cell.rows > 1:
-                hanging.update(dict.fromkeys(range(column, column + width), cell.rows - 1))
+    def _is_line(self, row: Row, blocks: list[Block], data: bool) -> bool:
+        sizes = [cell.last - cell.first for cell in row.cells]
+        filled = len(sizes) - sizes.count(0)
         # A lone cell is a line only where all is data: "Total", or a heading over the columns.
-        alone = filled == 1 and self.headed and sum([cell.last - cell.first for cell in row.cells]) == 1
-        return texts if line and (filled > 1 or alone) else None
+        if not filled or (filled == 1 and not (self.headed and sum(sizes) == 1)):
+            return False
+        return all(_fits(blocks[cell.first : cell.last], data) for cell in row.cells)
 
-    def _fits(self, cell: list[Block]) -> bool:
-        most = _MAX_BLOCKS_HEADED if self.headed else _MAX_BLOCKS
-        if len(cell) > most:
-            return False
-        if sum([len(block.text) for block in cell]) > (_MAX_CHARS_HEADED if self.headed else _MAX_CHARS):
-            return False
-        rows = 0
-        for block in cell:
-            if block.kind == "row":
-                rows += 1
-            elif (block.kind == "pre" and "\n" in block.text) or (
-                block.kind == "heading" and not self.headed
-            ):
+
+def _fits(cell: list[Block], data: bool) -> bool:
+    """Whether the blocks of a cell fit into a line."""
+    if len(cell) > (_MAX_BLOCKS_DATA if data else _MAX_BLOCKS):
+        return False
+    if sum([len(block.text) for block in cell]) > (_MAX_CHARS_DATA if data else _MAX_CHARS):
+        return False
+    rows = 0
+    for block in cell:
+        if block.kind == "row":
+            rows += 1
+        elif block.kind == "pre":
+            if "\n" in block.text or (len(cell) > 1 and not data):
                 return False
-        return rows < 2
+        elif block.kind == "heading" and not data:
+            return False
+    return rows < 2
+
+
+def _texts(row: Row, blocks: list[Block], hanging: dict[int, int], widest: int) -> list[str]:
+    """The row's cells in their columns, spans standing for empty cells."""
+    above = set(hanging)
+    for column in above:
+        hanging[column] -= 1
+        if not hanging[column]:
+            del hanging[column]
+    texts: list[str] = []
+    for cell in row.cells:
+        while len(texts) in above:
+            texts.append("")
+        column = len(texts)
+        # A page can ask for a billion columns; no table is wider than its widest row has cells.
+        width = max(min(cell.columns, widest - column), 1)
+        text = " ".join([block.text for block in blocks[cell.first : cell.last]])
+        texts.append(text.replace("\n", " "))
+        texts += [""] * (width - 1)
+        if cell.rows > 1:
+            hanging.update(dict.fromkeys(range(column, column + width), cell.rows - 1))
+    return texts
 
 
 def _line(row: Row, texts: list[str], blocks: list[Block], number: int) -> Block:

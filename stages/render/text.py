@@ -9,20 +9,18 @@ and nothing else of any.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser
 
-from stages.render import code, equations, main
+from stages.render import code, equations, hidden, main
 from stages.render.blocks import Block, Container, text_of
 from stages.render.guards import to_parse
 from stages.render.layout import Page
 from stages.render.walk import Findings, walk
-from stages.render.whitespace import collapse
 
 
 @dataclass(frozen=True)
@@ -45,104 +43,71 @@ class Rendered:
         return sorted({block.language for block in self.blocks if block.language})
 
 
-# Not visibility: pages that fade in by script, as all of WeChat's, have their whole content under it.
-_HIDDEN_STYLE = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 #: A page with fewer characters may be waiting for its script ("Loading", "Skip to content").
 _SPARSE = 400
-_BLOCK_STYLE = re.compile(r"display\s*:\s*(?:block|flex|grid|list-item)", re.IGNORECASE)
 
 
-def _by_style(tree: LexborHTMLParser) -> tuple[set[int], set[int], list[LexborNode]]:
-    """Elements hidden by the page itself, elements made block-level, and the hidden ones as nodes.
-
-    Not hidden are ``html`` and ``body``: pages which hide themselves against flicker or framing show
-    themselves by script.
-    """
-    hidden: list[LexborNode] = []
-    blocks: set[int] = set()
-    for node in tree.css("[hidden], [style*=display i], dialog"):
-        tag = node.tag
-        if tag == "html" or tag == "body":
-            continue
-        attributes = node.attributes
-        style = attributes.get("style") or ""
-        if (
-            ("hidden" in attributes and attributes["hidden"] != "until-found")
-            or (tag == "dialog" and "open" not in attributes)
-            or _HIDDEN_STYLE.search(style)
-        ):
-            hidden.append(node)
-        elif _BLOCK_STYLE.search(style):
-            blocks.add(node.mem_id)
-    return {node.mem_id for node in hidden}, blocks, hidden
-
-
-def _holding(nodes: Iterable[LexborNode], wanted: set[int]) -> set[int]:
-    """Which of ``nodes`` have an element of ``wanted`` in them."""
-    return {
-        node.mem_id
-        for node in nodes
-        if any(inner.mem_id in wanted for inner in node.traverse(include_text=False))
-    }
-
-
-def _find(tree: LexborHTMLParser, html: str) -> Findings:
+def _find(tree: LexborHTMLParser, html: str) -> tuple[Findings, Set[int]]:
+    """What the walk has to know of single elements, and which of those to skip are only hidden."""
     formulas = equations.find(tree, html)
-    hidden, blocks, nodes = _by_style(tree)
-    if formulas and hidden:
-        written = {mem_id for mem_id, formula in formulas.items() if formula is not None}
-        hidden -= _holding(nodes, written)
+    styles = hidden.find(tree, formulas)
     found = code.find(tree, html)
-    return Findings(
+    findings = Findings(
         formulas=formulas,
-        skip=hidden | found.skip,
-        blocks=blocks,
+        skip=styles.hidden | found.skip,
+        blocks=styles.blocks,
         preformatted=found.preformatted,
         languages=found.languages,
         listings=found.listings,
         asciimath=cache(lambda: equations.asciimath_declared(tree, html)),
     )
+    return findings, styles.hidden - found.skip
 
 
-def _walk(tree: LexborHTMLParser, html: str, content: Literal["full", "main"]) -> Page:
+def _read(html: str, content: Literal["full", "main"]) -> tuple[LexborHTMLParser, Page]:
     structure = content == "main"
+    data = to_parse(html)
 
-    def attempt(findings: Findings) -> Page:
+    def attempt(tree: LexborHTMLParser, findings: Findings) -> Page:
         if tree.body is None:
-            return Page({}, findings.asciimath, structure=structure, alternatives=not structure)
+            return Page(findings.languages, findings.asciimath, structure=structure, alternatives=True)
         return walk(tree.body, findings, structure=structure, alternatives=not structure)
 
-    findings = _find(tree, html)
-    page = attempt(findings)
-    if (shown := _size(page)) < _SPARSE:
+    # As a browser with scripts parses, so that <noscript> is text and does not end the head.
+    tree = LexborHTMLParser(data, scripting=True)
+    findings, veiled = _find(tree, html)
+    page = attempt(tree, findings)
+    if _size(page) < _SPARSE:
         # What a script would show: forums serve threads in <noscript>, and other pages hide all they have.
-        noscript = tree.css_first("body noscript") is not None
-        if noscript:
-            tree.unwrap_tags(["noscript"])
-        if noscript or findings.skip:
-            revealed = attempt(findings._replace(skip=frozenset()))
-            if _size(revealed) > (2 * shown + _SPARSE // 2 if shown else 0):
-                page = revealed
-    return page
+        if (plain := tree.css_first("noscript, noframes")) is not None:
+            # Frames have no body to put the content of <noframes> into.
+            bare = LexborHTMLParser(data if plain.tag == "noscript" else plain.text())
+            bare.unwrap_tags(["noscript"])
+            page = _fuller(page, attempt(bare, _find(bare, html)[0]))
+        if veiled and _size(page) < _SPARSE:
+            page = _fuller(page, attempt(tree, findings._replace(skip=findings.skip - veiled)))
+    return tree, page
 
 
 def _size(page: Page) -> int:
     return sum([len(block.text) for block in page.blocks])
 
 
+def _fuller(page: Page, revealed: Page) -> Page:
+    """``revealed`` if it has far more text: a few words more are a note to those without scripts."""
+    return revealed if _size(revealed) > (2 * _size(page) + _SPARSE // 2 if page.blocks else 0) else page
+
+
 def _title(tree: LexborHTMLParser) -> str:
-    head = tree.head
-    for node in head.iter() if head is not None else ():
-        if node.tag == "title":
-            return collapse(node.text())
-    # A stray element ends the head: what comes after it is in the body.
-    title = tree.css_first("body > title")
-    return "" if title is None else collapse(title.text())
+    for title in tree.css("title"):
+        if title.parent is None or title.parent.tag != "svg":
+            return " ".join(title.text().split())
+    return ""
 
 
 def structure(html: str) -> tuple[list[Block], list[Container]]:
     """All blocks of a page and their containers, as ``main.select`` is given them."""
-    page = _walk(LexborHTMLParser(to_parse(html)), html, "main")
+    _, page = _read(html, "main")
     return page.blocks, page.containers
 
 
@@ -154,8 +119,7 @@ def render(html: str, *, content: Literal["full", "main"] = "full", url: str | N
     well. ``url`` is the page's address; this renderer has no use for it. Raises ValueError for a page beyond
     ``guards.MAX_CHARS``.
     """
-    tree = LexborHTMLParser(to_parse(html))
-    page = _walk(tree, html, content)
+    tree, page = _read(html, content)
     blocks = page.blocks
     on_page = sum([block.equations for block in blocks])
     if content == "main" and blocks:

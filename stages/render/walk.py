@@ -23,38 +23,44 @@ from typing import Any, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from stages.render import layout
+from stages.render import elements
+from stages.render.elements import BLOCK, BOX, BUTTON, ELEMENTS, HEADING, INLINE, LINE, LINK, PRE, SKIP, TEXT
 from stages.render.equations import Formula
-from stages.render.layout import BLOCK, BUTTON, ELEMENTS, HEADING, INLINE, LINE, PRE, SKIP, TEXT, Page
+from stages.render.layout import BOX_JOINT, Page
 
 _TAGS = {
-    # What a browser does not show, and controls, whose text is not prose.
-    SKIP: "annotation annotation-xml applet audio canvas datalist head iframe input noembed noframes"
-    " noscript object option rp script select style svg template textarea title video",
-    layout.LINK: "a",
-    layout.IMAGE: "img",
-    layout.BREAK: "br",
-    layout.SUPERSCRIPT: "sup",
-    layout.SUBSCRIPT: "sub",
-    layout.QUOTED: "q",
-    layout.RUBY: "rt",
+    # What a browser does not show.
+    SKIP: "datalist head noembed noframes noscript option rp script style template title",
+    # Controls, whose text is not prose, and what has no text.
+    BOX: "applet audio canvas iframe input meter object progress select svg textarea video",
+    LINK: "a",
+    elements.IMAGE: "img",
+    elements.BREAK: "br",
+    elements.SUPERSCRIPT: "sup",
+    elements.SUBSCRIPT: "sub",
+    elements.QUOTED: "q",
+    elements.RUBY: "rt",
     BUTTON: "button",
-    layout.CODE: "code",
+    elements.CODE: "code",
     LINE: "address article aside body center details dialog div fieldset figcaption footer form header"
-    " hgroup html legend main nav search section summary tbody tfoot thead",
+    " hgroup html legend main nav search section summary tbody tfoot",
     BLOCK: "dl figure hr p",
     HEADING: "h1 h2 h3 h4 h5 h6",
-    layout.LIST: "ul ol menu dir",
-    layout.ITEM: "li",
-    layout.TERM: "dt",
-    layout.DEFINITION: "dd",
-    layout.QUOTE: "blockquote",
+    elements.LIST: "ul ol menu dir",
+    elements.ITEM: "li",
+    elements.TERM: "dt",
+    elements.DEFINITION: "dd",
+    elements.QUOTE: "blockquote",
     PRE: "pre listing xmp plaintext",
-    layout.TABLE: "table",
-    layout.ROW: "tr",
-    layout.CELL: "td th",
-    layout.CAPTION: "caption",
+    elements.TABLE: "table",
+    elements.ROW: "tr",
+    elements.CELL: "td th",
+    elements.CAPTION: "caption",
+    elements.HEAD_ROWS: "thead",
 }
+#: The parser's numbers of the tags that it knows. Others have the address of their name for a number, where
+#: another document may have another name: those are never looked up.
+_KNOWN_TAGS = 256
 
 
 def _kinds() -> dict[int, int]:
@@ -64,11 +70,14 @@ def _kinds() -> dict[int, int]:
     numbers = {node.tag_id: TEXT for node in tree.root.traverse(include_text=True) if node.is_text_node}
     for kind, tags in _TAGS.items():
         for tag in tags.split():
-            numbers[tree.create_node(tag).tag_id] = kind
+            number = tree.create_node(tag).tag_id
+            assert number < _KNOWN_TAGS, tag
+            numbers[number] = kind
     return numbers
 
 
 _KINDS = _kinds()
+_MATH = LexborHTMLParser("x").create_node("math").tag_id
 
 
 class Findings(NamedTuple):
@@ -87,15 +96,15 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
     """The blocks of ``body``, with ``structure`` also their containers, with ``alternatives`` also the alt
     texts of images."""
     page = Page(findings.languages, findings.asciimath, structure=structure, alternatives=alternatives)
-    inline, elements = page.inline, ELEMENTS
+    inline = page.inline
     kind_of = _KINDS.get
-    marked = findings.formulas.keys() | findings.skip | findings.blocks | findings.preformatted
-    marked |= findings.listings.keys()
+    skip = set(findings.skip)
+    special = findings.blocks | findings.preformatted | findings.listings.keys() | findings.formulas.keys()
     open_elements: list[tuple[LexborNode, int, Any]] = []
 
     def close(node: LexborNode, kind: int, saved: Any) -> None:
-        if kind in elements:
-            elements[kind][1](page, saved, node)
+        if kind in ELEMENTS:
+            ELEMENTS[kind][1](page, saved, node)
         elif kind == BLOCK:
             page.blank_line()
         elif inline:
@@ -105,17 +114,28 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
 
     node: LexborNode | None = body
     while node is not None:
-        kind = kind_of(node.tag_id, INLINE)
+        kind = kind_of(tag := node.tag_id, INLINE)
         if kind == TEXT:
             text = node.text_content or ""
             if not text.isspace() or page.pre:
+                if page.joint:
+                    page.join(text)
                 inline.append(text)
             elif inline:
-                inline.append(" ")
+                inline.append("\n" if "\n" in text else " ")
         else:
-            if marked and (mark := node.mem_id) in marked:
+            if skip and (mark := node.mem_id) in skip:
+                kind = SKIP
+            elif special and (mark := node.mem_id) in special:
                 kind = _marked(page, findings, mark, kind)
-            if kind != SKIP and (kind != BUTTON or _is_content(node)):
+            elif tag == _MATH:
+                # A formula that could not be read shows what is in it, but not the notes for machines.
+                skip |= {note.mem_id for note in node.css("annotation, annotation-xml")}
+            if kind == BUTTON and not _is_content(node):
+                kind = BOX
+            if kind == BOX:
+                page.joint = BOX_JOINT
+            elif kind != SKIP:
                 saved: Any = None
                 if kind:
                     if kind >= LINE:
@@ -123,12 +143,16 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
                             page.open_container(node)
                         if page.pre and kind != PRE:
                             kind = LINE
-                    if kind in elements:
-                        saved = elements[kind][0](page, node)
+                    elif kind == LINK and inline and not inline[-1]:
+                        page.joint = BOX_JOINT
+                    if kind in ELEMENTS:
+                        saved = ELEMENTS[kind][0](page, node)
                     elif kind == BLOCK:
                         page.blank_line()
                     elif inline:
                         page.line()
+                elif inline and not inline[-1]:
+                    page.joint = BOX_JOINT  # links and their neighbours are set apart by style
                 if (child := node.first_child) is not None:
                     open_elements.append((node, kind, saved))
                     node = child
@@ -146,18 +170,25 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
 
 
 def _marked(page: Page, findings: Findings, mark: int, kind: int) -> int:
-    """Writes what stands for a marked element, and gives the kind that the element has instead of its own."""
-    if (formula := findings.formulas.get(mark)) is not None:
-        page.formula(formula)
-    elif mark in findings.skip or mark in findings.formulas or kind == SKIP:
-        pass
-    elif (listing := findings.listings.get(mark)) is not None:
+    """Writes what stands for a special element, and gives the kind that it has instead of its own."""
+    if mark in findings.formulas:
+        if (formula := findings.formulas[mark]) is not None:
+            page.formula(formula)
+        return SKIP
+    if kind < INLINE:
+        return kind
+    if (listing := findings.listings.get(mark)) is not None:
         page.listing(listing, mark)
-    elif mark in findings.preformatted:
+        return SKIP
+    if mark in findings.preformatted:
         return PRE
-    else:
-        return LINE if kind == INLINE else kind
-    return SKIP
+    if kind in (INLINE, elements.CODE):
+        return LINE
+    if kind == LINK:
+        return elements.BLOCK_LINK
+    if kind < LINE and page.inline:
+        page.line()
+    return kind
 
 
 _HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"])
@@ -166,4 +197,7 @@ _HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"])
 def _is_content(button: LexborNode) -> bool:
     """Whether a button is text to be read, such as a question whose answer it opens, and no control."""
     parent = button.parent
-    return (parent is not None and parent.tag in _HEADINGS) or len(button.text().split()) > 4
+    if parent is not None and parent.tag in _HEADINGS:
+        return True
+    text = button.text()
+    return len(text.split()) > 4 or sum(["\u3040" <= letter <= "\u9fff" for letter in text]) > 10

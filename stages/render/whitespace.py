@@ -6,6 +6,7 @@ Knows characters and TeX delimiters. Knows no elements.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
 _SPACES_IN_LINE = re.compile(r"[^\S\n]+")
 _SPACED_NEWLINE = re.compile(r" ?\n[ \n]*")
@@ -13,15 +14,16 @@ _WIDE = "\u2e80-\u2fdf\u3001-\u30ff\u31f0-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00
 #: Scripts without spaces between words: a line break in the source is no space there (CSS Text 3, 4.1.2).
 _WIDE_NEWLINE = re.compile(f"(?<=[{_WIDE}])[ \t\r]*\n[ \t\r\n]*(?=[{_WIDE}])")
 #: What opens a formula that may have several lines. An escaped backslash is none.
-_TEX_OPENING = re.compile(r"\\\\|\\\[|\$\$|\\begin(\{[a-zA-Z]+\*?\})")
+_TEX_OPENING = re.compile(r"\\\\|\\\[|\$\$|\\begin(\{[a-zA-Z]{1,20}\*?\})")
+_TEX_ENDING = re.compile(r"\\end(\{[a-zA-Z]{1,20}\*?\})")
 
 
 def collapse(text: str) -> str:
-    """White space as CSS ``white-space: normal`` does it, and any other (no-break spaces, line
-    separators) likewise; soft hyphens as nothing. They are layout, not text. Line breaks within raw TeX
-    displays stay."""
+    """White space as CSS ``white-space: normal`` does it, and any other (no-break spaces, line separators)
+    likewise; soft hyphens and byte order marks as nothing. They are layout, not text. Line breaks within raw
+    TeX displays stay."""
     if not text.isascii():
-        text = text.replace("\xad", "")
+        text = text.replace("\xad", "").replace("\ufeff", "")
         if "\n" in text:
             text = _WIDE_NEWLINE.sub("", text)
     if "\n" in text and ("\\" in text or "$$" in text):
@@ -41,24 +43,31 @@ def _collapse_around_tex(text: str) -> str:
 
 
 def _displays(text: str) -> list[tuple[int, int]]:
-    """Where formulas in display delimiters and environments are. Linear: a closing that is missing once
-    is missing for good."""
+    """Where formulas in display delimiters and environments are. Linear: ends are looked for once, and a
+    closing delimiter that is missing once is missing for good."""
     spans: list[tuple[int, int]] = []
+    ends: dict[str, list[int]] = {}
+    for ending in _TEX_ENDING.finditer(text):
+        ends.setdefault(ending[1], []).append(ending.end())
     missing: set[str] = set()
     position = 0
     while (match := _TEX_OPENING.search(text, position)) is not None:
         position = match.end()
         opening = match[0]
-        if opening == "\\\\":
-            continue
-        closing = f"\\end{match[1]}" if match[1] else {"\\[": "\\]", "$$": "$$"}[opening]
-        if closing in missing:
-            continue
-        end = text.find(closing, position)
-        if end < 0:
-            missing.add(closing)
-        else:
-            position = end + len(closing)
+        end = -1
+        if match[1]:
+            places = ends.get(match[1], [])
+            following = bisect_right(places, position)
+            end = places[following] if following < len(places) else -1
+        elif opening != "\\\\" and opening not in missing:
+            closing = "\\]" if opening == "\\[" else opening
+            end = text.find(closing, position)
+            if end < 0:
+                missing.add(opening)
+            else:
+                end += len(closing)
+        if end >= 0:
+            position = end
             spans.append((match.start(), position))
     return spans
 

@@ -26,6 +26,10 @@ from stages.render.main.words import Floats, Ints
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
 
+#: A formula is content, whatever the network, which has seen few, holds for likely. A linked one may be a
+#: teaser.
+FORMULA_PROBABILITY = 0.9
+
 #: Blocks that count for more than their words: kept when the content goes on around them.
 _KEPT_WITHIN = ("pre", "row", "equation")
 
@@ -99,6 +103,9 @@ def select(
     features = extract(blocks, containers, vocabulary)
     if not features.tokens.any():
         return [True] * len(blocks)  # nothing but signs: nothing to go by
-    chosen = choose(probabilities(features, weights), features.tokens)
+    likely = probabilities(features, weights)
+    formulas = [block.equations > 0 and 2 * block.link_chars < len(block.text) for block in blocks]
+    likely[formulas] = np.maximum(likely[formulas], FORMULA_PROBABILITY)
+    chosen = choose(likely, features.tokens)
     _bridge(chosen, blocks, containers)
     return list(map(bool, chosen.tolist()))

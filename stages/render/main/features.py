@@ -46,6 +46,8 @@ class _WordIds(dict[str, int]):
         self.known = {word: index for index, word in enumerate(words)}
 
     def __missing__(self, word: str) -> int:
+        if len(word) > _LONGEST:
+            return -1
         if len(self) >= _REMEMBERED:
             self.clear()
         self[word] = found = self.known.get(word.lower(), -1) if len(word) > 1 else -1
@@ -104,6 +106,7 @@ class Features(NamedTuple):
 LEVELS = 6
 #: Class names per container that are looked at; utility-class style sheets put dozens on an element.
 NAMES = 16
+_LONGEST = 40  # letters of a word
 _REMEMBERED = 1 << 16  # spellings of words; then the memory starts anew
 #: A block at least this long counts as prose when groups count their blocks.
 LONG = 20
@@ -175,7 +178,8 @@ def extract(blocks: Sequence[Block], containers: Sequence[Container], vocabulary
     texts = [block.text for block in blocks]
     text = count(texts)
     chars, tokens = np.maximum(text.chars, 1), text.tokens
-    kinds = np.array([_KIND[block.kind] for block in blocks], np.int64)
+    # Pages with formulas are too rare to learn from: a block that holds one is taken for the text that it is.
+    kinds = np.array([_KIND["text" if block.equations else block.kind] for block in blocks], np.int64)
     links = np.array([block.links for block in blocks], np.float32)
     link_chars = np.minimum(np.array([block.link_chars for block in blocks], np.float32), chars)
     seen = Counter(texts)

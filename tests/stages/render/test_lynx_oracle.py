@@ -28,16 +28,37 @@ def lynx(html: str, folder: Path) -> str:
     html = re.sub(r"(?i)charset", "x-charset", html)
     page = folder / "page.html"
     page.write_text(html, encoding="utf-8", errors="replace")
-    options = "-dump -nolist -dont_wrap_pre -width=10000 -assume_charset=utf-8 -display_charset=utf-8 -localhost"
-    run = subprocess.run(["lynx", *options.split(), "-force_html", page], capture_output=True, check=True, timeout=60)
+    options = (
+        "-dump -nolist -dont_wrap_pre -width=10000 -assume_charset=utf-8 -display_charset=utf-8 -localhost"
+    )
+    run = subprocess.run(
+        ["lynx", *options.split(), "-force_html", page], capture_output=True, check=True, timeout=60
+    )
     return run.stdout.decode("utf-8", "replace")
 
 
 def generated(seed: int) -> str:
     """A page of the constructs that lynx and we lay out alike."""
     rng = random.Random(seed)
-    words = ["tide", "harbour", "&amp;", "Ærø", "&mdash;", "x<sup>2</sup>", "quay", "<b>ebb</b>", "<a href=/t>flood</a>"]
-    words += ["<em>log</em>book", "<code>a = b</code>", "3&nbsp;m", "“so”", "<q>said</q>", "<img src=i.png alt='a boat'>"]
+    words = [
+        "tide",
+        "harbour",
+        "&amp;",
+        "Ærø",
+        "&mdash;",
+        "x<sup>2</sup>",
+        "quay",
+        "<b>ebb</b>",
+        "<a href=/t>flood</a>",
+    ]
+    words += [
+        "<em>log</em>book",
+        "<code>a = b</code>",
+        "3&nbsp;m",
+        "“so”",
+        "<q>said</q>",
+        "<img src=i.png alt='a boat'>",
+    ]
 
     def line() -> str:
         return " ".join(rng.choices(words, k=rng.randint(1, 12)))
@@ -46,9 +67,17 @@ def generated(seed: int) -> str:
         kind = rng.choice(["p", "h2", "ul", "ol", "dl", "blockquote", "pre", "div", "br", "a"])
         inner = "".join(block(depth - 1) for _ in range(rng.randint(0, 2))) if depth else ""
         if kind in ("ul", "ol"):
-            extra = f" start={rng.randint(2, 9)} type={rng.choice('1aAiI')}" if kind == "ol" and rng.random() < 0.5 else ""
+            extra = (
+                f" start={rng.randint(2, 9)} type={rng.choice('1aAiI')}"
+                if kind == "ol" and rng.random() < 0.5
+                else ""
+            )
             nested = f"<{kind}><li>{line()}</li></{kind}>" if depth else ""
-            return f"<{kind}{extra}>" + "".join(f"<li>{line()}</li>" for _ in range(2)) + f"<li>{line()}{nested}</li></{kind}>"
+            return (
+                f"<{kind}{extra}>"
+                + "".join(f"<li>{line()}</li>" for _ in range(2))
+                + f"<li>{line()}{nested}</li></{kind}>"
+            )
         if kind == "dl":
             return f"<dl><dt>{line()}</dt><dd>{line()}</dd></dl>"
         if kind == "pre":
@@ -57,7 +86,11 @@ def generated(seed: int) -> str:
             return f"<p>{line()}<br>{line()}</p>"
         if kind == "a":
             return f"<p><a name=n>{line()}</a></p>"
-        return f"<{kind}>{line()}</{kind}>" if kind in ("p", "h2") else f"<{kind}><p>{line()}</p>{inner}</{kind}>"
+        return (
+            f"<{kind}>{line()}</{kind}>"
+            if kind in ("p", "h2")
+            else f"<{kind}><p>{line()}</p>{inner}</{kind}>"
+        )
 
     return "<title>t</title><body>" + "\n".join(block(2) for _ in range(12))
 

@@ -81,7 +81,9 @@ def test_what_does_not_go_together_is_refused(config: dict[str, Any]) -> None:
 
 
 def test_another_extractor() -> None:
-    got = pa.table(dict(stage(extractor="resiliparse", content="main").annotate(table((PROSE, None))).columns))
+    got = pa.table(
+        dict(stage(extractor="resiliparse", content="main").annotate(table((PROSE, None))).columns)
+    )
     assert got["render.extractor"].to_pylist() == ["resiliparse"]
     assert "twice a day" in got["text"][0].as_py()
     assert got["render.equations"].to_pylist() == [None]

@@ -1,0 +1,82 @@
+"""What a page does not show: elements hidden by attribute or style, and what only a script would reveal.
+
+Knows ``hidden``, inline styles, ``<dialog>`` and ``<noscript>``; style sheets are not read. Does not know how
+text is laid out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from stages.render.equations import Formula
+
+# Not visibility: pages that fade in by script, as all of WeChat's, have their whole content under it.
+_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_BLOCK = re.compile(
+    r"display\s*:\s*(?:block|list-item|table\b|flow-root)|float\s*:\s*(?:left|right)", re.IGNORECASE
+)
+_BOXES = re.compile(r"display\s*:\s*(?:flex|grid)", re.IGNORECASE)
+#: A hidden element is the source of a formula if it holds little else: so many characters, and so many more
+#: per character of TeX.
+_SLACK, _EXPANSION = 100, 10
+#: Elements that are looked at in search of formulas in hidden elements, per element of an ordinary page.
+_MAX_SEEN = 1_000_000
+
+
+class Styles(NamedTuple):
+    """Elements by ``mem_id``."""
+
+    hidden: set[int]
+    blocks: set[int]  # block-level by style
+
+
+def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None]) -> Styles:
+    """Hidden and block-level elements.
+
+    Not hidden is what holds just one of ``formulas``, nor ``html`` and ``body``: pages which hide themselves
+    against flicker or framing show themselves by script.
+    """
+    nodes: list[LexborNode] = []
+    blocks: set[int] = set()
+    for node in tree.css("[hidden], [style*=display i], [style*=float i], dialog"):
+        tag = node.tag
+        if tag == "html" or tag == "body":
+            continue
+        attributes = node.attributes
+        style = attributes.get("style") or ""
+        if (
+            ("hidden" in attributes and attributes["hidden"] != "until-found")
+            or (tag == "dialog" and "open" not in attributes)
+            or _HIDDEN.search(style)
+        ):
+            nodes.append(node)
+        elif _BLOCK.search(style):
+            blocks.add(node.mem_id)
+        elif _BOXES.search(style):
+            blocks.update(child.mem_id for child in node.iter())
+    hidden = {node.mem_id for node in nodes}
+    if formulas and nodes:
+        hidden -= _sources(nodes, hidden, formulas)
+    return Styles(hidden, blocks)
+
+
+def _sources(nodes: list[LexborNode], hidden: set[int], formulas: Mapping[int, Formula | None]) -> set[int]:
+    """Which of the hidden ``nodes``, in document order, hold one formula and little else."""
+    found: set[int] = set()
+    settled: set[int] = set()  # within one that stays hidden
+    budget = _MAX_SEEN
+    for node in nodes:
+        if node.mem_id in settled or budget < 0:
+            continue
+        within = [inner.mem_id for inner in node.traverse(include_text=False)]
+        budget -= len(within)
+        written = [formula for mark in within if (formula := formulas.get(mark)) is not None]
+        if len(written) == 1 and len(node.text()) <= _SLACK + _EXPANSION * len(written[0].tex):
+            found.add(node.mem_id)
+        else:
+            settled.update(hidden.intersection(within))
+    return found
