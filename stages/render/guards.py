@@ -13,7 +13,7 @@ written again, with all that is open closed in order; so the tree is no deeper t
 the page's own closing tags would have done. Tags beyond the depth are left out, as browsers flatten too, and
 the attributes of a tag that has too many. A page that turns out harmless stays as it was.
 
-The look knows nothing of quotes, comments and scripts, so a page can be made to deceive it. From 40,000 tags
+The look knows nothing of quotes, comments and scripts, so a page can be made to deceive it. From 200,000 tags
 on every page is therefore read by the second step; for what remains, a caller needs a deadline. Knows tags;
 builds no tree.
 """
@@ -40,7 +40,7 @@ MAX_OPTIONS = 1000
 _MUCH_FORMATTING = 64
 #: Tags from which on every page is read exactly. Half of so many, which is what hidden closing tags leave
 #: unclosed, are parsed in a second.
-_MANY_TAGS = 40_000
+_MANY_TAGS = 200_000
 #: ``<html>`` and ``<body>``: the attributes of each join those of the first.
 _MANY_ROOTS = 8
 

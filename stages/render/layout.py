@@ -70,30 +70,22 @@ class Page:
 
     def emit(self, text: str, kind: Kind) -> None:
         """Appends a block with what has gathered for it."""
-        equations = self.formulas
         prefix = ""
-        if kind == "heading":
-            prefix, self.marker = self.marker, ""  # headings stand flush left
-        elif self.indent and kind != "pre":
-            prefix = " " * self.indent
-            if self.marker:
-                prefix = prefix[: -len(self.marker)] + self.marker
-                self.marker = ""
-        if kind != "pre" and ("$" in text or "\\" in text):
+        if self.indent or self.marker:
+            if kind == "heading":
+                prefix, self.marker = self.marker, ""  # headings stand flush left
+            elif kind != "pre":
+                prefix = " " * self.indent
+                if self.marker:
+                    prefix = prefix[: -len(self.marker)] + self.marker
+                    self.marker = ""
+        equations = self.formulas
+        if ("$" in text or "\\" in text) and kind != "pre":
             equations = max(equations, tex.count_raw(text))
-        self.blocks.append(
-            Block(
-                text,
-                kind,
-                self.level if kind == "heading" else len(self.lists),
-                self.container,
-                prefix,
-                self.gap or 1,
-                self.links,
-                self.link_chars,
-                equations,
-            )
-        )
+        level = self.level if kind == "heading" else len(self.lists)
+        gap = self.gap or 1
+        block = Block(text, kind, level, self.container, prefix, gap, self.links, self.link_chars, equations)
+        self.blocks.append(block)
         self.gap = self.links = self.link_chars = self.formulas = 0
 
     def flush(self) -> bool:
@@ -217,13 +209,17 @@ class Page:
             if len(attributes) > 1:
                 names = " ".join([value for key in _NAMES if (value := attributes.get(key))])
         first = len(self.blocks)
-        self.containers.append(Container(self.container, node.tag or "", names, first, first))
-        self.container = len(self.containers) - 1
+        containers = self.containers
+        containers.append(Container(self.container, node.tag or "", names, first, first))
+        self.container = len(containers) - 1
 
     def close_container(self) -> None:
         container = self.containers[self.container]
-        container.last = len(self.blocks)
         self.container = container.parent
+        if container.first < len(self.blocks):
+            container.last = len(self.blocks)
+        else:
+            self.containers.pop()  # it held nothing, nor did any after it
 
 
 _NAMES = ("class", "id", "role", "itemprop")

@@ -188,9 +188,12 @@ def count(texts: Sequence[str]) -> Words:
     ideograph = classes == IDEOGRAPH
     joined = (classes <= IDEOGRAPH) & ~ideograph
     # Words start where letters do, and at every ideograph; they end before what is not joined to them.
-    follows = np.concatenate([[False], joined[:-1]])
-    starts = np.flatnonzero(ideograph | (joined & ~follows))
-    word_ends = np.flatnonzero(ideograph | (joined & ~np.concatenate([joined[1:], [False]])))
+    edges = joined[1:] != joined[:-1]
+    is_start, is_end = ideograph.copy(), ideograph
+    is_start[0] |= joined[0]
+    is_start[1:] |= edges & joined[1:]
+    is_end[:-1] |= edges & joined[:-1]  # the last character is a line break
+    starts, word_ends = np.flatnonzero(is_start), np.flatnonzero(is_end)
     hashes = _hashes(codes, starts)
     blocks = owners[starts]
     tokens = np.bincount(blocks, minlength=n)
