@@ -53,7 +53,8 @@ ROW = 20
 CELL = 21
 CAPTION = 22
 HEAD_ROWS = 23
-BLOCK_LINK = 24  # a link made block-level by its style
+HEADER_CELL = 24
+BLOCK_LINK = 25  # a link made block-level by its style
 
 #: A script that needs no braces: a number, a word, a sign or a call-out, after an optional sign.
 _ONE_TOKEN = re.compile(r"[-+−]?(?:[^\W_]+|[^\w\s])|[\[(][^\[\]()]*[\])]")
@@ -304,7 +305,7 @@ def open_head_rows(page: Page, node: LexborNode) -> None:
 def open_table(page: Page, node: LexborNode) -> None:
     page.blank_line()
     for_layout = node.attrs.get("role") in ("presentation", "none")
-    page.tables.append(Table(len(page.blocks), len(page.containers), for_layout))
+    page.tables.append(Table(len(page.blocks), page.next_container(), for_layout))
 
 
 def close_table(page: Page, saved: None, node: LexborNode) -> None:
@@ -319,7 +320,7 @@ def open_row(page: Page, node: LexborNode) -> None:
     if page.inline:
         page.line()
     if page.tables:
-        page.tables[-1].rows.append(Row(page.container, []))
+        page.tables[-1].rows.append(Row(page.next_container() - 1, []))  # the row's own
 
 
 def close_row(page: Page, saved: None, node: LexborNode) -> None:
@@ -335,6 +336,12 @@ def open_cell(page: Page, node: LexborNode) -> tuple[int, Kind]:
     return saved
 
 
+def open_header_cell(page: Page, node: LexborNode) -> tuple[int, Kind]:
+    if page.tables:
+        page.tables[-1].headed = True
+    return open_cell(page, node)
+
+
 def close_cell(page: Page, saved: tuple[int, Kind], node: LexborNode) -> None:
     if page.inline:
         page.line()
@@ -345,10 +352,7 @@ def close_cell(page: Page, saved: tuple[int, Kind], node: LexborNode) -> None:
     if attributes := node.attributes:
         columns = max(integer(attributes.get("colspan")) or 1, 1)
         rows = max(integer(attributes.get("rowspan")) or 1, 1)
-    table = page.tables[-1]
-    table.rows[-1].cells.append(Cell(first, len(page.blocks), columns, rows))
-    if not table.headed and node.tag == "th":
-        table.headed = True
+    page.tables[-1].rows[-1].cells.append(Cell(first, len(page.blocks), columns, rows))
 
 
 def _nothing(page: Page, saved: Any, node: LexborNode) -> None:
@@ -376,6 +380,7 @@ ELEMENTS: dict[int, tuple[Callable[[Page, LexborNode], Any], Callable[[Page, Any
     TABLE: (open_table, close_table),
     ROW: (open_row, close_row),
     CELL: (open_cell, close_cell),
+    HEADER_CELL: (open_header_cell, close_cell),
     CAPTION: (open_caption, close_kind),
     HEAD_ROWS: (open_head_rows, close_row),
     BLOCK_LINK: (open_block_link, close_block_link),

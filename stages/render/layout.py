@@ -51,6 +51,7 @@ class Page:
         self.blocks: list[Block] = []
         self.containers: list[Container] = []
         self.container = -1
+        self.pending: list[LexborNode] = []  # open elements that are containers once there is a block in them
         self.inline: list[str] = []
         self.gap = 0
         self.indent = 0
@@ -70,6 +71,8 @@ class Page:
 
     def emit(self, text: str, kind: Kind) -> None:
         """Appends a block with what has gathered for it."""
+        if self.pending:
+            self._add_containers()
         prefix = ""
         if self.indent or self.marker:
             if kind == "heading":
@@ -203,23 +206,31 @@ class Page:
     def open_container(self, node: LexborNode) -> None:
         if self.inline:
             self.line()
-        names = ""
-        if attributes := node.attributes:
-            names = attributes.get("class") or ""
-            if len(attributes) > 1:
-                names = " ".join([value for key in _NAMES if (value := attributes.get(key))])
+        self.pending.append(node)
+
+    def next_container(self) -> int:
+        """The index that a container gets which opens now."""
+        return len(self.containers) + len(self.pending)
+
+    def _add_containers(self) -> None:
         first = len(self.blocks)
-        containers = self.containers
-        containers.append(Container(self.container, node.tag or "", names, first, first))
-        self.container = len(containers) - 1
+        for node in self.pending:
+            names = ""
+            if attributes := node.attributes:
+                names = attributes.get("class") or ""
+                if len(attributes) > 1:
+                    names = " ".join([value for key in _NAMES if (value := attributes.get(key))])
+            self.containers.append(Container(self.container, node.tag or "", names, first, first))
+            self.container = len(self.containers) - 1
+        self.pending.clear()
 
     def close_container(self) -> None:
+        if self.pending:
+            self.pending.pop()
+            return
         container = self.containers[self.container]
+        container.last = len(self.blocks)
         self.container = container.parent
-        if container.first < len(self.blocks):
-            container.last = len(self.blocks)
-        else:
-            self.containers.pop()  # it held nothing, nor did any after it
 
 
 _NAMES = ("class", "id", "role", "itemprop")

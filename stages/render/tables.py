@@ -48,14 +48,15 @@ class Table:
             return
         widest = max([len(row.cells) for row in self.rows], default=0)
         rows = [row for row in self.rows if row.cells]
-        strict = [self._is_line(row, blocks, self.headed) for row in rows if len(row.cells) > 1]
-        data = self.headed or 2 * sum(strict) > len(strict) > 1
+        fits = [_fit(row, blocks) for row in rows]
+        several = [fit for fit, row in zip(fits, rows, strict=True) if len(row.cells) > 1]
+        data = self.headed or 2 * several.count(_LINE) > len(several) > 1
         out: list[Block] = []
         position = self.first
         moved: list[int] = []  # new places of the blocks from first on
         hanging: dict[int, int] = {}  # column -> rows that a cell above still reaches down
-        for row in rows:
-            is_line = self._is_line(row, blocks, data)
+        for row, fit in zip(rows, fits, strict=True):
+            is_line = fit == _LINE or (fit == _LINE_OF_DATA and data) or (fit == _ALONE and self.headed)
             texts = _texts(row, blocks if is_line else [], hanging, widest)
             if not is_line:
                 continue
@@ -78,31 +79,49 @@ class Table:
             container.first = moved[container.first - self.first]
             container.last = container.first if empty else moved[container.last - 1 - self.first] + 1
 
-    def _is_line(self, row: Row, blocks: list[Block], data: bool) -> bool:
-        sizes = [cell.last - cell.first for cell in row.cells]
-        filled = len(sizes) - sizes.count(0)
-        # A lone cell is a line only where all is data: "Total", or a heading over the columns.
-        if not filled or (filled == 1 and not (self.headed and sum(sizes) == 1)):
-            return False
-        return all(_fits(blocks[cell.first : cell.last], data) for cell in row.cells)
+
+# What a row is by its cells.
+_NO_LINE = 0
+_LINE = 1
+_LINE_OF_DATA = 2  # only where the table is data for sure
+_ALONE = 3  # has one line in one cell: "Total", or a heading over the columns
 
 
-def _fits(cell: list[Block], data: bool) -> bool:
-    """Whether the blocks of a cell fit into a line."""
-    if len(cell) > (_MAX_BLOCKS_DATA if data else _MAX_BLOCKS):
-        return False
-    if sum([len(block.text) for block in cell]) > (_MAX_CHARS_DATA if data else _MAX_CHARS):
-        return False
-    rows = 0
-    for block in cell:
-        if block.kind == "row":
-            rows += 1
-        elif block.kind == "pre":
-            if "\n" in block.text or (len(cell) > 1 and not data):
-                return False
-        elif block.kind == "heading" and not data:
-            return False
-    return rows < 2
+def _fit(row: Row, blocks: list[Block]) -> int:
+    fit = _LINE
+    filled = total = 0
+    for cell in row.cells:
+        size = cell.last - cell.first
+        if not size:
+            continue
+        filled += 1
+        total += size
+        if size == 1:
+            block = blocks[cell.first]
+            kind = block.kind
+            if len(block.text) <= _MAX_CHARS and kind != "heading" and kind != "pre":
+                continue
+        fit = max(fit, _fit_of_cell(blocks[cell.first : cell.last]), key=_STRICTNESS.__getitem__)
+        if fit == _NO_LINE:
+            return fit
+    if filled > 1:
+        return fit
+    return _ALONE if filled and total == 1 else _NO_LINE
+
+
+#: What the worst cell is, the row is.
+_STRICTNESS = {_LINE: 0, _LINE_OF_DATA: 1, _NO_LINE: 2}
+
+
+def _fit_of_cell(cell: list[Block]) -> int:
+    chars = sum([len(block.text) for block in cell])
+    if len(cell) > _MAX_BLOCKS_DATA or chars > _MAX_CHARS_DATA:
+        return _NO_LINE
+    kinds = [block.kind for block in cell]
+    if kinds.count("row") > 1 or any(block.kind == "pre" and "\n" in block.text for block in cell):
+        return _NO_LINE
+    doubtful = "heading" in kinds or ("pre" in kinds and len(cell) > 1)
+    return _LINE_OF_DATA if doubtful or len(cell) > _MAX_BLOCKS or chars > _MAX_CHARS else _LINE
 
 
 def _texts(row: Row, blocks: list[Block], hanging: dict[int, int], widest: int) -> list[str]:

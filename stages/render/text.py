@@ -99,7 +99,10 @@ def _fuller(page: Page, revealed: Page) -> Page:
 
 
 def _title(tree: LexborHTMLParser) -> str:
-    for title in tree.css("title"):
+    head = tree.head
+    titles = [node for node in head.iter() if node.tag == "title"] if head is not None else []
+    # A stray element ends the head; what comes after it is in the body.
+    for title in titles or tree.css("title"):
         if title.parent is None or title.parent.tag != "svg":
             return " ".join(title.text().split())
     return ""

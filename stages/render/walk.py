@@ -54,7 +54,8 @@ _TAGS = {
     PRE: "pre listing xmp plaintext",
     elements.TABLE: "table",
     elements.ROW: "tr",
-    elements.CELL: "td th",
+    elements.CELL: "td",
+    elements.HEADER_CELL: "th",
     elements.CAPTION: "caption",
     elements.HEAD_ROWS: "thead",
 }
@@ -99,7 +100,8 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
     inline = page.inline
     kind_of = _KINDS.get
     skip = set(findings.skip)
-    special = findings.blocks | findings.preformatted | findings.listings.keys() | findings.formulas.keys()
+    marked = skip | findings.blocks | findings.preformatted
+    marked |= findings.listings.keys() | findings.formulas.keys()
     open_elements: list[tuple[LexborNode, int, Any]] = []
 
     def close(node: LexborNode, kind: int, saved: Any) -> None:
@@ -124,13 +126,13 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
             elif inline:
                 inline.append("\n" if "\n" in text else " ")
         else:
-            if skip and (mark := node.mem_id) in skip:
-                kind = SKIP
-            elif special and (mark := node.mem_id) in special:
-                kind = _marked(page, findings, mark, kind)
+            if marked and (mark := node.mem_id) in marked:
+                kind = SKIP if mark in skip else _marked(page, findings, mark, kind)
             elif tag == _MATH:
                 # A formula that could not be read shows what is in it, but not the notes for machines.
-                skip |= {note.mem_id for note in node.css("annotation, annotation-xml")}
+                notes = {note.mem_id for note in node.css("annotation, annotation-xml")}
+                skip |= notes
+                marked |= notes
             if kind == BUTTON and not _is_content(node):
                 kind = BOX
             if kind == BOX:

@@ -22,7 +22,10 @@ def collapse(text: str) -> str:
     """White space as CSS ``white-space: normal`` does it, and any other (no-break spaces, line separators)
     likewise; soft hyphens and byte order marks as nothing. They are layout, not text. Line breaks within raw
     TeX displays stay."""
-    if not text.isascii():
+    if text.isascii():
+        if "\n" not in text and "  " not in text and "\t" not in text:
+            return text.strip()  # the usual paragraph, at a tenth of the time of taking it to pieces
+    else:
         text = text.replace("\xad", "").replace("\ufeff", "")
         if "\n" in text:
             text = _WIDE_NEWLINE.sub("", text)

@@ -264,14 +264,17 @@ def _tree(blocks: Sequence[Block], containers: Sequence[Container], vocabulary: 
     counts = np.where(full, np.array([len(each) for each in ids], np.int64), 0)
     names = chain.from_iterable(each for each, count in zip(ids, counts.tolist(), strict=True) if count)
     name_ids = np.array(list(names), np.int64)
-    look = np.array(code, np.int64)[heads]
-    _, same, alike = np.unique(up * (len(codes) + 1) + look, return_inverse=True, return_counts=True)
-    order = np.argsort(same, kind="stable")
-    rank = np.empty(g, np.int64)
-    rank[order] = np.arange(g) - (np.cumsum(alike) - alike)[same[order]]
+    siblings: dict[tuple[int, int], int] = {}
+    rank = []
+    keys = list(zip(up.tolist(), np.array(code, np.int64)[heads].tolist(), strict=True))
+    for key in keys:
+        before = siblings.get(key, 0)
+        rank.append(before)
+        siblings[key] = before + 1
+    alike = [siblings[key] for key in keys]
     return _Tree(
         *(first, last, ancestors, name_ids, np.repeat(group, counts)),
-        *(up, np.bincount(group[full], minlength=g), depth, alike[same], rank),
+        *(up, np.bincount(group[full], minlength=g), depth, np.array(alike), np.array(rank)),
     )
 
 

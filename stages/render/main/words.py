@@ -141,7 +141,8 @@ def _hashes(codes: NDArray[np.uint32], starts: Ints) -> Hashes:
         return np.zeros(0, np.uint64)
     spans = np.diff(starts, append=len(codes))
     positions = np.arange(starts[0], len(codes)) - np.repeat(starts, spans)
-    values = _tables().values[codes[starts[0] :]] * _powers()[np.minimum(positions, _LONGEST - 1)]
+    values = _tables().values.take(codes[starts[0] :])
+    values *= _powers().take(np.minimum(positions, _LONGEST - 1, out=positions))
     return np.add.reduceat(values, starts - starts[0])
 
 
@@ -177,7 +178,7 @@ def count(texts: Sequence[str]) -> Words:
     tables = _tables()
     # One line break after every text keeps words apart and makes every slice non-empty.
     codes = _codes("\n".join(texts) + "\n")
-    classes = tables.classes[codes]
+    classes = tables.classes.take(codes)
     lengths = np.array([len(text) for text in texts], np.int64)
     ends = np.cumsum(lengths + 1) - 1
     owners = np.repeat(np.arange(n), lengths + 1)
