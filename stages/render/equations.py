@@ -87,6 +87,9 @@ _ATTRIBUTED = (
 # Elements that one formula may replace. Not cells and items: their place in a table or list would be lost.
 _REPLACEABLE = frozenset(["span", "div", "code", "var", "em", "i", "figure", "svg", "center"])
 
+#: But these too while they are empty.
+_FILLED_BY_SCRIPT = frozenset(["td", "th", "li", "p", "dd"])
+
 # Elements whose whole text is TeX without delimiters.
 _BARE = (
     "span.math, div.math, .math-inline, .math-display, .tex, .latex, .katex-error"
@@ -343,7 +346,8 @@ def _attribute(node: LexborNode) -> _Carrier | None:
             return None  # the copy of a lazily loaded image
         image = tex.from_image(node.attributes)
         return None if image is None else _Carrier(node, _IMAGE, "image", *image)
-    if tag not in _REPLACEABLE and ("-" not in tag or tag.startswith("mjx-")):
+    unfilled = tag in _FILLED_BY_SCRIPT and not node.text().strip()
+    if tag not in _REPLACEABLE and not unfilled and ("-" not in tag or tag.startswith("mjx-")):
         return None
     # The text inside is the formula again, rendered; where it is far more, the attribute means other things.
     found = tex.from_attributes(node.attributes)

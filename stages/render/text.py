@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
 from stages.render import code, equations, hidden, main
 from stages.render.blocks import Block, Container, text_of
@@ -42,6 +42,9 @@ class Rendered:
         """Programming languages that the page names for its code blocks, sorted."""
         return sorted({block.language for block in self.blocks if block.language})
 
+
+#: Without what happens to a live document: copying the chosen <option> into its <select> is quadratic.
+_OPTIONS = LexborDocumentOptions.WO_EVENTS
 
 #: A page with fewer characters may be waiting for its script ("Loading", "Skip to content").
 _SPARSE = 400
@@ -74,14 +77,14 @@ def _read(html: str, content: Literal["full", "main"]) -> tuple[LexborHTMLParser
         return walk(tree.body, findings, structure=structure, alternatives=not structure)
 
     # As a browser with scripts parses, so that <noscript> is text and does not end the head.
-    tree = LexborHTMLParser(data, scripting=True)
+    tree = LexborHTMLParser(data, scripting=True, options=_OPTIONS)
     findings, veiled = _find(tree, html)
     page = attempt(tree, findings)
     if _size(page) < _SPARSE:
         # What a script would show: forums serve threads in <noscript>, and other pages hide all they have.
         if (plain := tree.css_first("noscript, noframes")) is not None:
             # Frames have no body to put the content of <noframes> into.
-            bare = LexborHTMLParser(data if plain.tag == "noscript" else plain.text())
+            bare = LexborHTMLParser(data if plain.tag == "noscript" else plain.text(), options=_OPTIONS)
             bare.unwrap_tags(["noscript"])
             page = _fuller(page, attempt(bare, _find(bare, html)[0]))
         if veiled and _size(page) < _SPARSE:

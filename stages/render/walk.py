@@ -127,7 +127,7 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
                 inline.append("\n" if "\n" in text else " ")
         else:
             if marked and (mark := node.mem_id) in marked:
-                kind = SKIP if mark in skip else _marked(page, findings, mark, kind)
+                kind = SKIP if mark in skip else _marked(page, findings, node, mark, kind)
             elif tag == _MATH:
                 # A formula that could not be read shows what is in it, but not the notes for machines.
                 notes = {note.mem_id for note in node.css("annotation, annotation-xml")}
@@ -171,10 +171,18 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
     return page
 
 
-def _marked(page: Page, findings: Findings, mark: int, kind: int) -> int:
+def _marked(page: Page, findings: Findings, node: LexborNode, mark: int, kind: int) -> int:
     """Writes what stands for a special element, and gives the kind that it has instead of its own."""
     if mark in findings.formulas:
-        if (formula := findings.formulas[mark]) is not None:
+        if (formula := findings.formulas[mark]) is None:
+            pass
+        elif kind in ELEMENTS and kind >= LINE and not page.pre:
+            # A table cell, say, which a script was to fill.
+            opens, closes = ELEMENTS[kind]
+            saved = opens(page, node)
+            page.formula(formula)
+            closes(page, saved, node)
+        else:
             page.formula(formula)
         return SKIP
     if kind < INLINE:

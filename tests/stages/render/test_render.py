@@ -172,8 +172,9 @@ def test_nothing_to_show_is_an_empty_text(html: str, content: str) -> None:
         "<pre>" * 3_000 + "x",
         "<p hidden>y</p>" * 20_000 + "x",
         "<sup>" * 20_000 + "x",
+        "<select>" + "<option>" * 30_000 + "</select>x",
     ],
-    ids=["div", "b", "table", "list", "quote", "aside", "katex", "pre", "hidden", "sup"],
+    ids=["div", "b", "table", "list", "quote", "aside", "katex", "pre", "hidden", "sup", "option"],
 )
 @pytest.mark.parametrize("content", CONTENTS)
 def test_depth_costs_no_recursion(html: str, content: str) -> None:
