@@ -13,7 +13,7 @@ written again, with all that is open closed in order; so the tree is no deeper t
 the page's own closing tags would have done. Tags beyond the depth are left out, as browsers flatten too, and
 the attributes of a tag that has too many. A page that turns out harmless stays as it was.
 
-The look knows nothing of quotes, comments and scripts, so a page can be made to deceive it. From 200,000 tags
+The look knows nothing of quotes, comments and scripts, so a page can be made to deceive it. From 100,000 tags
 on every page is therefore read by the second step; for what remains, a caller needs a deadline. Knows tags;
 builds no tree.
 """
@@ -40,7 +40,7 @@ MAX_OPTIONS = 1000
 _MUCH_FORMATTING = 64
 #: Tags from which on every page is read exactly. Half of so many, which is what hidden closing tags leave
 #: unclosed, are parsed in a second.
-_MANY_TAGS = 200_000
+_MANY_TAGS = 100_000
 #: ``<html>`` and ``<body>``: the attributes of each join those of the first.
 _MANY_ROOTS = 8
 
@@ -95,7 +95,10 @@ def _has_too_many(attributes: bytes) -> bool:
 
 def _has_long_tag(data: bytes, starts: npt.NDArray[np.intp]) -> bool:
     """Whether a tag without "<" in it has too many attributes. ``starts``: behind every "<"."""
-    for i in np.flatnonzero(np.diff(starts, append=len(data)) > 2 * MAX_ATTRIBUTES):
+    gaps = np.empty_like(starts)
+    np.subtract(starts[1:], starts[:-1], out=gaps[:-1])
+    gaps[-1:] = len(data) - starts[-1:]
+    for i in np.flatnonzero(gaps > 2 * MAX_ATTRIBUTES):
         tag = _TAG.match(data, int(starts[i]) - 1)
         if tag is not None and _has_too_many(tag[3]):
             return True
@@ -112,8 +115,9 @@ def _rise(steps: npt.NDArray[np.int8]) -> int:
 def _suspicious(data: bytes, max_depth: int) -> bool:
     page = np.frombuffer(data + bytes(4), np.uint8)
     starts = np.flatnonzero(page == ord("<")) + 1
-    # More ends than starts: attributes that hold a ">", perhaps.
-    if len(starts) > _MANY_TAGS or np.count_nonzero(page == ord(">")) > len(starts) + MAX_ATTRIBUTES:
+    # Far more ends than starts, or fewer: attributes that hold such a sign, perhaps.
+    ends = np.count_nonzero(page == ord(">"))
+    if len(starts) > _MANY_TAGS or abs(ends - len(starts)) > MAX_ATTRIBUTES:
         return True
     if _has_long_tag(data, starts):
         return True

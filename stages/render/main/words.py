@@ -198,7 +198,7 @@ def count(texts: Sequence[str]) -> Words:
     hashes = _hashes(codes, starts)
     blocks = owners[starts]
     tokens = np.bincount(blocks, minlength=n)
-    flags = _flags()[hashes >> np.uint64(64 - _FLAG_BITS)]
+    flags = _flags().take((hashes >> np.uint64(64 - _FLAG_BITS)).astype(np.int64))
     is_function = (flags & 1).astype(bool) | tables.korean_endings[codes[word_ends]]
     early = np.arange(len(starts)) - (np.cumsum(tokens) - tokens)[blocks] < EARLY
     return Words(
