@@ -64,7 +64,7 @@ def test_wrong_buckets_are_answered(tmp_path: Path, s3: S3Server, override: str,
     assert message in done.stderr
 
 
-def test_cc_v2_is_a_valid_plan(tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cc_v2_and_cc_math_are_valid_plans(tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     client = s3.client()
     s3.make_bucket("commoncrawl")
     for number in range(3):
@@ -78,3 +78,6 @@ def test_cc_v2_is_a_valid_plan(tmp_path: Path, s3: S3Server, monkeypatch: pytest
     assert "web: 3 inputs" in done.stdout
     for segment in ("web/00-read-render-language", "english/tokens", "multilingual/shards"):
         assert segment in done.stdout
+    done = command("plan", "--config", "cc_math.yaml")
+    assert "web: 3 inputs" in done.stdout
+    assert "math/tokens" in done.stdout
