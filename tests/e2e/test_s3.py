@@ -64,7 +64,9 @@ def test_wrong_buckets_are_answered(tmp_path: Path, s3: S3Server, override: str,
     assert message in done.stderr
 
 
-def test_cc_v2_and_cc_math_are_valid_plans(tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cc_v2_and_cc_math_are_valid_plans(
+    tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = s3.client()
     s3.make_bucket("commoncrawl")
     for number in range(3):

@@ -30,6 +30,9 @@ WEIGHTS = Path(__file__).with_name("weights.npz")
 #: teaser.
 FORMULA_PROBABILITY = 0.9
 
+#: A page of more blocks is a dump of data or a trap, not a page with a menu: it is taken whole.
+MAX_BLOCKS = 20_000
+
 #: Blocks that count for more than their words: kept when the content goes on around them.
 _KEPT_WITHIN = ("pre", "row", "equation")
 
@@ -95,10 +98,10 @@ def select(
 ) -> list[bool]:
     """Whether each block is main content. Containers in document order, parents first, the body at 0.
 
-    At least one block is chosen if there is any. ``model``: another than the one shipped.
+    At least one block is chosen if there is any, and all beyond ``MAX_BLOCKS``. ``model``: another than the one shipped.
     """
-    if not blocks:
-        return []
+    if not blocks or len(blocks) > MAX_BLOCKS:
+        return [True] * len(blocks)
     vocabulary, weights = model or _shipped()
     features = extract(blocks, containers, vocabulary)
     if not features.tokens.any():
