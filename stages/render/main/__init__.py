@@ -98,7 +98,8 @@ def select(
 ) -> list[bool]:
     """Whether each block is main content. Containers in document order, parents first, the body at 0.
 
-    At least one block is chosen if there is any, and all beyond ``MAX_BLOCKS``. ``model``: another than the one shipped.
+    At least one block is chosen if there is any, and all beyond ``MAX_BLOCKS``. ``model``: another than the
+    one shipped.
     """
     if not blocks or len(blocks) > MAX_BLOCKS:
         return [True] * len(blocks)
