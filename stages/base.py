@@ -10,7 +10,7 @@ a row it could not do has a ``Fault``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, BinaryIO, ClassVar, NamedTuple, Protocol
 
@@ -208,20 +208,73 @@ class Generator(Stage):
         raise NotImplementedError
 
 
-class Global(Stage):
-    """Decides about documents of all parts at once: map, exchange by key, reduce, apply."""
+#: Positions below this are of documents of an earlier run (``Global.rounds``): they are compared with,
+#: never decided about.
+OWN = 1 << 63
 
-    #: Columns after ``key`` that partials are sorted by: uint64 or 16-byte binary.
-    order: ClassVar[tuple[str, ...]] = ()
+
+class Round(NamedTuple):
+    """One pass of a global stage over rows with a 64-bit ``key``.
+
+    ``takes`` names the rounds before it whose rows it gets, sorted by ``key`` and the columns of
+    ``order`` (uint64 or 16-byte binary); "map" are the partials. A round over keys hands ranges of keys to
+    ``reduce``, in one task if ``whole``. A round over ``documents`` is for rows keyed by position: it hands
+    each part's documents, with the rows about them, to ``join``.
+    """
+
+    name: str
+    takes: tuple[str, ...] = ("map",)
+    order: tuple[str, ...] = ()
+    documents: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Applied:
+    """New or changed columns (those of ``adds``) for every row, and why rows go: None keeps a row."""
+
+    columns: Mapping[str, pa.Array | pa.ChunkedArray]
+    verdicts: Sequence[Fault | None]
+
+
+class Global(Stage):
+    """Decides about documents of all parts at once: map, rounds over the exchange, apply.
+
+    In what it gives to the exchange it names a document by ``row`` (uint32, index in the batch). What it
+    gets names it by ``position`` (uint64), unique among all parts; the rows of a document come back to it
+    under its position as ``key``.
+    """
+
+    #: Config keys that ``map`` does not use: changing them does not map again.
+    decides: ClassVar[frozenset[str]] = frozenset()
 
     def map(self, batch: pa.Table) -> pa.Table:
-        """Partials: ``key`` (uint64), ``row`` (uint32, index in the batch), then ``order`` and others."""
+        """Partials: ``key`` (uint64), ``row`` (uint32), and other columns."""
         raise NotImplementedError
 
-    def reduce(self, groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
-        """Verdicts ``position`` (uint64), ``reason``, ``detail`` (string) about the rows that go.
+    def rounds(self) -> Generator[Round, Mapping[str, int], None]:
+        """The rounds, in order; what ``yield`` gives back are the counts of the round that was yielded:
+        ``rows`` that it wrote, and what ``reduce`` counted. The rows of the last one, keyed by
+        position, are what ``apply`` gets. It must depend on config and counts alone."""
+        yield Round("verdicts")
 
-        ``groups`` are sorted partials in which ``row`` has become ``position``; rows of equal key
-        always arrive in the same table.
+    def reduce(self, name: str, groups: Iterator[pa.Table]) -> Generator[pa.Table, None, Mapping[str, int]]:
+        """Rows for later rounds, with a ``key`` and any other columns; it returns counts for the receipt.
+
+        ``groups`` are sorted rows of bounded size; rows of equal key always arrive in the same table.
         """
         raise NotImplementedError
+
+    def join(self, name: str, batch: pa.Table, found: pa.Table) -> pa.Table:
+        """As ``map``, for a round over documents. ``found`` are the rows about documents of the batch,
+        sorted, with ``row`` (uint32, index in the batch) in place of their key."""
+        raise NotImplementedError
+
+    def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
+        """What the last round means for these documents; ``found`` as in ``join``. Every row of ``found``
+        drops its document, by its ``reason`` and ``detail``, unless a stage does otherwise."""
+        verdicts: list[Fault | None] = [None] * len(batch)
+        columns = (found.column(name).to_pylist() for name in ("row", "reason", "detail"))
+        for row, reason, detail in zip(*columns, strict=True):
+            verdicts[row] = verdicts[row] or Fault(reason, detail or "")
+        return Applied({}, verdicts)
