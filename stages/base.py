@@ -10,7 +10,8 @@ a row it could not do has a ``Fault``.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import collections.abc
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, BinaryIO, ClassVar, NamedTuple, Protocol
 
@@ -237,6 +238,11 @@ class Applied:
     verdicts: Sequence[Fault | None]
 
 
+#: What ``Global.rounds`` and ``Global.reduce`` are: generators.
+Rounds = collections.abc.Generator[Round, Mapping[str, int], None]
+Reduced = collections.abc.Generator[pa.Table, None, Mapping[str, int]]
+
+
 class Global(Stage):
     """Decides about documents of all parts at once: map, rounds over the exchange, apply.
 
@@ -252,13 +258,13 @@ class Global(Stage):
         """Partials: ``key`` (uint64), ``row`` (uint32), and other columns."""
         raise NotImplementedError
 
-    def rounds(self) -> Generator[Round, Mapping[str, int], None]:
+    def rounds(self) -> Rounds:
         """The rounds, in order; what ``yield`` gives back are the counts of the round that was yielded:
         ``rows`` that it wrote, and what ``reduce`` counted. The rows of the last one, keyed by
         position, are what ``apply`` gets. It must depend on config and counts alone."""
         yield Round("verdicts")
 
-    def reduce(self, name: str, groups: Iterator[pa.Table]) -> Generator[pa.Table, None, Mapping[str, int]]:
+    def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
         """Rows for later rounds, with a ``key`` and any other columns; it returns counts for the receipt.
 
         ``groups`` are sorted rows of bounded size; rows of equal key always arrive in the same table.

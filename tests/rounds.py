@@ -6,6 +6,7 @@ depend on seeing all rows at once.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -106,7 +107,7 @@ def _buckets(merged: pa.Table, count: int) -> Iterator[Iterator[pa.Table]]:
         low = int(np.searchsorted(keys, np.uint64((index << 64) // count)))
         edges.append(max(edges[-1], low))
     edges.append(len(keys))
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         middle = int(np.searchsorted(keys, keys[(low + high) // 2])) if high > low else low
         yield iter([merged.slice(a, b - a) for a, b in ((low, middle), (middle, high)) if b > a])
 
