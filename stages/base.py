@@ -226,8 +226,14 @@ class Round(NamedTuple):
     name: str
     takes: tuple[str, ...] = ("map",)
     order: tuple[str, ...] = ()
+    #: The keys are positions, not hashes: ranges of equally many documents, not of equal width.
+    positions: bool = False
     documents: bool = False
     whole: bool = False
+
+
+#: The last round of every global stage: what comes of it, keyed by position, goes to ``apply``.
+LAST = "verdicts"
 
 
 @dataclass(frozen=True)
@@ -253,16 +259,20 @@ class Global(Stage):
 
     #: Config keys that ``map`` does not use: changing them does not map again.
     decides: ClassVar[frozenset[str]] = frozenset()
+    #: The rows of the last round, ``key`` (position) first.
+    verdicts: ClassVar[pa.Schema] = pa.schema(
+        [("key", pa.uint64()), ("reason", pa.string()), ("detail", pa.string())]
+    )
 
     def map(self, batch: pa.Table) -> pa.Table:
         """Partials: ``key`` (uint64), ``row`` (uint32), and other columns."""
         raise NotImplementedError
 
     def rounds(self) -> Rounds:
-        """The rounds, in order; what ``yield`` gives back are the counts of the round that was yielded:
-        ``rows`` that it wrote, and what ``reduce`` counted. The rows of the last one, keyed by
-        position, are what ``apply`` gets. It must depend on config and counts alone."""
-        yield Round("verdicts")
+        """The rounds, in order; the last, and only the last, is named "verdicts". What ``yield`` gives back
+        are the counts of the round that was yielded: ``rows`` that it wrote, and the sums of what
+        ``reduce`` counted. It must depend on config and counts alone."""
+        yield Round(LAST)
 
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
         """Rows for later rounds, with a ``key`` and any other columns; it returns counts for the receipt.

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.exchange import sort
-from stages.base import OWN, Applied, Fault, Global
+from stages.base import LAST, OWN, Applied, Fault, Global
 
 
 def run(
@@ -54,17 +54,14 @@ def run(
             counts[name]["rows"] = sum(map(len, rows[name]))
             current = plan.send(counts[name])
     except StopIteration:
-        pass
-    last = [table for table in rows[name] if len(table)]
-    merged = sort(pa.concat_tables(last)) if last else None
+        assert name == LAST, f"the last round is named {LAST!r}"
+    last = [table.select(stage.verdicts.names).cast(stage.verdicts) for table in rows[LAST]]
+    merged = sort(pa.concat_tables([stage.verdicts.empty_table(), *last]))
     tables, verdicts = [], []
     for base, part in zip(bases[len(earlier) :], parts, strict=True):
         batches, reasons = [], []
         for start, batch in _batches(part, batch_rows):
-            if merged is None:
-                applied = stage.apply(batch, pa.table({"row": pa.array([], pa.uint32())}))
-            else:
-                applied = stage.apply(batch, _about(merged, base + start, len(batch)))
+            applied = stage.apply(batch, _about(merged, base + start, len(batch)))
             batches.append(_with(batch, applied, stage))
             reasons += applied.verdicts
         tables.append(pa.concat_tables(batches))
