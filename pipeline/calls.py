@@ -92,11 +92,17 @@ def _splitmix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 def _annotate(stage: Any, table: pa.Table, seed: int) -> Result:
     annotation = stage.annotate(table)
-    if set(annotation.columns) != set(stage.adds.names):
-        raise StageError(f"{stage.name} gave columns {sorted(annotation.columns)}, not {stage.adds.names}")
     losses = [Loss(row, True, fault) for row, fault in sorted(annotation.faults.items())]
+    table = _with_columns(stage, table, annotation.columns)
+    table = table.drop_columns([name for name in stage.consumes if name in table.schema.names])
+    return Result(without(table, losses), losses)
+
+
+def _with_columns(stage: Any, table: pa.Table, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.Table:
+    if set(columns) != set(stage.adds.names):
+        raise StageError(f"{stage.name} gave columns {sorted(columns)}, not {stage.adds.names}")
     for field in stage.adds:
-        column = annotation.columns[field.name]
+        column = columns[field.name]
         if len(column) != len(table):
             raise StageError(f"{stage.name} gave {len(column)} values of {field.name} for {len(table)} rows")
         column = column.cast(field.type)
@@ -104,8 +110,16 @@ def _annotate(stage: Any, table: pa.Table, seed: int) -> Result:
             table = table.set_column(table.schema.names.index(field.name), field, column)
         else:
             table = table.append_column(field, column)
-    table = table.drop_columns([name for name in stage.consumes if name in table.schema.names])
-    return Result(without(table, losses), losses)
+    return table
+
+
+def judged(stage: Any, table: pa.Table, found: pa.Table) -> Result:
+    """What a global stage found, applied to documents; ``found`` as in ``Global.apply``."""
+    applied = stage.apply(table, found)
+    if len(applied.verdicts) != len(table):
+        raise StageError(f"{stage.name} judged {len(applied.verdicts)} of {len(table)} rows")
+    losses = [Loss(row, False, fault) for row, fault in enumerate(applied.verdicts) if fault is not None]
+    return Result(without(_with_columns(stage, table, applied.columns), losses), losses)
 
 
 def _filter(stage: Any, table: pa.Table, seed: int) -> Result:

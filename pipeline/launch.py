@@ -22,7 +22,7 @@ from pipeline.card import card
 from pipeline.config import Config
 from pipeline.execute.base import Context, Executor
 from pipeline.execute.inline import InlineExecutor
-from pipeline.groups import State, groups
+from pipeline.groups import groups
 from pipeline.located import ConfigError
 from pipeline.plan import Plan
 from pipeline.receipts import TOKEN, ConservationError, Ledger, Superseded
@@ -90,7 +90,7 @@ def run(
                     console.print(report.failures(schedule.states.values()))
             found = stats(plan, schedule.states)
             _finish(plan, ledger, found)
-            _remove_stale(plan, ledger, schedule.states)
+            _remove_stale(plan, ledger, schedule)
     except (StorageError, Superseded, ConservationError) as error:
         raise RunFailed(str(error)) from None
     finally:
@@ -179,13 +179,13 @@ def _finish(plan: Plan, ledger: Ledger, found: Mapping[str, Any]) -> None:
     write(ledger.path(CARD), card(found, blend, config.as_json()).encode())
 
 
-def _remove_stale(plan: Plan, ledger: Ledger, states: Mapping[str, State]) -> None:
+def _remove_stale(plan: Plan, ledger: Ledger, schedule: Schedule) -> None:
     """Delete what an earlier config of this run made and this one does not."""
     storage, path = ledger.storage, ledger.path
     current = {resource.path for _, resource in plan.resources.values()}
     current |= {path(name) for name in (TOKEN, *_blends(plan.config))}
-    for key, group in groups(plan).items():
-        for name, made in states[key].made.items():
+    for key, group in schedule.groups.items():
+        for name, made in schedule.states[key].made.items():
             # of a failed part the receipt alone: files there are those of an earlier config
             names = group.files(name) if made.done else [f"{group.receipts}/{name}.json"]
             current |= {path(file) for file in names}

@@ -15,15 +15,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from pipeline.calls import output_schema
+from pipeline.calls import output_columns, output_schema
 from pipeline.config import Config, Dataset, Step
 from pipeline.steps import Recipe, Resource, Role, canonical, fingerprint, marked
 from pipeline.storage import Storage, StorageError, join
 from pipeline.where import Where, WhereError
+from stages import registry
 from stages.base import (
     DOCUMENT,
     MIB,
@@ -45,6 +46,15 @@ FORMAT = 1
 _NOTED = ("fastwarc", "numpy", "py3langid", "pyarrow", "ray", "resiliparse", "selectolax", "tokenizers")
 
 
+class EarlierPart(NamedTuple):
+    """Partials of one part of an earlier run: its run file, their number, and that of its documents."""
+
+    file: str
+    rows: int
+    documents: int
+    digest: str
+
+
 @dataclass(frozen=True)
 class Segment:
     """Stages that go over a dataset's documents once, and where the documents come from."""
@@ -56,9 +66,11 @@ class Segment:
     where: Where | None
     judge: Recipe | None  # the global stage of the parent whose verdicts are applied first
     steps: tuple[Recipe, ...]
+    judged: Recipe | None  # the global stage that ends it, as it judges
     schema: pa.Schema  # of the rows before the first step
     seed: int
     resources: Resources
+    earlier: tuple[EarlierPart, ...] = ()  # partials of earlier runs that its global stage takes as well
 
     @property
     def key(self) -> str:
@@ -71,9 +83,9 @@ class Segment:
         return f"work/{self.key}"
 
     @property
-    def mapped(self) -> Recipe | None:
-        """The global stage that ends it."""
-        return self.steps[-1] if self.steps and self.steps[-1].role == "map" else None
+    def output(self) -> pa.Schema:
+        """Of the rows after the last step."""
+        return output_schema(self.schema, self.steps)
 
     @property
     def recipe(self) -> str:
@@ -190,13 +202,14 @@ class _Builder:
             name = f"{number:02d}-{'-'.join(dict.fromkeys(names))}"
             segment = self._segment(dataset.name, name, steps=steps, schema=schema, **current)
             schema = output_schema(schema, steps)
-            mapped = segment.mapped
-            current = {"parents": (segment.key,), "judge": mapped}
+            if segment.judged:
+                schema = output_columns(schema, registry.load(segment.judged.target))
+            current = {"parents": (segment.key,), "judge": segment.judged}
             steps, number = [], number + 1
 
         for index, step in enumerate(dataset.steps):
             place = (*key, "stages", index, step.name)
-            missing = [name for name in step.cls.reads if name not in columns.names]
+            missing = [name for name in step.cls.needs(step.settings) if name not in columns.names]
             if missing:
                 what = f"reads {', '.join(missing)}, which nothing before it gives"
                 raise self.config.problem(place, f"{what}; there are: {', '.join(columns.names)}")
@@ -207,7 +220,9 @@ class _Builder:
                     close()
                 steps.append(self._recipe(place, step, role, label))
                 if role == "map":
+                    current["judged"] = self._recipe(place, step, "judge", label)
                     close()
+                    columns = output_columns(columns, step.cls)
             columns = output_schema(columns, steps)
         if steps or number == 0 or current.get("judge"):
             close()
@@ -222,15 +237,26 @@ class _Builder:
         reader: Recipe | None = None,
         where: Where | None = None,
         judge: Recipe | None = None,
+        judged: Recipe | None = None,
     ) -> Segment:
-        needed = [_resources(step) for step in (*steps, *([reader] if reader else []))]
+        needed = [_resources(recipe) for recipe in (reader, judge, *steps) if recipe]
         resources = Resources(
             max((r.cpus for r in needed), default=1.0),
             max((r.gpus for r in needed), default=0.0),
             sum(r.memory for r in needed) + 512 * MIB,
         )
         segment = Segment(
-            dataset, name, parents, reader, where, judge, tuple(steps), schema, self.config.seed, resources
+            dataset,
+            name,
+            parents,
+            reader,
+            where,
+            judge,
+            tuple(steps),
+            judged,
+            schema,
+            self.config.seed,
+            resources,
         )
         self.plan.segments[segment.key] = segment
         self.schemas[segment.key] = output_schema(schema, steps)
@@ -268,7 +294,7 @@ class _Builder:
     def _recipe(self, key: tuple[Any, ...], step: Step, role: Role, label: str) -> Recipe:
         settings = step.settings.model_dump(mode="json")
         unused: tuple[str, ...] = ()
-        if role == "annotate" and issubclass(step.cls, Filter):
+        if role in ("annotate", "map") and issubclass(step.cls, Filter | Global):
             unused = tuple(sorted(step.cls.decides))
         resources = []
         for name in marked(step.cls.Config, ResourceMark):
@@ -309,8 +335,6 @@ def _roles(cls: type[Stage]) -> Iterator[Role]:
 
 
 def _resources(recipe: Recipe) -> Resources:
-    from stages import registry
-
     return registry.load(recipe.target).resources
 
 

@@ -1,65 +1,123 @@
-"""One bucket of a global stage: the partials of all parts in a range of keys, reduced to verdicts.
+"""The tasks of a global stage's rounds: a range of keys to reduce, or a part to join with what is about it.
 
-Knows the exchange and the ``Global`` contract; does not know what is decided.
+Knows the exchange and the ``Global`` contract; does not know what is decided, nor how many rounds there are.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.exchange import merge
+from pipeline.exchange import RunWriter, merge, position
 from pipeline.execute.base import Context
+from pipeline.found import Found
 from pipeline.guard import Guard
-from pipeline.parts import Outputs
+from pipeline.parts import Outputs, read_batches
 from pipeline.receipts import Receipt
 from pipeline.steps import Recipe, open_stage
 from pipeline.storage import Storage, join
-from stages.base import Resources
+from stages.base import LAST, Global, Reduced, Resources, Round
 
-#: Verdicts are keyed by position, so that a part finds those about its own rows in one range.
-VERDICTS = pa.schema([("key", pa.uint64()), ("reason", pa.string()), ("detail", pa.string())])
-
-#: Partials that one reducer takes. The number of buckets follows from the data alone.
+#: Rows that one reducer takes. The number of buckets follows from the data alone.
 BUCKET_ROWS = 4_000_000
+BATCH_ROWS = 1024
+
+#: Number of a part among all, and a run file (relative to the output, or an address of its own).
+Runs = tuple[tuple[int, str], ...]
 
 
 @dataclass(frozen=True)
-class ReduceTask:
-    """Reduce the keys from ``low`` to ``high`` of all run files of a segment."""
-
-    directory: str  # of the verdicts, relative to the output
-    bucket: str
+class _Task:
+    directory: str  # of the round, relative to the output
+    name: str
     fingerprint: str
     judge: Recipe
-    runs: tuple[tuple[int, str], ...]  # part index and run file, relative to the output
-    low: int
-    high: int
+    round: Round
+    runs: Runs
     resources: Resources
 
     @property
     def label(self) -> str:
-        return f"{self.directory.removeprefix('work/')}/{self.bucket}"
+        return f"{self.directory.removeprefix('work/')}/{self.name}"
 
     @property
     def receipt_name(self) -> str:
-        return f"{self.directory}/receipts/{self.bucket}.json"
+        return f"{self.directory}/receipts/{self.name}.json"
 
     def run(self, context: Context, storage: Storage, guard: Guard) -> Receipt:
-        """Reduce and publish; see ``execute.base.Task``. A bucket is not watched row by row."""
+        """Do the work and publish; see ``execute.base.Task``. It is not watched row by row."""
         stage = open_stage(self.judge, context.storage)
-        name = verdict_file(self.directory, self.bucket)
-        files = [(index, join(context.output, run)) for index, run in self.runs]
+        file = round_file(self.directory, self.name)
         with Outputs(context.ledger(storage), self.receipt_name) as outputs:
-            writer = outputs.runs(name, VERDICTS, ())
-            for table in stage.reduce(merge(storage, files, self.low, self.high, stage.order)):
-                columns = [table.column(column) for column in ("position", "reason", "detail")]
-                writer.add(pa.table(columns, names=VERDICTS.names).cast(VERDICTS))
-            receipt = Receipt(self.fingerprint, counts={"verdicts": writer.rows})
-            return outputs.publish(receipt, [name])
+            writer: RunWriter | None = None
+            counts: Counter[str] = Counter()
+            for table in self._tables(stage, context, storage, counts):
+                if self.round.name == LAST:
+                    table = table.select(stage.verdicts.names).cast(stage.verdicts)
+                if len(table):
+                    writer = writer or outputs.runs(file, table.schema, ())
+                    writer.add(table)
+            counts["rows"] = writer.rows if writer else 0
+            receipt = Receipt(self.fingerprint, counts=dict(sorted(counts.items())))
+            return outputs.publish(receipt, [file])
+
+    def _tables(
+        self, stage: Global, context: Context, storage: Storage, counts: Counter[str]
+    ) -> Iterator[pa.Table]:
+        raise NotImplementedError
+
+    def _merged(self, context: Context, storage: Storage, low: int, high: int) -> Iterator[pa.Table]:
+        files = [(index, join(context.output, run)) for index, run in self.runs]
+        return merge(storage, files, low, high, self.round.order)
 
 
-def verdict_file(directory: str, bucket: str) -> str:
-    """Name of the verdicts of a bucket."""
-    return f"{directory}/{bucket}.runs"
+@dataclass(frozen=True)
+class ReduceTask(_Task):
+    """Reduce the keys from ``low`` to ``high`` of all runs."""
+
+    low: int
+    high: int
+
+    def _tables(
+        self, stage: Global, context: Context, storage: Storage, counts: Counter[str]
+    ) -> Iterator[pa.Table]:
+        groups = self._merged(context, storage, self.low, self.high)
+        return _counted(stage.reduce(self.round.name, groups), counts)
+
+
+@dataclass(frozen=True)
+class JoinTask(_Task):
+    """Join the rows about the documents of a part with the documents."""
+
+    documents: str  # Parquet file of the part, relative to the output
+    index: int  # of the part
+    schema: bytes  # of the columns that the stage reads, as an Arrow schema message
+
+    def _tables(
+        self, stage: Global, context: Context, storage: Storage, counts: Counter[str]
+    ) -> Iterator[pa.Table]:
+        schema = pa.ipc.read_schema(pa.py_buffer(self.schema))
+        tables = self._merged(context, storage, position(self.index), position(self.index + 1))
+        found = Found(tables)
+        offset = 0
+        with storage.open(join(context.output, self.documents)) as file:
+            for batch in read_batches(file, schema, BATCH_ROWS):
+                rows = found.rows(self.index, offset, offset + len(batch))
+                if rows is not None and len(rows):
+                    partials = stage.join(self.round.name, batch, rows)
+                    row = pc.add(partials.column("row"), pa.scalar(offset, pa.uint32()))
+                    yield partials.set_column(partials.schema.names.index("row"), "row", row)
+                offset += len(batch)
+
+
+def _counted(tables: Reduced, counts: Counter[str]) -> Generator[pa.Table]:
+    counts.update((yield from tables) or {})
+
+
+def round_file(directory: str, name: str) -> str:
+    """Name of the run file of a bucket or part of a round."""
+    return f"{directory}/{name}.runs"

@@ -17,8 +17,8 @@ from rich.live import Live
 from rich.table import Table
 
 from pipeline.execute.base import Task
-from pipeline.groups import Group, State
 from pipeline.receipts import FAILED, Receipt, Tally
+from pipeline.state import Group, State
 
 LOG_SECONDS = 5.0
 

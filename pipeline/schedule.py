@@ -17,8 +17,8 @@ from typing import Protocol
 
 from pipeline.config import Limits
 from pipeline.execute.base import Ended, Executor, Task
-from pipeline.groups import Group, State, task_name
 from pipeline.receipts import DONE, FAILED, Ledger, Receipt, load_all
+from pipeline.state import Group, State, task_name
 
 DEATHS_BEFORE_ISOLATION = 2
 TRIES = 3
@@ -64,7 +64,7 @@ class Schedule:
         manifest: Sequence[str] = (),
         retry_failed: bool = False,
     ) -> None:
-        self.groups, self.ledger = groups, ledger
+        self.groups, self.ledger = dict(groups), ledger
         self.limits, self.progress = limits, progress
         #: Files that speak of the whole: they go before anything under them changes.
         self.manifest = manifest
@@ -79,7 +79,8 @@ class Schedule:
     def run(self, executor: Executor) -> None:
         """Run everything; RunFailed when it cannot go on or more failed than is allowed."""
         while True:
-            self._start_ready()
+            while self._start_ready():
+                pass
             while self._queue and len(self._running) < executor.slots:
                 if not self._changing:
                     self._begin_change()
@@ -101,15 +102,18 @@ class Schedule:
     def survey(self) -> Iterator[tuple[Group, int | None, int]]:
         """Without running: each group, its tasks (None: not known before those before it are done) and how
         many of them are done."""
-        for key, group in self.groups.items():
+        waiting = deque(self.groups.values())
+        while waiting:
+            group = waiting.popleft()
             if any(need not in self.states for need in group.needs):
                 yield group, None, 0
                 continue
             state = State()
             count, todo = self._split_done(group, state)
-            if not todo:
-                self.states[key] = state
             yield group, count, count - len(todo)
+            if not todo:
+                self.states[group.key] = state
+                waiting.extendleft(group.following(self.states))
 
     def _exceeded(self) -> str | None:
         """What is beyond the limits of the config, if anything is."""
@@ -146,10 +150,12 @@ class Schedule:
         for name in self.manifest:
             self.ledger.storage.delete(self.ledger.path(name))
 
-    def _start_ready(self) -> None:
+    def _start_ready(self) -> bool:
+        """Whether there may be more: a group with nothing left to do makes others ready."""
         if self.states and self._exceeded() is not None:
-            return  # nothing new is built on it
-        for key, group in self.groups.items():
+            return False  # nothing new is built on it
+        again = False
+        for key, group in [*self.groups.items()]:
             if key in self.states or any(self._left[need] or need not in self.states for need in group.needs):
                 continue
             state = self.states[key] = State()
@@ -158,6 +164,10 @@ class Schedule:
             self._left[key] = len(todo)
             self._queue.extend(_Waiting(task, group) for task in todo)
             self.progress.begin(group, count, state.reused)
+            if not todo:
+                self._follow(group)
+                again = True
+        return again
 
     def _split_done(self, group: Group, state: State) -> tuple[int, list[Task]]:
         """How many tasks a group has, and those without a valid receipt; the others go into ``state``."""
@@ -198,3 +208,9 @@ class Schedule:
         self.states[waiting.group.key].add(ended.task, receipt)
         self._left[waiting.group.key] -= 1
         self.progress.end(waiting.group, ended.task, receipt)
+        if not self._left[waiting.group.key]:
+            self._follow(waiting.group)
+
+    def _follow(self, group: Group) -> None:
+        """Take in the groups that are known now that one is done."""
+        self.groups |= {new.key: new for new in group.following(self.states)}

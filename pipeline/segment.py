@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import where
-from pipeline.calls import TOKEN_ORDER, Loss, Result, apply, output_schema, without
+from pipeline.calls import TOKEN_ORDER, Result, apply, judged, output_schema
 from pipeline.exchange import merge, position
 from pipeline.execute.base import Context
+from pipeline.found import Found
 from pipeline.guard import READING, Guard
 from pipeline.parts import REJECT, Outputs, read_batches
 from pipeline.receipts import Receipt, Tally, check_chain
@@ -40,12 +40,12 @@ class FromInput:
 
 @dataclass(frozen=True)
 class FromPart:
-    """The part is that of another segment, less what the verdicts of a global stage take away."""
+    """The part is that of another segment, after what a global stage found about its documents."""
 
     name: str  # of the Parquet file, relative to the output
     index: int = 0  # of the part among those that verdicts speak of
     verdicts: tuple[str, ...] = ()  # run files, relative to the output
-    judge: str = ""  # label of the global stage whose verdicts they are
+    judge: Recipe | None = None  # the global stage whose verdicts they are
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class _Run:
                     result = self._step(number, recipe, stage, tallies[number], table)
                     table = result.table
                     if result.partials is not None:
-                        order = getattr(stage, "order", TOKEN_ORDER)
+                        order = TOKEN_ORDER if recipe.role == "tokens" else ()
                         runs = runs or outputs.runs(names[2], result.partials.schema, order)
                         runs.add(result.partials)
                 if documents:
@@ -172,7 +172,7 @@ class _Run:
         if isinstance(source, FromInput):
             tables = self._read(source, self._tally(source.reader.label))
         else:
-            tables = self._part(source, self._tally(source.judge) if source.judge else None, schema)
+            tables = self._part(source, schema)
         if self.task.where:
             tables = self._selected(tables, where.parse(self.task.where), self._tally("where"))
         return self._timed(tables, schema)
@@ -206,22 +206,21 @@ class _Run:
                 )
             yield batch.documents
 
-    def _part(self, source: FromPart, judged: Tally | None, schema: pa.Schema) -> Iterator[pa.Table]:
-        verdicts = self._verdicts(source)
+    def _part(self, source: FromPart, schema: pa.Schema) -> Iterator[pa.Table]:
+        tally = self._tally(source.judge.label) if source.judge else None
+        judge = open_stage(source.judge, self.context.storage) if source.judge else None
+        paths = [join(self.context.output, name) for name in source.verdicts]
+        low, high = position(source.index), position(source.index + 1)
+        found = Found(merge(self.storage, enumerate(paths), low, high), judge.verdicts if judge else None)
         offset = 0
         with self.storage.open(join(self.context.output, source.name)) as file:
             for table in read_batches(file, schema, BATCH_ROWS):
                 stop = offset + len(table)
-                if judged is None:
-                    yield table
-                else:
-                    losses = [
-                        Loss(row - offset, False, verdicts[row])
-                        for row in range(offset, stop)
-                        if row in verdicts
-                    ]
-                    yield self._account(judged, table, Result(without(table, losses), losses))
+                if tally is not None:
+                    rows = found.rows(source.index, offset, stop)
+                    table = self._account(tally, table, judged(judge, table, rows))
                 offset = stop
+                yield table
 
     def _selected(
         self, tables: Iterator[pa.Table], condition: where.Where, tally: Tally
@@ -235,17 +234,6 @@ class _Run:
             if len(rows) < len(table):
                 tally.dropped["not_selected"] += len(table) - len(rows)
             yield rows
-
-    def _verdicts(self, source: FromPart) -> Mapping[int, Fault]:
-        paths = [join(self.context.output, name) for name in source.verdicts]
-        low = position(source.index)
-        found: dict[int, Fault] = {}
-        for table in merge(self.storage, enumerate(paths), low, position(source.index + 1)):
-            rows = (table.column("key").to_numpy() - np.uint64(low)).tolist()
-            reasons, details = (table.column(name).to_pylist() for name in ("reason", "detail"))
-            for row, reason, detail in zip(rows, reasons, details, strict=True):
-                found.setdefault(row, Fault(reason, detail or ""))
-        return found
 
     # What stages do to them
 

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.groups import State
 from pipeline.plan import Plan
 from pipeline.receipts import Tally, check_chain, merge_steps
 from pipeline.shards import shard_file
+from pipeline.state import State
 
 
 def stats(plan: Plan, states: Mapping[str, State]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pipeline.storage import Storage, StorageSettings, is_local
 from stages import registry
 from stages.base import InputMark, ResourceMark, Stage
 
-Role = Literal["read", "annotate", "filter", "generate", "map", "tokens"]
+Role = Literal["read", "annotate", "filter", "generate", "map", "judge", "tokens"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,12 @@ class Recipe:
         for name in (*self.unused, *marked(registry.load(self.target).Config, InputMark)):
             settings.pop(name, None)
         return [self.role, self.target, self.version, settings]
+
+
+def unopened(recipe: Recipe) -> Stage:
+    """The stage of a recipe as the driver sees it: settings, without what ``open`` loads."""
+    cls = registry.load(recipe.target)
+    return cls(cls.Config.model_validate_json(recipe.settings))
 
 
 def open_stage(recipe: Recipe, settings: StorageSettings) -> Any:

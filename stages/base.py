@@ -136,6 +136,11 @@ class Stage:
     def __init__(self, config: Any) -> None:
         self.config = config
 
+    @classmethod
+    def needs(cls, config: Any) -> tuple[str, ...]:
+        """The columns that it reads with these settings; ``reads`` unless settings name columns."""
+        return cls.reads
+
     def open(self) -> None:
         """Load models and tables. Called once per worker process, before the first batch."""
 

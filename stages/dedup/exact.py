@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from stages.base import Global, StageConfig
+from stages.base import LAST, Global, Round, StageConfig
 
 PARTIAL = pa.schema([("key", pa.uint64()), ("row", pa.uint32()), ("low", pa.uint64()), ("id", pa.binary(16))])
 
@@ -34,7 +34,6 @@ class ExactDedup(Global):
     name = "exact_dedup"
     Config = ExactDedupConfig
     reads = ("id", "text")
-    order = ("low", "id")
 
     def map(self, batch: pa.Table) -> pa.Table:
         """One partial per document: the hash's high half as key, its low half, the id."""
@@ -53,7 +52,10 @@ class ExactDedup(Global):
             [halves[:, 0], rows, halves[:, 1], batch.column("id").combine_chunks()], schema=PARTIAL
         )
 
-    def reduce(self, groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    def rounds(self):
+        yield Round(LAST, order=("low","id"))
+
+    def reduce(self, name, groups):
         """All but the first of each run of equal hashes; the sort has put the smallest id first."""
         for table in groups:
             key, low = (table.column(name).to_numpy() for name in ("key", "low"))
@@ -64,8 +66,9 @@ class ExactDedup(Global):
             kept = table.column("id").take(pa.array(leader[gone])).to_pylist()
             yield pa.table(
                 {
-                    "position": table.column("position").take(pa.array(gone)),
+                    "key": table.column("position").take(pa.array(gone)),
                     "reason": pa.array(["exact_duplicate"] * len(gone), pa.string()),
                     "detail": pa.array([identity.hex() for identity in kept], pa.string()),
                 }
             )
+        return {}

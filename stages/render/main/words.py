@@ -3,7 +3,8 @@
 Knows scripts and the most frequent words of 16 languages. Does not know HTML, nor what counts are good
 for. All texts are joined and looked at as one array of code points, so the cost per character is that of a
 few table look-ups. A word is a run of letters, marks and digits, or one character of a script
-written without spaces (Han, kana, Thai).
+written without spaces (Han, kana, Thai). Words of class names are found likewise; they end where the case
+changes as well.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from stages.render.main.compiled import compiled
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -71,6 +74,7 @@ og i at er en til det den på de med af for ikke der som et har om men var fra k
 _KOREAN_ENDINGS = "은는이가을를에의로도고다서과와며지게요"
 _YEARS = range(1990, 2040)
 
+_CLASSES = len(CLASSES)
 _FLAG_BITS = 18
 _LONGEST = 64  # characters of a word that make its hash
 
@@ -83,7 +87,7 @@ class Words(NamedTuple):
     tokens: Ints  # (n,) words
     function_words: Floats  # (n,)
     years: Floats  # (n,) words from "1990" to "2039"
-    first: NDArray[np.uint8]  # (n,) class of the first character
+    first: NDArray[np.uint8]  # (n,) class of the first character; SPACE where there is none
     last: NDArray[np.uint8]  # (n,) and of the last
     early: Hashes  # of the first EARLY words of the blocks, in order; see ``word_hash``
     early_blocks: Ints  # the block of each
@@ -127,34 +131,39 @@ def _powers() -> Hashes:
     return np.multiply.accumulate(np.full(_LONGEST, 0x9E3779B97F4A7C15, np.uint64))
 
 
-def _codes(text: str) -> NDArray[np.uint32]:
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    if len(codes) and codes.max() >= _TABLE:
-        # Plane 2 is ideographs; what else there is up there is mostly emoji.
-        codes = np.where(codes < _TABLE, codes, np.where(codes >> 16 == 2, 0x4E00, 0x2600)).astype(np.uint32)
-    return codes
+def _codes(texts: Sequence[str]) -> tuple[NDArray[np.uint32], Ints]:
+    """The code points of all texts end to end, and how many each has."""
+    lengths = np.array([len(text) for text in texts], np.int64)
+    return np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32), lengths
 
 
-def _hashes(codes: NDArray[np.uint32], starts: Ints) -> Hashes:
-    """Hash of each word, given where words start: its letters' values times powers by position."""
-    if not len(starts):
-        return np.zeros(0, np.uint64)
-    spans = np.diff(starts, append=len(codes))
-    positions = np.arange(starts[0], len(codes)) - np.repeat(starts, spans)
-    values = _tables().values.take(codes[starts[0] :])
-    values *= _powers().take(np.minimum(positions, _LONGEST - 1, out=positions))
-    return np.add.reduceat(values, starts - starts[0])
+@compiled
+def _plane_0(code: int) -> int:
+    """A code point within the tables. Plane 2 is ideographs; what else there is up there is mostly emoji."""
+    if code < _TABLE:
+        return code
+    return 0x4E00 if code >> 16 == 2 else 0x2600
+
+
+@compiled
+def _hash(codes: NDArray[np.uint32], start: int, end: int, values: Hashes, powers: Hashes) -> np.uint64:
+    """The letters' values times powers by position."""
+    total = np.uint64(0)
+    for i in range(start, end):
+        total += values[_plane_0(codes[i])] * powers[min(i - start, _LONGEST - 1)]
+    return total
 
 
 def word_hash(word: str) -> np.uint64:
     """The hash by which ``Words.early`` names a word; 64 bits, the same in upper and lower case."""
-    return np.uint64(_hashes(_codes(word), np.array([0]))[0])
+    codes, _ = _codes([word])
+    return np.uint64(_hash(codes, 0, len(codes), _tables().values, _powers()))
 
 
 @cache
 def _flags() -> NDArray[np.uint8]:
     """By the first bits of a hash: 1 function word, 2 year. One word in 400 of all others shares bits with
-    one of these, which does not matter to a density; an exact look-up would take as long as all else here."""
+    one of these, which does not matter to a density."""
     flags = np.zeros(1 << _FLAG_BITS, np.uint8)
     for flag, words in ((1, _FUNCTION_WORDS.split()), (2, map(str, _YEARS))):
         for word in words:
@@ -162,53 +171,187 @@ def _flags() -> NDArray[np.uint8]:
     return flags
 
 
-def find(values: Hashes, table: Hashes) -> tuple[Ints, NDArray[np.bool_]]:
-    """Where each value would be in a sorted table that is not empty, and whether it is there."""
-    at = np.minimum(np.searchsorted(table, values), len(table) - 1)
-    return at, table[at] == values
-
-
-def _count(owners: Ints, which: Any, n: int) -> Floats:
-    return np.bincount(owners[which], minlength=n).astype(np.float32)
+@compiled
+def _scan(
+    codes: NDArray[np.uint32],
+    lengths: Ints,
+    classes: NDArray[np.uint8],
+    values: Hashes,
+    powers: Hashes,
+    endings: NDArray[np.bool_],
+    flags: NDArray[np.uint8],
+) -> tuple[Floats, Ints, Floats, Floats, NDArray[np.uint8], NDArray[np.uint8], Hashes, Ints]:
+    n = len(lengths)
+    counts = np.zeros((n, _CLASSES), np.float32)
+    tokens = np.zeros(n, np.int64)
+    function_words = np.zeros(n, np.float32)
+    years = np.zeros(n, np.float32)
+    first = np.full(n, SPACE, np.uint8)
+    last = np.full(n, SPACE, np.uint8)
+    early = np.empty(EARLY * n, np.uint64)
+    early_blocks = np.empty(EARLY * n, np.int64)
+    kept = 0
+    end = 0
+    for block in range(n):
+        i = end
+        end += lengths[block]
+        if i < end:
+            first[block] = classes[_plane_0(codes[i])]
+            last[block] = classes[_plane_0(codes[end - 1])]
+        while i < end:
+            start = i
+            kind = classes[_plane_0(codes[i])]
+            counts[block, kind] += 1
+            i += 1
+            if kind > IDEOGRAPH:
+                continue
+            if kind < IDEOGRAPH:
+                while i < end and (kind := classes[_plane_0(codes[i])]) < IDEOGRAPH:
+                    counts[block, kind] += 1
+                    i += 1
+            word = _hash(codes, start, i, values, powers)
+            flag = flags[word >> np.uint64(64 - _FLAG_BITS)]
+            function_words[block] += (flag & 1) | endings[_plane_0(codes[i - 1])]
+            years[block] += flag >> 1
+            if tokens[block] < EARLY:
+                early[kept] = word
+                early_blocks[kept] = block
+                kept += 1
+            tokens[block] += 1
+    return counts, tokens, function_words, years, first, last, early[:kept], early_blocks[:kept]
 
 
 def count(texts: Sequence[str]) -> Words:
     """Counts for the texts of blocks, at least one; a text may be empty."""
-    n = len(texts)
+    codes, lengths = _codes(texts)
     tables = _tables()
-    # One line break after every text keeps words apart and makes every slice non-empty.
-    codes = _codes("\n".join(texts) + "\n")
-    classes = tables.classes.take(codes)
-    lengths = np.array([len(text) for text in texts], np.int64)
-    ends = np.cumsum(lengths + 1) - 1
-    owners = np.repeat(np.arange(n), lengths + 1)
-    counts = np.bincount(owners * len(CLASSES) + classes, minlength=n * len(CLASSES))
-    per_class: Floats = counts.reshape(n, len(CLASSES)).astype(np.float32)
-    per_class[:, SPACE] -= 1
-
-    ideograph = classes == IDEOGRAPH
-    joined = (classes <= IDEOGRAPH) & ~ideograph
-    # Words start where letters do, and at every ideograph; they end before what is not joined to them.
-    edges = joined[1:] != joined[:-1]
-    is_start, is_end = ideograph.copy(), ideograph
-    is_start[0] |= joined[0]
-    is_start[1:] |= edges & joined[1:]
-    is_end[:-1] |= edges & joined[:-1]  # the last character is a line break
-    starts, word_ends = np.flatnonzero(is_start), np.flatnonzero(is_end)
-    hashes = _hashes(codes, starts)
-    blocks = owners[starts]
-    tokens = np.bincount(blocks, minlength=n)
-    flags = _flags().take((hashes >> np.uint64(64 - _FLAG_BITS)).astype(np.int64))
-    is_function = (flags & 1).astype(bool) | tables.korean_endings[codes[word_ends]]
-    early = np.arange(len(starts)) - (np.cumsum(tokens) - tokens)[blocks] < EARLY
-    return Words(
-        per_class,
-        lengths.astype(np.float32),
-        tokens,
-        _count(blocks, is_function, n),
-        _count(blocks, flags & 2 > 0, n),
-        classes[ends - lengths],
-        classes[ends - (lengths > 0)],
-        hashes[early],
-        blocks[early],
+    classes, *others = _scan(
+        codes, lengths, tables.classes, tables.values, _powers(), tables.korean_endings, _flags()
     )
+    return Words(classes, lengths.astype(np.float32), *others)
+
+
+class Lexicon:
+    """Ids of words by their hashes: a table with open addressing, at most half full."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        """``words``: different ones; the id is the position."""
+        self._bits = max(len(words), 1).bit_length() + 1
+        self._keys = np.zeros(1 << self._bits, np.uint64)
+        self._ids = np.full(1 << self._bits, -1, np.int64)
+        for index, word in enumerate(words):
+            key = word_hash(word)
+            slot = int(key) >> (64 - self._bits)
+            while self._ids[slot] >= 0:
+                slot = (slot + 1) % len(self._ids)
+            self._keys[slot], self._ids[slot] = key, index
+
+    def early(self, words: Words) -> tuple[Ints, Ints]:
+        """Ids of those of ``words.early`` that are known, and the block of each."""
+        return _known(words.early, words.early_blocks, self._keys, self._ids, self._bits)
+
+    def names(self, texts: Sequence[str], tokens: int, longest: int) -> tuple[Ints, Ints]:
+        """Ids of the known words in the class names of each text, once each, and how many each text has.
+
+        Only the first ``tokens`` names of a text are looked at, and words of two to ``longest`` letters.
+        """
+        codes, lengths = _codes(texts)
+        tables = _tables()
+        return _scan_names(
+            codes, lengths, tokens, longest, _letters(), tables.values, _powers(), self._keys, self._ids, self._bits
+        )
+
+
+@compiled
+def _find(word: np.uint64, keys: Hashes, ids: Ints, bits: int) -> int:
+    slot = np.int64(word >> np.uint64(64 - bits))
+    while ids[slot] >= 0 and keys[slot] != word:
+        slot = (slot + 1) % len(ids)
+    return ids[slot]
+
+
+@compiled
+def _known(hashes: Hashes, owners: Ints, keys: Hashes, ids: Ints, bits: int) -> tuple[Ints, Ints]:
+    found = np.empty(len(hashes), np.int64)
+    of = np.empty(len(hashes), np.int64)
+    size = 0
+    for i in range(len(hashes)):
+        index = _find(hashes[i], keys, ids, bits)
+        if index >= 0:
+            found[size] = index
+            of[size] = owners[i]
+            size += 1
+    return found[:size], of[:size]
+
+
+# What a character is to the words of class names.
+_SIGN, _BLANK, _SMALL, _CAPITAL, _LETTER = range(5)
+
+
+@cache
+def _letters() -> NDArray[np.uint8]:
+    """By code point: capitals and small letters of ASCII, other letters, white space, and the rest."""
+    kinds = np.full(_TABLE, _SIGN, np.uint8)
+    for code in range(_TABLE):
+        char = chr(code)
+        if char.isspace():
+            kinds[code] = _BLANK
+        elif char.isalnum() and not char.isdecimal():
+            kinds[code] = _LETTER if code > 127 else _SMALL if char.islower() else _CAPITAL
+    return kinds
+
+
+@compiled
+def _scan_names(
+    codes: NDArray[np.uint32],
+    lengths: Ints,
+    tokens: int,
+    longest: int,
+    kinds: NDArray[np.uint8],
+    values: Hashes,
+    powers: Hashes,
+    keys: Hashes,
+    ids: Ints,
+    bits: int,
+) -> tuple[Ints, Ints]:
+    found = np.empty(len(codes) // 2 + 1, np.int64)  # a word has two letters at least
+    sizes = np.zeros(len(lengths), np.int64)
+    seen = np.full(len(ids), -1, np.int64)
+    size = 0
+    end = 0
+    for text in range(len(lengths)):
+        i = end
+        end += lengths[text]
+        left = tokens
+        within = False  # a name
+        while i < end:
+            kind = kinds[_plane_0(codes[i])]
+            if kind == _BLANK:
+                within = False
+            elif not within:
+                if not left:
+                    break
+                left -= 1
+                within = True
+            start = i
+            i += 1
+            if kind < _SMALL:
+                continue
+            while i < end and kinds[_plane_0(codes[i])] == kind:
+                i += 1
+            if kind == _CAPITAL and i < end and kinds[_plane_0(codes[i])] == _SMALL:
+                # "Post", or of "XMLFeed" the first word.
+                if i - start > 1:
+                    i -= 1
+                else:
+                    while i < end and kinds[_plane_0(codes[i])] == _SMALL:
+                        i += 1
+            if not 1 < i - start <= longest:
+                continue
+            index = _find(_hash(codes, start, i, values, powers), keys, ids, bits)
+            if index >= 0 and seen[index] != text:
+                seen[index] = text
+                found[size] = index
+                size += 1
+                sizes[text] += 1
+    return found[:size], sizes

@@ -1,0 +1,85 @@
+"""What became of groups of like tasks, as later groups need it, and what such a group is.
+
+Knows receipts and how to sum them; does not know which groups there are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from pipeline.execute.base import Task
+from pipeline.receipts import DONE, Receipt, Tally, add_tallies
+from pipeline.steps import fingerprint
+
+
+class Made(NamedTuple):
+    """What later groups need to know of a finished task; the receipt itself is on storage."""
+
+    digest: str
+    done: bool
+    counts: Mapping[str, int]
+
+
+@dataclass
+class State:
+    """Sums over the receipts of a group, and per task the little that others need."""
+
+    made: dict[str, Made] = field(default_factory=dict)
+    tallies: list[Tally] = field(default_factory=list)
+    languages: dict[str, Counter[str]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    reused: int = 0
+    seconds: Counter[str] = field(default_factory=Counter)
+    peak_memory: int = 0
+
+    def add(self, task: Task, receipt: Receipt) -> None:
+        """Count one receipt."""
+        name = task_name(task)
+        self.made[name] = Made(receipt.digest, receipt.status == DONE, receipt.counts)
+        if receipt.status != DONE:
+            self.failures[task.label] = receipt.error or "failed"
+        add_tallies(self.tallies, receipt.tallies)
+        for language, counts in receipt.languages.items():
+            self.languages.setdefault(language, Counter()).update(counts)
+        self.seconds.update(receipt.seconds)
+        self.peak_memory = max(self.peak_memory, receipt.peak_memory)
+
+    @property
+    def digest(self) -> str:
+        """Of all that the group made, part by part."""
+        return fingerprint([(name, made.digest) for name, made in sorted(self.made.items())])
+
+    def total(self, count: str) -> int:
+        """Sum of a count over all parts."""
+        return sum(made.counts.get(count, 0) for made in self.made.values())
+
+
+class Group(Protocol):
+    """Tasks that do not depend on each other."""
+
+    key: str
+    dataset: str
+    needs: tuple[str, ...]
+    reads: bool  # its tasks read inputs
+    directories: tuple[str, ...]  # where its files are
+    receipts: str
+
+    def files(self, name: str) -> list[str]:
+        """All files that the task of a name may have made, its receipt included."""
+        ...
+
+    def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
+        """Its tasks, once all that it needs is done. Names are unique and in the order of parts."""
+        ...
+
+    def following(self, states: Mapping[str, State]) -> Iterator[Group]:
+        """Groups that are known only now that this one is done. Called once."""
+        ...
+
+
+def task_name(task: Task) -> str:
+    """The last part of a task's receipt name: part, bucket or shard."""
+    return task.receipt_name.rsplit("/", 1)[1].removesuffix(".json")

@@ -1,0 +1,215 @@
+"""Candidate pairs: documents with an equal band key become edges, checked first if that is wanted.
+
+A *bucket* is all documents of one band key. It gives a star, every document linked to one of them, the
+centre: k documents are k - 1 edges, never k squared; a million equal pages are a million edges.
+
+Without verification the centre is the smallest node, and stars are contracted as far as memory goes: which
+documents are linked directly does not matter, only what is connected.
+
+With verification it does, for an edge can be refused. The centre is then the document with the smallest
+``tag``, a hash of its id, so that the same pairs are checked wherever the documents lie. What a pair is
+checked by, its *sketches*, has to be in one place, in bounded memory and once: documents of a bucket go in
+*groups* of at most ``GROUP`` around a copy of the centre. The number of groups is a power of two and a group
+is found from centre and document alone, so that buckets of the same documents in other bands fall on the
+same groups, and one check is made of up to as many as there are bands.
+
+Documents of an earlier run have no text here. A document that shares a bucket with one is linked to it
+unchecked, and with no other document through that bucket.
+
+Knows band keys, positions and sketches; does not know how either is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stages.base import OWN, Reduced
+from stages.dedup import components
+from stages.dedup.components import Contraction, Names
+
+#: Documents that are compared with one copy of a centre; they are in memory together.
+GROUP = 1024
+
+#: In place of the centre's position: of a centre itself, and of one in an earlier run.
+_CENTRE = np.uint64((1 << 64) - 1)
+_EARLIER = np.uint64(0)
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
+
+
+def stars(groups: Iterator[pa.Table]) -> Reduced:
+    """Edges (``components.edges``) of buckets, as they are. Counts ``pairs``, before contraction."""
+    pairs = 0
+    contraction = Contraction()
+    for table in groups:
+        position, starts, sizes = _buckets(table)
+        own = position >= np.uint64(OWN)
+        # twins are odd, names are even
+        node = np.where(own, components.names(position), _CENTRE)
+        centre = np.minimum.reduceat(node, starts) if len(starts) else node
+        ours = np.repeat(centre, sizes)
+        inner = own & (node != ours)
+        marked = centre[(np.logical_or.reduceat(~own, starts) if len(starts) else own) & (centre != _CENTRE)]
+        pairs += int(np.count_nonzero(inner)) + len(marked)
+        yield from contraction.add(
+            np.concatenate([node[inner], components.twins(marked)]), np.concatenate([ours[inner], marked])
+        )
+    yield contraction.rest()
+    return {"pairs": pairs}
+
+
+def pairs(groups: Iterator[pa.Table]) -> Reduced:
+    """Pairs of buckets sorted by ``tag``, for ``sketches``: ``key`` (position), ``other``, ``group``."""
+    for table in groups:
+        position, starts, sizes = _buckets(table)
+        own = position >= np.uint64(OWN)
+        mixed = np.repeat(np.logical_or.reduceat(~own, starts) if len(starts) else own, sizes)
+        first = np.zeros(len(position), bool)
+        first[starts] = True
+        centre = np.repeat(position[starts], sizes)
+        groups_of = np.uint64(1) << np.ceil(np.log2(np.maximum(sizes / GROUP, 1))).astype(np.uint64)
+        number = np.repeat(groups_of, sizes)
+        inner = ~mixed & ~first
+        # numbers 1; 2, 3; 4 to 7 …: a group has one among all numbers of groups
+        number = number + ((components.names(position) >> np.uint64(1)) & (number - np.uint64(1)))
+        group = components.names(centre) + number * _SPREAD
+        marked = mixed & own
+        heads = np.flatnonzero(~mixed[starts])
+        copies = groups_of[heads].astype(np.int64)
+        head = np.repeat(position[starts][heads], copies)
+        nth = np.arange(len(head), dtype=np.uint64) - np.repeat(np.cumsum(copies) - copies, copies).astype(np.uint64)
+        nth += np.repeat(groups_of[heads], copies)
+        yield pa.table(
+            {
+                "key": np.concatenate([position[inner], position[marked], head]),
+                "other": np.concatenate(
+                    [
+                        centre[inner],
+                        np.full(int(np.count_nonzero(marked)), _EARLIER),
+                        np.full(len(head), _CENTRE),
+                    ]
+                ),
+                "group": np.concatenate(
+                    [
+                        group[inner],
+                        components.names(position[marked]),
+                        components.names(head) + nth * _SPREAD,
+                    ]
+                ),
+            }
+        )
+    return {}
+
+
+def sketches(found: pa.Table, sketch: Callable[[npt.NDArray[np.uint32]], pa.Array]) -> pa.Table:
+    """What ``verified`` takes of the documents of a batch: ``key`` (group), ``row``, ``other``, ``sketch``.
+
+    ``found``: rows of ``pairs``. ``sketch`` makes those of some rows of the batch, list<uint32>.
+    """
+    row, other, group = (found.column(name).to_numpy() for name in ("row", "other", "group"))
+    # a document meets each centre once, a centre is once in each group
+    by = np.where(other == _CENTRE, group, other)
+    order = np.lexsort((group, by, other == _CENTRE, row))
+    row, other, group, by = row[order], other[order], group[order], by[order]
+    fresh = np.ones(len(row), bool)
+    fresh[1:] = (row[1:] != row[:-1]) | (by[1:] != by[:-1])
+    fresh[1:] |= (other[1:] == _CENTRE) != (other[:-1] == _CENTRE)
+    row, other, group = row[fresh], other[fresh], group[fresh]
+    needed = np.unique(row[other != _EARLIER])
+    index = np.searchsorted(needed, row)
+    return pa.table(
+        {
+            "key": group,
+            "row": row,
+            "other": other,
+            "sketch": sketch(needed).take(pa.array(index, mask=other == _EARLIER)),
+        }
+    )
+
+
+def verified(groups: Iterator[pa.Table], least: float, exact: bool) -> Reduced:
+    """Edges (``components.edges``) of those pairs whose similarity is ``least`` or more.
+
+    Counts the ``pairs`` that were checked, ``false positives`` among them, and the documents ``unverified``
+    that are linked to an earlier run.
+    """
+    counts = {"pairs": 0, "false positives": 0, "unverified": 0}
+    contraction = Contraction()
+    for table in groups:
+        key, other, position = (table.column(name).to_numpy() for name in ("key", "other", "position"))
+        marked = components.names(position[other == _EARLIER])
+        centres = np.flatnonzero(other == _CENTRE)
+        members = np.flatnonzero((other != _CENTRE) & (other != _EARLIER))
+        # the centre of a member is in its group, which it may share by an accident of hashes
+        centres = centres[np.lexsort((position[centres], key[centres]))]
+        place = _find(key[centres], position[centres], key[members], other[members])
+        sketched = table.column("sketch").combine_chunks()
+        if isinstance(sketched, pa.ChunkedArray):
+            sketched = pa.concat_arrays(sketched.chunks)
+        offsets, values = sketched.offsets.to_numpy(), sketched.values.to_numpy()
+        similar = np.empty(len(members), np.float64)
+        (_jaccard if exact else _agreement)(values, offsets, members, centres[place], similar)
+        good = similar >= least
+        counts["pairs"] += len(members)
+        counts["false positives"] += int(np.count_nonzero(~good))
+        counts["unverified"] += len(marked)
+        left, right = components.names(position[members[good]]), components.names(other[members[good]])
+        yield from contraction.add(
+            np.concatenate([left, components.twins(marked)]), np.concatenate([right, marked])
+        )
+    yield contraction.rest()
+    return counts
+
+
+def _buckets(table: pa.Table) -> tuple[Names, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Positions in buckets of two and more documents, and where each bucket starts and how many it has."""
+    key, position = table.column("key").to_numpy(), table.column("position").to_numpy()
+    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
+    sizes = np.diff(starts, append=len(key))
+    shared = sizes > 1
+    position, sizes = position[np.repeat(shared, sizes)], sizes[shared]
+    return position, np.cumsum(sizes) - sizes, sizes
+
+
+def _find(keys: Names, positions: Names, key: Names, position: Names) -> npt.NDArray[np.int64]:
+    """Where ``(key, position)`` is among rows sorted by both."""
+    place = np.searchsorted(keys, key)
+    while len(wrong := np.flatnonzero(positions[place] != position)):
+        place[wrong] += 1
+    return place
+
+
+@numba.njit(cache=True, nogil=True)
+def _agreement(values, offsets, left, right, similar):  # type: ignore[no-untyped-def]
+    """The part of two signatures that is equal: an estimate of Jaccard similarity."""
+    for pair in range(len(left)):
+        one, two = offsets[left[pair]], offsets[right[pair]]
+        length = offsets[left[pair] + 1] - one
+        equal = 0
+        for index in range(length):
+            equal += values[one + index] == values[two + index]
+        similar[pair] = equal / length
+
+
+@numba.njit(cache=True, nogil=True)
+def _jaccard(values, offsets, left, right, similar):  # type: ignore[no-untyped-def]
+    """Jaccard similarity of two ascending sets."""
+    for pair in range(len(left)):
+        one, one_stop = offsets[left[pair]], offsets[left[pair] + 1]
+        two, two_stop = offsets[right[pair]], offsets[right[pair] + 1]
+        total = one_stop - one + two_stop - two
+        shared = 0
+        while one < one_stop and two < two_stop:
+            if values[one] == values[two]:
+                shared += 1
+                one += 1
+                two += 1
+            elif values[one] < values[two]:
+                one += 1
+            else:
+                two += 1
+        similar[pair] = shared / (total - shared)

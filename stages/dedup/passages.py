@@ -1,0 +1,201 @@
+"""The stage ``passage_dedup``: passages that stand in several places of the corpus stay in one.
+
+A passage is ``min_tokens`` consecutive tokens (``tokens`` says what those are: words, in short, or single
+characters of Han, kana, Thai …; neither case nor punctuation matters). A *window* is a passage of exactly that
+length. How windows that occur twice are found without comparing all with all:
+
+1. ``map``: winnowed fingerprints of every document (see ``winnow``), about one for 14 tokens. Documents that share
+   a window share one of them.
+2. ``shared``: fingerprints seen in two places. Most are not, and end here.
+3. ``windows``: each document with such fingerprints is read again; of every window that *selects* one of them,
+   a 128-bit hash of its tokens. This is what the exchange carries most of, 44 bytes a window, yet only for windows
+   that are in all likelihood repeated.
+4. ``verdicts``: windows of equal hash are the same passage (another has the same hash with a probability
+   of 2**-128). In the order of document id, then place, all but the first are repeats. A million copies are a
+   million rows, never a million squared.
+5. ``apply``: the union of a document's repeats is cut out of the text, as spans of whole tokens with what is
+   between them.
+
+What holds afterwards, for windows as they were before:
+
+- every window that occurs twice is found: at most its first occurrence is left (``keep: first``), or none;
+- every token that was cut stands in a window with an earlier occurrence, and so has an equal token in an equal
+  place there; that one was left, or was cut for the sake of one still earlier. So each cut token has, at the end
+  of a chain of equal windows, an equal one that is left: what is gone could be written again from what is left.
+  A first occurrence as a whole can lose tokens to *another* window that overlaps it and occurs still
+  earlier; not to its own repeats: where these overlap it (the periodic ``a b a b a b …``), they are cut only from
+  where it ends;
+- a document that holds a whole first occurrence has ``min_tokens`` tokens left and is not dropped, as
+  ``min_left`` is at most ``min_tokens``. The few tokens of a dropped document go with it.
+
+Cutting brings together what was apart, so a second run may find a window that this one made.
+
+Documents of earlier runs are not compared with: their fingerprints are there, but not their texts, so that nothing
+could be checked exactly. They are counted (``earlier fingerprints left out``).
+
+Knows tokens and where they are; does not know how rows travel, nor what a site or a near duplicate is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from stages.base import LAST, MIB, OWN, Applied, Fault, Global, Reduced, Resources, Round, Rounds, StageConfig
+from stages.dedup import winnow
+from stages.dedup.cut import cut, widen
+from stages.dedup.groups import groups_of
+from stages.dedup.spans import Spans, spans
+from stages.dedup.tokens import utf8
+
+
+class PassageDedupConfig(StageConfig):
+    #: Length of the shortest passage that is found, in tokens.
+    min_tokens: int = Field(default=50, ge=8, le=10_000)
+    #: Which occurrence of a passage stays: the first, in the order of document id and place, or none.
+    keep: Literal["first", "none"] = "first"
+    #: ``annotate`` counts, and leaves texts and documents as they are.
+    action: Literal["remove", "annotate"] = "remove"
+    #: A document that something was cut from and that has fewer tokens left goes. Default: ``min_tokens``.
+    min_left: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _first_ones_stay(self) -> PassageDedupConfig:
+        if self.min_left is not None and self.min_left > self.min_tokens:
+            raise ValueError(
+                f"min_left {self.min_left} is above min_tokens {self.min_tokens}: documents that hold the one "
+                "occurrence left of a passage would go; drop short documents with `length` afterwards"
+            )
+        return self
+
+
+class PassageDedup(Global):
+    """Cuts repeated passages; drops what is left too short, reason ``mostly_repeated_passages``.
+
+    ``dedup.passages`` (int32) counts the spans that were repeated, ``dedup.passage_tokens`` (int32) their tokens.
+    """
+
+    name = "passage_dedup"
+    Config = PassageDedupConfig
+    reads = ("id", "text")
+    adds = pa.schema(
+        [("text", pa.string()), ("dedup.passages", pa.int32()), ("dedup.passage_tokens", pa.int32())]
+    )
+    decides = frozenset({"keep", "action", "min_left"})
+    verdicts = pa.schema([("key", pa.uint64()), ("start", pa.uint32()), ("stop", pa.uint32())])
+    resources = Resources(memory=512 * MIB)
+
+    def map(self, batch: pa.Table) -> pa.Table:
+        """One partial per selected fingerprint and document, two if the document has it twice."""
+        rows, keys = winnow.fingerprints(*utf8(batch.column("text")), self.config.min_tokens)
+        return pa.table({"key": keys, "row": rows})
+
+    def rounds(self) -> Rounds:
+        yield Round("shared")
+        yield Round("windows", takes=("shared",), order=("fingerprint",), documents=True)
+        yield Round(LAST, takes=("windows",), order=("low", "id", "offset"))
+
+    def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
+        """``shared``: fingerprints by position of the document. Last: tokens to cut, by position."""
+        return self._shared(groups) if name == "shared" else self._repeats(groups)
+
+    def _shared(self, groups: Iterator[pa.Table]) -> Reduced:
+        counts = {"shared fingerprints": 0, "earlier fingerprints left out": 0}
+        for table in groups:
+            position, key = table.column("position").to_numpy(), table.column("key").to_numpy()
+            own = position >= np.uint64(OWN)
+            position, key = position[own], key[own]
+            first, sizes = groups_of(key)
+            shared = np.repeat(sizes > 1, sizes)
+            counts["shared fingerprints"] += int((sizes > 1).sum())
+            counts["earlier fingerprints left out"] += len(own) - len(key)
+            yield pa.table({"key": position[shared], "fingerprint": key[shared]})
+        return counts
+
+    def join(self, name: str, batch: pa.Table, found: pa.Table) -> pa.Table:
+        """The windows of these documents that select a shared fingerprint."""
+        rows, keys = found.column("row").to_numpy(), found.column("fingerprint").to_numpy()
+        seen = winnow.windows(*utf8(batch.column("text")), self.config.min_tokens, rows, keys)
+        return pa.table(
+            {
+                "key": seen.high,
+                "row": seen.row,
+                "low": seen.low,
+                "offset": seen.offset,
+                "id": batch.column("id").take(pa.array(seen.row)).combine_chunks(),
+            }
+        )
+
+    def _repeats(self, groups: Iterator[pa.Table]) -> Reduced:
+        counts = {"repeated windows": 0, "repeats": 0}
+        for table in groups:
+            key, low, position = (table.column(name).to_numpy() for name in ("key", "low", "position"))
+            offset = table.column("offset").to_numpy().astype(np.int64)
+            first, sizes = groups_of(key, low)
+            leader = np.repeat(first, sizes)
+            start = offset.copy()
+            gone = np.repeat(sizes > 1, sizes)
+            if self.config.keep == "first":
+                gone[first] = False
+                # a repeat that overlaps the first occurrence leaves that one whole
+                overlapping = gone & (position == position[leader])
+                end = offset[leader] + self.config.min_tokens
+                start[overlapping] = np.maximum(start, end)[overlapping]
+            counts["repeated windows"] += int((sizes > 1).sum())
+            counts["repeats"] += int(gone.sum())
+            yield pa.table(
+                {
+                    "key": position[gone],
+                    "start": start[gone].astype(np.uint32),
+                    "stop": (offset[gone] + self.config.min_tokens).astype(np.uint32),
+                }
+            )
+        return counts
+
+    def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
+        """Texts without their repeats, how many those were, and which documents are left too short."""
+        text, count = batch.column("text"), len(batch)
+        verdicts: list[Fault | None] = [None] * count
+        passages, repeated = np.zeros(count, np.int32), np.zeros(count, np.int32)
+        if len(found):
+            seen = spans(*utf8(text), *(found.column(name).to_numpy() for name in ("row", "start", "stop")))
+            np.add.at(passages, seen.row, 1)
+            np.add.at(repeated, seen.row, seen.tokens)
+            if self.config.action == "remove":
+                text = _cut(text, seen)
+                verdicts = self._verdicts(seen, repeated)
+        columns = {
+            "text": text,
+            "dedup.passages": pa.array(passages),
+            "dedup.passage_tokens": pa.array(repeated),
+        }
+        return Applied(columns, verdicts)
+
+    def _verdicts(self, seen: Spans, repeated: npt.NDArray[np.int32]) -> list[Fault | None]:
+        least = self.config.min_left or self.config.min_tokens
+        verdicts: list[Fault | None] = [None] * len(repeated)
+        for row in np.flatnonzero((repeated > 0) & (seen.totals - repeated < least)):
+            detail = f"{repeated[row]} of {seen.totals[row]} tokens"
+            verdicts[row] = Fault("mostly_repeated_passages", detail)
+        return verdicts
+
+
+def _cut(text: pa.ChunkedArray, seen: Spans) -> pa.Array:
+    """The texts without the spans."""
+    texts: list[str] = text.to_pylist()
+    for row, begins, ends in _by_row(seen):
+        whole = texts[row]
+        texts[row] = cut(whole, (widen(whole, b, e) for b, e in zip(begins, ends, strict=True)))
+    return pa.array(texts, pa.string())
+
+
+def _by_row(seen: Spans) -> Iterator[tuple[int, Sequence[int], Sequence[int]]]:
+    first, sizes = groups_of(seen.row)
+    for start, size in zip(first.tolist(), sizes.tolist(), strict=True):
+        stop = start + size
+        yield int(seen.row[start]), seen.begin[start:stop].tolist(), seen.end[start:stop].tolist()

@@ -1,0 +1,208 @@
+"""Which document of a cluster survives: an explicit order, the same wherever the documents lie.
+
+An order is a list of columns, each ascending or descending, and after them the smallest id. What the columns
+hold becomes 16 bytes each that sort as the values do, so that the exchange can order members of a cluster
+without knowing types:
+
+* numbers, times and booleans: exact;
+* strings and bytes: the first 16 bytes, as unsigned bytes (that is the order of code points in UTF-8); of
+  ``date``, which is ISO 8601, only the digits, so that seconds are among them;
+* null and NaN come last, whatever the direction.
+
+Knows columns and clusters; does not know why documents are in one cluster.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stages.base import Reduced
+
+#: Always there to prefer by: characters of the text.
+LENGTH = "length"
+#: Clusters that the counts of one reducer name.
+NAMED_CLUSTERS = 10
+
+#: What is known of a member of a cluster in the end: the id of the document that survives (null if that is
+#: one of an earlier run), how many the cluster has (one more, if so), and whether this one stays.
+VERDICTS = pa.schema(
+    [("key", pa.uint64()), ("survivor", pa.binary(16)), ("copies", pa.int32()), ("keep", pa.bool_())]
+)
+
+_LAST = np.uint64((1 << 64) - 1)
+_SIGN = np.uint64(1 << 63)
+_KEYED = re.compile(r"(\S+)(?:\s+(asc|desc))?")
+
+
+class Preference(NamedTuple):
+    """One column of an order."""
+
+    column: str
+    descending: bool
+
+
+def parse(text: str) -> Preference:
+    """``quality.rank desc``, ``date asc`` or ``date``. ValueError says what is wrong."""
+    match = _KEYED.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"{text!r} is no column with `asc` or `desc` behind it")
+    return Preference(match[1], match[2] == "desc")
+
+
+def columns(preferences: Sequence[Preference]) -> tuple[str, ...]:
+    """The columns of documents that an order needs."""
+    return tuple(dict.fromkeys(item.column for item in preferences if item.column != LENGTH))
+
+
+def order(preferences: Sequence[Preference]) -> tuple[str, ...]:
+    """Names of the columns in the exchange that members are sorted by."""
+    return (*(f"prefer_{number}" for number in range(len(preferences))), "id")
+
+
+def members(
+    batch: pa.Table, rows: npt.NDArray[np.uint32], labels: pa.Array, earlier: pa.Array, by: Sequence[Preference]
+) -> pa.Table:
+    """What the exchange takes of documents ``rows`` of a batch: label, order and id.
+
+    ``earlier``: whether the document is like one of an earlier run.
+    """
+    taken = batch.take(pa.array(rows))
+    found = {"key": labels, "row": pa.array(rows, pa.uint32()), "earlier": earlier}
+    for name, preference in zip(order(by), by, strict=False):
+        if preference.column == LENGTH:
+            values = pc.fill_null(pc.utf8_length(taken.column("text")), 0)
+        else:
+            values = taken.column(preference.column)
+        try:
+            found[name] = encode(values, preference.descending, preference.column == "date")
+        except pa.ArrowException as error:
+            raise ValueError(f"`prefer: {preference.column}`: {error}") from None
+    found["id"] = taken.column("id").combine_chunks()
+    return pa.table(found)
+
+
+def encode(values: pa.Array | pa.ChunkedArray, descending: bool, digits: bool = False) -> pa.Array:
+    """binary(16)[n] that sort as the values, or the other way round; null and NaN last.
+
+    ``digits``: of strings, only the digits count. ArrowInvalid for types without an order.
+    """
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if isinstance(values, pa.ChunkedArray):  # of no chunks, or too large for one
+        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    kind = values.type
+    missing = np.asarray(values.is_null())
+    if pa.types.is_null(kind):
+        words = np.zeros((len(values), 2), np.uint64)
+    elif any(is_type(kind) for is_type in _STRINGS):
+        words = _prefixes(values, digits)
+    else:
+        words = np.zeros((len(values), 2), np.uint64)
+        words[:, 1], odd = _numbers(values)
+        missing |= odd
+    if descending:
+        words = ~words
+    words[missing] = _LAST
+    # a value is before null even where it is the last of all values
+    words[~missing & (words == _LAST).all(axis=1), 1] = _LAST - np.uint64(1)
+    data = words.astype(">u8")
+    return pa.Array.from_buffers(pa.binary(16), len(data), [None, pa.py_buffer(data)])
+
+
+_STRINGS = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
+
+
+def _prefixes(values: pa.Array, digits: bool) -> npt.NDArray[np.uint64]:
+    """The first 16 bytes, filled up with zeros, as two numbers."""
+    if digits:
+        values = pc.replace_substring_regex(values.cast(pa.string()), "[^0-9]", "")
+    data = pc.fill_null(pc.binary_slice(values.cast(pa.binary()), 0, 16), b"")
+    offsets = np.frombuffer(data.buffers()[1], np.int32)[data.offset : data.offset + len(data) + 1]
+    content = data.buffers()[2]
+    flat = np.frombuffer(content, np.uint8) if content is not None else np.zeros(0, np.uint8)
+    padded = np.zeros((len(data), 16), np.uint8)
+    inside = np.arange(16) < np.diff(offsets)[:, None]
+    padded[inside] = flat[offsets[0] : offsets[-1]]
+    return padded.view(">u8").astype(np.uint64)
+
+
+def _numbers(values: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
+    """Numbers that sort as the values, and where a value is none."""
+    kind = values.type
+    if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
+        floats = pc.fill_null(values.cast(pa.float64()), 0.0).to_numpy() + 0.0  # -0.0 is 0.0
+        bits = floats.view(np.uint64)
+        return np.where(bits & _SIGN, ~bits, bits | _SIGN), np.isnan(floats)
+    if kind == pa.uint64():
+        return pc.fill_null(values, 0).to_numpy(), np.zeros(len(values), bool)
+    if pa.types.is_temporal(kind) and kind.bit_width == 32:
+        values = values.cast(pa.int32())
+    integers = pc.fill_null(values.cast(pa.int64()), 0).to_numpy()
+    return integers.view(np.uint64) ^ _SIGN, np.zeros(len(values), bool)
+
+
+def survivors(groups: Iterator[pa.Table]) -> Reduced:
+    """Members by label, in order of preference: the first of each stays, unless the cluster has documents
+    of an earlier run. Gives rows of ``VERDICTS``.
+
+    Counts ``clusters``, ``clusters of 2``, ``of 3-4``, ``of 5-8`` and so on, the documents that are
+    ``near duplicates``, those ``of an earlier run``, and, as ``cluster HEX``, by the id of their survivors, the
+    sizes of the largest clusters.
+    """
+    counts: Counter[str] = Counter()
+    largest: list[tuple[int, str]] = []
+    for table in groups:
+        label = table.column("key").to_numpy()
+        starts = np.flatnonzero(np.append(True, label[1:] != label[:-1]))
+        sizes = np.diff(starts, append=len(label))
+        earlier = np.logical_or.reduceat(table.column("earlier").to_numpy(), starts)
+        ids = table.column("id").take(pa.array(starts, mask=earlier)).combine_chunks()
+        cluster = np.repeat(np.arange(len(starts)), sizes)
+        keep = np.zeros(len(label), bool)
+        keep[starts] = ~earlier
+        yield pa.table(
+            [
+                table.column("position"),
+                ids.take(pa.array(cluster)),
+                pa.array((sizes + earlier)[cluster].astype(np.int32)),
+                pa.array(keep),
+            ],
+            schema=VERDICTS,
+        )
+        counts["of an earlier run"] += int(sizes[earlier].sum())
+        own = sizes[~earlier]
+        counts["clusters"] += len(own)
+        counts["near duplicates"] += int((own - 1).sum())
+        for power, number in enumerate(np.bincount(np.ceil(np.log2(own)).astype(int)).tolist()):
+            if number:
+                counts[_sizes(power)] += number
+        top = np.argsort(-sizes[~earlier], kind="stable")[:NAMED_CLUSTERS]
+        least = own[top[-1]] if len(top) else 0
+        # among equally large ones the smallest ids, which the sort by label does not bring first
+        named = np.flatnonzero(~earlier & (sizes >= least))
+        largest += zip((-sizes[named]).tolist(), (i.hex() for i in ids.take(pa.array(named)).to_pylist()), strict=True)
+        largest = heapq.nsmallest(NAMED_CLUSTERS, largest)
+    return {**counts, **{f"cluster {name}": -size for size, name in largest}}
+
+
+def _sizes(power: int) -> str:
+    return f"clusters of {(1 << power - 1) + 1}-{1 << power}" if power > 1 else f"clusters of {1 << power}"
