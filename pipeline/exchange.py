@@ -13,7 +13,7 @@ group of blocks, and one for the footer, so maps x reducers small reads in the w
 Knows sorted Arrow tables and storage; does not know what the keys stand for.
 
 File layout: blocks, each an Arrow IPC stream (zstd); then a JSON footer ``{"schema", "runs": [[
-[first_key, last_key, offset, length, rows], ...], ...]}``; then the footer's length (8 bytes, little
+[first_key, last_key, offset, length, rows, size], ...], ...]}``; then the footer's length (8 bytes, little
 endian) and the magic ``NCRUNS1\\n``.
 """
 
@@ -51,6 +51,7 @@ class Block(NamedTuple):
     offset: int
     length: int
     rows: int
+    size: int  # bytes in memory
 
 
 class RunWriter:
@@ -92,7 +93,7 @@ class RunWriter:
             with pa.ipc.new_stream(self.file, self.schema, options=_IPC) as stream:
                 stream.write_table(block)
             keys, length = block.column("key"), self.file.tell() - offset
-            run.append(Block(keys[0].as_py(), keys[-1].as_py(), offset, length, len(block)))
+            run.append(Block(keys[0].as_py(), keys[-1].as_py(), offset, length, len(block), block.nbytes))
         self._runs.append(run)
 
 
@@ -187,15 +188,15 @@ class _Cursor:
         self.keys: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
 
     def load(self, budget: int) -> None:
-        """Append the next blocks, at least one, up to ``budget`` stored bytes, in one ranged read."""
+        """Append the next blocks, at least one, up to ``budget`` bytes in memory, in one ranged read."""
         if not self.blocks:
             return
-        count, size = 1, self.blocks[0].length
-        while count < len(self.blocks) and size + self.blocks[count].length <= budget:
-            size += self.blocks[count].length
+        count, size = 1, self.blocks[0].size
+        while count < len(self.blocks) and size + self.blocks[count].size <= budget:
+            size += self.blocks[count].size
             count += 1
-        start = self.blocks[0].offset
-        data = pa.py_buffer(self.storage.read_range(self.path, start, size))
+        start, stop = self.blocks[0].offset, self.blocks[count - 1].offset + self.blocks[count - 1].length
+        data = pa.py_buffer(self.storage.read_range(self.path, start, stop - start))
         tables = [self.table]
         for block in self.blocks[:count]:
             try:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pipeline.exchange import KEYS
 from pipeline.execute.base import Task
 from pipeline.plan import Plan, Segment, child_part
-from pipeline.rounds import FIRST, first_round, round_key, verdict_files
+from pipeline.rounds import APPLY, FIRST, Chain
 from pipeline.segment import FromInput, FromPart, PartTask, document_file, reject_file, run_file
 from pipeline.shards import ShardTask, receipts, shard_file, shard_name
 from pipeline.state import Group, State
@@ -24,16 +24,22 @@ _MERGE = Resources(memory=512 * MIB)
 class Parts:
     """The parts of a segment."""
 
-    def __init__(self, plan: Plan, segment: Segment, limit: int | None) -> None:
+    def __init__(self, plan: Plan, segment: Segment, limit: int | None, chains: Mapping[str, Chain]) -> None:
         self.plan, self.segment, self.limit = plan, segment, limit
+        #: Of the global stage that ends it, and of the one before it whose verdicts it applies.
+        self.chain = chains.get(segment.key)
+        self.judged = chains.get(segment.parents[0]) if segment.judge else None
         self.key, self.dataset = segment.key, segment.dataset
         self.reads = segment.reader is not None
         self.directories: tuple[str, ...] = (segment.directory,)
         self.receipts = f"{segment.directory}/receipts"
-        self.needs = segment.parents
-        if segment.judge:
-            self.needs += (round_key(plan.segments[segment.parents[0]], LAST),)
         self._recipe, self._schema = segment.recipe, segment.schema.serialize().to_pybytes()
+
+    def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
+        if self.judged is None:
+            return self.segment.parents
+        regrouped = self.judged.regrouped.get(APPLY.name)
+        return (*self.segment.parents, self.judged.key(LAST), *([regrouped.key] if regrouped else []))
 
     def files(self, name: str) -> list[str]:
         names = [place(self.segment.directory, name) for place in (document_file, reject_file, run_file)]
@@ -46,23 +52,24 @@ class Parts:
                 identity = [item.name, item.size, item.etag, item.start, item.stop, self.limit]
                 yield self._task(part, FromInput(segment.reader, item), identity)
             return
-        verdicts: tuple[str, ...] = ()
-        judged = ""
-        if segment.judge:
-            verdicts = verdict_files(self.plan.segments[segment.parents[0]], states)
-            judged = states[self.needs[-1]].digest
+        judged = states[self.judged.key(LAST)].digest if self.judged else ""
+        about = self.judged.about(APPLY, states) if self.judged else None
         for parent in segment.parents:
             for index, (part, made) in enumerate(sorted(states[parent].made.items()), FIRST):
                 if not made.done:
                     continue  # it is in the table of failures, and no documents came of it
                 name = document_file(f"work/{parent}", part)
-                source = FromPart(name, index if segment.judge else 0, verdicts, segment.judge)
+                if about:
+                    verdicts = tuple(file for _, file in about(index))
+                    source = FromPart(name, index, verdicts, segment.judge)
+                else:
+                    source = FromPart(name)
                 name = part if len(segment.parents) == 1 else child_part(parent, part)
                 yield self._task(name, source, [made.digest, source.index, judged])
 
     def following(self, states: Mapping[str, State]) -> Iterator[Group]:
-        if self.segment.judged:
-            yield first_round(self.segment)
+        if self.chain and (group := self.chain.following(self.chain.first(), states)):
+            yield group
 
     def _task(self, part: str, source: FromInput | FromPart, identity: list[object]) -> Task:
         segment = self.segment
@@ -87,17 +94,18 @@ class Shards:
         self.reads = False
         self.receipts = receipts(dataset)
         self.directories: tuple[str, ...] = (f"corpus/{dataset}", self.receipts)
-        self.needs: tuple[str, ...] = (f"{dataset}/tokens",)
+
+    def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
+        return (f"{self.dataset}/tokens",)
 
     def files(self, name: str) -> list[str]:
         return [shard_file(self.dataset, name), f"{self.receipts}/{name}.json"]
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
-        state = states[self.needs[0]]
+        tokens = f"{self.dataset}/tokens"
+        state = states[tokens]
         parts = sorted(state.made.items())
-        runs = tuple(
-            run_file(f"work/{self.needs[0]}", part) for part, made in parts if made.counts.get("partials")
-        )
+        runs = tuple(run_file(f"work/{tokens}", part) for part, made in parts if made.counts.get("partials"))
         count = max(1, round(state.total("tokens") / self.tokens)) if runs else 0
         for index in range(count):
             name = shard_name(index, count)
@@ -124,8 +132,9 @@ def groups(plan: Plan, limit: int | None = None) -> dict[str, Group]:
     """The groups of a plan that are known beforehand, each after those it needs; the rounds of global stages
     follow as their counts become known. ``limit``: records of each input (dry run)."""
     found: list[Group] = []
+    chains = {segment.key: Chain(segment) for segment in plan.segments.values() if segment.judged}
     for segment in plan.segments.values():
-        found.append(Parts(plan, segment, limit))
+        found.append(Parts(plan, segment, limit, chains))
         if segment.name == "tokens":
             found.append(Shards(segment.dataset, plan.config.shards.tokens))
     return {group.key: group for group in found}

@@ -20,10 +20,8 @@ from pipeline.parts import Outputs, read_batches
 from pipeline.receipts import Receipt
 from pipeline.steps import Recipe, open_stage
 from pipeline.storage import Storage, join
-from stages.base import LAST, Global, Reduced, Resources, Round
+from stages.base import LAST, Reduced, Resources, Round
 
-#: Rows that one reducer takes. The number of buckets follows from the data alone.
-BUCKET_ROWS = 4_000_000
 BATCH_ROWS = 1024
 
 #: Number of a part among all, and a run file (relative to the output, or an address of its own).
@@ -35,10 +33,9 @@ class _Task:
     directory: str  # of the round, relative to the output
     name: str
     fingerprint: str
-    judge: Recipe
-    round: Round
     runs: Runs
     resources: Resources
+    round: Round
 
     @property
     def label(self) -> str:
@@ -50,14 +47,11 @@ class _Task:
 
     def run(self, context: Context, storage: Storage, guard: Guard) -> Receipt:
         """Do the work and publish; see ``execute.base.Task``. It is not watched row by row."""
-        stage = open_stage(self.judge, context.storage)
         file = round_file(self.directory, self.name)
         with Outputs(context.ledger(storage), self.receipt_name) as outputs:
             writer: RunWriter | None = None
             counts: Counter[str] = Counter()
-            for table in self._tables(stage, context, storage, counts):
-                if self.round.name == LAST:
-                    table = table.select(stage.verdicts.names).cast(stage.verdicts)
+            for table in self._tables(context, storage, counts):
                 if len(table):
                     writer = writer or outputs.runs(file, table.schema, ())
                     writer.add(table)
@@ -65,9 +59,7 @@ class _Task:
             receipt = Receipt(self.fingerprint, counts=dict(sorted(counts.items())))
             return outputs.publish(receipt, [file])
 
-    def _tables(
-        self, stage: Global, context: Context, storage: Storage, counts: Counter[str]
-    ) -> Iterator[pa.Table]:
+    def _tables(self, context: Context, storage: Storage, counts: Counter[str]) -> Iterator[pa.Table]:
         raise NotImplementedError
 
     def _merged(self, context: Context, storage: Storage, low: int, high: int) -> Iterator[pa.Table]:
@@ -76,33 +68,46 @@ class _Task:
 
 
 @dataclass(frozen=True)
-class ReduceTask(_Task):
-    """Reduce the keys from ``low`` to ``high`` of all runs."""
+class RegroupTask(_Task):
+    """Merge the keys from ``low`` to ``high`` of all runs into one."""
 
     low: int
     high: int
 
-    def _tables(
-        self, stage: Global, context: Context, storage: Storage, counts: Counter[str]
-    ) -> Iterator[pa.Table]:
+    def _tables(self, context: Context, storage: Storage, counts: Counter[str]) -> Iterator[pa.Table]:
+        return self._merged(context, storage, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class ReduceTask(_Task):
+    """Reduce the keys from ``low`` to ``high`` of all runs."""
+
+    judge: Recipe
+    low: int
+    high: int
+
+    def _tables(self, context: Context, storage: Storage, counts: Counter[str]) -> Iterator[pa.Table]:
+        stage = open_stage(self.judge, context.storage)
         groups = self._merged(context, storage, self.low, self.high)
-        return _counted(stage.reduce(self.round.name, groups), counts)
+        for table in _counted(stage.reduce(self.round.name, groups), counts):
+            yield (
+                table.select(stage.verdicts.names).cast(stage.verdicts) if self.round.name == LAST else table
+            )
 
 
 @dataclass(frozen=True)
 class JoinTask(_Task):
     """Join the rows about the documents of a part with the documents."""
 
+    judge: Recipe
     documents: str  # Parquet file of the part, relative to the output
     index: int  # of the part
     schema: bytes  # of the columns that the stage reads, as an Arrow schema message
 
-    def _tables(
-        self, stage: Global, context: Context, storage: Storage, counts: Counter[str]
-    ) -> Iterator[pa.Table]:
+    def _tables(self, context: Context, storage: Storage, counts: Counter[str]) -> Iterator[pa.Table]:
+        stage = open_stage(self.judge, context.storage)
         schema = pa.ipc.read_schema(pa.py_buffer(self.schema))
-        tables = self._merged(context, storage, position(self.index), position(self.index + 1))
-        found = Found(tables)
+        found = Found(self._merged(context, storage, position(self.index), position(self.index + 1)))
         offset = 0
         with storage.open(join(context.output, self.documents)) as file:
             for batch in read_batches(file, schema, BATCH_ROWS):

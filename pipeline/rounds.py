@@ -1,13 +1,18 @@
 """The rounds of a global stage as groups of tasks, each made when the counts of the one before are known.
 
+Where a round would take more files than a task should open, a *regrouping* comes before it: an
+extra pass that leaves fewer files, or, for rounds over documents, files by range of positions, so that
+each part opens those about itself. Reads per task are bounded by that, not by the size of the corpus.
+
 Knows which rows each round takes and into how many ranges they are cut; does not know what a round is for.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
 import pyarrow as pa
@@ -15,165 +20,273 @@ import pyarrow as pa
 from pipeline.exchange import KEYS, position
 from pipeline.execute.base import Task
 from pipeline.plan import Segment
-from pipeline.reduce import BUCKET_ROWS, JoinTask, ReduceTask, Runs, round_file
+from pipeline.reduce import JoinTask, ReduceTask, RegroupTask, Runs, round_file
 from pipeline.segment import document_file, run_file
 from pipeline.state import Group, Made, State
 from pipeline.steps import fingerprint, unopened
 from stages.base import LAST, MIB, OWN, Global, Resources, Round
 
 #: Raise it when the same rows give other files.
-FORMAT = 1
+FORMAT = 2
 #: Index of the first part of this run, in positions.
 FIRST = OWN >> 32
+#: Rows that one reducer takes. The number of buckets follows from the data alone.
+BUCKET_ROWS = 16_000_000
+#: Files that a task merges at most; and that a part looks into for rows about its documents.
+MOST_FILES, MOST_FILES_OF_PART = 512, 64
+#: Stands for the parts of the next segment, which take the rows of the last round.
+APPLY = Round("apply", (LAST,), documents=True)
 
 
-class RoundGroup:
-    """One round of the global stage that ends ``segment``."""
+@dataclass
+class Chain:
+    """The rounds of the global stage that ends ``segment``, as far as they are known."""
 
-    reads = False
+    segment: Segment
+    known: dict[str, Round] = field(default_factory=dict)
+    regrouped: dict[str, Regrouping] = field(default_factory=dict)  # by the round that it is for
 
-    def __init__(self, segment: Segment, earlier: Mapping[str, Round], current: Round, plan: _Rounds) -> None:
-        assert segment.judged
-        self.segment, self.judge, self.round = segment, segment.judged, current
-        self.key, self.dataset = round_key(segment, current.name), segment.dataset
-        self.directory = f"work/{self.key}"
-        self.directories: tuple[str, ...] = (self.directory,)
-        self.receipts = f"{self.directory}/receipts"
-        self.needs = (segment.key, *(round_key(segment, name) for name in earlier))
-        self._earlier, self._plan = earlier, plan
-
-    def files(self, name: str) -> list[str]:
-        """See ``state.Group``."""
-        return [round_file(self.directory, name), f"{self.receipts}/{name}.json"]
-
-    def following(self, states: Mapping[str, State]) -> Iterator[Group]:
-        """The next round."""
-        if (current := self._plan.after(self.round, states[self.key])) is not None:
-            yield RoundGroup(
-                self.segment, {**self._earlier, self.round.name: self.round}, current, self._plan
-            )
-
-    def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
-        """Buckets of about equal size, or the parts."""
-        runs: Runs = tuple(run for name in self.round.takes for run in self._runs(name, states))
-        rows = sum(self._rows(name, states) for name in self.round.takes)
-        digests = [self._digest(name, states) for name in self.round.takes]
-        identity = [FORMAT, self.judge.identity, self.round, digests]
-        resources = Resources(memory=512 * MIB + unopened(self.judge).resources.memory)
-        if not rows:
-            return
-        if self.round.documents:
-            columns = self.segment.output
-            names = unopened(self.judge).needs(unopened(self.judge).config)
-            schema = pa.schema([columns.field(name) for name in names]).serialize().to_pybytes()
-            for index, part, made in self._parts(states):
-                if made.counts.get("documents"):
-                    yield JoinTask(
-                        self.directory,
-                        part,
-                        fingerprint(*identity, made.digest, index),
-                        self.judge,
-                        self.round,
-                        runs,
-                        resources,
-                        document_file(self.segment.directory, part),
-                        index,
-                        schema,
-                    )
-            return
-        count = 1 if self.round.whole else -(-rows // BUCKET_ROWS)
-        for index, (low, high) in enumerate(self._ranges(count, states)):
-            yield ReduceTask(
-                self.directory,
-                f"bucket-{index:05d}",
-                fingerprint(*identity, index, count),
-                self.judge,
-                self.round,
-                runs,
-                resources,
-                low,
-                high,
-            )
-
-    def _parts(self, states: Mapping[str, State]) -> Iterator[tuple[int, str, Made]]:
-        """Index, name and what was made of it, of all parts that were done."""
-        for index, (part, made) in enumerate(sorted(states[self.segment.key].made.items()), FIRST):
-            if made.done:
-                yield index, part, made
-
-    def _runs(self, name: str, states: Mapping[str, State]) -> Iterator[tuple[int, str]]:
-        if name == "map":
-            for index, run in enumerate(self.segment.earlier):
-                yield index, run.file
-            for index, part, made in self._parts(states):
-                if made.counts.get("partials"):
-                    yield index, run_file(self.segment.directory, part)
-            return
-        directory = f"work/{round_key(self.segment, name)}"
-        made_of = states[round_key(self.segment, name)].made
-        if self._earlier[name].documents:
-            for index, part, _ in self._parts(states):
-                if part in made_of and made_of[part].counts["rows"]:
-                    yield index, round_file(directory, part)
-        else:
-            for bucket, made in sorted(made_of.items()):
-                if made.counts["rows"]:
-                    yield FIRST, round_file(directory, bucket)
-
-    def _rows(self, name: str, states: Mapping[str, State]) -> int:
-        if name == "map":
-            return states[self.segment.key].total("partials") + sum(run.rows for run in self.segment.earlier)
-        return states[round_key(self.segment, name)].total("rows")
-
-    def _digest(self, name: str, states: Mapping[str, State]) -> str:
-        if name == "map":
-            return fingerprint(states[self.segment.key].digest, [run.digest for run in self.segment.earlier])
-        return states[round_key(self.segment, name)].digest
-
-    def _ranges(self, count: int, states: Mapping[str, State]) -> Iterator[tuple[int, int]]:
-        edges = [KEYS * index // count for index in range(count + 1)]
-        if self.round.positions:
-            parts = [(index, run.documents) for index, run in enumerate(self.segment.earlier)]
-            parts += [(index, made.counts.get("documents", 0)) for index, _, made in self._parts(states)]
-            ends = list(accumulate(documents for _, documents in parts))
-            for number in range(1, count):
-                place = ends[-1] * number // count
-                part = bisect_right(ends, place)
-                index, documents = parts[part]
-                edges[number] = position(index, place - ends[part] + documents)
-        return pairwise(edges)
-
-
-class _Rounds:
-    """The stage's own coroutine of rounds, fed with counts."""
-
-    def __init__(self, segment: Segment) -> None:
-        assert segment.judged
-        self.segment = segment
-        stage = unopened(segment.judged)
+    def __post_init__(self) -> None:
+        assert self.segment.judged
+        self.judge = self.segment.judged
+        stage = unopened(self.judge)
         assert isinstance(stage, Global)
+        self.columns = stage.needs(stage.config)
+        self.resources = Resources(memory=512 * MIB + stage.resources.memory)
         self._rounds = stage.rounds()
 
     def first(self) -> Round:
-        return next(self._rounds)
+        """The round after the map."""
+        return self._take(next(self._rounds))
 
     def after(self, current: Round, state: State) -> Round | None:
+        """The round that the stage wants after one that wrote ``state``."""
         counts: Counter[str] = Counter(rows=0)
         for made in state.made.values():
             counts.update(made.counts)
         try:
-            following = self._rounds.send(counts)
+            following = self._take(self._rounds.send(counts))
         except StopIteration:
             following = None
         if (following is None) != (current.name == LAST):
             raise AssertionError(f"{self.segment.key}: the last round, and only the last, is named {LAST!r}")
         return following
 
+    def _take(self, current: Round) -> Round:
+        if current.name in self.known or not set(current.takes) <= {"map", *self.known}:
+            raise AssertionError(f"{self.segment.key}: {current} is known already, or takes what is not")
+        self.known[current.name] = current
+        return current
 
-def first_round(segment: Segment) -> RoundGroup:
-    """The first round after the map of a segment."""
-    plan = _Rounds(segment)
-    return RoundGroup(segment, {}, plan.first(), plan)
+    def key(self, name: str) -> str:
+        """Key of the group of a round."""
+        return round_key(self.segment, name)
+
+    def parts(self, states: Mapping[str, State]) -> Iterator[tuple[int, str, Made]]:
+        """Index, name and what was made of it, of all parts that were done."""
+        for index, (part, made) in enumerate(sorted(states[self.segment.key].made.items()), FIRST):
+            if made.done:
+                yield index, part, made
+
+    def runs(self, names: tuple[str, ...], states: Mapping[str, State]) -> Runs:
+        """All run files of rounds, with the index of the part that they are about."""
+        return tuple(run for name in names for run in self._runs(name, states))
+
+    def _runs(self, name: str, states: Mapping[str, State]) -> Iterator[tuple[int, str]]:
+        if name == "map":
+            for index, earlier in enumerate(self.segment.earlier):
+                yield index, earlier.file
+            for index, part, made in self.parts(states):
+                if made.counts.get("partials"):
+                    yield index, run_file(self.segment.directory, part)
+            return
+        made_of = states[self.key(name)].made
+        indices = {part: index for index, part, _ in self.parts(states)} if self.known[name].documents else {}
+        for task, made in sorted(made_of.items()):
+            if made.counts["rows"]:
+                yield indices.get(task, FIRST), round_file(f"work/{self.key(name)}", task)
+
+    def rows(self, names: tuple[str, ...], states: Mapping[str, State]) -> int:
+        """How many rows rounds wrote."""
+        earlier = sum(part.rows for part in self.segment.earlier)
+        return sum(
+            states[self.segment.key].total("partials") + earlier
+            if name == "map"
+            else states[self.key(name)].total("rows")
+            for name in names
+        )
+
+    def identity(self, current: Round, states: Mapping[str, State]) -> list[object]:
+        """What the result of a round depends on."""
+        earlier = [part.digest for part in self.segment.earlier]
+        keys = [self.segment.key if name == "map" else self.key(name) for name in current.takes]
+        return [FORMAT, self.judge.identity, current, [states[key].digest for key in keys], earlier]
+
+    def by_position(self, count: int, states: Mapping[str, State]) -> list[int]:
+        """``count + 1`` edges between ranges of equally many documents."""
+        edges = _even(count)
+        parts = [(index, part.documents) for index, part in enumerate(self.segment.earlier)]
+        parts += [(index, made.counts.get("documents", 0)) for index, _, made in self.parts(states)]
+        ends = list(accumulate(documents for _, documents in parts))
+        for number in range(1, count):
+            place = ends[-1] * number // count
+            part = bisect_right(ends, place)
+            index, documents = parts[part]
+            edges[number] = position(index, place - ends[part] + documents)
+        return edges
+
+    def taken(self, consumer: Round, states: Mapping[str, State]) -> Runs:
+        """The files that a round over keys merges."""
+        if consumer.name in self.regrouped:
+            return self.regrouped[consumer.name].runs(states)
+        return self.runs(consumer.takes, states)
+
+    def about(self, consumer: Round, states: Mapping[str, State]) -> Callable[[int], Runs]:
+        """The files that hold rows about the documents of a part, by its index."""
+        if consumer.name not in self.regrouped:
+            runs = self.runs(consumer.takes, states)
+            return lambda index: runs
+        group = self.regrouped[consumer.name]
+        edges, made = group.edges(states), states[group.key].made
+        files = [(FIRST, round_file(group.directory, group.file(number))) for number in range(len(edges) - 1)]
+        filled = [bool(made[group.file(number)].counts["rows"]) for number in range(len(edges) - 1)]
+
+        def overlapping(index: int) -> Runs:
+            low = bisect_right(edges, position(index)) - 1
+            high = bisect_left(edges, position(index + 1))
+            return tuple(files[number] for number in range(low, high) if filled[number])
+
+        return overlapping
+
+    def following(self, consumer: Round, states: Mapping[str, State]) -> Group | None:
+        """The group of a round, or of the regrouping that must come before; None for ``APPLY`` as it is."""
+        most = MOST_FILES_OF_PART if consumer.documents else MOST_FILES
+        if len(self.runs(consumer.takes, states)) > most and consumer.name not in self.regrouped:
+            self.regrouped[consumer.name] = Regrouping(self, consumer)
+            return self.regrouped[consumer.name]
+        return None if consumer is APPLY else RoundGroup(self, consumer)
+
+
+class _Rows:
+    """What groups of a chain share: ``key``, where their files are, and what they wait for."""
+
+    reads = False
+
+    def __init__(self, chain: Chain, key: str, consumer: Round) -> None:
+        self.chain, self.key, self.dataset, self.consumer = chain, key, chain.segment.dataset, consumer
+        self.directory = f"work/{key}"
+        self.directories: tuple[str, ...] = (self.directory,)
+        self.receipts = f"{self.directory}/receipts"
+
+    def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
+        """See ``state.Group``: groups of a chain are made when all that they need is there."""
+        return ()
+
+    def files(self, name: str) -> list[str]:
+        """See ``state.Group``."""
+        return [round_file(self.directory, name), f"{self.receipts}/{name}.json"]
+
+
+class RoundGroup(_Rows):
+    """One round: buckets of about equal size, or the parts."""
+
+    def __init__(self, chain: Chain, current: Round) -> None:
+        super().__init__(chain, chain.key(current.name), current)
+
+    def following(self, states: Mapping[str, State]) -> Iterator[Group]:
+        """The next round, or what must come before it."""
+        current = self.chain.after(self.consumer, states[self.key]) or APPLY
+        if (group := self.chain.following(current, states)) is not None:
+            yield group
+
+    def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
+        """See ``state.Group``."""
+        chain, current = self.chain, self.consumer
+        rows = chain.rows(current.takes, states)
+        identity = chain.identity(current, states)
+        if not rows:
+            return
+        if current.documents:
+            schema = chain.segment.output
+            columns = pa.schema([schema.field(name) for name in chain.columns]).serialize().to_pybytes()
+            about = chain.about(current, states)
+            for index, part, made in chain.parts(states):
+                if made.counts.get("documents"):
+                    yield JoinTask(
+                        self.directory,
+                        part,
+                        fingerprint(*identity, made.digest, index),
+                        about(index),
+                        chain.resources,
+                        current,
+                        chain.judge,
+                        document_file(chain.segment.directory, part),
+                        index,
+                        columns,
+                    )
+            return
+        runs = chain.taken(current, states)
+        count = 1 if current.whole else -(-rows // BUCKET_ROWS)
+        edges = chain.by_position(count, states) if current.positions else _even(count)
+        for index, (low, high) in enumerate(pairwise(edges)):
+            yield ReduceTask(
+                self.directory,
+                f"bucket-{index:05d}",
+                fingerprint(*identity, index, count),
+                runs,
+                chain.resources,
+                current,
+                chain.judge,
+                low,
+                high,
+            )
+
+
+class Regrouping(_Rows):
+    """The rows that a round takes, in fewer files; in ranges of positions for a round over documents."""
+
+    def __init__(self, chain: Chain, consumer: Round) -> None:
+        super().__init__(chain, chain.key(f"{consumer.name}-regrouped"), consumer)
+
+    def following(self, states: Mapping[str, State]) -> Iterator[Group]:
+        """The round that it is for."""
+        if (group := self.chain.following(self.consumer, states)) is not None:
+            yield group
+
+    def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
+        """Each merges some files whole, or all in a range of positions."""
+        chain = self.chain
+        runs = chain.runs(self.consumer.takes, states)
+        if self.consumer.documents:
+            pieces = [(runs, low, high) for low, high in pairwise(self.edges(states))]
+        else:
+            pieces = [(runs[i : i + MOST_FILES], 0, KEYS) for i in range(0, len(runs), MOST_FILES)]
+        identity = chain.identity(self.consumer, states)
+        for number, (taken, low, high) in enumerate(pieces):
+            yield RegroupTask(
+                self.directory,
+                self.file(number),
+                fingerprint(*identity, number, len(pieces), len(taken)),
+                taken,
+                chain.resources,
+                self.consumer,
+                low,
+                high,
+            )
+
+    def edges(self, states: Mapping[str, State]) -> list[int]:
+        """Of the ranges of positions."""
+        rows = self.chain.rows(self.consumer.takes, states)
+        return self.chain.by_position(-(-rows // BUCKET_ROWS), states)
+
+    def file(self, number: int) -> str:
+        """Name of a group of files, or of a range."""
+        return f"group-{number:05d}"
+
+    def runs(self, states: Mapping[str, State]) -> Runs:
+        """The files that it made, those without rows left out."""
+        made = sorted(states[self.key].made.items())
+        return tuple((FIRST, round_file(self.directory, name)) for name, task in made if task.counts["rows"])
 
 
 def round_key(segment: Segment, name: str) -> str:
@@ -181,8 +294,6 @@ def round_key(segment: Segment, name: str) -> str:
     return f"{segment.key}/{name}"
 
 
-def verdict_files(segment: Segment, states: Mapping[str, State]) -> tuple[str, ...]:
-    """The run files of the last round that hold any rows, relative to the output."""
-    key = round_key(segment, LAST)
-    made = sorted(states[key].made.items())
-    return tuple(round_file(f"work/{key}", name) for name, task in made if task.counts["rows"])
+def _even(count: int) -> list[int]:
+    """``count + 1`` edges between equal ranges of keys."""
+    return [KEYS * number // count for number in range(count + 1)]

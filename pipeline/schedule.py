@@ -105,7 +105,7 @@ class Schedule:
         waiting = deque(self.groups.values())
         while waiting:
             group = waiting.popleft()
-            if any(need not in self.states for need in group.needs):
+            if any(need not in self.states for need in group.needs(self.states)):
                 yield group, None, 0
                 continue
             state = State()
@@ -156,7 +156,9 @@ class Schedule:
             return False  # nothing new is built on it
         again = False
         for key, group in [*self.groups.items()]:
-            if key in self.states or any(self._left[need] or need not in self.states for need in group.needs):
+            if key in self.states or any(
+                self._left[need] or need not in self.states for need in group.needs(self.states)
+            ):
                 continue
             state = self.states[key] = State()
             count, todo = self._split_done(group, state)

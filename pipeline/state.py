@@ -62,10 +62,13 @@ class Group(Protocol):
 
     key: str
     dataset: str
-    needs: tuple[str, ...]
     reads: bool  # its tasks read inputs
     directories: tuple[str, ...]  # where its files are
     receipts: str
+
+    def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
+        """Keys of the groups that must be done before, as far as is known by now."""
+        ...
 
     def files(self, name: str) -> list[str]:
         """All files that the task of a name may have made, its receipt included."""
