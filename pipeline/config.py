@@ -23,7 +23,7 @@ from pipeline.storage import StorageSettings, is_local
 from pipeline.weights import Budget, Phase, check_phases
 from pipeline.where import Where, WhereError, parse
 from stages import registry
-from stages.base import InputMark, ResourceMark, Stage, StageConfig
+from stages.base import InputMark, ResourceMark, RunMark, Stage, StageConfig
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -258,7 +258,8 @@ class _Checker:
             self.problems.extend(_explain(error, self.source, key, cls.Config))
             return None
         changes: dict[str, Any] = {}
-        for field in (*marked(cls.Config, InputMark), *marked(cls.Config, ResourceMark)):
+        marks = (InputMark, ResourceMark, RunMark)
+        for field in (name for mark in marks for name in marked(cls.Config, mark)):
             value = getattr(checked, field)
             if value == "":
                 continue

@@ -15,12 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
+from pipeline import earlier
 from pipeline.calls import output_columns, output_schema
 from pipeline.config import Config, Dataset, Step
+from pipeline.earlier import EarlierPart
 from pipeline.steps import Recipe, Resource, Role, canonical, fingerprint, marked
 from pipeline.storage import Storage, StorageError, join
 from pipeline.where import Where, WhereError
@@ -36,6 +38,7 @@ from stages.base import (
     Reader,
     ResourceMark,
     Resources,
+    RunMark,
     Stage,
 )
 
@@ -44,15 +47,6 @@ FORMAT = 1
 
 #: Packages whose versions may change what comes out; recorded, not fingerprinted.
 _NOTED = ("fastwarc", "numpy", "py3langid", "pyarrow", "ray", "resiliparse", "selectolax", "tokenizers")
-
-
-class EarlierPart(NamedTuple):
-    """Partials of one part of an earlier run: its run file, their number, and that of its documents."""
-
-    file: str
-    rows: int
-    documents: int
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -129,6 +123,7 @@ class Plan:
                     "from": list(segment.parents),
                     "steps": [f"{step.label} ({step.role})" for step in segment.steps],
                     "recipe": segment.recipe,
+                    "maps": earlier.map_identity(segment.steps[-1]) if segment.judged else None,
                 }
                 for segment in self.segments.values()
             ],
@@ -221,6 +216,7 @@ class _Builder:
                 steps.append(self._recipe(place, step, role, label))
                 if role == "map":
                     current["judged"] = self._recipe(place, step, "judge", label)
+                    current["earlier"] = self._earlier(place, step, steps[-1])
                     close()
                     columns = output_columns(columns, step.cls)
             columns = output_schema(columns, steps)
@@ -238,6 +234,7 @@ class _Builder:
         where: Where | None = None,
         judge: Recipe | None = None,
         judged: Recipe | None = None,
+        earlier: tuple[EarlierPart, ...] = (),
     ) -> Segment:
         needed = [_resources(recipe) for recipe in (reader, judge, *steps) if recipe]
         resources = Resources(
@@ -257,6 +254,7 @@ class _Builder:
             schema,
             self.config.seed,
             resources,
+            earlier,
         )
         self.plan.segments[segment.key] = segment
         self.schemas[segment.key] = output_schema(schema, steps)
@@ -304,6 +302,19 @@ class _Builder:
                 resources.append(resource)
         target = f"{step.cls.__module__}:{step.cls.__qualname__}"
         return Recipe(label, role, target, step.cls.version, canonical(settings), tuple(resources), unused)
+
+    def _earlier(self, key: tuple[Any, ...], step: Step, mapped: Recipe) -> tuple[EarlierPart, ...]:
+        """Partials of the earlier runs that the settings of a global stage name, in that order."""
+        found: list[EarlierPart] = []
+        for name in marked(step.cls.Config, RunMark):
+            for index, output in enumerate(getattr(step.settings, name)):
+                try:
+                    if output.rstrip("/") == self.config.output:
+                        raise earlier.NoPartials("this is the output of this very run")
+                    found += earlier.find(self.storage, output.rstrip("/"), mapped)
+                except earlier.NoPartials as error:
+                    raise self.config.problem((*key, name, index), str(error)) from None
+        return tuple(found)
 
     def _resource(self, key: tuple[Any, ...], path: str) -> Resource:
         for source, resource in self.plan.resources.values():

@@ -63,7 +63,7 @@ class _Task:
         raise NotImplementedError
 
     def _merged(self, context: Context, storage: Storage, low: int, high: int) -> Iterator[pa.Table]:
-        files = [(index, join(context.output, run)) for index, run in self.runs]
+        files = [(index, _address(context.output, run)) for index, run in self.runs]
         return merge(storage, files, low, high, self.round.order)
 
 
@@ -117,6 +117,11 @@ class JoinTask(_Task):
                     row = pc.add(partials.column("row"), pa.scalar(offset, pa.uint32()))
                     yield partials.set_column(partials.schema.names.index("row"), "row", row)
                 offset += len(batch)
+
+
+def _address(output: str, run: str) -> str:
+    """Files of earlier runs have addresses of their own."""
+    return run if run.startswith("/") or "://" in run else join(output, run)
 
 
 def _counted(tables: Reduced, counts: Counter[str]) -> Generator[pa.Table]:

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from pipeline.storage import Storage, StorageSettings, is_local
 from stages import registry
-from stages.base import InputMark, ResourceMark, Stage
+from stages.base import InputMark, ResourceMark, RunMark, Stage
 
 Role = Literal["read", "annotate", "filter", "generate", "map", "judge", "tokens"]
 
@@ -50,8 +50,9 @@ class Recipe:
     def identity(self) -> list[Any]:
         """What decides the result, for fingerprints: not the label, not where a resource lies."""
         settings = json.loads(self.settings)
-        # each part has the identity of its own input
-        for name in (*self.unused, *marked(registry.load(self.target).Config, InputMark)):
+        # inputs and earlier runs have identities of their own
+        config = registry.load(self.target).Config
+        for name in (*self.unused, *marked(config, InputMark), *marked(config, RunMark)):
             settings.pop(name, None)
         return [self.role, self.target, self.version, settings]
 

@@ -120,6 +120,16 @@ class InputMark:
 InputPath = Annotated[str, InputMark()]
 
 
+@dataclass(frozen=True)
+class RunMark:
+    """Marks a config field of a global stage as outputs of earlier runs (see ``EarlierRun``)."""
+
+
+#: The output of an earlier run, whose documents a global stage takes into account: the partials that
+#: its map of the same settings wrote there are read again, never the documents. Finished runs only.
+EarlierRun = Annotated[str, RunMark()]
+
+
 class Stage:
     """What all stages share. Subclass one of the five kinds below, never this."""
 

@@ -10,21 +10,32 @@ import time
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
 
 from stages.base import (
     DOCUMENT,
+    LAST,
+    OWN,
     Annotation,
     Annotator,
+    Applied,
     Batch,
+    EarlierRun,
     Fault,
     Filter,
     Generated,
     Generator,
+    Global,
     Input,
     InputPath,
     Reader,
+    Reduced,
     Reject,
+    Round,
+    Rounds,
     StageConfig,
     Storage,
 )
@@ -136,3 +147,86 @@ class Echo(Generator):
                 identity = blake2b(row["id"] + bytes([turn]), digest_size=16).digest()
                 rows.append({**row, "id": identity, "parent": row["id"], "text": f"{row['text']} {turn}"})
         return Generated(pa.Table.from_pylist(rows, schema=batch.schema))
+
+
+class LongestConfig(StageConfig):
+    against: list[EarlierRun] = Field(default=[])
+    laps: int = 1
+    chars: int = 0
+
+
+class Longest(Global):
+    """Of the documents with the same second and third word, the longest stays (ties: smallest id), if it has
+    ``chars``; none where an earlier run has such a document. The length is asked for in a round over documents, after ``laps`` rounds that change nothing."""
+
+    name = "longest"
+    Config = LongestConfig
+    reads = ("id", "text")
+    adds = pa.schema([("toy.same", pa.int32())])
+    decides = frozenset({"laps", "chars"})
+    verdicts = pa.schema([("key", pa.uint64()), ("same", pa.int32()), ("winner", pa.binary(16))])
+
+    def map(self, batch: pa.Table) -> pa.Table:
+        words = [" ".join(text.split()[1:3]) for text in batch.column("text").to_pylist()]
+        keys = [int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "big") for word in words]
+        rows = np.arange(len(batch), dtype=np.uint32)
+        return pa.table({"key": pa.array(keys, pa.uint64()), "row": pa.array(rows)})
+
+    def rounds(self) -> Rounds:
+        counts = yield Round("groups")
+        last = "groups"
+        for lap in range(self.config.laps):
+            assert counts["rows"] == counts["seen"]
+            name = f"lap-{lap}"
+            counts = yield Round(name, (last,), positions=True)
+            last = name
+        yield Round("lengths", (last,), documents=True)
+        yield Round(LAST, ("lengths",), order=("short", "id"))
+
+    def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
+        seen = 0
+        for table in groups:
+            seen += len(table)
+            if name == "groups":
+                earlier = pc.less(table.column("position"), pa.scalar(OWN, pa.uint64()))
+                known = pc.is_in(table.column("key"), table.filter(earlier).column("key").combine_chunks())
+                table = table.rename_columns(["group", "key"]).append_column("known", known)
+                table = table.select(["key", "group", "known"])
+            if name == LAST:
+                table = self._winners(table)
+            yield table
+        return {"seen": seen}
+
+    def join(self, name: str, batch: pa.Table, found: pa.Table) -> pa.Table:
+        texts = batch.column("text").take(found.column("row")).to_pylist()
+        short = pa.array([(1 << 32) - len(text) for text in texts], pa.uint64())
+        ids = batch.column("id").take(found.column("row"))
+        columns = {"row": found.column("row"), "known": found.column("known"), "short": short, "id": ids}
+        return pa.table({"key": found.column("group"), **columns})
+
+    def _winners(self, table: pa.Table) -> pa.Table:
+        rows = []
+        for group in dict.fromkeys(table.column("key").to_pylist()):
+            members = table.filter(pc.equal(table.column("key"), pa.scalar(group, pa.uint64()))).to_pylist()
+            rows += [
+                {
+                    "key": member["position"],
+                    "same": len(members),
+                    "winner": bytes(16) if member["known"] else members[0]["id"],
+                }
+                for member in members
+            ]
+        return pa.Table.from_pylist(rows, schema=self.verdicts)
+
+    def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
+        same: list[int | None] = [None] * len(batch)
+        verdicts: list[Fault | None] = [None] * len(batch)
+        ids, texts = batch.column("id").to_pylist(), batch.column("text").to_pylist()
+        for row in found.to_pylist():
+            at = row["row"]
+            same[at] = row["same"]
+            if row["winner"] != ids[at]:
+                verdicts[at] = Fault("shorter", row["winner"].hex())
+            elif len(texts[at]) < self.config.chars:
+                verdicts[at] = Fault("too_short")
+        return Applied({"toy.same": pa.array(same, pa.int32())}, verdicts)
