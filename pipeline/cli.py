@@ -17,6 +17,7 @@ from rich.table import Table
 
 from pipeline import config as configuration
 from pipeline import launch
+from pipeline import report as reporting
 from pipeline.config import Config, Execution
 from pipeline.execute.on_ray import ClusterError
 from pipeline.located import ConfigError
@@ -91,6 +92,16 @@ def status(
             print(json.dumps([{"group": key, "parts": total, "done": done} for key, total, done in groups]))
         else:
             _console().print(_status_table(groups))
+
+
+@app.command()
+def report(config: ConfigOption, set_: SetOption = None) -> None:
+    """What became of every document of a finished run, and the largest clusters of duplicates."""
+    with _answered():
+        found, texts = launch.account(_load(config, set_))
+        console = _console()
+        for table in (reporting.attrition(found), *reporting.clusters(found, texts)):
+            console.print(table)
 
 
 def main() -> None:

@@ -14,6 +14,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from rich.console import Console
 
 from pipeline import plan as planning
@@ -28,9 +31,10 @@ from pipeline.plan import Plan
 from pipeline.receipts import TOKEN, ConservationError, Ledger, Superseded
 from pipeline.schedule import RunFailed, Schedule
 from pipeline.segment import OpenTask
-from pipeline.stats import stats
+from pipeline.stats import CLUSTER, stats
 from pipeline.storage import Storage, StorageError, join
 from pipeline.weights import megatron, weights
+from stages.base import LAST
 
 PLAN, STATS, BLEND, CARD = "plan.json", "stats.json", "blend.json", "README.md"
 
@@ -106,6 +110,32 @@ def survey(config: Config) -> tuple[Plan, list[tuple[str, int | None, int]]]:
     plan = make_plan(config, storage)
     schedule = Schedule(groups(plan), Ledger(storage, config.output, ""), config.limits, _Silent())
     return plan, [(group.key, total, done) for group, total, done in schedule.survey()]
+
+
+def account(config: Config, characters: int = 200) -> tuple[dict[str, Any], dict[str, str]]:
+    """``stats.json`` of a finished run, and the beginnings of the texts that its largest clusters keep, by id
+    in hex. ConfigError if it is not finished."""
+    storage = Storage(config.storage)
+    path = join(config.output, STATS)
+    if storage.stat(path) is None:
+        raise config.problem(("output",), f"{config.output} holds no finished run")
+    found = json.loads(storage.read(path))
+    texts: dict[str, str] = {}
+    for segment in planning.build(config, storage).segments.values():
+        if segment.judged is None:
+            continue
+        rounds = found["datasets"][segment.dataset]["rounds"].get(segment.judged.label, {})
+        names = [name.split()[1] for name in rounds.get(LAST, {}) if name.startswith(CLUSTER)]
+        wanted = pa.array([bytes.fromhex(name) for name in names], pa.binary(16))
+        for info in storage.glob(join(config.output, segment.directory, "*.parquet")) if names else ():
+            with storage.open(info.path) as file:
+                parquet = pq.ParquetFile(file, pre_buffer=False)
+                for group in range(parquet.num_row_groups):
+                    here = pc.is_in(parquet.read_row_group(group, ["id"]).column("id"), wanted)
+                    if pc.any(here).as_py():
+                        rows = parquet.read_row_group(group, ["id", "text"]).filter(here).to_pylist()
+                        texts |= {row["id"].hex(): row["text"][:characters] for row in rows}
+    return found, texts
 
 
 def _executor(config: Config, context: Context) -> Executor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ from rich.table import Table
 from pipeline.execute.base import Task
 from pipeline.receipts import FAILED, Receipt, Tally
 from pipeline.state import Group, State
+from pipeline.stats import CLUSTER
+from stages.base import LAST
 
 LOG_SECONDS = 5.0
 
@@ -149,6 +151,26 @@ def attrition(stats: Mapping[str, Any]) -> Table:
         cells = [f"{dataset['documents']:,}" if number == "kept" else "" for number in numbers]
         table.add_row("", "=", *cells, said)
     return table
+
+
+def clusters(stats: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Table]:
+    """Of every stage that finds clusters: how many of which size, and the largest. ``texts``: by id."""
+    for name, dataset in stats["datasets"].items():
+        for stage, rounds in dataset["rounds"].items():
+            counts = rounds.get(LAST, {})
+            sizes = [key for key in counts if key.startswith("clusters of ")]
+            if not sizes:
+                continue
+            table = Table(title=f"{name}: {stage}", title_justify="left", box=None, pad_edge=False)
+            table.add_column("clusters", justify="right")
+            table.add_column("documents in each")
+            table.add_column("the one that stays", overflow="fold")
+            for key in sorted(sizes, key=lambda key: int(key.split()[2].split("-")[0])):
+                table.add_row(f"{counts[key]:,}", key.removeprefix("clusters of "))
+            largest = [(-count, key.split()[1]) for key, count in counts.items() if key.startswith(CLUSTER)]
+            for size, identity in sorted(largest):
+                table.add_row("1", f"{-size:,}", f"{identity}  {' '.join(texts.get(identity, '').split())}")
+            yield table
 
 
 def failures(states: Iterable[State], most: int = 20) -> Table:

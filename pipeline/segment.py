@@ -172,7 +172,7 @@ class _Run:
         if isinstance(source, FromInput):
             tables = self._read(source, self._tally(source.reader.label))
         else:
-            tables = self._part(source, schema)
+            tables = self._part(source, self._tally(source.judge.label) if source.judge else None, schema)
         if self.task.where:
             tables = self._selected(tables, where.parse(self.task.where), self._tally("where"))
         return self._timed(tables, schema)
@@ -206,8 +206,7 @@ class _Run:
                 )
             yield batch.documents
 
-    def _part(self, source: FromPart, schema: pa.Schema) -> Iterator[pa.Table]:
-        tally = self._tally(source.judge.label) if source.judge else None
+    def _part(self, source: FromPart, tally: Tally | None, schema: pa.Schema) -> Iterator[pa.Table]:
         judge = open_stage(source.judge, self.context.storage) if source.judge else None
         paths = [join(self.context.output, name) for name in source.verdicts]
         low, high = position(source.index), position(source.index + 1)

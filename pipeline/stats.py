@@ -9,10 +9,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.plan import Plan
+from pipeline.plan import Plan, Segment
 from pipeline.receipts import Tally, check_chain, merge_steps
 from pipeline.shards import shard_file
 from pipeline.state import State
+
+#: Counts of rounds with this prefix are sizes of single clusters, by the id of the document that stays.
+CLUSTER = "cluster "
+MOST_CLUSTERS = 10
 
 
 def stats(plan: Plan, states: Mapping[str, State]) -> dict[str, Any]:
@@ -52,6 +56,11 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str) -> dict[str, An
         "failed_inputs": sorted(failed),
         "inputs": len(plan.inputs.get(name, ())) or len(states[keys[0]].made),
         "stages": [stage.as_json() for stage in stages],
+        "rounds": {
+            segment.judged.label: _rounds(segment, states)
+            for segment in plan.segments.values()
+            if segment.dataset == name and segment.judged
+        },
         "documents": last.total("documents"),
         "tokens": last.total("tokens") if blended else None,
         "languages": {
@@ -60,6 +69,22 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str) -> dict[str, An
         },
         "shards": shards,
     }
+
+
+def _rounds(segment: Segment, states: Mapping[str, State]) -> dict[str, dict[str, int]]:
+    """What the rounds of a global stage counted, in order; of sizes of single clusters only the largest."""
+    rounds: dict[str, dict[str, int]] = {}
+    for key, state in states.items():
+        if key.rpartition("/")[0] != segment.key:
+            continue
+        counts: Counter[str] = Counter()
+        for made in state.made.values():
+            counts.update(made.counts)
+        named = sorted((-count, name) for name, count in counts.items() if name.startswith(CLUSTER))
+        for _, name in named[MOST_CLUSTERS:]:
+            del counts[name]
+        rounds[key.rpartition("/")[2]] = dict(sorted(counts.items()))
+    return rounds
 
 
 def _most(item: tuple[str, Counter[str]]) -> tuple[int, str]:

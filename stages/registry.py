@@ -22,6 +22,9 @@ STAGES = {
     "language": "stages.language:Language",
     "length": "stages.length:Length",
     "exact_dedup": "stages.dedup.exact:ExactDedup",
+    "fuzzy_dedup": "stages.dedup.fuzzy:FuzzyDedup",
+    "line_dedup": "stages.dedup.lines:LineDedup",
+    "passage_dedup": "stages.dedup.passages:PassageDedup",
 }
 
 #: Put in front of the shards of every blended dataset; not named in a dataset's stages.
