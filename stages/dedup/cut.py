@@ -6,7 +6,13 @@ Knows characters. Does not know why a span goes.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from stages.dedup.tokens import joins
 
@@ -58,6 +64,13 @@ def widen(text: str, start: int, stop: int) -> Span:
         while begin and _opening(text[begin - 1]):
             begin -= 1
     return begin, end
+
+
+def replace(column: pa.ChunkedArray, rows: npt.NDArray[Any], texts: Sequence[str]) -> pa.ChunkedArray:
+    """The column with ``texts`` at ``rows`` (sorted)."""
+    mask = np.zeros(len(column), bool)
+    mask[rows] = True
+    return pc.replace_with_mask(column, pa.array(mask), pa.array(texts, column.type))
 
 
 def _between(before: str, after: str) -> str:

@@ -1,9 +1,10 @@
-"""Exact deduplication: of documents with the same text, one stays.
+"""The stage ``exact_dedup``: of documents with the same text, one stays.
 
 The map sends a 128-bit hash of each text, never the text; documents meet at the reducer of their
-hash. The one with the smallest id stays, so the result does not depend on the order of inputs.
+hash. The one with the smallest id stays, so the result does not depend on the order of inputs; where one
+of an earlier run has the text, none does.
 
-Knows texts and hashes; does not know parts or how partials travel.
+Knows texts and hashes; does not know parts, nor how partials travel.
 """
 
 from __future__ import annotations
@@ -16,59 +17,116 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from stages.base import LAST, Global, Round, StageConfig
+from stages.base import LAST, OWN, Applied, Fault, Global, Reduced, Round, Rounds, StageConfig
+from stages.dedup.groups import groups_of
 
 PARTIAL = pa.schema([("key", pa.uint64()), ("row", pa.uint32()), ("low", pa.uint64()), ("id", pa.binary(16))])
 
 
 class ExactDedupConfig(StageConfig):
     """``normalize: none`` compares bytes; ``whitespace`` compares after Unicode NFC with every run of
-    white space as one space, so that a page re-wrapped by its template is still the same."""
+    white space as one space, so that a page re-wrapped by its template is still the same.
+    ``action: annotate`` says what is a copy of what, and drops nothing."""
 
     normalize: Literal["none", "whitespace"] = "none"
+    action: Literal["drop", "annotate"] = "drop"
 
 
 class ExactDedup(Global):
-    """Drops documents whose text another document has; reason ``exact_duplicate``, detail its id."""
+    """Drops documents whose text another has; reason ``exact_duplicate`` (or
+    ``exact_duplicate_of_earlier_run``), detail the id of that other, the survivor.
+
+    ``dedup.exact_cluster`` (binary(16)) is the survivor's id, null for a text that nothing else has;
+    ``dedup.exact_copies`` (int32) how many have the text, those of earlier runs included.
+    """
 
     name = "exact_dedup"
     Config = ExactDedupConfig
     reads = ("id", "text")
+    adds = pa.schema([("dedup.exact_cluster", pa.binary(16)), ("dedup.exact_copies", pa.int32())])
+    decides = frozenset({"action"})
+    verdicts = pa.schema(
+        [
+            ("key", pa.uint64()),
+            ("survivor", pa.binary(16)),
+            ("copies", pa.int32()),
+            ("kept", pa.bool_()),
+            ("earlier", pa.bool_()),  # the survivor is of an earlier run
+        ]
+    )
 
     def map(self, batch: pa.Table) -> pa.Table:
         """One partial per document: the hash's high half as key, its low half, the id."""
-        texts = batch.column("text").to_pylist()
-        if None in texts:
-            raise ValueError("a document without text cannot be compared")
-        if self.config.normalize == "whitespace":
-            texts = [" ".join(unicodedata.normalize("NFC", text).split()) for text in texts]
-        # texts come from arbitrary tables: a lone surrogate must hash, not raise
-        digests = b"".join(
-            blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts
-        )
+        digests = b"".join(blake2b(text, digest_size=16).digest() for text in self._texts(batch))
         halves = np.frombuffer(digests, ">u8").reshape(-1, 2).astype(np.uint64)
-        rows = np.arange(len(texts), dtype=np.uint32)
-        return pa.table(
-            [halves[:, 0], rows, halves[:, 1], batch.column("id").combine_chunks()], schema=PARTIAL
-        )
+        rows = np.arange(len(batch), dtype=np.uint32)
+        ids = batch.column("id").combine_chunks()
+        return pa.table([halves[:, 0], rows, halves[:, 1], ids], schema=PARTIAL)
 
-    def rounds(self):
-        yield Round(LAST, order=("low","id"))
+    def _texts(self, batch: pa.Table) -> Iterator[bytes]:
+        """What is compared, in UTF-8."""
+        column = batch.column("text")
+        if column.null_count:
+            raise ValueError("a document without text cannot be compared")
+        if self.config.normalize == "none":
+            yield from column.cast(pa.large_binary()).to_pylist()
+            return
+        for text in column.to_pylist():
+            yield " ".join(unicodedata.normalize("NFC", text).split()).encode()
 
-    def reduce(self, name, groups):
-        """All but the first of each run of equal hashes; the sort has put the smallest id first."""
+    def rounds(self) -> Rounds:
+        yield Round(LAST, order=("low", "id"))
+
+    def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
+        """For each document with a text that others have, which of them stays. Counts ``clusters``, the
+        ``duplicates`` in them that go and those of them that are ``of an earlier run``."""
+        counts = {"clusters": 0, "duplicates": 0, "of an earlier run": 0}
         for table in groups:
-            key, low = (table.column(name).to_numpy() for name in ("key", "low"))
-            first = np.ones(len(table), bool)
-            first[1:] = (key[1:] != key[:-1]) | (low[1:] != low[:-1])
-            leader = np.maximum.accumulate(np.where(first, np.arange(len(table)), 0))
-            gone = np.flatnonzero(~first)
-            kept = table.column("id").take(pa.array(leader[gone])).to_pylist()
+            key, low, position = (table.column(name).to_numpy() for name in ("key", "low", "position"))
+            first, sizes = groups_of(key, low)
+            own = position >= np.uint64(OWN)
+            earlier = np.logical_or.reduceat(~own, first) if len(first) else own
+            # the smallest id of an earlier run, or else the smallest
+            leader = first.copy()
+            before = np.flatnonzero(~own)
+            leader[earlier] = before[np.searchsorted(before, first[earlier])]
+            cluster = np.repeat(np.arange(len(first)), sizes)
+            kept = np.zeros(len(table), bool)
+            kept[leader[~earlier]] = True
+            told = np.flatnonzero(own & (sizes > 1)[cluster])
+            cluster = cluster[told]
+            counts["clusters"] += int((sizes > 1).sum())
+            counts["duplicates"] += int((~kept[told]).sum())
+            counts["of an earlier run"] += int(earlier[cluster].sum())
             yield pa.table(
-                {
-                    "key": table.column("position").take(pa.array(gone)),
-                    "reason": pa.array(["exact_duplicate"] * len(gone), pa.string()),
-                    "detail": pa.array([identity.hex() for identity in kept], pa.string()),
-                }
+                [
+                    position[told],
+                    table.column("id").take(pa.array(leader[cluster])),
+                    sizes[cluster].astype(np.int32),
+                    kept[told],
+                    earlier[cluster],
+                ],
+                schema=self.verdicts,
             )
-        return {}
+        return counts
+
+    def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
+        """Columns for all, and why copies go."""
+        verdicts: list[Fault | None] = [None] * len(batch)
+        rows = found.column("row").to_numpy()
+        about = np.zeros(len(batch), np.int64)
+        about[rows] = np.arange(len(found))
+        alone = np.ones(len(batch), bool)
+        alone[rows] = False
+        place = pa.array(about, mask=alone)
+        if self.config.action == "drop":
+            told = (found.column(name).to_pylist() for name in ("row", "survivor", "kept", "earlier"))
+            for row, survivor, kept, earlier in zip(*told, strict=True):
+                if not kept:
+                    reason = "exact_duplicate_of_earlier_run" if earlier else "exact_duplicate"
+                    verdicts[row] = Fault(reason, survivor.hex())
+        columns = {
+            "dedup.exact_cluster": found.column("survivor").take(place),
+            "dedup.exact_copies": found.column("copies").take(place).fill_null(1),
+        }
+        return Applied(columns, verdicts)

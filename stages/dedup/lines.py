@@ -1,0 +1,173 @@
+"""The stage ``line_dedup``: lines that the documents of a site repeat stay in one of them.
+
+Menus, licence notes, "related articles": what a site prints on many of its pages, and an extractor takes
+for text. A line is compared with blanks collapsed, else exactly; a *paragraph* is what blank lines part. The
+site is the host name of ``url``, without ``www.``: whether ``a.example.com`` and ``b.example.com`` belong
+together only the public suffix list would say, and pages of one host share a template in any case. A document
+without a host is compared with none.
+
+One partial per document and distinct line: a 128-bit hash of site and line, and the document's id. The
+reducer counts documents. Where enough of them have the line, it stays in the one with the smallest id, as
+often as it is there, or in one of an earlier run.
+
+Knows hosts, lines and hashes; does not know what a line says, nor how rows travel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import Field
+
+from stages.base import LAST, OWN, Applied, Fault, Global, Reduced, Round, Rounds, StageConfig
+from stages.dedup import kernels
+from stages.dedup.cut import Span, cut, replace
+from stages.dedup.groups import groups_of
+from stages.dedup.tokens import table, utf8
+
+
+class LineDedupConfig(StageConfig):
+    unit: Literal["line", "paragraph"] = "line"
+    #: Shorter ones are not compared; code points, white space collapsed.
+    min_chars: int = Field(default=20, ge=1)
+    #: Documents of the site that have the line, from which on it is a repeated one.
+    min_documents: int = Field(default=3, ge=2)
+    #: Which document keeps the line: the one with the smallest id, or none.
+    keep: Literal["first", "none"] = "first"
+    #: ``annotate`` counts, and leaves texts and documents as they are.
+    action: Literal["remove", "annotate"] = "remove"
+
+
+class LineDedup(Global):
+    """Cuts lines that a site repeats; drops what has nothing else, reason ``only_repeated_lines``.
+
+    ``dedup.lines`` (int32) counts the lines (or paragraphs) that are repeats, ``dedup.line_chars`` (int32)
+    their code points.
+    """
+
+    name = "line_dedup"
+    Config = LineDedupConfig
+    reads = ("id", "text", "url")
+    adds = pa.schema([("text", pa.string()), ("dedup.lines", pa.int32()), ("dedup.line_chars", pa.int32())])
+    decides = frozenset({"min_documents", "keep", "action"})
+    #: Lines by the low half of their hash: within one document that is enough.
+    verdicts = pa.schema([("key", pa.uint64()), ("line", pa.uint64())])
+
+    def map(self, batch: pa.Table) -> pa.Table:
+        """One partial per document and distinct line."""
+        seen = self._lines(batch)
+        order = np.lexsort((seen.low, seen.high, seen.row))
+        first, _ = groups_of(seen.row[order], seen.high[order], seen.low[order])
+        distinct = order[first]
+        row = seen.row[distinct]
+        return pa.table(
+            {
+                "key": seen.high[distinct],
+                "row": row,
+                "low": seen.low[distinct],
+                "id": batch.column("id").take(pa.array(row)).combine_chunks(),
+            }
+        )
+
+    def rounds(self) -> Rounds:
+        yield Round(LAST, order=("low", "id"))
+
+    def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
+        """For each document the lines that go. Counts ``repeated lines`` and their ``repeats``."""
+        counts = {"repeated lines": 0, "repeats": 0}
+        for rows in groups:
+            key, low, position = (rows.column(name).to_numpy() for name in ("key", "low", "position"))
+            first, sizes = groups_of(key, low)
+            own = position >= np.uint64(OWN)
+            often = sizes >= self.config.min_documents
+            gone = own & np.repeat(often, sizes)
+            if self.config.keep == "first" and len(first):
+                gone[first[np.logical_and.reduceat(own, first)]] = False
+            counts["repeated lines"] += int(often.sum())
+            counts["repeats"] += int(gone.sum())
+            yield pa.table([position[gone], low[gone]], schema=self.verdicts)
+        return counts
+
+    def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
+        """Texts without the lines that go, how many those are, and which documents have nothing else."""
+        text = batch.column("text")
+        verdicts: list[Fault | None] = [None] * len(batch)
+        lines, chars = np.zeros(len(batch), np.int32), np.zeros(len(batch), np.int32)
+        rows = np.unique(found.column("row").to_numpy())
+        if len(rows):
+            some = batch.take(pa.array(rows))
+            spans = self._spans(some, np.searchsorted(rows, found.column("row").to_numpy()), found)
+            lines[rows] = [len(of) for of in spans]
+            chars[rows] = [sum(end - begin for begin, end in of) for of in spans]
+            if self.config.action == "remove":
+                texts = some.column("text").to_pylist()
+                shorter = [cut(whole, of) for whole, of in zip(texts, spans, strict=True)]
+                text = replace(text, rows, shorter)
+                for row, left in zip(rows, shorter, strict=True):
+                    if not left:
+                        verdicts[row] = Fault("only_repeated_lines", f"{lines[row]} of {lines[row]}")
+        columns = {"text": text, "dedup.lines": pa.array(lines), "dedup.line_chars": pa.array(chars)}
+        return Applied(columns, verdicts)
+
+    def _spans(self, batch: pa.Table, rows: npt.NDArray[np.int64], found: pa.Table) -> list[list[Span]]:
+        """Per document where the lines that go are."""
+        wanted: list[set[int]] = [set() for _ in range(len(batch))]
+        for row, line in zip(rows.tolist(), found.column("line").to_pylist(), strict=True):
+            wanted[row].add(line)
+        spans: list[list[Span]] = [[] for _ in range(len(batch))]
+        seen = self._lines(batch)
+        columns = (column.tolist() for column in (seen.row, seen.low, seen.begin, seen.end))
+        for row, line, begin, end in zip(*columns, strict=True):
+            if line in wanted[row]:
+                spans[row].append((begin, end))
+        return spans
+
+    def _lines(self, batch: pa.Table) -> Lines:
+        """Lines of documents that have a site, hashed together with that."""
+        sites = np.zeros((len(batch), 2), np.uint64)
+        for row, url in enumerate(batch.column("url").to_pylist()):
+            if host := site(url):
+                sites[row] = np.frombuffer(blake2b(host.encode(), digest_size=16).digest(), np.uint64)
+        seen = find_lines(*utf8(batch.column("text")), self.config.unit, self.config.min_chars)
+        sited = (sites[seen.row] != 0).any(axis=1)
+        seen = Lines._make(column[sited] for column in seen)
+        of = sites[seen.row]
+        return seen._replace(high=seen.high ^ of[:, 0], low=seen.low ^ of[:, 1])
+
+
+def site(url: str | None) -> str | None:
+    """Host name of a URL, lower case, without port and ``www.``; None if it has none."""
+    try:
+        host = urlsplit(url or "").hostname
+    except ValueError:  # such as a bracket that is not closed
+        return None
+    return (host or "").rstrip(".").removeprefix("www.") or None
+
+
+class Lines(NamedTuple):
+    """Lines or paragraphs in the order of texts and places, white space around them left out."""
+
+    row: npt.NDArray[np.uint32]
+    high: npt.NDArray[np.uint64]  # 128 bits of hash, in two halves
+    low: npt.NDArray[np.uint64]
+    begin: npt.NDArray[np.int64]  # code point
+    end: npt.NDArray[np.int64]  # the code point after it
+
+
+def find_lines(
+    data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], unit: str, min_chars: int
+) -> Lines:
+    """Lines or paragraphs of at least ``min_chars`` of texts (``tokens.utf8``)."""
+    # each but the last of a text takes its characters and a line break
+    size = int(starts[-1] - starts[0]) // (min_chars + 1) + len(starts)
+    found = Lines._make(
+        np.empty(size, kind) for kind in (np.uint32, np.uint64, np.uint64, np.int64, np.int64)
+    )
+    count = kernels.find_lines(data, starts, table(), 1 if unit == "line" else 2, min_chars, *found)
+    return Lines._make(column[:count] for column in found)

@@ -1,0 +1,93 @@
+"""``exact_dedup``: which copy stays, what the others are told, earlier runs, every split."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from texts import documents
+
+from stages.base import Fault
+from stages.dedup.exact import ExactDedup, ExactDedupConfig
+from tests import rounds
+
+
+def stage(**settings: object) -> ExactDedup:
+    return ExactDedup(ExactDedupConfig(**settings))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from("abcd"), min_size=1, max_size=12),
+    st.randoms(),
+    st.integers(1, 5),
+    st.integers(0, 6),
+)
+def test_equal_to_brute_force(texts: list[str], rng: object, batch_rows: int, earlier: int) -> None:
+    ids = list(range(len(texts)))
+    rng.shuffle(ids)  # type: ignore[attr-defined]
+    docs = documents(texts, ids)
+    before, own = docs.slice(0, min(earlier, len(texts) - 1)), docs.slice(min(earlier, len(texts) - 1))
+    parts = [own.slice(start, 4) for start in range(0, len(own), 4)]
+    tables, verdicts, counts = rounds.run(stage(), parts, [before], batch_rows=batch_rows)
+    members = defaultdict(list)
+    for text, identity in zip(before["text"].to_pylist(), before["id"].to_pylist(), strict=True):
+        members[text].append((0, identity))
+    for text, identity in zip(own["text"].to_pylist(), own["id"].to_pylist(), strict=True):
+        members[text].append((1, identity))
+    reasons: Counter[str] = Counter()
+    for row, verdict in zip(pa.concat_tables(tables).to_pylist(), itertools.chain(*verdicts), strict=True):
+        of_own, survivor = min(members[row["text"]])
+        copies = len(members[row["text"]])
+        assert row["dedup.exact_copies"] == copies
+        assert row["dedup.exact_cluster"] == (survivor if copies > 1 else None)
+        if row["id"] == survivor:
+            assert verdict is None
+        else:
+            reason = "exact_duplicate" if of_own else "exact_duplicate_of_earlier_run"
+            assert verdict == Fault(reason, survivor.hex())
+            reasons[reason] += 1
+    assert counts["verdicts"]["duplicates"] == sum(reasons.values())
+    assert counts["verdicts"]["of an earlier run"] == reasons["exact_duplicate_of_earlier_run"]
+
+
+def test_annotate_drops_nothing() -> None:
+    tables, verdicts, _ = rounds.run(stage(action="annotate"), [documents(["x", "y", "x"])])
+    assert verdicts == [[None] * 3]
+    assert tables[0]["dedup.exact_copies"].to_pylist() == [2, 1, 2]
+    assert tables[0]["dedup.exact_cluster"].to_pylist() == [bytes(16), None, bytes(16)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "normalize", "same"),
+    [
+        ("a  b\n", "a b", "none", False),
+        ("a  b\n", "a b", "whitespace", True),
+        ("caf\u00e9", "cafe\u0301", "whitespace", True),
+        ("caf\u00e9", "cafe\u0301", "none", False),
+        ("東 京", "東京", "whitespace", False),
+        ("", " ", "whitespace", True),
+    ],
+)
+def test_what_is_the_same(one: str, other: str, normalize: str, same: bool) -> None:
+    parts = [documents([one]), documents([other], ids=[1])]
+    _, verdicts, _ = rounds.run(stage(normalize=normalize), parts)
+    assert (verdicts[1][0] is not None) == same
+
+
+def test_one_partial_of_fixed_size_per_document() -> None:
+    partials = stage().map(documents(["x" * 100_000, "y"]))
+    assert partials.schema.names == ["key", "row", "low", "id"]
+    assert partials["row"].to_pylist() == [0, 1]
+    assert stage(action="annotate").map(documents(["x" * 100_000, "y"])).equals(partials)
+    assert "action" in ExactDedup.decides
+
+
+def test_a_document_without_text_is_an_error() -> None:
+    docs = documents(["a"]).set_column(1, "text", pa.array([None], pa.string()))
+    with pytest.raises(ValueError, match="without text"):
+        stage().map(docs)
