@@ -104,14 +104,16 @@ def merge(
     high: int = KEYS,
     order: Sequence[str] = (),
     memory_bytes: int = 128 * MIB,
+    split: bool = False,
 ) -> Iterator[pa.Table]:
     """Rows with ``low <= key < high`` of numbered files, sorted by key and ``order``; ties keep file order.
 
-    Rows of equal key are never parted between two tables. An iterator over no rows yields nothing.
+    Rows of equal key come in one table. An iterator over no rows yields nothing.
     A column ``row`` (index in the part that file number ``i`` was made from) becomes ``position``,
     ``i << 32 | row``: the files themselves do not change when another part comes before them.
 
-    Memory is about ``memory_bytes``, or the rows of one key where those are more. Beyond ``MAX_RUNS``
+    Memory is about ``memory_bytes``, or the rows of one key where those are more, unless they may be
+    ``split``: then such a key comes in several tables, each sorted on its own. Beyond ``MAX_RUNS``
     runs the files are merged in two levels, the first into local temporary files.
     """
     with tempfile.TemporaryDirectory(prefix="nanocorpus-merge-") as folder:
@@ -121,9 +123,9 @@ def merge(
             cursors += _cursors(storage, index, path, low, high)
             if len(cursors) >= MAX_RUNS:
                 local = os.path.join(folder, f"{level}.runs")
-                cursors = _spill(local, _merge(cursors, order, memory_bytes), order, low, high)
+                cursors = _spill(local, _merge(cursors, order, memory_bytes, split), order, low, high)
                 level += 1
-        yield from _merge(cursors, order, memory_bytes)
+        yield from _merge(cursors, order, memory_bytes, split)
 
 
 def _spill(path: str, tables: Iterator[pa.Table], order: Sequence[str], low: int, high: int) -> list[_Cursor]:
@@ -146,7 +148,9 @@ def _cursors(storage: Storage, index: int, path: str, low: int, high: int) -> li
     return [_Cursor(storage, path, index, schema, blocks, low, high) for blocks in overlapping if blocks]
 
 
-def _merge(cursors: list[_Cursor], order: Sequence[str], memory_bytes: int) -> Iterator[pa.Table]:
+def _merge(
+    cursors: list[_Cursor], order: Sequence[str], memory_bytes: int, split: bool
+) -> Iterator[pa.Table]:
     share = memory_bytes // max(len(cursors), 1)
     while True:
         for cursor in cursors:
@@ -161,6 +165,8 @@ def _merge(cursors: list[_Cursor], order: Sequence[str], memory_bytes: int) -> I
         ]
         frontier = min(ends, default=KEYS)
         taken = [part for cursor in cursors if len(part := cursor.take(frontier))]
+        if split and not taken and sum(cursor.table.nbytes for cursor in cursors) >= memory_bytes:
+            taken = [part for cursor in cursors if len(part := cursor.take(frontier + 1))]
         if taken:
             yield sort(pa.concat_tables(taken), order)
             continue

@@ -64,7 +64,7 @@ class _Task:
 
     def _merged(self, context: Context, storage: Storage, low: int, high: int) -> Iterator[pa.Table]:
         files = [(index, _address(context.output, run)) for index, run in self.runs]
-        return merge(storage, files, low, high, self.round.order)
+        return merge(storage, files, low, high, self.round.order, split=self.round.split)
 
 
 @dataclass(frozen=True)

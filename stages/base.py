@@ -243,6 +243,9 @@ class Round(NamedTuple):
     order: tuple[str, ...] = ()
     #: The keys are positions, not hashes: ranges of equally many documents, not of equal width.
     positions: bool = False
+    #: A key with more rows than fit in memory comes in several tables, one after the other, each sorted on
+    #: its own. Otherwise rows of equal key always come in one table, however many they are.
+    split: bool = False
     documents: bool = False
     whole: bool = False
 
@@ -292,7 +295,7 @@ class Global(Stage):
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
         """Rows for later rounds, with a ``key`` and any other columns; it returns counts for the receipt.
 
-        ``groups`` are sorted rows of bounded size; rows of equal key always arrive in the same table.
+        ``groups`` are sorted rows; rows of equal key arrive in the same table, unless the round is ``split``.
         """
         raise NotImplementedError
 

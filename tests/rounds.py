@@ -15,6 +15,9 @@ import pyarrow as pa
 from pipeline.exchange import sort
 from stages.base import LAST, OWN, Applied, Fault, Global
 
+#: Rows of one key that fit, in rounds that are split.
+SPLIT_ROWS = 5
+
 
 def run(
     stage: Global,
@@ -47,7 +50,7 @@ def run(
                         found = _about(merged, base + start, len(batch))
                         rows[name].append(_positions(stage.join(name, batch, found), base + start))
             elif merged is not None:
-                for bucket in _buckets(merged, 1 if current.whole else buckets):
+                for bucket in _buckets(merged, 1 if current.whole else buckets, current.split):
                     found_counts = _drain(stage.reduce(name, bucket), rows[name])
                     for key, value in found_counts.items():
                         counts[name][key] = counts[name].get(key, 0) + value
@@ -96,8 +99,8 @@ def _about(merged: pa.Table, base: int, count: int) -> pa.Table:
     return merged.slice(low, high - low).drop_columns("key").append_column("row", rows)
 
 
-def _buckets(merged: pa.Table, count: int) -> Iterator[Iterator[pa.Table]]:
-    """Ranges of keys, each in tables that never part equal keys."""
+def _buckets(merged: pa.Table, count: int, split: bool) -> Iterator[Iterator[pa.Table]]:
+    """Ranges of keys, each in tables that part equal keys only where a round is ``split``."""
     keys = merged.column("key").to_numpy()
     edges = [0]
     for index in range(1, count):
@@ -105,6 +108,9 @@ def _buckets(merged: pa.Table, count: int) -> Iterator[Iterator[pa.Table]]:
         edges.append(max(edges[-1], low))
     edges.append(len(keys))
     for low, high in itertools.pairwise(edges):
+        if split:
+            yield iter([merged.slice(a, min(SPLIT_ROWS, high - a)) for a in range(low, high, SPLIT_ROWS)])
+            continue
         middle = int(np.searchsorted(keys, keys[(low + high) // 2])) if high > low else low
         yield iter([merged.slice(a, b - a) for a, b in ((low, middle), (middle, high)) if b > a])
 

@@ -134,3 +134,17 @@ def test_row_bytes_of_a_slice() -> None:
     table = pa.table({"a": ["x", "yy", None], "b": pa.array([[1, 2], None, [3]], pa.list_(pa.int32()))})
     assert row_bytes(table).tolist() == [17, 10, 12]
     assert row_bytes(table.slice(1)).tolist() == [10, 12]
+
+
+def test_a_key_that_does_not_fit_comes_in_pieces(tmp_path: Path) -> None:
+    keys = [3] * 5 + [7] * 60_000 + [9] * 5
+    files = [(i, write(tmp_path / f"{i}.runs", rows_of(keys, i), 1000, block_bytes=10_000)) for i in range(4)]
+    size = 4 * rows_of(keys).nbytes
+    tables = list(merge(Storage(), files, memory_bytes=size // 10, split=True))
+    found = [key for table in tables for key in table.column("key").to_pylist()]
+    assert found == [3] * 20 + [7] * 240_000 + [9] * 20
+    assert max(table.nbytes for table in tables) < size / 4
+    whole = pa.concat_tables(merge(Storage(), files, memory_bytes=size // 10))
+    assert sorted(whole.column("position").to_pylist()) == sorted(
+        row for table in tables for row in table.column("position").to_pylist()
+    )
