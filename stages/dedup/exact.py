@@ -16,8 +16,9 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+from pydantic import Field
 
-from stages.base import LAST, OWN, Applied, Fault, Global, Reduced, Round, Rounds, StageConfig
+from stages.base import LAST, OWN, Applied, EarlierRun, Fault, Global, Reduced, Round, Rounds, StageConfig
 from stages.dedup.groups import groups_of
 
 PARTIAL = pa.schema([("key", pa.uint64()), ("row", pa.uint32()), ("low", pa.uint64()), ("id", pa.binary(16))])
@@ -30,6 +31,8 @@ class ExactDedupConfig(StageConfig):
 
     normalize: Literal["none", "whitespace"] = "none"
     action: Literal["drop", "annotate"] = "drop"
+    #: Outputs of earlier runs whose documents come first.
+    against: list[EarlierRun] = Field(default_factory=list)
 
 
 class ExactDedup(Global):

@@ -27,12 +27,28 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
-from stages.base import LAST, MIB, Applied, Fault, Global, Reduced, Resources, Round, Rounds, StageConfig
+from stages.base import (
+    LAST,
+    MIB,
+    Applied,
+    EarlierRun,
+    Fault,
+    Global,
+    Reduced,
+    Resources,
+    Round,
+    Rounds,
+    StageConfig,
+)
 from stages.dedup import candidates, components, minhash, survivors
+from stages.dedup.groups import groups_of
+from stages.dedup.shingles import shingle_hashes
 
 _BANDS, _ROWS, _PERMUTATIONS, _SIMILARITY = 20, 13, 260, 0.8
+_HALF = np.uint64(32)
 
 
 class FuzzyDedupConfig(StageConfig):
@@ -50,17 +66,19 @@ class FuzzyDedupConfig(StageConfig):
     threshold: float | None = Field(default=None, gt=0, lt=1)
     permutations: int | None = Field(default=None, ge=2)
     seed: int = Field(default=42, ge=0)
-    #: Whether candidates are compared before they count: by 8-fold cheaper signatures with a standard error
-    #: of about 0.025, or by their sets of shingles.
+    #: Whether candidates are compared before they count: by signatures (1 KiB of each, standard error
+    #: about 0.025) or by their sets of shingles (4 bytes a character).
     verify: Literal["none", "signatures", "jaccard"] = "none"
     #: Similarity that counts when compared; ``threshold`` or 0.8 where nothing is said.
     min_similarity: float | None = Field(default=None, gt=0, le=1)
-    #: Who survives: columns with ``asc`` or ``desc``; ``length`` is that of the text in characters. Null comes
-    #: last, then the smallest id decides. Of near duplicates the longest has what the others have.
+    #: Who survives: columns with ``asc`` or ``desc``; ``length`` is that of the text in characters. Null
+    #: comes last, then the smallest id decides. The longest of near duplicates has what the others have.
     prefer: tuple[str, ...] = ("length desc",)
     #: ``annotate`` keeps all documents; ``dedup.cluster`` and ``dedup.copies`` are there in any case.
     action: Literal["drop", "annotate"] = "drop"
-    #: Up to so many edges (each needs 60 bytes), clusters are found by one process.
+    #: Outputs of earlier runs whose documents come first: what is nearly the same as one of them goes.
+    against: list[EarlierRun] = Field(default_factory=list)
+    #: Up to so many edges (40 bytes each), clusters are found by one process.
     single_process_edges: int = Field(default=20_000_000, ge=0)
 
     @field_validator("prefer")
@@ -99,7 +117,8 @@ class FuzzyDedup(Global):
     decides: ClassVar[frozenset[str]] = frozenset(
         {"min_similarity", "prefer", "action", "single_process_edges"}
     )
-    resources = Resources(memory=1024 * MIB)
+    #: What as many edges need as one process takes by default; batches of texts need less.
+    resources = Resources(memory=768 * MIB)
 
     def __init__(self, config: FuzzyDedupConfig) -> None:
         super().__init__(config)
@@ -119,11 +138,8 @@ class FuzzyDedup(Global):
 
     def map(self, batch: pa.Table) -> pa.Table:
         """One partial per document and band; none of an empty text. With ``verify`` also the ``tag``."""
-        texts = batch.column("text")
-        if texts.null_count:
-            raise ValueError("a document without text cannot be compared")
-        signatures = self._signatures(texts, self.config.seed)
-        rows = np.flatnonzero((signatures != np.uint32(0xFFFFFFFF)).any(axis=1)).astype(np.uint32)
+        signatures = self._signatures(batch.column("text"), self.config.seed)
+        rows = np.flatnonzero(~minhash.is_empty(signatures)).astype(np.uint32)
         keys = minhash.band_keys(signatures[rows], self._bands, self._rows)
         partials = {"key": keys.reshape(-1), "row": np.repeat(rows, self._bands)}
         if self.config.verify != "none":
@@ -140,20 +156,19 @@ class FuzzyDedup(Global):
             yield Round("sketch", ("edges",), documents=True)
             counts = yield Round("verified", ("sketch",))
             name = "verified"
-        count, turn = counts["rows"], 0
-        labels = Round("components", (name,), whole=True)
-        while count > limit:
+        count, turn, stars = counts["rows"], 0, False
+        while count > limit and not stars:
             turn += 1
             counts = yield Round(f"small-star-{turn}", (name,), order=("other",))
             name, count = f"small-star-{turn}", counts["edges"]
-            labels = Round("components", (name,), whole=True)
-            if count <= limit:
-                break
-            counts = yield Round(f"large-star-{turn}", (name,), order=("other",))
-            if not counts["loose"]:
-                labels = Round("labels", (name,), order=("other",))
-                break
-            name, count = f"large-star-{turn}", counts["edges"]
+            if count > limit:
+                counts = yield Round(f"large-star-{turn}", (name,), order=("other",))
+                stars = not counts["loose"]
+                if not stars:
+                    name, count = f"large-star-{turn}", counts["edges"]
+        if stars:
+            labels = Round("labels", (name,), order=("other",))
+        else:
             labels = Round("components", (name,), whole=True)
         yield labels
         yield Round("members", (labels.name,), documents=True)
@@ -183,11 +198,9 @@ class FuzzyDedup(Global):
             return candidates.sketches(found, lambda rows: self._sketch(texts.take(pa.array(rows))))
         row, label, earlier = (found.column(column).to_numpy() for column in ("row", "label", "earlier"))
         # a document and its twin have one label; ``found`` is sorted by row
-        starts = np.flatnonzero(np.diff(row, prepend=-1))
+        starts, _ = groups_of(row)
         twinned = np.logical_or.reduceat(earlier, starts) if len(starts) else earlier
-        return survivors.members(
-            batch, row[starts], pa.array(label[starts]), pa.array(twinned), self._prefer
-        )
+        return survivors.members(batch, row[starts], pa.array(label[starts]), pa.array(twinned), self._prefer)
 
     def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
         """The columns of every document; with ``action: drop``, why those go that do not survive."""
@@ -199,7 +212,7 @@ class FuzzyDedup(Global):
         copies = found.column("copies").take(taken).fill_null(1)
         verdicts: list[Fault | None] = [None] * len(batch)
         if self.config.action == "drop":
-            gone = found.filter(pa.compute.invert(found.column("keep")))
+            gone = found.filter(pc.invert(found.column("keep")))
             for row, survivor in zip(
                 gone.column("row").to_pylist(), gone.column("survivor").to_pylist(), strict=True
             ):
@@ -216,13 +229,23 @@ class FuzzyDedup(Global):
         )
 
     def _sketch(self, texts: pa.ChunkedArray) -> pa.Array:
-        """list<uint32>[n]: what pairs are compared by."""
+        """list<uint32>[n]: what pairs are compared by, a signature or the ascending set of shingles.
+
+        Of the hash of a shingle half is enough: of a million in a text, a hundred fall on others.
+        """
         if self.config.verify == "signatures":
             # other permutations than those of the bands, by which every pair here was chosen as alike
             signatures = self._signatures(texts, self.config.seed + 1)
-            offsets = np.arange(len(signatures) + 1, dtype=np.int32) * signatures.shape[1]
-            return pa.ListArray.from_arrays(offsets, signatures.reshape(-1))
-        raise NotImplementedError
+            values, sizes = signatures.reshape(-1), np.full(len(signatures), signatures.shape[1])
+        else:
+            words = self.config.unit == "words"
+            hashes, starts = shingle_hashes(texts, self.config.ngram, words=words)
+            text = np.repeat(np.arange(len(texts), dtype=np.uint64), np.diff(starts))
+            distinct = np.unique(text << _HALF | hashes >> _HALF)
+            values = distinct.astype(np.uint32)
+            sizes = np.bincount((distinct >> _HALF).astype(np.int64), minlength=len(texts))
+        offsets = np.append(0, np.cumsum(sizes)).astype(np.int32)
+        return pa.ListArray.from_arrays(offsets, values)
 
 
 def _tags(ids: pa.ChunkedArray) -> npt.NDArray[np.uint64]:

@@ -25,7 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from stages.base import LAST, OWN, Applied, Fault, Global, Reduced, Round, Rounds, StageConfig
+from stages.base import LAST, OWN, Applied, EarlierRun, Fault, Global, Reduced, Round, Rounds, StageConfig
 from stages.dedup import kernels
 from stages.dedup.cut import Span, cut, replace
 from stages.dedup.groups import groups_of
@@ -42,6 +42,8 @@ class LineDedupConfig(StageConfig):
     keep: Literal["first", "none"] = "first"
     #: ``annotate`` counts, and leaves texts and documents as they are.
     action: Literal["remove", "annotate"] = "remove"
+    #: Outputs of earlier runs whose documents come first.
+    against: list[EarlierRun] = Field(default_factory=list)
 
 
 class LineDedup(Global):

@@ -1,0 +1,230 @@
+"""A server with the OpenAI completions interface (vLLM, SGLang, NIM …), over HTTP.
+
+Knows ``POST /v1/completions``, which errors pass and which do not. Does not know prompts: they go as token
+ids, so no template or tokenizer of the server has a part in them. Uses ``/completions`` only: chat endpoints
+build prompts themselves.
+
+An error that belongs to a request (refused, or failing whenever it is tried) is the error of its completion.
+Where the server cannot be reached, or knows neither key nor model, no request is to blame: ``EndpointError``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import random
+import threading
+from collections.abc import Collection, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from socket import SHUT_RDWR
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from model.backends.legs import Outcome, legs
+from model.chat import Tokenizer
+from model.requests import Completion, FinishReason, Request
+
+_REASONS: dict[str | None, FinishReason] = {"stop": "stop", "length": "length"}
+_PASSING = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
+_NOT_THE_REQUEST = frozenset((401, 403, 404, 405))
+_LONGEST_WAIT = 60.0  # seconds between two attempts
+
+
+class EndpointError(RuntimeError):
+    """The server cannot be used at all."""
+
+
+class _Passing(Exception):
+    """An attempt failed in a way that another may not; ``pause`` in seconds if the server names one."""
+
+    def __init__(self, message: str, pause: float | None = None, reached: bool = True) -> None:
+        super().__init__(message)
+        self.pause = pause
+        self.reached = reached
+
+
+class Endpoint:
+    """``model.requests.Engine`` on a server."""
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        tokenizer: Tokenizer,
+        api_key: str | None = None,
+        concurrency: int = 64,
+        timeout: float = 600.0,
+        attempts: int = 6,
+        prompts: Literal["ids", "text"] = "ids",
+        omit: Collection[str] = (),
+    ) -> None:
+        """``url`` up to and with ``/v1``; ``model`` as the server calls it; ``tokenizer`` that of the model.
+
+        ``concurrency`` requests are under way at once, each may be silent for ``timeout`` seconds and is
+        tried ``attempts`` times. ``prompts`` "text" is for servers that take no ids: a prompt is sent as text
+        if that means the same ids, and is an error otherwise. ``omit`` names fields beyond OpenAI's own that
+        a server refuses (top_k, repetition_penalty, stop_token_ids, ignore_eos, add_special_tokens,
+        return_token_ids): a request that needs such a ``top_k`` or ``repetition_penalty`` is an error;
+        without ``stop_token_ids`` the server's own end counts.
+        """
+        address = urlsplit(url.rstrip("/") + "/completions")
+        if address.scheme not in ("http", "https") or not address.hostname:
+            raise ValueError(f"endpoint must be an http:// or https:// address, not {url!r}")
+        if concurrency < 1 or attempts < 1 or timeout <= 0:
+            raise ValueError("concurrency and attempts must be 1 or more, timeout above 0")
+        self._address = address
+        self._model = model
+        self._tokenizer = tokenizer
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if api_key is not None:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._concurrency = concurrency
+        self._timeout = timeout
+        self._attempts = attempts
+        self._prompts = prompts
+        self._omit = frozenset(omit)
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """See ``model.requests.Engine``. Raises ``EndpointError``."""
+        given_up = threading.Event()
+        local = threading.local()
+        connections: list[_Connection] = []
+
+        def complete(request: Request) -> Completion:
+            if not hasattr(local, "connection"):
+                local.connection = _Connection(self._address, self._headers, self._timeout)
+                connections.append(local.connection)
+            steps = legs(request, self._tokenizer)
+            try:
+                leg = next(steps)
+                while True:
+                    leg = steps.send(self._run(leg, local.connection, given_up))
+            except StopIteration as done:
+                return done.value
+
+        with ThreadPoolExecutor(self._concurrency, "endpoint") as pool:
+            futures = [pool.submit(complete, request) for request in requests]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+                for future in futures:
+                    if future.done():
+                        future.result()
+            finally:
+                given_up.set()
+                for connection in connections:
+                    connection.give_up()
+                pool.shutdown(cancel_futures=True)
+        return [future.result() for future in futures]
+
+    def _run(self, leg: Request, connection: _Connection, given_up: threading.Event) -> Outcome:
+        payload = self._payload(leg)
+        if isinstance(payload, str):
+            return Outcome("error", error=payload)
+        body = json.dumps(payload).encode()
+        # Attempts of many requests must not fall together; one request waits the same in every run.
+        spread = random.Random(leg.id)
+        for attempt in range(1, self._attempts + 1):
+            try:
+                return self._outcome(*connection.post(body))
+            except _Passing as failure:
+                last = failure
+            delay = min(0.5 * 2.0**attempt, _LONGEST_WAIT) * (0.5 + spread.random() / 2)
+            delay = delay if last.pause is None else min(last.pause, _LONGEST_WAIT)
+            if attempt < self._attempts and given_up.wait(delay):
+                break
+        if not last.reached:
+            raise EndpointError(f"cannot reach {self._address.geturl()}: {last}")
+        return Outcome("error", error=f"after {attempt} attempts: {last}")
+
+    def _payload(self, leg: Request) -> dict[str, Any] | str:
+        """What is sent, or why this request cannot be sent."""
+        payload: dict[str, Any] = {
+            "model": self._model,
+            "prompt": list(leg.prompt_ids),
+            "max_tokens": leg.max_tokens,
+            "temperature": leg.temperature,
+            "top_p": leg.top_p,
+            "seed": leg.seed,
+        }
+        if self._prompts == "text":
+            payload["prompt"] = self._tokenizer.render(leg.prompt_ids)
+            if self._tokenizer.encode_markup(payload["prompt"]) != list(leg.prompt_ids):
+                return "the prompt cannot be sent as text: that would mean other token ids"
+        if leg.stop_strings:
+            payload["stop"] = list(leg.stop_strings)
+        # All of them always: servers have defaults of their own for what is left out.
+        beyond = {
+            "top_k": leg.top_k or -1,
+            "repetition_penalty": leg.repetition_penalty,
+            "stop_token_ids": list(leg.stop_ids),
+            "ignore_eos": True,
+            "add_special_tokens": False,
+            "return_token_ids": True,
+        }
+        for name, neutral in (("top_k", -1), ("repetition_penalty", 1.0)):
+            if name in self._omit and beyond[name] != neutral:
+                return f"the request has {name} {beyond[name]}, but the endpoint is set to send none"
+        return payload | {name: value for name, value in beyond.items() if name not in self._omit}
+
+    def _outcome(self, status: int, pause: float | None, body: bytes) -> Outcome:
+        said = body[:500].decode("utf-8", errors="replace")
+        if status in _PASSING:
+            raise _Passing(f"HTTP {status}: {said}", pause)
+        if status in _NOT_THE_REQUEST:
+            raise EndpointError(f"{self._address.geturl()} answers HTTP {status}: {said}")
+        if status != 200:
+            return Outcome("error", error=f"HTTP {status}: {said}")
+        try:
+            answer = json.loads(body)
+            choice = answer["choices"][0]
+            text, reason = str(choice["text"]), choice["finish_reason"]
+            ids = choice.get("token_ids")
+            token_ids = None if ids is None else tuple(map(int, ids))
+            tokens = int((answer.get("usage") or {}).get("completion_tokens") or 0)
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise _Passing(f"no completion in the answer ({type(error).__name__}: {error}): {said}") from None
+        if reason not in _REASONS:
+            raise _Passing(f"the server ended the request with {reason!r}")
+        by_string = reason == "stop" and isinstance(choice.get("stop_reason"), str)
+        return Outcome("stop_string" if by_string else _REASONS[reason], token_ids, text, tokens)
+
+
+class _Connection:
+    """One connection, kept open between requests and opened again where the server has closed it."""
+
+    def __init__(self, address: Any, headers: dict[str, str], timeout: float) -> None:
+        kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+        self._http = kind(address.hostname, address.port, timeout=timeout)
+        self._path = address.path
+        self._headers = headers
+        self._given_up = False
+
+    def post(self, body: bytes) -> tuple[int, float | None, bytes]:
+        """Status, seconds to wait if the server names some, and the body. Raises ``_Passing``."""
+        fresh = self._http.sock is None
+        try:
+            if fresh:
+                self._http.connect()
+        except OSError as error:
+            self._http.close()
+            raise _Passing(f"{type(error).__name__}: {error}", reached=False) from None
+        try:
+            self._http.request("POST", self._path, body, self._headers)
+            response = self._http.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._http.close()
+            if not (fresh or self._given_up or isinstance(error, TimeoutError)):
+                return self.post(body)  # an idle connection that the server had closed
+            raise _Passing(f"{type(error).__name__}: {error}") from None
+        pause = response.getheader("Retry-After", "")
+        return response.status, float(pause) if pause.isdecimal() else None, content
+
+    def give_up(self) -> None:
+        """Close it for good; a ``post`` in another thread ends now."""
+        self._given_up = True
+        if (socket := self._http.sock) is not None:
+            with contextlib.suppress(OSError):
+                socket.shutdown(SHUT_RDWR)
+            socket.close()

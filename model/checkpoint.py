@@ -1,0 +1,250 @@
+"""Checkpoints in the published format: ``config.json`` and safetensors, in one file or in shards with an
+index.
+
+Knows files, headers and names. Does not know what a tensor is for. Needs torch for ``load`` and ``save``
+only, so that a checkpoint can be looked at where torch is not installed.
+
+What a configuration asks for and what the files hold is compared by name and shape before any weight is read;
+what is missing, unknown or of another shape is refused by name. Weights then go tensor by tensor from the
+mapped file to where they live, so loading takes no more host memory than one tensor.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.config import ModelConfig
+
+if TYPE_CHECKING:
+    import torch
+
+    from model.layers import Operations
+    from model.network import Network
+
+log = logging.getLogger(__name__)
+
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+
+_ELEMENT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+
+#: A header of more than this is not one of weights (the safetensors library has the same limit).
+_MAX_HEADER = 100_000_000
+
+
+class CheckpointError(ValueError):
+    """Files that are not a checkpoint of the network that their configuration describes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """Where a tensor lies: its file, its dtype as safetensors writes it ("BF16"), its shape."""
+
+    file: Path
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * _ELEMENT_BYTES[self.dtype]
+
+
+def stored_tensors(path: str | Path) -> dict[str, StoredTensor]:
+    """Every tensor of a checkpoint directory, from the headers alone. Raises ``CheckpointError``."""
+    folder = Path(path)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: not a directory")
+    if (folder / INDEX).is_file():
+        listed = _index(folder / INDEX)
+    elif (folder / SINGLE).is_file():
+        listed = None
+    else:
+        raise CheckpointError(f"{folder}: neither {SINGLE} nor {INDEX}")
+    tensors: dict[str, StoredTensor] = {}
+    for name in sorted(set(listed.values())) if listed is not None else [SINGLE]:
+        for key, tensor in _header(folder / name).items():
+            if key in tensors:
+                raise CheckpointError(f"{key}: in {tensors[key].file.name} and again in {name}")
+            tensors[key] = tensor
+    if listed is not None and listed != {key: tensor.file.name for key, tensor in tensors.items()}:
+        wrong = sorted(
+            key
+            for key in listed.keys() | tensors.keys()
+            if key not in tensors or listed.get(key) != tensors[key].file.name
+        )
+        raise CheckpointError(f"{folder / INDEX}: does not agree with the shards on {_few(wrong)}")
+    return tensors
+
+
+def validate(config: ModelConfig, tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
+    """The tensors that the network of ``config`` consists of; ``CheckpointError`` where they are not just
+    these.
+
+    Layers for multi-token prediction (``mtp.*``), which members of the family have besides, are left out with
+    a note in the log: generation works without them.
+    """
+    extra = sorted(name for name in tensors if name.startswith("mtp."))
+    if extra:
+        log.info("%d tensors for multi-token prediction are not loaded: %s", len(extra), _few(extra))
+    found = {name: tensor for name, tensor in tensors.items() if not name.startswith("mtp.")}
+    expected = config.tensor_shapes()
+    unknown = sorted(found.keys() - expected.keys())
+    if any(name.endswith("_scale") for name in unknown):
+        raise CheckpointError(f"quantised weights are not implemented: {_few(unknown)}")
+    problems = []
+    missing = [name for name in expected if name not in found]
+    if missing:
+        problems.append(f"missing: {_few(missing)}")
+    if unknown:
+        problems.append(f"unknown: {_few(unknown)}")
+    shapes = [
+        f"{name} is {list(found[name].shape)}, not {list(shape)}"
+        for name, shape in expected.items()
+        if name in found and found[name].shape != shape
+    ]
+    if shapes:
+        problems.append(f"shapes: {_few(shapes)}")
+    if problems:
+        raise CheckpointError("the weights do not fit config.json: " + "; ".join(problems))
+    return {name: found[name] for name in expected}
+
+
+def load(
+    path: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+    operations: Operations | None = None,
+) -> Network:
+    """The network of a checkpoint directory, ready for inference.
+
+    dtype: of the weights in memory; the dtype that ``config.json`` names by default. Raises ``ConfigError``
+    or ``CheckpointError``.
+    """
+    import torch
+    from safetensors import safe_open
+
+    from model.network import Network
+
+    config = ModelConfig.load(path)
+    try:
+        tensors = validate(config, stored_tensors(path))
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    chosen = dtype or getattr(torch, config.dtype, None)
+    if not isinstance(chosen, torch.dtype) or not chosen.is_floating_point:
+        raise CheckpointError(
+            f"{path}: config.json names the dtype {config.dtype!r}, which torch does not know"
+        )
+    network = Network(config, device=device, dtype=chosen, operations=operations)
+    targets = network.tensors()
+    for file in sorted({tensor.file for tensor in tensors.values()}):
+        with safe_open(file, framework="pt") as opened:
+            for name, tensor in tensors.items():
+                if tensor.file == file:
+                    targets[name].copy_(opened.get_tensor(name))
+    return network.freeze()
+
+
+def save(network: Network, path: str | Path, *, shard_bytes: int = 5_000_000_000) -> None:
+    """Write a network as a checkpoint that ``load``, and every reader of the published format, reads.
+
+    Each tensor keeps the dtype it has in memory. Above ``shard_bytes`` the weights are cut into shards of at
+    most that size (or one tensor) with an index.
+    """
+    from safetensors.torch import save_file
+
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach() for name, tensor in network.tensors().items()}
+    sizes = {name: tensor.numel() * tensor.element_size() for name, tensor in tensors.items()}
+    shards = _shards(sizes, shard_bytes)
+    names = [SINGLE]
+    if len(shards) > 1:
+        names = [f"model-{n:05}-of-{len(shards):05}.safetensors" for n in range(1, len(shards) + 1)]
+        index = {
+            "metadata": {"total_size": sum(sizes.values())},
+            "weight_map": {key: name for name, keys in zip(names, shards, strict=True) for key in keys},
+        }
+        _write_json(folder / INDEX, index)
+    for name, keys in zip(names, shards, strict=True):
+        part = {key: tensors[key].cpu().contiguous() for key in keys}
+        save_file(part, folder / name, metadata={"format": "pt"})
+    values = network.config.to_dict() | {"torch_dtype": str(network.dtype).removeprefix("torch.")}
+    _write_json(folder / "config.json", values)
+
+
+def _shards(sizes: dict[str, int], limit: int) -> list[list[str]]:
+    shards: list[list[str]] = [[]]
+    used = 0
+    for name, size in sizes.items():
+        if shards[-1] and used + size > limit:
+            shards.append([])
+            used = 0
+        shards[-1].append(name)
+        used += size
+    return shards
+
+
+def _write_json(file: Path, values: dict[str, Any]) -> None:
+    file.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _index(file: Path) -> dict[str, str]:
+    try:
+        listed = json.loads(file.read_text(encoding="utf-8"))["weight_map"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{file}: no weight_map can be read: {error!r}") from error
+    if not isinstance(listed, dict) or not all(isinstance(name, str) for name in listed.values()):
+        raise CheckpointError(f"{file}: weight_map does not map tensors to files")
+    outside = [name for name in listed.values() if Path(name).name != name]
+    if outside:
+        raise CheckpointError(f"{file}: names files outside of the checkpoint: {_few(sorted(set(outside)))}")
+    return listed
+
+
+def _header(file: Path) -> dict[str, StoredTensor]:
+    """A safetensors header: eight bytes of length, then JSON of name → dtype, shape and offsets."""
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            header = json.loads(opened.read(length)) if length <= _MAX_HEADER else None
+        size = file.stat().st_size - 8 - length
+    except OSError as error:
+        raise CheckpointError(f"{file}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{file}: not a safetensors file: {error}") from error
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{file}: not a safetensors file")
+    tensors = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        try:
+            dtype, shape = str(entry["dtype"]), tuple(map(int, entry["shape"]))
+            begin, end = map(int, entry["data_offsets"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{file}: no dtype, shape and offsets for {name}") from error
+        if dtype not in _ELEMENT_BYTES:
+            message = f"{name} is {dtype}; only floats of 16 bits or more are implemented"
+            raise CheckpointError(f"{file}: {message}")
+        tensor = StoredTensor(file, dtype, shape)
+        if end - begin != tensor.bytes or begin < 0 or end > size:
+            raise CheckpointError(
+                f"{file}: {name} is cut off or has wrong offsets; was the file copied whole?"
+            )
+        tensors[name] = tensor
+    return tensors
+
+
+def _few(names: Iterable[str], most: int = 5) -> str:
+    """The first few names and how many there are besides."""
+    listed = list(names)
+    rest = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")

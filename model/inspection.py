@@ -1,0 +1,107 @@
+"""What a checkpoint is and needs, worked out from its configuration and headers; no torch, no weights read.
+
+Knows sizes. Does not know what is installed or how much memory there is: the caller says which sizes are of
+interest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.checkpoint import CheckpointError, stored_tensors, validate
+from model.config import ModelConfig
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+#: Activations, logits and the allocator's slack, beside weights and state.
+RESERVE = 3 * GIB
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Sizes of a network. Bytes are bytes; ``batch`` maps GiB of memory to sequences that fit with 16-bit
+    weights and an fp32 state."""
+
+    config: ModelConfig
+    parameters: dict[str, int]
+    max_length: int
+    batch: dict[int, int]
+    #: The weights on disk, in words.
+    stored: str
+
+    @property
+    def total(self) -> int:
+        return sum(self.parameters.values())
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Label and value, line by line, as the command line prints them."""
+        config = self.config
+        layers = (
+            (config.layers("M"), "Mamba-2"),
+            (config.layers("-"), "MLP"),
+            (config.layers("*"), "attention"),
+        )
+        full, half = config.ssm_elements * 4, config.ssm_elements * 2
+        split = ", ".join(f"{name} {count:,}" for name, count in self.parameters.items())
+        rows = [
+            ("layers", f"{len(config.pattern)}: " + ", ".join(f"{count} {name}" for count, name in layers)),
+            ("pattern", config.pattern),
+            ("parameters", f"{self.total:,} ({split})"),
+            ("weights in memory", f"{_size(self.total * 2)} in 16 bits, {_size(self.total * 4)} in fp32"),
+            ("weights on disk", self.stored),
+            ("recurrent state per sequence", f"{_size(full)} in fp32, {_size(half)} in 16 bits"),
+            ("convolution state per sequence", f"{_size(config.conv_elements * 2)} in 16 bits"),
+            ("keys and values per token", f"{config.kv_elements * 2:,} bytes in 16 bits"),
+            (f"slot for {self.max_length:,} tokens", _size(config.slot_bytes(self.max_length))),
+        ]
+        for gib, sequences in self.batch.items():
+            value = f"{sequences:,} sequences" if sequences else "does not fit"
+            rows.append((f"batch in {gib} GiB", value))
+        return rows
+
+
+def inspect(
+    path: str | Path, *, max_length: int = 2048, memory_gib: Sequence[int] = (24, 48, 80, 141)
+) -> Inspection:
+    """Look at a checkpoint directory or a ``config.json``.
+
+    max_length: tokens per sequence for which the batch is worked out. Raises ``ConfigError``, and
+    ``CheckpointError`` where there are weights which do not fit the configuration.
+    """
+    config = ModelConfig.load(path)
+    parameters = {"Mamba-2": 0, "MLP": 0, "attention": 0, "embedding": 0, "head": 0}
+    kinds = {"M": "Mamba-2", "-": "MLP", "*": "attention"}
+    for name, shape in config.tensor_shapes().items():
+        part = "head"
+        if name.startswith("backbone.layers."):
+            part = kinds[config.pattern[int(name.split(".")[2])]]
+        elif name.startswith("backbone.embeddings."):
+            part = "embedding"
+        parameters[part] += math.prod(shape)
+    weights = sum(parameters.values()) * 2
+    slot = config.slot_bytes(max_length)
+    batch = {gib: max(0, (gib * GIB - RESERVE - weights) // slot - 1) for gib in memory_gib}
+    return Inspection(config, parameters, max_length, batch, _stored(Path(path), config))
+
+
+def _stored(path: Path, config: ModelConfig) -> str:
+    if not path.is_dir() or not any(path.glob("*.safetensors")):
+        return "none here"
+    try:
+        tensors = validate(config, stored_tensors(path))
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    dtypes = sorted({tensor.dtype for tensor in tensors.values()})
+    files = len({tensor.file for tensor in tensors.values()})
+    total = sum(tensor.bytes for tensor in tensors.values())
+    return f"{_size(total)} in {files} file{'s'[: files > 1]}, {' and '.join(dtypes)}"
+
+
+def _size(count: int) -> str:
+    if count >= GIB:
+        return f"{count / GIB:.2f} GiB"
+    return f"{count / MIB:.2f} MiB" if count >= MIB // 10 else f"{count:,} bytes"

@@ -1,0 +1,196 @@
+"""The whole network: embedding, layers, head; prefill, decode and a differentiable forward pass.
+
+Knows the order of the layers and which state each of them has. Does not know requests, sampling or files.
+
+No ``nn.Module``: the weights are plain tensors on plain objects. A decoding step of a small network is mostly
+the cost of calling, and what a module would add besides (names, moving, training) is ``tensors``,
+``parameters`` and ``trainable`` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model import scan
+from model.config import ModelConfig
+from model.layers import MLP, Attention, Mamba, Operations, Step
+from model.state import Slots, StatePool
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBatch:
+    """Parts of n prompts, one after the other without padding.
+
+    tokens: int64[T], T = sum(lengths). slots: where each sequence's state lives, all different.
+    starts: tokens of the sequence that its slot has taken in already, 0 at first (the slot must be fresh from
+    ``StatePool.reset``, or ``restore`` with ``starts`` = the snapshot's length).
+    """
+
+    tokens: Tensor
+    slots: Sequence[int]
+    starts: Sequence[int]
+    lengths: Sequence[int]
+
+    def __post_init__(self) -> None:
+        if not len(self.slots) == len(self.starts) == len(self.lengths):
+            raise ValueError("slots, starts and lengths of a packed batch differ in number")
+        if not self.lengths or min(self.lengths) < 1 or sum(self.lengths) != self.tokens.shape[0]:
+            raise ValueError(
+                f"lengths {list(self.lengths)} do not describe {self.tokens.shape[0]} packed tokens"
+            )
+        if len(set(self.slots)) != len(self.slots):
+            raise ValueError("two sequences of a packed batch share a slot")
+
+
+class Network:
+    """Weights of a NemotronH network on one device."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.bfloat16,
+        operations: Operations | None = None,
+    ) -> None:
+        """With weights allocated but not set: fill ``tensors()``, then call ``freeze`` or ``trainable``."""
+        self.config, self.device, self.dtype = config, torch.device(device), dtype
+        self.operations = operations or Operations()
+        shape = (config.vocab_size, config.hidden_size)
+        self.embeddings = torch.empty(shape, device=device, dtype=dtype)
+        kinds: dict[str, type[Mamba] | type[MLP] | type[Attention]] = {"M": Mamba, "-": MLP, "*": Attention}
+        self.layers = [kinds[kind](config, device, dtype) for kind in config.pattern]
+        self.norm = torch.empty(config.hidden_size, device=device, dtype=dtype)
+        self.lm_head = torch.empty(shape, device=device, dtype=dtype)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every weight under its published name, as a view of where it lives."""
+        named = {"backbone.embeddings.weight": self.embeddings}
+        for number, layer in enumerate(self.layers):
+            for name, tensor in layer.published().items():
+                named[f"backbone.layers.{number}.{name}"] = tensor
+        named["backbone.norm_f.weight"] = self.norm
+        named["lm_head.weight"] = self.lm_head
+        return named
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The tensors that hold the weights, by names of ours: what an optimiser takes."""
+        named = {"embeddings": self.embeddings, "norm": self.norm, "lm_head": self.lm_head}
+        for number, layer in enumerate(self.layers):
+            named |= {f"layers.{number}.{name}": tensor for name, tensor in layer.parameters().items()}
+        return named
+
+    def freeze(self) -> Network:
+        """For inference: no gradients, and what follows from the weights is computed once."""
+        for tensor in self.parameters().values():
+            tensor.requires_grad_(False)
+        for layer in self.layers:
+            if isinstance(layer, Mamba):
+                layer.A = -torch.exp(layer.A_log)
+        return self
+
+    def trainable(self) -> Network:
+        """For training: every parameter takes gradients, nothing that follows from them is kept."""
+        for layer in self.layers:
+            if isinstance(layer, Mamba):
+                layer.A = None
+        for tensor in self.parameters().values():
+            tensor.requires_grad_(True)
+        return self
+
+    def _logits(self, h: Tensor) -> Tensor:
+        normed = scan.rms_norm(h, self.norm, self.config.norm_eps)
+        return F.linear(normed, self.lm_head).float()
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Logits after every token, fp32[b, t, vocab], of b whole sequences: int64[b, t]. Differentiable."""
+        rows, length = ids.shape
+        lengths, starts = [length] * rows, [0] * rows
+        config = self.config
+        conv = torch.zeros(
+            rows, config.conv_kernel - 1, config.conv_size, device=ids.device, dtype=self.dtype
+        )
+        ssm = torch.zeros(
+            (rows, config.mamba_num_heads, config.mamba_head_dim, config.ssm_state_size), device=ids.device
+        )
+        h = F.embedding(ids.reshape(-1), self.embeddings)
+        for layer in self.layers:
+            if isinstance(layer, Mamba):
+                h, _, _ = layer.sequence(h, lengths, conv, ssm, self.operations)
+            elif isinstance(layer, Attention):
+                h = layer.sequence(h, lengths, starts, None)
+            else:
+                h = layer.forward(h)
+        return self._logits(h).view(rows, length, -1)
+
+    def prefill(self, batch: PackedBatch, state: StatePool, rows: Sequence[int] | None = None) -> Tensor:
+        """Take in parts of prompts and bring their slots up to date.
+
+        Returns fp32[len(rows), vocab]: logits after the last token of the sequences ``rows`` of the batch, of
+        all of them by default. A part that is not the last one of its prompt needs none.
+        """
+        ends = [start + length for start, length in zip(batch.starts, batch.lengths, strict=True)]
+        if max(ends) > state.max_length:
+            raise ValueError(f"{max(ends)} tokens in slots of {state.max_length}")
+        with torch.inference_mode():
+            slots = torch.tensor(batch.slots, device=self.device)
+            h = F.embedding(batch.tokens, self.embeddings)
+            mamba = attention = 0
+            for layer in self.layers:
+                if isinstance(layer, Mamba):
+                    conv, ssm = state.conv[mamba], state.ssm[mamba]
+                    before = ssm[slots].float()
+                    h, inputs, after = layer.sequence(h, batch.lengths, conv[slots], before, self.operations)
+                    conv[slots], ssm[slots] = inputs, after.to(ssm.dtype)
+                    mamba += 1
+                elif isinstance(layer, Attention):
+                    kv = state.kv[attention]
+                    caches = [kv[slot] for slot in batch.slots]
+                    h = layer.sequence(h, batch.lengths, batch.starts, caches)
+                    attention += 1
+                else:
+                    h = layer.forward(h)
+            last = []
+            end = 0
+            for length in batch.lengths:
+                end += length
+                last.append(end - 1)
+            wanted = last if rows is None else [last[row] for row in rows]
+            return self._logits(h[torch.tensor(wanted, device=self.device, dtype=torch.long)])
+
+    def decode(
+        self, tokens: Tensor, slots: Tensor, lengths: Tensor, state: StatePool, longest: int | None = None
+    ) -> Tensor:
+        """One more token of n sequences, whose slots are brought up to date.
+
+        tokens, slots, lengths: int64[n] on the network's device; lengths counts the tokens before this one.
+        Padding rows go to slot ``state.scratch`` with length 0. Neighbouring slots in ascending order are
+        quickest on CPU. longest: an upper bound of ``lengths`` that the host knows, which spares attention
+        what lies beyond; the default is their maximum on CPU and the size of a slot elsewhere, because asking
+        a GPU stalls it. Returns fp32[n, vocab]. A graph of it may be captured: shapes depend on n and
+        ``longest`` alone.
+        """
+        with torch.inference_mode():
+            if longest is None:
+                on_cpu = lengths.device.type == "cpu"
+                longest = max(lengths.tolist()) if on_cpu else state.max_length - 1
+            if longest >= state.max_length:
+                raise ValueError(f"{longest + 1} tokens in slots of {state.max_length}")
+            step = Step(Slots.of(slots), lengths, longest, self.dtype)
+            h = F.embedding(tokens, self.embeddings)
+            mamba = attention = 0
+            for layer in self.layers:
+                if isinstance(layer, Mamba):
+                    h = layer.step(h, step, state.conv[mamba], state.ssm[mamba], self.operations)
+                    mamba += 1
+                elif isinstance(layer, Attention):
+                    h = layer.step(h, step, state.kv[attention], self.operations)
+                    attention += 1
+                else:
+                    h = layer.forward(h)
+            return self._logits(h)

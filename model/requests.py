@@ -1,0 +1,150 @@
+"""What an engine is asked and what it answers.
+
+Knows prompts as token ids, sampling settings, and how a generation ended. Does not know tensors, checkpoints,
+tokenizers or documents, and needs nothing beyond the standard library.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+FinishReason = Literal["stop", "length", "stop_string", "error"]
+
+#: Seeds are non-negative 63-bit integers: what every backend takes, and an int64 tensor holds.
+SEED_LIMIT = 1 << 63
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """How the prompt leaves the model's reasoning; ``model.chat`` makes it together with the prompt.
+
+    ``open``: the prompt ends inside ``<think>``. With a ``budget`` the reasoning is closed for the model at
+    the first line end after that many tokens, by ``close_ids``, and at the latest ``grace`` tokens later, by
+    ``cut_ids`` (rule and grace of 500 tokens: model card of Nemotron Nano 2). Not open: the prompt has
+    closed the reasoning already, and a stray tag at the start of the answer is left out of its text.
+    """
+
+    open: bool = True
+    budget: int | None = None
+    grace: int = 500
+    close_ids: tuple[int, ...] = ()
+    cut_ids: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.budget is None:
+            return
+        if not self.open:
+            raise ValueError("a thinking budget needs a prompt that leaves the reasoning open")
+        if self.budget < 0 or self.grace < 0:
+            raise ValueError(
+                f"thinking budget and grace must not be negative, not {self.budget}, {self.grace}"
+            )
+        if not self.close_ids or not self.cut_ids:
+            raise ValueError(
+                "a thinking budget needs close_ids and cut_ids, the tokens that end the reasoning"
+            )
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt and how to go on from it. Wrong values are a ValueError which names ``id`` and field.
+
+    ``max_tokens`` counts all generated tokens, reasoning included. ``temperature`` 0 is greedy; ``top_k`` 0
+    and ``top_p`` 1 take all tokens; ``repetition_penalty`` 1 is none (Keskar et al. 2019, over prompt and
+    completion). ``stop_ids`` end the text; ``stop_strings`` do where the *answer* holds one, which is cut
+    off. The same request with the same ``seed`` has the same completion; different documents want
+    different seeds.
+    ``thinking`` None: the completion is text as it comes.
+    """
+
+    id: str
+    prompt_ids: Sequence[int]
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    repetition_penalty: float = 1.0
+    stop_ids: tuple[int, ...] = ()
+    stop_strings: tuple[str, ...] = ()
+    seed: int = 0
+    thinking: Thinking | None = None
+
+    def __post_init__(self) -> None:
+        def refuse(field: str, rule: str) -> ValueError:
+            return ValueError(
+                f"request {self.id!r}: {field} must be {rule}, not {getattr(self, field)!r:.80}"
+            )
+
+        if isinstance(self.stop_strings, str):
+            raise refuse("stop_strings", "a sequence of strings")
+        object.__setattr__(self, "prompt_ids", tuple(self.prompt_ids))
+        object.__setattr__(self, "stop_ids", tuple(self.stop_ids))
+        object.__setattr__(self, "stop_strings", tuple(self.stop_strings))
+        if not self.prompt_ids:
+            raise refuse("prompt_ids", "at least one token id")
+        for field in ("prompt_ids", "stop_ids"):
+            ids = getattr(self, field)
+            if not all(type(token) is int for token in ids) or (ids and min(ids) < 0):
+                raise refuse(field, "ints of 0 or more")
+        if not all(isinstance(stop, str) and stop for stop in self.stop_strings):
+            raise refuse("stop_strings", "strings that are not empty")
+        if type(self.max_tokens) is not int or self.max_tokens < 1:
+            raise refuse("max_tokens", "an int of 1 or more")
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise refuse("temperature", "0 or more")
+        if not 0 < self.top_p <= 1:
+            raise refuse("top_p", "above 0 and at most 1")
+        if type(self.top_k) is not int or self.top_k < 0:
+            raise refuse("top_k", "an int of 0 or more")
+        if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty > 0):
+            raise refuse("repetition_penalty", "above 0")
+        if type(self.seed) is not int or not 0 <= self.seed < SEED_LIMIT:
+            raise refuse("seed", "an int from 0 to 2**63 - 1")
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What became of one request.
+
+    ``token_ids`` are all generated tokens: reasoning, the stop id, what a stop string cut off (empty where an
+    endpoint does not tell them). ``text`` is the answer without all of these. ``thinking`` is the text of the
+    reasoning, None where there was none. ``finish_reason`` "error": ``error`` says why, and the text is what
+    there was until then.
+    """
+
+    id: str
+    token_ids: tuple[int, ...]
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+    thinking: str | None = None
+    error: str | None = None
+
+
+class Engine(Protocol):
+    """What the embedded engine and the backends have in common."""
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """One completion for every request, in their order. What goes wrong with one request is the
+        ``error`` of its completion; an exception means that the engine itself cannot go on."""
+        ...
+
+
+def failed(request: Request, error: str) -> Completion:
+    """The completion of a request that gave nothing."""
+    return Completion(request.id, (), "", "error", len(request.prompt_ids), 0, error=error)
+
+
+def misfit(request: Request, vocab_size: int, max_length: int) -> str | None:
+    """Why a model of this vocabulary and length (tokens of prompt and completion) cannot take a request."""
+    if max(request.prompt_ids) >= vocab_size:
+        return f"prompt has token id {max(request.prompt_ids)}, but the vocabulary ends at {vocab_size - 1}"
+    length = len(request.prompt_ids) + request.max_tokens
+    if length > max_length:
+        asked = f"{len(request.prompt_ids)} of the prompt and max_tokens {request.max_tokens}"
+        return f"{asked} are {length} tokens, but there is room for {max_length}"
+    return None

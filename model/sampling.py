@@ -1,0 +1,201 @@
+"""From logits to the next token of every sequence: penalties, temperature, top-k, top-p, seeded choice.
+
+Knows logits, settings per slot, and seeds. Does not know texts, stops, schedules or the network.
+
+The random choice is Gumbel-max: the token with the largest ``logit / temperature + g``, with independent
+Gumbel noise g, is a sample of the softmax. Here g is a hash of (seed, step, token id) and of nothing else, so
+a choice depends neither on other rows, slots or their order, nor on the device, nor on how the kept tokens
+were found. Top-k and top-p are thresholds on the logit: tokens that tie with the last one kept are kept too,
+since which of them a sort puts first differs between devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model.requests import Request
+
+#: Top-k and top-p look at this many of the largest logits, and at all of them only where that falls short.
+CANDIDATES = 1024
+#: Rows worked on at once: bounds the memory for 64-bit copies of [rows, vocab] to some ten MB each.
+ROWS_AT_ONCE = 32
+
+_GOLDEN = -0x61C8864680B583EB  # 2**64 / golden ratio, as a signed integer
+_MIX_1 = -0x40A7B892E31B1A47  # the two multipliers of SplitMix64 (Steele, Lea and Flood 2014)
+_MIX_2 = -0x6B2FB644ECCEEE15
+
+
+def _mix(bits: Tensor) -> Tensor:
+    """The finaliser of SplitMix64 on int64, whose products wrap around on every device."""
+    bits = (bits ^ ((bits >> 30) & 0x3FFFFFFFF)) * _MIX_1
+    bits = (bits ^ ((bits >> 27) & 0x1FFFFFFFFF)) * _MIX_2
+    return bits ^ ((bits >> 31) & 0x1FFFFFFFF)
+
+
+def gumbel(seeds: Tensor, steps: Tensor, token_ids: Tensor) -> Tensor:
+    """Standard Gumbel noise float64[n, m] for seeds and steps int64[n] and token ids int64[n or 1, m]."""
+    streams = _mix(_mix(seeds) + steps * _GOLDEN)[:, None]
+    bits = _mix(streams + (token_ids + 1) * _GOLDEN)
+    # 52 bits and a half make a number strictly between 0 and 1. The large values of g, which decide, come
+    # from small numbers, where a double is finest.
+    uniform = (((bits >> 12) & 0xFFFFFFFFFFFFF).double() + 0.5) * 2.0**-52
+    return -torch.log(-torch.log1p(-uniform))
+
+
+def penalise(logits: Tensor, penalties: Tensor, seen: Tensor) -> Tensor:
+    """Logits [n, vocab] of tokens ``seen`` (bool[n, vocab]), divided by the penalty [n] where they are
+    positive and multiplied where negative (Keskar et al. 2019)."""
+    penalties = penalties[:, None]
+    return torch.where(seen, torch.where(logits > 0, logits / penalties, logits * penalties), logits)
+
+
+def _thresholds(ordered: Tensor, top_k: Tensor, top_p: Tensor, totals: Tensor) -> tuple[Tensor, Tensor]:
+    """Smallest logit [n] to keep, and whether more than these candidates are needed to know it [n].
+
+    ``ordered`` float64[n, m] are the largest m logits by size, already divided by the temperature; ``totals``
+    the log-sum-exp [n] of all logits.
+    """
+    width = ordered.shape[1]
+    limited = top_k > 0
+    place = torch.where(limited, top_k, width).clamp(max=width)[:, None] - 1
+    by_k = ordered.gather(1, place)
+    inside = ordered >= by_k
+    by_k_short = limited & ((top_k > width) | (by_k == ordered[:, -1:]).squeeze(1))
+    # After top-k the probabilities are those of the tokens it keeps.
+    kept = torch.where(inside, ordered, -torch.inf).logsumexp(dim=1)
+    totals = torch.where(limited, kept, totals)
+    mass = torch.where(inside, (ordered - totals[:, None]).exp(), 0.0)
+    before = mass.cumsum(dim=1) - mass
+    # The last one needed is the last before which the mass has not been reached.
+    needed = (inside & (before < top_p[:, None])).sum(dim=1, keepdim=True).clamp(min=1)
+    threshold = ordered.gather(1, needed - 1)
+    threshold = torch.where((top_p < 1)[:, None], threshold, torch.where(limited[:, None], by_k, -torch.inf))
+    by_p_short = (top_p < 1) & (threshold == ordered[:, -1:]).squeeze(1)
+    return threshold.squeeze(1), by_k_short | by_p_short
+
+
+@dataclass
+class Settings:
+    """Sampling settings of n rows, each a tensor [n] on the device of the logits."""
+
+    temperature: Tensor  # float64; 0 is greedy
+    top_k: Tensor  # int64; 0 is off
+    top_p: Tensor  # float64
+    seed: Tensor  # int64
+    step: Tensor  # int64: tokens that the request has had before
+
+    def take(self, rows: Tensor | slice) -> Settings:
+        """The settings of some rows."""
+        return Settings(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def sample(logits: Tensor, settings: Settings, limited: bool = True) -> Tensor:
+    """Token ids int64[n] chosen from logits float32[n, vocab]; -1 where a row's logits have a NaN or no
+    finite largest value. ``limited`` False says that no row has top_k or top_p, and saves looking."""
+    top, best = logits.max(dim=1)  # of equal logits the lowest id
+    chosen = []
+    for start in range(0, len(logits), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        chosen.append(_choose(logits[rows], settings.take(rows), limited))
+    sampled = torch.where(settings.temperature > 0, torch.cat(chosen), best)
+    return torch.where(top.isfinite(), sampled, -1)
+
+
+def _choose(logits: Tensor, settings: Settings, limited: bool) -> Tensor:
+    """The seeded choice for a few rows; greedy ones get an id of no meaning."""
+    temperature = torch.where(settings.temperature > 0, settings.temperature, 1.0)[:, None]
+    vocab = logits.shape[1]
+    width = min(CANDIDATES, vocab) if limited else vocab
+    if width == vocab:
+        return _choose_exactly(logits.double() / temperature, settings)
+    # An unlimited row needs noise for all tokens, and so the exact way.
+    alone = (settings.top_k > 0) | (settings.top_p < 1)
+    values, ids = logits.topk(width, dim=1)
+    ordered = values.double() / temperature
+    totals = (logits.double() / temperature).logsumexp(dim=1)
+    threshold, short = _thresholds(ordered, settings.top_k, settings.top_p, totals)
+    scores = ordered + gumbel(settings.seed, settings.step, ids)
+    winner = scores.masked_fill(ordered < threshold[:, None], -torch.inf).argmax(dim=1, keepdim=True)
+    chosen = ids.gather(1, winner).squeeze(1)
+    again = ((short | ~alone) & (settings.temperature > 0)).nonzero().squeeze(1)
+    if len(again):
+        chosen[again] = _choose_exactly(logits[again].double() / temperature[again], settings.take(again))
+    return chosen
+
+
+def _choose_exactly(scaled: Tensor, settings: Settings) -> Tensor:
+    """The seeded choice over the whole vocabulary; ``scaled`` float64[n, vocab] are logits / temperature."""
+    ids = torch.arange(scaled.shape[1], device=scaled.device)[None]
+    scores = scaled + gumbel(settings.seed, settings.step, ids)
+    if bool(((settings.top_k > 0) | (settings.top_p < 1)).any()):
+        ordered = scaled.sort(dim=1, descending=True).values
+        top_k = settings.top_k.clamp(max=scaled.shape[1])
+        threshold, _ = _thresholds(ordered, top_k, settings.top_p, ordered.logsumexp(dim=1))
+        scores = scores.masked_fill(scaled < threshold[:, None], -torch.inf)
+    return scores.argmax(dim=1)
+
+
+class Sampler:
+    """The sampling settings of every slot, kept on the device between steps."""
+
+    def __init__(self, slots: int, vocab_size: int, device: torch.device | str) -> None:
+        def column(dtype: torch.dtype) -> Tensor:
+            return torch.zeros(slots, dtype=dtype, device=device)
+
+        self._settings = Settings(
+            temperature=column(torch.float64),
+            top_k=column(torch.int64),
+            top_p=column(torch.float64),
+            seed=column(torch.int64),
+            step=column(torch.int64),
+        )
+        self._penalty = column(torch.float32)
+        self._shape = (slots, vocab_size)
+        self._seen: Tensor | None = None  # bool[slots, vocab], from the first request with a penalty on
+        # What the host knows of each slot, so that choosing a short way needs no word from the device.
+        self._greedy = [True] * slots
+        self._limited = [False] * slots
+        self._penalised = [False] * slots
+
+    def admit(self, slot: int, request: Request, step: int = 0) -> None:
+        """Give a slot the settings of a request that has had ``step`` tokens."""
+        settings = self._settings
+        settings.temperature[slot] = request.temperature
+        settings.top_k[slot] = request.top_k
+        settings.top_p[slot] = request.top_p
+        settings.seed[slot] = request.seed
+        settings.step[slot] = step
+        self._penalty[slot] = request.repetition_penalty
+        self._greedy[slot] = request.temperature == 0
+        self._limited[slot] = request.top_k > 0 or request.top_p < 1
+        self._penalised[slot] = request.repetition_penalty != 1
+        if self._penalised[slot]:
+            if self._seen is None:
+                self._seen = torch.zeros(self._shape, dtype=torch.bool, device=self._penalty.device)
+            self._seen[slot] = False
+            self._seen[slot, torch.tensor(request.prompt_ids, device=self._penalty.device)] = True
+
+    def sample(self, logits: Tensor, slots: Sequence[int]) -> Tensor:
+        """The next token int64[n] of the sequences in ``slots`` from logits float32[n, vocab], which stay
+        as they are; -1 where logits are not finite. Moves each of these slots on by one step."""
+        rows = torch.tensor(slots, device=logits.device)
+        if any(self._penalised[slot] for slot in slots):
+            assert self._seen is not None
+            logits = penalise(logits, self._penalty[rows], self._seen[rows])
+        if all(self._greedy[slot] for slot in slots):
+            top, best = logits.max(dim=1)
+            tokens = torch.where(top.isfinite(), best, -1)
+        else:
+            limited = any(self._limited[slot] for slot in slots)
+            tokens = sample(logits, self._settings.take(rows), limited)
+        self._settings.step[rows] += 1
+        return tokens
+
+    def record(self, slots: Sequence[int], tokens: Tensor) -> None:
+        """Note the tokens int64[n] that the sequences really went on with, sampled or forced, as seen."""
+        if self._seen is not None and any(self._penalised[slot] for slot in slots):
+            self._seen[torch.tensor(slots, device=tokens.device), tokens.clamp(min=0)] = True

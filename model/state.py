@@ -1,0 +1,170 @@
+"""What a sequence carries from token to token, in slots of fixed size that are allocated once.
+
+Per Mamba-2 layer a recurrent state and the last inputs of the convolution, whose size does not depend on the
+length of the text; per attention layer the keys and values of all tokens so far. A slot has room for
+``max_length`` tokens, so a sequence that was admitted never has to be evicted.
+
+Knows sizes, layout and copying. Does not know who uses a slot, for how long, or what the numbers mean.
+
+The recurrent state is fp32 unless asked otherwise: rounding it to 16 bits at every token adds up (vLLM went
+back to fp32 as the default for this family, pull request 39032). At batch sizes above a hundred it is also
+what decoding reads and writes most, so 16 bits is offered for those who measured that their task bears it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from model.config import ModelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Which slot each row of a batch belongs to.
+
+    index: int64[n] on the device of the pool.
+    runs: the same as (rows of the batch, slots) slices of maximal length. Slices are views, so a batch of
+        neighbouring slots is updated in place without being gathered first. Empty on accelerators, where
+        reading the index back would stall; kernels there address slots by ``index``.
+    """
+
+    index: Tensor
+    runs: tuple[tuple[slice, slice], ...]
+
+    @classmethod
+    def of(cls, index: Tensor) -> Slots:
+        if index.device.type != "cpu":
+            return cls(index, ())
+        runs = []
+        slots = index.tolist()
+        begin = 0
+        for row in range(1, len(slots) + 1):
+            if row == len(slots) or slots[row] != slots[row - 1] + 1:
+                runs.append((slice(begin, row), slice(slots[begin], slots[row - 1] + 1)))
+                begin = row
+        return cls(index, tuple(runs))
+
+    def blocks(self, most: int) -> Iterator[tuple[slice, slice]]:
+        """The runs, cut into pieces of at most ``most`` rows."""
+        for rows, slots in self.runs:
+            ahead = slots.start - rows.start
+            for begin in range(rows.start, rows.stop, most):
+                end = min(begin + most, rows.stop)
+                yield slice(begin, end), slice(begin + ahead, end + ahead)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state after a prefix of ``length`` tokens, apart from any slot: where prompts that share it
+    start."""
+
+    length: int
+    ssm: tuple[Tensor, ...]
+    conv: tuple[Tensor, ...]
+    kv: tuple[Tensor, ...]
+
+
+class StatePool:
+    """State of up to ``slots`` sequences; one more slot, ``scratch``, takes what padding rows of a batch
+    write.
+
+    Lists with one tensor per layer of the kind, in the order of the network:
+        ssm   [slots + 1, mamba heads, head_dim, state size], ``state_dtype``
+        conv  [slots + 1, conv_kernel - 1, conv_size], ``dtype``; oldest input first
+        kv    [slots + 1, 2, kv heads, max_length, head_dim], ``dtype``; keys are [:, 0], values [:, 1]
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        slots: int,
+        max_length: int,
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.bfloat16,
+        state_dtype: torch.dtype = torch.float32,
+    ) -> None:
+        if slots < 1 or max_length < 1:
+            raise ValueError(
+                f"a pool needs at least one slot and one token per slot, not {slots}, {max_length}"
+            )
+        self.slots, self.max_length, self.scratch = slots, max_length, slots
+        rows = slots + 1
+
+        def zeros(layers: int, shape: tuple[int, ...], of: torch.dtype) -> list[Tensor]:
+            return [torch.zeros((rows, *shape), device=device, dtype=of) for _ in range(layers)]
+
+        mamba, attention = config.layers("M"), config.layers("*")
+        ssm_shape = (config.mamba_num_heads, config.mamba_head_dim, config.ssm_state_size)
+        kv_shape = (2, config.num_key_value_heads, max_length, config.head_dim)
+        self.ssm = zeros(mamba, ssm_shape, state_dtype)
+        self.conv = zeros(mamba, (config.conv_kernel - 1, config.conv_size), dtype)
+        self.kv = zeros(attention, kv_shape, dtype)
+
+    def reset(self, slot: int) -> None:
+        """Make a slot ready for a new sequence. Keys and values too: attention multiplies masked positions
+        by zero, and zero times a NaN that was left there is NaN."""
+        for pool in (self.ssm, self.conv, self.kv):
+            for layer in pool:
+                layer[slot].zero_()
+
+    def snapshot(self, slot: int, length: int) -> Snapshot:
+        """A copy of the state of a slot which has taken in ``length`` tokens."""
+        return Snapshot(
+            length=length,
+            ssm=tuple(layer[slot].clone() for layer in self.ssm),
+            conv=tuple(layer[slot].clone() for layer in self.conv),
+            kv=tuple(layer[slot, :, :, :length].clone() for layer in self.kv),
+        )
+
+    def restore(self, snapshot: Snapshot, slot: int) -> None:
+        """Put a slot into the state of the snapshot; whatever it held before is gone."""
+        if snapshot.length > self.max_length:
+            raise ValueError(f"a prefix of {snapshot.length} tokens in slots of {self.max_length}")
+        for pool, saved in ((self.ssm, snapshot.ssm), (self.conv, snapshot.conv)):
+            for layer, values in zip(pool, saved, strict=True):
+                layer[slot].copy_(values)
+        for layer, values in zip(self.kv, snapshot.kv, strict=True):
+            layer[slot, :, :, : snapshot.length].copy_(values)
+            layer[slot, :, :, snapshot.length :].zero_()
+
+    def move(self, source: int, target: int) -> None:
+        """Copy a slot into another one, which keeps the slots in use side by side."""
+        for pool in (self.ssm, self.conv, self.kv):
+            for layer in pool:
+                layer[target].copy_(layer[source])
+
+
+def slots_that_fit(
+    config: ModelConfig, max_length: int, free: int, *, element_bytes: int = 2, state_bytes: int = 4
+) -> int:
+    """How many sequences of ``max_length`` tokens a pool of at most ``free`` bytes holds; 0 where it holds
+    none.
+
+    element_bytes: of the dtype of the weights; state_bytes: of the recurrent state's.
+    """
+    slot = config.slot_bytes(max_length, element_bytes=element_bytes, state_bytes=state_bytes)
+    return max(0, free // slot - 1)  # less the scratch slot
+
+
+def free_bytes(device: str | torch.device = "cpu") -> int:
+    """Memory that can be had on a device now, in bytes, as measured: the driver's count on CUDA, what the
+    kernel would give this process and its control group on the CPU (Linux)."""
+    where = torch.device(device)
+    if where.type == "cuda":
+        return int(torch.cuda.mem_get_info(where)[0])
+    if where.type != "cpu":
+        raise ValueError(f"free memory of a {where.type} device cannot be measured; give a number of slots")
+    meminfo = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    free = int(meminfo["MemAvailable"].split()[0]) * 1024
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
+    except OSError:  # no control groups of version 2: the machine's own count stands
+        return free
+    return free if limit == "max" else min(free, max(0, int(limit) - int(used)))

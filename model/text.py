@@ -1,0 +1,206 @@
+"""From generated token ids to text, one token at a time: where it ends, what of it is reasoning.
+
+Knows bytes of tokens, UTF-8, stop ids and stop strings, ``<think>`` and ``</think>``. Does not know tensors,
+prompts, or how tokens are chosen; a ``Vocabulary`` tells it the bytes.
+
+``</think>`` is no token of its own in Nemotron Nano 2 and is spelled by several sequences of tokens, some of
+which run on into the answer. So it is found in the text, and so are stop strings.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from model.requests import Completion, FinishReason, Request, Thinking
+
+THINK_OPEN = "<think>"
+THINK_CLOSE = "</think>"
+_BLANK = " \t\r\n"
+
+
+class Vocabulary(Protocol):
+    """What decoding needs of a tokenizer; ``model.chat.Tokenizer`` provides it."""
+
+    def text_bytes(self, token_id: int) -> bytes:
+        """The bytes of a token in text: none for special tokens and ids without a token."""
+        ...
+
+
+class StopStrings:
+    """Finds the first stop string in text that comes in pieces, however it is cut into pieces.
+
+    The first is the one that is complete first; of two that end at once the longer. The last
+    ``max(len) - 1`` characters are held back, as a stop string may begin in them.
+    """
+
+    def __init__(self, strings: Iterable[str]) -> None:
+        self._strings = tuple(strings)
+        self._hold = max(map(len, self._strings), default=1) - 1
+        self._held = ""
+        self.stopped = False
+
+    def push(self, text: str) -> str:
+        """Text that is safe to give out now; nothing any more once ``stopped``."""
+        if self.stopped:
+            return ""
+        text = self._held + text
+        found = [(at + len(stop), at) for stop in self._strings if (at := text.find(stop)) >= 0]
+        if found:
+            self.stopped = True
+            self._held = ""
+            return text[: min(found)[1]]
+        safe = max(len(text) - self._hold, 0)
+        self._held = text[safe:]
+        return text[:safe]
+
+    def flush(self) -> str:
+        """What was held back: the text has ended."""
+        held, self._held = self._held, ""
+        return held
+
+
+class Parts:
+    """Parts reasoning from the answer in text that comes in pieces, and ends the answer at a stop string.
+
+    Within a chat (``thinking`` given) the answer begins after the closed reasoning and the blank space and
+    stray tags that follow it. Raw text (None) is all answer, tags and all.
+    """
+
+    def __init__(self, thinking: Thinking | None, stop_strings: Iterable[str]) -> None:
+        self._stops = StopStrings(stop_strings)
+        self._phase = "answer" if thinking is None else "thinking" if thinking.open else "between"
+        self._pending = ""
+        self._answer: list[str] = []
+        self._thinking: list[str] | None = [] if self.thinks else None
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the text is within the reasoning now."""
+        return self._phase == "thinking"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop string has ended the answer."""
+        return self._stops.stopped
+
+    def push(self, text: str) -> None:
+        """The next piece of text."""
+        self._pending += text
+        while self._pending:
+            if self._phase == "answer":
+                self._answer.append(self._stops.push(self._pending))
+                self._pending = ""
+            elif self._phase == "thinking":
+                before, tag, after = self._pending.partition(THINK_CLOSE)
+                if not tag:  # a tag may have begun in the last characters
+                    safe = max(len(self._pending) - len(THINK_CLOSE) + 1, 0)
+                    self._think(self._pending[:safe])
+                    self._pending = self._pending[safe:]
+                    return
+                self._think(before)
+                self._phase, self._pending = "between", after
+            else:
+                rest = self._pending.lstrip(_BLANK)
+                if rest.startswith(THINK_CLOSE):
+                    self._pending = rest.removeprefix(THINK_CLOSE)
+                elif rest.startswith(THINK_OPEN):
+                    self._phase, self._pending = "thinking", rest.removeprefix(THINK_OPEN)
+                elif THINK_CLOSE.startswith(rest) or THINK_OPEN.startswith(rest):
+                    return  # blank so far, or the beginning of a tag
+                else:
+                    self._phase, self._pending = "answer", rest
+
+    def finish(self) -> tuple[str, str | None]:
+        """The whole answer, and the reasoning or None."""
+        if self._phase == "thinking":
+            self._think(self._pending)
+        else:
+            self._answer.append(self._stops.push(self._pending.lstrip(_BLANK)))
+        self._pending = ""
+        self._answer.append(self._stops.flush())
+        return "".join(self._answer), None if self._thinking is None else "".join(self._thinking)
+
+    def _think(self, text: str) -> None:
+        self._thinking = [text] if self._thinking is None else [*self._thinking, text]
+
+
+class Transcript:
+    """What has been generated for one request: tells when it is finished and which tokens must come next."""
+
+    def __init__(self, request: Request, vocabulary: Vocabulary) -> None:
+        self.request = request
+        self.token_ids: list[int] = []
+        self.finish_reason: FinishReason | None = None
+        #: Tokens that must come next, whatever is sampled: they close reasoning that is over its budget.
+        self.forced: Sequence[int] = ()
+        self._vocabulary = vocabulary
+        self._stop_ids = frozenset(request.stop_ids)
+        self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._parts = Parts(request.thinking, request.stop_strings)
+        if request.thinking is not None and request.thinking.budget == 0:
+            self.forced = request.thinking.close_ids
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the generation is within the reasoning now."""
+        return self._parts.thinks
+
+    @property
+    def remaining(self) -> int:
+        """How many tokens it may still have."""
+        return self.request.max_tokens - len(self.token_ids)
+
+    def push(self, token_id: int) -> bool:
+        """Take the next token; True when the generation is finished with it."""
+        self.token_ids.append(token_id)
+        self.forced = self.forced[1:]
+        if token_id in self._stop_ids:
+            self.finish_reason = "stop"
+            return True
+        text = self._utf8.decode(self._vocabulary.text_bytes(token_id))
+        self._parts.push(text)
+        if self._parts.stopped:
+            self.finish_reason = "stop_string"
+        elif self.remaining == 0:
+            self.finish_reason = "length"
+        elif not self.forced:
+            self._watch_budget(text)
+        return self.finish_reason is not None
+
+    def push_text(self, text: str) -> None:
+        """Take text whose tokens are not known."""
+        self._parts.push(text)
+        if self._parts.stopped:
+            self.finish_reason = "stop_string"
+
+    def completion(self, finish_reason: FinishReason | None = None, error: str | None = None) -> Completion:
+        """What came of it. ``finish_reason`` where the transcript has not seen the end itself; with an
+        ``error`` it is "error"."""
+        reason = "error" if error is not None else self.finish_reason or finish_reason
+        if reason is None:
+            raise ValueError(f"request {self.request.id!r} is not finished")
+        if reason != "length":  # the limit may fall within a character, which then is no part of the text
+            self._parts.push(self._utf8.decode(b"", final=True))
+        text, thinking = self._parts.finish()
+        return Completion(
+            id=self.request.id,
+            token_ids=tuple(self.token_ids),
+            text=text,
+            finish_reason=reason,
+            prompt_tokens=len(self.request.prompt_ids),
+            completion_tokens=len(self.token_ids),
+            thinking=thinking,
+            error=error,
+        )
+
+    def _watch_budget(self, text: str) -> None:
+        thinking = self.request.thinking
+        if thinking is None or thinking.budget is None or not self.thinks:
+            return
+        over = len(self.token_ids) - thinking.budget
+        if over >= 0 and "\n" in text:
+            self.forced = thinking.close_ids
+        elif over >= thinking.grace:
+            self.forced = thinking.cut_ids
