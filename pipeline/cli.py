@@ -32,6 +32,10 @@ SetOption = Annotated[
 ]
 
 
+model_app = typer.Typer(no_args_is_help=True, help="Checkpoints of the embedded engine.")
+app.add_typer(model_app, name="model")
+
+
 @app.callback()
 def _nanocorpus() -> None:
     """From Common Crawl WARC to a pretraining corpus: exact, resumable, reproducible."""
@@ -102,6 +106,28 @@ def report(config: ConfigOption, set_: SetOption = None) -> None:
         console = _console()
         for table in (reporting.attrition(found), *reporting.clusters(found, texts)):
             console.print(table)
+
+
+@model_app.command("inspect")
+def model_inspect(
+    path: Annotated[str, typer.Argument(help="Checkpoint directory, or its config.json.")],
+    max_length: Annotated[int, typer.Option(help="Tokens per sequence, prompt and answer.", min=1)] = 2048,
+    memory: Annotated[list[int] | None, typer.Option(help="GiB of the device. Repeatable.", min=1)] = None,
+) -> None:
+    """Layers, parameters, memory per sequence and the batch that fits, without reading a weight."""
+    from model.checkpoint import CheckpointError
+    from model.config import ConfigError as ModelConfigError
+    from model.inspection import inspect
+
+    with _answered():
+        try:
+            found = inspect(path, max_length=max_length, memory_gib=memory or (24, 48, 80, 141))
+        except (CheckpointError, ModelConfigError, OSError) as error:
+            raise ConfigError(str(error)) from None
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for row in found.rows():
+            table.add_row(*row)
+        _console().print(table)
 
 
 def main() -> None:
