@@ -22,8 +22,8 @@ Knows band keys, positions and sketches; does not know how either is made.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -31,6 +31,8 @@ import pyarrow as pa
 from stages.base import OWN, Reduced
 from stages.dedup import components
 from stages.dedup.components import Contraction, Names
+from stages.dedup.groups import groups_of
+from stages.dedup.intrinsics import compiled
 
 #: Documents that are compared with one copy of a centre; they are in memory together.
 GROUP = 1024
@@ -47,13 +49,15 @@ def stars(groups: Iterator[pa.Table]) -> Reduced:
     contraction = Contraction()
     for table in groups:
         position, starts, sizes = _buckets(table)
+        if not len(starts):
+            continue
         own = position >= np.uint64(OWN)
         # twins are odd, names are even
         node = np.where(own, components.names(position), _CENTRE)
-        centre = np.minimum.reduceat(node, starts) if len(starts) else node
+        centre = np.minimum.reduceat(node, starts)
         ours = np.repeat(centre, sizes)
         inner = own & (node != ours)
-        marked = centre[(np.logical_or.reduceat(~own, starts) if len(starts) else own) & (centre != _CENTRE)]
+        marked = centre[np.logical_or.reduceat(~own, starts) & (centre != _CENTRE)]
         pairs += int(np.count_nonzero(inner)) + len(marked)
         yield from contraction.add(
             np.concatenate([node[inner], components.twins(marked)]), np.concatenate([ours[inner], marked])
@@ -66,43 +70,38 @@ def pairs(groups: Iterator[pa.Table]) -> Reduced:
     """Pairs of buckets sorted by ``tag``, for ``sketches``: ``key`` (position), ``other``, ``group``."""
     for table in groups:
         position, starts, sizes = _buckets(table)
+        if not len(starts):
+            continue
         own = position >= np.uint64(OWN)
-        mixed = np.repeat(np.logical_or.reduceat(~own, starts) if len(starts) else own, sizes)
+        mixed = np.logical_or.reduceat(~own, starts)
+        # documents that share a bucket with one of an earlier run
+        marked = position[own & np.repeat(mixed, sizes)]
+        # centres of the other buckets, once for each group
+        centre = position[starts]
+        counts = np.uint64(1) << np.ceil(np.log2(np.maximum(sizes / GROUP, 1))).astype(np.uint64)
+        heads = np.flatnonzero(~mixed)
+        copies = counts[heads].astype(np.int64)
+        nth = np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
+        head = np.repeat(heads, copies)
+        # all others
         first = np.zeros(len(position), bool)
         first[starts] = True
-        centre = np.repeat(position[starts], sizes)
-        groups_of = np.uint64(1) << np.ceil(np.log2(np.maximum(sizes / GROUP, 1))).astype(np.uint64)
-        number = np.repeat(groups_of, sizes)
-        inner = ~mixed & ~first
-        # numbers 1; 2, 3; 4 to 7 …: a group has one among all numbers of groups
-        number = number + ((components.names(position) >> np.uint64(1)) & (number - np.uint64(1)))
-        group = components.names(centre) + number * _SPREAD
-        marked = mixed & own
-        heads = np.flatnonzero(~mixed[starts])
-        copies = groups_of[heads].astype(np.int64)
-        head = np.repeat(position[starts][heads], copies)
-        nth = np.arange(len(head), dtype=np.uint64) - np.repeat(np.cumsum(copies) - copies, copies).astype(np.uint64)
-        nth += np.repeat(groups_of[heads], copies)
-        yield pa.table(
-            {
-                "key": np.concatenate([position[inner], position[marked], head]),
-                "other": np.concatenate(
-                    [
-                        centre[inner],
-                        np.full(int(np.count_nonzero(marked)), _EARLIER),
-                        np.full(len(head), _CENTRE),
-                    ]
-                ),
-                "group": np.concatenate(
-                    [
-                        group[inner],
-                        components.names(position[marked]),
-                        components.names(head) + nth * _SPREAD,
-                    ]
-                ),
-            }
+        inner = np.flatnonzero(~first & ~np.repeat(mixed, sizes))
+        member, bucket = position[inner], np.repeat(np.arange(len(starts)), sizes)[inner]
+        slot = (components.names(member) >> np.uint64(1)) & (counts[bucket] - np.uint64(1))
+        columns = (
+            (marked, np.full(len(marked), _EARLIER), components.names(marked)),
+            (centre[head], np.full(len(head), _CENTRE), _group(centre[head], counts[head], nth)),
+            (member, centre[bucket], _group(centre[bucket], counts[bucket], slot)),
         )
+        key, other, group = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+        yield pa.table({"key": key, "other": other, "group": group})
     return {}
+
+
+def _group(centre: Names, count: Names, number: npt.NDArray[Any]) -> Names:
+    """A hash of a centre and of one of its ``count`` groups: 1; 2, 3; 4 to 7; and so on."""
+    return components.names(centre) + (count + number.astype(np.uint64)) * _SPREAD
 
 
 def sketches(found: pa.Table, sketch: Callable[[npt.NDArray[np.uint32]], pa.Array]) -> pa.Table:
@@ -114,11 +113,8 @@ def sketches(found: pa.Table, sketch: Callable[[npt.NDArray[np.uint32]], pa.Arra
     # a document meets each centre once, a centre is once in each group
     by = np.where(other == _CENTRE, group, other)
     order = np.lexsort((group, by, other == _CENTRE, row))
-    row, other, group, by = row[order], other[order], group[order], by[order]
-    fresh = np.ones(len(row), bool)
-    fresh[1:] = (row[1:] != row[:-1]) | (by[1:] != by[:-1])
-    fresh[1:] |= (other[1:] == _CENTRE) != (other[:-1] == _CENTRE)
-    row, other, group = row[fresh], other[fresh], group[fresh]
+    fresh, _ = groups_of(row[order], other[order] == _CENTRE, by[order])
+    row, other, group = (column[order[fresh]] for column in (row, other, group))
     needed = np.unique(row[other != _EARLIER])
     index = np.searchsorted(needed, row)
     return pa.table(
@@ -168,8 +164,7 @@ def verified(groups: Iterator[pa.Table], least: float, exact: bool) -> Reduced:
 def _buckets(table: pa.Table) -> tuple[Names, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Positions in buckets of two and more documents, and where each bucket starts and how many it has."""
     key, position = table.column("key").to_numpy(), table.column("position").to_numpy()
-    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
-    sizes = np.diff(starts, append=len(key))
+    _, sizes = groups_of(key)
     shared = sizes > 1
     position, sizes = position[np.repeat(shared, sizes)], sizes[shared]
     return position, np.cumsum(sizes) - sizes, sizes
@@ -183,7 +178,7 @@ def _find(keys: Names, positions: Names, key: Names, position: Names) -> npt.NDA
     return place
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _agreement(values, offsets, left, right, similar):  # type: ignore[no-untyped-def]
     """The part of two signatures that is equal: an estimate of Jaccard similarity."""
     for pair in range(len(left)):
@@ -195,7 +190,7 @@ def _agreement(values, offsets, left, right, similar):  # type: ignore[no-untype
         similar[pair] = equal / length
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _jaccard(values, offsets, left, right, similar):  # type: ignore[no-untyped-def]
     """Jaccard similarity of two ascending sets."""
     for pair in range(len(left)):

@@ -15,11 +15,11 @@ Components in MapReduce and Beyond", SoCC 2014). Each is one pass in which every
 
 Neither changes what is connected to what, neither makes edges more, and repeated edges fall together;
 they end in one star per component, every document linked to the smallest. A cluster of near duplicates is
-all but a star when it comes (its documents share buckets, each a star already), so two turns are typical;
-chains of n documents take about log n. Min-label propagation would take as many passes as a chain is long,
+all but a star when it comes (its documents share buckets, each a star already), so one or two turns are
+typical; a chain of 10,000 took 11. Min-label propagation would take as many passes as a chain is long,
 and pointer jumping needs a join per pass and the labels beside the edges; the stars are the edges.
 
-After any pass the rest may be few enough for one process; ``pipeline`` asks after each.
+After any pass, what is left may be few enough for one process.
 
 **Nodes.** A document's name here is its position, scrambled by a bijection on 63 bits: so keys are spread
 evenly over ranges however parts are filled, and "smaller" is a random order, which chains in the order of a
@@ -33,13 +33,15 @@ Knows names and edges; does not know what the documents are, or which of them su
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from stages.base import OWN, Reduced
+from stages.dedup.groups import groups_of
+from stages.dedup.intrinsics import compiled
 
 Names = npt.NDArray[np.uint64]
 
@@ -76,24 +78,34 @@ def twins(named: Names) -> Names:
     return named | _ONE
 
 
-def contract(left: Names, right: Names) -> tuple[Names, Names]:
-    """``(nodes, roots)``: all nodes of these edges, ascending, and the smallest of each one's component."""
+def contract(left: Names, right: Names) -> tuple[Names, npt.NDArray[Any]]:
+    """``(nodes, roots)``: all nodes of these edges, ascending, and where among them is the smallest of each
+    one's component. Takes about 40 bytes per edge, the edges included, below 2^30 of them.
+    """
     nodes = np.concatenate([left, right])
     nodes.sort()
-    fresh = np.empty(len(nodes), bool)
-    fresh[:1] = True
-    np.not_equal(nodes[1:], nodes[:-1], out=fresh[1:])
-    nodes = nodes[fresh]
-    parents = np.arange(len(nodes), dtype=np.int32 if len(nodes) < 1 << 31 else np.int64)
+    nodes = nodes[: _squeeze(nodes)]
+    parents: npt.NDArray[Any] = np.arange(len(nodes), dtype=np.int32 if len(nodes) < 1 << 31 else np.int64)
     # a table of the upper bits leaves few nodes to search among, for names are spread evenly
     bits = max(len(nodes).bit_length() - 3, 1)
     shift = np.uint64(64 - bits)
     bounds = np.searchsorted(nodes, np.arange(1 << bits, dtype=np.uint64) << shift)
     _unite(parents, nodes, np.append(bounds, len(nodes)), shift, left, right)
-    return nodes, nodes[parents]
+    return nodes, parents
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
+def _squeeze(ascending):  # type: ignore[no-untyped-def]
+    """Move the distinct values to the front; how many there are. ``np.unique`` would make two copies."""
+    count = 0
+    for index in range(len(ascending)):
+        if index == 0 or ascending[index] != ascending[index - 1]:
+            ascending[count] = ascending[index]
+            count += 1
+    return count
+
+
+@compiled
 def _unite(parents, nodes, bounds, shift, left, right):  # type: ignore[no-untyped-def]
     """Union-find with path halving. The smaller root wins, so a root is the smallest of its component."""
     for edge in range(len(left)):
@@ -113,7 +125,7 @@ def _unite(parents, nodes, bounds, shift, left, right):  # type: ignore[no-untyp
         parents[node] = parents[parents[node]]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _place(nodes, bounds, shift, name):  # type: ignore[no-untyped-def]
     """Index of a name that is there."""
     low, high = bounds[name >> shift], bounds[(name >> shift) + np.uint64(1)]
@@ -145,12 +157,12 @@ class Contraction:
             yield self.rest()
 
     def rest(self) -> pa.Table:
-        """Edges that are left: ``key`` (a node) and ``other`` (the smallest of its component, never itself)."""
+        """Edges that are left: ``key``, a node, and ``other``, the smallest of its component."""
         left, right = _joined(self._waiting)
         self._waiting, self._count = [], 0
         nodes, roots = contract(left, right)
-        inner = nodes != roots
-        return edges(nodes[inner], roots[inner])
+        inner = np.flatnonzero(roots != np.arange(len(nodes)))
+        return edges(nodes[inner], nodes[roots[inner]])
 
 
 def edges(left: Names, right: Names) -> pa.Table:
@@ -162,30 +174,25 @@ def edges(left: Names, right: Names) -> pa.Table:
 
 
 def components(groups: Iterator[pa.Table]) -> Reduced:
-    """All edges at once: ``key`` (position), ``label``, ``earlier`` for every node.
-
-    Needs about 40 bytes per edge.
-    """
-    parts = []
-    for table in groups:
-        parts.append((_column(table, "key"), _column(table, "other")))
+    """All edges at once: ``key`` (position), ``label``, ``earlier`` for every node; see ``contract``."""
+    parts = [(_column(table, "key"), _column(table, "other")) for table in groups]
     nodes, roots = contract(*_joined(parts))
     for start in range(0, len(nodes), TABLE_ROWS):
-        yield _labels(nodes[start : start + TABLE_ROWS], roots[start : start + TABLE_ROWS])
-    return {"components": int(np.count_nonzero(nodes == roots))}
+        stop = start + TABLE_ROWS
+        yield _labels(nodes[start:stop], nodes[roots[start:stop]])
+    return {"components": int(np.count_nonzero(roots == np.arange(len(nodes))))}
 
 
 def small_star(groups: Iterator[pa.Table]) -> Reduced:
-    """Edges, each from its larger node to the smaller, sorted: the same connections with fewer steps.
+    """Edges, each from its larger node to the smaller, sorted: all that a node has go to the smallest.
 
     Gives every edge from both ends, as ``large_star`` and ``labels`` want it. Counts ``edges``.
     """
     count = 0
     for table in groups:
-        node, other, first = _neighbours(table)
-        starts = np.flatnonzero(first)
+        node, other, starts, sizes = _neighbours(table)
         least = other[starts]
-        mine = np.repeat(least, np.diff(starts, append=len(node)))
+        mine = np.repeat(least, sizes)
         rest = other != mine
         left = np.concatenate([node[starts], other[rest]])
         right = np.concatenate([least, mine[rest]])
@@ -202,9 +209,7 @@ def large_star(groups: Iterator[pa.Table]) -> Reduced:
     """
     count = loose = 0
     for table in groups:
-        node, other, first = _neighbours(table)
-        starts = np.flatnonzero(first)
-        sizes = np.diff(starts, append=len(node))
+        node, other, starts, sizes = _neighbours(table)
         least = np.minimum(node[starts], other[starts])
         loose += int(np.count_nonzero((least != node[starts]) & (sizes > 1)))
         larger = other > node
@@ -217,8 +222,8 @@ def labels(groups: Iterator[pa.Table]) -> Reduced:
     """Stars, every edge from both ends: what ``components`` gives."""
     count = 0
     for table in groups:
-        node, other, first = _neighbours(table)
-        node, least = node[first], np.minimum(node[first], other[first])
+        node, other, starts, _ = _neighbours(table)
+        node, least = node[starts], np.minimum(node[starts], other[starts])
         count += int(np.count_nonzero(node == least))
         yield _labels(node, least)
     return {"components": count}
@@ -234,14 +239,12 @@ def _labels(nodes: Names, roots: Names) -> pa.Table:
     )
 
 
-def _neighbours(table: pa.Table) -> tuple[Names, Names, npt.NDArray[np.bool_]]:
-    """Node, neighbour, and whether the row is the first of its node; repeated edges are left out."""
+def _neighbours(table: pa.Table) -> tuple[Names, Names, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Node and neighbour, once per edge, where each node starts, and how many neighbours it has."""
     node, other = _column(table, "key"), _column(table, "other")
-    first = np.ones(len(node), bool)
-    first[1:] = node[1:] != node[:-1]
-    distinct = first.copy()
-    distinct[1:] |= other[1:] != other[:-1]
-    return node[distinct], other[distinct], first[distinct]
+    distinct, _ = groups_of(node, other)
+    node, other = node[distinct], other[distinct]
+    return node, other, *groups_of(node)
 
 
 def _joined(parts: list[tuple[Names, Names]]) -> tuple[Names, Names]:

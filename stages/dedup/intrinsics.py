@@ -1,46 +1,74 @@
-"""Three things that LLVM can do and Numba does not offer, for the kernels of this package.
+"""What LLVM can do and Numba does not offer, for the kernels of this package, and how they are compiled.
 
-Knows LLVM's instructions; does not know what they are used for.
+Knows LLVM's instructions and Numba's cache; does not know what the kernels compute.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import numba
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+from numba import extending, types
+
+# kernels call what is made of these without the first argument
+intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = extending.intrinsic
 
 _WORD = ir.IntType(64)
 
 
-def compiled(function: Any) -> Any:
-    """``numba.njit``, with the machine code kept on disk where there is a place to write it.
+def compiled(function: Callable[..., Any]) -> Any:
+    """``numba.njit`` for a kernel, with its machine code kept on disk: a worker then starts in a second
+    instead of six. It is compiled in every process where neither the package nor the user's cache directory
+    can be written to (a read-only container)."""
+    return _compile(function, inline=False)
 
-    A worker then starts in tenths of a second instead of seconds. Numba refuses to cache where neither the
-    package nor the user's cache directory can be written to (a read-only container): compiled anew there.
-    """
-    options = {"nogil": True, "error_model": "numpy"}
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """``compiled``, and part of the kernels that call it: for what is small and called for every byte."""
+    return _compile(function, inline=True)
+
+
+def _compile(function: Callable[..., Any], inline: bool) -> Any:
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "forceinline": inline}
     try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:
+        kernel = numba.njit(cache=True, **options)(function)
+        # Numba compares the date of the one file; a kernel has parts of other files in it
+        kernel._cache._cache_file._source_stamp = _stamp()
+    except (RuntimeError, AttributeError):
         return numba.njit(**options)(function)
+    return kernel
+
+
+@cache
+def _stamp() -> str:
+    """Of all the code of this package."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return blake2b(b"\0".join(source.read_bytes() for source in sources), digest_size=16).hexdigest()
 
 
 @intrinsic
-def load_word(typing: Any, data: Any, index: Any) -> Any:
-    """The eight bytes from ``data[index]`` on as a little-endian number; ``data`` is uint8, contiguous.
+def load_word(typing: Any, address: Any) -> Any:
+    """The eight bytes from an address on (``array.ctypes.data``), in the machine's order; unchecked."""
+    return types.uint64(types.intp), _load(_WORD)
 
-    Nothing is checked: ``index + 8 <= len(data)`` is the caller's duty.
-    """
 
+@intrinsic
+def load_byte(typing: Any, address: Any) -> Any:
+    """The byte at an address."""
+    return types.uint64(types.intp), _load(ir.IntType(8))
+
+
+def _load(kind: ir.IntType) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), _WORD.as_pointer())
-        return builder.load(place, align=1)
+        value = builder.load(builder.inttoptr(arguments[0], kind.as_pointer()), align=1)
+        return value if kind == _WORD else builder.zext(value, _WORD)
 
-    return types.uint64(data, types.intp), generate
+    return generate
 
 
 @intrinsic

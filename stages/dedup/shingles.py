@@ -22,14 +22,15 @@ Knows characters and bytes. Does not know signatures, nor what documents are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stages.dedup.intrinsics import compiled, fold, load_word
-from stages.dedup.tokens import IGNORED, LETTER, MARK, WORD, decode, look_up, utf8
+from stages.dedup.intrinsics import compiled, fold, inlined, load_byte, load_word
+from stages.dedup.kernels import IGNORED, LETTER, MARK, WORD, decode, look_up
+from stages.dedup.tokens import table, utf8
 
 # Odd, and of no other meaning: the fractions of the square roots of 2, 3, 5 and 7.
 _START = np.uint64(0x6A09E667F3BCC909)
@@ -38,10 +39,27 @@ _RIGHT = np.uint64(0x3C6EF372FE94F82B)
 _LAST = np.uint64(0xA54FF53A5F1D36F1)
 _HALF, _BYTE, _ZERO = np.uint64(32), np.uint64(8), np.uint64(0)
 
+_OUTSIDE = -1
+_NO_TABLE = np.empty(0, np.uint32)
+_NO_TABLE.flags.writeable = False
+
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
 #: Texts as a list or as a column; a chunked column is never put together.
-Texts = Sequence[str] | pa.Array | pa.ChunkedArray
+Texts: TypeAlias = Sequence[str] | pa.Array | pa.ChunkedArray
+
+
+def shingle_hashes(texts: Texts, ngram: int = 24, *, words: bool = False) -> tuple[Hashes, Offsets]:
+    """64-bit hashes of all shingles, in order and with repeats, and where those of each text start (one
+    more at the end). Eight bytes a character: for a few documents that are looked at closely."""
+    hashes: list[Hashes] = [np.empty(0, np.uint64)]
+    counts: list[Offsets] = [np.zeros(1, np.int64)]
+    for data, starts in pieces(texts):
+        some, sizes = _all_hashes(data, starts, ngram, character_table(words))
+        hashes.append(some)
+        counts.append(sizes)
+    return np.concatenate(hashes), np.cumsum(np.concatenate(counts))
 
 
 def shingle_hash(shingle: bytes) -> int:
@@ -49,7 +67,12 @@ def shingle_hash(shingle: bytes) -> int:
 
     The upper half of a 64-bit hash. No seed: the same everywhere and always.
     """
-    return int(hash_bytes(np.frombuffer(shingle, np.uint8), 0, len(shingle)) >> _HALF)
+    return int(_hash_array(np.frombuffer(shingle, np.uint8)) >> _HALF)
+
+
+def character_table(words: bool) -> npt.NDArray[np.uint32]:
+    """What the kernels take as ``table``: classes of characters for words, nothing for characters."""
+    return table() if words else _NO_TABLE
 
 
 def pieces(texts: Texts) -> Iterator[tuple[Bytes, Offsets]]:
@@ -64,7 +87,9 @@ def pieces(texts: Texts) -> Iterator[tuple[Bytes, Offsets]]:
     elif isinstance(texts, pa.Array):
         if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
             raise TypeError(f"texts are strings, not {texts.type}")
-        yield utf8(texts)
+        data, starts = utf8(texts)
+        data.flags.writeable = False  # kernels are compiled per type, and this is part of it
+        yield data, starts
     elif isinstance(texts, str):
         raise TypeError("one text was given where a sequence of texts was expected")
     else:
@@ -77,23 +102,47 @@ def pieces(texts: Texts) -> Iterator[tuple[Bytes, Offsets]]:
 
 
 @compiled
-def hash_bytes(data, start, stop):  # type: ignore[no-untyped-def]
-    """64-bit hash of ``data[start:stop]``. Reads nothing outside of it."""
-    length = stop - start
+def _all_hashes(data, starts, ngram, table):  # type: ignore[no-untyped-def]
+    hashes = np.empty(starts[-1] - starts[0], np.uint64)
+    sizes = np.empty(len(starts) - 1, np.int64)
+    longest = np.max(np.diff(starts)) if len(sizes) else 0
+    spelled = np.empty(2 * longest + 2, np.uint8)
+    places = np.empty(longest + 1, np.int64)
+    end = 0
+    for text in range(len(sizes)):
+        sizes[text] = shingle(
+            data, starts[text], starts[text + 1], ngram, table, spelled, places, hashes[end:]
+        )
+        end += sizes[text]
+    return hashes[:end].copy(), sizes
+
+
+@inlined
+def hash_bytes(address, length):  # type: ignore[no-untyped-def]
+    """64-bit hash of the ``length`` bytes at an address. Reads nothing outside of them.
+
+    By address, for an array as argument has its references counted in every call."""
     state = _START ^ np.uint64(length)
+    end = address + length
     if length >= 16:
-        while stop - start > 16:
-            state = fold(load_word(data, start) ^ _LEFT, load_word(data, start + 8) ^ state)
-            start += 16
+        if length > 16:  # before the loop, which most shingles do not come to
+            state = fold(load_word(address) ^ _LEFT, load_word(address + 8) ^ state)
+        for place in range(address + 16, end - 16, 16):
+            state = fold(load_word(place) ^ _LEFT, load_word(place + 8) ^ state)
         # the last 16 bytes, of which the step before may have had some
-        left, right = load_word(data, stop - 16), load_word(data, stop - 8)
+        left, right = load_word(end - 16), load_word(end - 8)
     elif length >= 8:
-        left, right = load_word(data, start), load_word(data, stop - 8)
+        left, right = load_word(address), load_word(end - 8)
     else:
         left, right = _ZERO, _RIGHT
-        for index in range(start, stop):
-            left = left << _BYTE | np.uint64(data[index])
+        for place in range(address, end):
+            left = left << _BYTE | load_byte(place)
     return fold(fold(left ^ _LEFT, right ^ state) ^ _RIGHT, _LAST)
+
+
+@compiled
+def _hash_array(data):  # type: ignore[no-untyped-def]
+    return hash_bytes(data.ctypes.data, len(data))
 
 
 @compiled
@@ -111,24 +160,58 @@ def characters(data, start, stop, starts):  # type: ignore[no-untyped-def]
 
 @compiled
 def words(data, start, stop, table, spelled, starts):  # type: ignore[no-untyped-def]
-    """Put the words of ``data[start:stop]`` into ``spelled``, a blank after each, and into ``starts`` where each
-    starts there, and the end; how many words. Room for two bytes a byte, and one more start than bytes."""
-    count, end, inside, index = 0, 0, False, start
+    """Put the words of ``data[start:stop]`` into ``spelled``, a blank after each, and into ``starts`` where
+    each starts there, and the end; how many words. Room for two bytes a byte, and one more start than there
+    are bytes."""
+    count, end, state, index = 0, 0, _OUTSIDE, start
     while index < stop:
         first = index
         point, index = decode(data, index, stop)
-        kind = np.int64(WORD) if point == 0x5F else look_up(table, point)[0]
+        kind = WORD if point == 0x5F else look_up(table, point)[0]  # the underscore is punctuation to Unicode
         if kind == IGNORED:
             continue
         if kind != WORD and kind != LETTER and kind != MARK:
-            inside = False
+            state = _OUTSIDE
             continue
-        # a mark belongs to what it stands on; a word ends before a letter that is one, and after it
-        if kind == LETTER or not inside:
+        if kind == MARK and state != _OUTSIDE:
+            kind = state  # it belongs to what it stands on
+        elif kind == LETTER or kind != state:
             if count:
                 spelled[end] = 0x20
                 end += 1
             starts[count] = end
             count += 1
-        ...
+            state = LETTER if kind == LETTER else WORD
+        for byte in range(first, index):
+            spelled[end] = data[byte]
+            end += 1
+    starts[count] = end + 1
     return count
+
+
+@compiled
+def shingle(data, start, stop, ngram, table, spelled, starts, hashes):  # type: ignore[no-untyped-def]
+    """Put the 64-bit hashes of the shingles of ``data[start:stop]`` into ``hashes``, in order and with
+    repeats; how many. The units are words if there is a ``table`` of characters. Room as for ``words``, and
+    for a hash a byte."""
+    if len(table):
+        count = words(data, start, stop, table, spelled, starts)
+        if count:
+            return _hash_units(spelled, starts, count, 1, ngram, hashes)
+    elif start < stop:
+        count = characters(data, start, stop, starts)
+        return _hash_units(data, starts, count, 0, ngram, hashes)
+    if start < stop:
+        hashes[0] = hash_bytes(data.ctypes.data + start, stop - start)
+        return 1
+    return 0
+
+
+@compiled
+def _hash_units(data, starts, count, gap, ngram, hashes):  # type: ignore[no-untyped-def]
+    """Hash every ``ngram`` of ``count`` units in a row; ``gap`` bytes after each unit are not of it."""
+    size, address = min(ngram, count), data.ctypes.data
+    stops = starts[size:]
+    for unit in range(count - size + 1):
+        hashes[unit] = hash_bytes(address + starts[unit], stops[unit] - gap - starts[unit])
+    return count - size + 1

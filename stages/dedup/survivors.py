@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stages.base import Reduced
+from stages.dedup.groups import groups_of
 
 #: Always there to prefer by: characters of the text.
 LENGTH = "length"
@@ -69,24 +70,28 @@ def order(preferences: Sequence[Preference]) -> tuple[str, ...]:
 
 
 def members(
-    batch: pa.Table, rows: npt.NDArray[np.uint32], labels: pa.Array, earlier: pa.Array, by: Sequence[Preference]
+    batch: pa.Table,
+    rows: npt.NDArray[np.uint32],
+    labels: pa.Array,
+    earlier: pa.Array,
+    by: Sequence[Preference],
 ) -> pa.Table:
     """What the exchange takes of documents ``rows`` of a batch: label, order and id.
 
     ``earlier``: whether the document is like one of an earlier run.
     """
-    taken = batch.take(pa.array(rows))
+    taken = pa.array(rows)
     found = {"key": labels, "row": pa.array(rows, pa.uint32()), "earlier": earlier}
     for name, preference in zip(order(by), by, strict=False):
         if preference.column == LENGTH:
-            values = pc.fill_null(pc.utf8_length(taken.column("text")), 0)
+            values = pc.utf8_length(batch.column("text"))
         else:
-            values = taken.column(preference.column)
+            values = batch.column(preference.column)
         try:
-            found[name] = encode(values, preference.descending, preference.column == "date")
+            found[name] = encode(values.take(taken), preference.descending, preference.column == "date")
         except pa.ArrowException as error:
             raise ValueError(f"`prefer: {preference.column}`: {error}") from None
-    found["id"] = taken.column("id").combine_chunks()
+    found["id"] = batch.column("id").take(taken)
     return pa.table(found)
 
 
@@ -103,18 +108,16 @@ def encode(values: pa.Array | pa.ChunkedArray, descending: bool, digits: bool = 
         values = values.dictionary_decode()
     kind = values.type
     missing = np.asarray(values.is_null())
-    if pa.types.is_null(kind):
-        words = np.zeros((len(values), 2), np.uint64)
-    elif any(is_type(kind) for is_type in _STRINGS):
-        words = _prefixes(values, digits)
-    else:
-        words = np.zeros((len(values), 2), np.uint64)
-        words[:, 1], odd = _numbers(values)
+    words = np.zeros((len(values), 2), np.uint64)
+    if any(is_type(kind) for is_type in _STRINGS):
+        prefixes = _prefixes(values, digits)
+        words = ~prefixes if descending else prefixes
+    elif not pa.types.is_null(kind):
+        numbers, odd = _numbers(values)
+        words[:, 1] = ~numbers if descending else numbers
         missing |= odd
-    if descending:
-        words = ~words
     words[missing] = _LAST
-    # a value is before null even where it is the last of all values
+    # a string is before null even where it is the last of all strings
     words[~missing & (words == _LAST).all(axis=1), 1] = _LAST - np.uint64(1)
     data = words.astype(">u8")
     return pa.Array.from_buffers(pa.binary(16), len(data), [None, pa.py_buffer(data)])
@@ -164,16 +167,15 @@ def survivors(groups: Iterator[pa.Table]) -> Reduced:
     """Members by label, in order of preference: the first of each stays, unless the cluster has documents
     of an earlier run. Gives rows of ``VERDICTS``.
 
-    Counts ``clusters``, ``clusters of 2``, ``of 3-4``, ``of 5-8`` and so on, the documents that are
-    ``near duplicates``, those ``of an earlier run``, and, as ``cluster HEX``, by the id of their survivors, the
-    sizes of the largest clusters.
+    Counts ``clusters``, ``clusters of 2``, ``clusters of 3-4``, ``clusters of 5-8`` and so on; documents that
+    go as ``near duplicates``, and as those ``of an earlier run``; and of the largest clusters the size, as
+    ``cluster HEX`` with the survivor's id.
     """
     counts: Counter[str] = Counter()
     largest: list[tuple[int, str]] = []
     for table in groups:
         label = table.column("key").to_numpy()
-        starts = np.flatnonzero(np.append(True, label[1:] != label[:-1]))
-        sizes = np.diff(starts, append=len(label))
+        starts, sizes = groups_of(label)
         earlier = np.logical_or.reduceat(table.column("earlier").to_numpy(), starts)
         ids = table.column("id").take(pa.array(starts, mask=earlier)).combine_chunks()
         cluster = np.repeat(np.arange(len(starts)), sizes)
@@ -189,17 +191,16 @@ def survivors(groups: Iterator[pa.Table]) -> Reduced:
             schema=VERDICTS,
         )
         counts["of an earlier run"] += int(sizes[earlier].sum())
-        own = sizes[~earlier]
+        own = np.flatnonzero(~earlier)
         counts["clusters"] += len(own)
-        counts["near duplicates"] += int((own - 1).sum())
-        for power, number in enumerate(np.bincount(np.ceil(np.log2(own)).astype(int)).tolist()):
+        counts["near duplicates"] += int((sizes[own] - 1).sum())
+        for power, number in enumerate(np.bincount(np.ceil(np.log2(sizes[own])).astype(int)).tolist()):
             if number:
                 counts[_sizes(power)] += number
-        top = np.argsort(-sizes[~earlier], kind="stable")[:NAMED_CLUSTERS]
-        least = own[top[-1]] if len(top) else 0
-        # among equally large ones the smallest ids, which the sort by label does not bring first
-        named = np.flatnonzero(~earlier & (sizes >= least))
-        largest += zip((-sizes[named]).tolist(), (i.hex() for i in ids.take(pa.array(named)).to_pylist()), strict=True)
+        # of equally large clusters those with the smallest ids: the order of labels is not to be seen
+        halves = np.frombuffer(ids.buffers()[1], ">u8").reshape(-1, 2)[own].astype(np.uint64)
+        for place in own[np.lexsort((halves[:, 1], halves[:, 0], -sizes[own]))[:NAMED_CLUSTERS]].tolist():
+            largest.append((-int(sizes[place]), ids[place].as_py().hex()))
         largest = heapq.nsmallest(NAMED_CLUSTERS, largest)
     return {**counts, **{f"cluster {name}": -size for size, name in largest}}
 
