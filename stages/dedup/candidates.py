@@ -9,9 +9,12 @@ documents are linked directly does not matter, only what is connected.
 With verification it does, for an edge can be refused. The centre is then the document with the smallest
 ``tag``, a hash of its id, so that the same pairs are checked wherever the documents lie. What a pair is
 checked by, its *sketches*, has to be in one place, in bounded memory and once: documents of a bucket go in
-*groups* of at most ``GROUP`` around a copy of the centre. The number of groups is a power of two and a group
-is found from centre and document alone, so that buckets of the same documents in other bands fall on the
-same groups, and one check is made of up to as many as there are bands.
+*groups* of not much more than ``GROUP``, each around a copy of the centre. The number of groups is a power of
+two and a group is found from centre and document alone, so that buckets of the same documents in other bands
+fall on the same groups, and what is a pair in many bands is checked once.
+
+A bucket is dealt out into groups from one table, 20 bytes a document; stars take it in as many tables as it
+comes.
 
 Documents of an earlier run have no text here. A document that shares a bucket with one is linked to it
 unchecked, and with no other document through that bucket.
@@ -44,16 +47,23 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 
 
 def stars(groups: Iterator[pa.Table]) -> Reduced:
-    """Edges (``components.edges``) of buckets, as they are. Counts ``pairs``, before contraction."""
+    """Edges (``components.edges``) of buckets, as they are. Counts ``pairs``, before contraction.
+
+    A bucket may come in several tables: its centre so far, and a document of an earlier run if it has any,
+    stand for what has been seen of it.
+    """
     pairs = 0
     contraction = Contraction()
+    last, waiting = None, np.zeros(0, np.uint64)
     for table in groups:
-        position, starts, sizes = _buckets(table)
-        if not len(starts):
-            continue
-        own = position >= np.uint64(OWN)
+        key, position = table.column("key").to_numpy(), table.column("position").to_numpy()
+        if key[0] == last:
+            key = np.concatenate([np.full(len(waiting), last), key])
+            position = np.concatenate([waiting, position])
         # twins are odd, names are even
+        own = position >= np.uint64(OWN)
         node = np.where(own, components.names(position), _CENTRE)
+        starts, sizes = groups_of(key)
         centre = np.minimum.reduceat(node, starts)
         ours = np.repeat(centre, sizes)
         inner = own & (node != ours)
@@ -62,6 +72,8 @@ def stars(groups: Iterator[pa.Table]) -> Reduced:
         yield from contraction.add(
             np.concatenate([node[inner], components.twins(marked)]), np.concatenate([ours[inner], marked])
         )
+        last, open_own, rest = key[-1], own[starts[-1] :], position[starts[-1] :]
+        waiting = np.concatenate([rest[open_own & (node[starts[-1] :] == centre[-1])], rest[~open_own][:1]])
     yield contraction.rest()
     return {"pairs": pairs}
 

@@ -19,7 +19,8 @@ all but a star when it comes (its documents share buckets, each a star already),
 typical; a chain of 10,000 took 11. Min-label propagation would take as many passes as a chain is long,
 and pointer jumping needs a join per pass and the labels beside the edges; the stars are the edges.
 
-After any pass, what is left may be few enough for one process.
+After any pass, what is left may be few enough for one process. A node with more neighbours than fit in
+memory comes in several tables, and is as good as several nodes with one neighbour in common.
 
 **Nodes.** A document's name here is its position, scrambled by a bijection on 63 bits: so keys are spread
 evenly over ranges however parts are filled, and "smaller" is a random order, which chains in the order of a
@@ -44,6 +45,7 @@ from stages.dedup.groups import groups_of
 from stages.dedup.intrinsics import compiled
 
 Names = npt.NDArray[np.uint64]
+Index = npt.NDArray[np.int64]
 
 #: Edges that a reducer holds to contract them.
 BUFFER_EDGES = 1 << 21
@@ -189,9 +191,8 @@ def small_star(groups: Iterator[pa.Table]) -> Reduced:
     Gives every edge from both ends, as ``large_star`` and ``labels`` want it. Counts ``edges``.
     """
     count = 0
-    for table in groups:
-        node, other, starts, sizes = _neighbours(table)
-        least = other[starts]
+    for node, other, starts, sizes in _neighbours(groups):
+        least = np.minimum.reduceat(other, starts)
         mine = np.repeat(least, sizes)
         rest = other != mine
         left = np.concatenate([node[starts], other[rest]])
@@ -208,9 +209,8 @@ def large_star(groups: Iterator[pa.Table]) -> Reduced:
     to just one smaller. Where there is none, what came in was one star per component.
     """
     count = loose = 0
-    for table in groups:
-        node, other, starts, sizes = _neighbours(table)
-        least = np.minimum(node[starts], other[starts])
+    for node, other, starts, sizes in _neighbours(groups):
+        least = np.minimum(node[starts], np.minimum.reduceat(other, starts))
         loose += int(np.count_nonzero((least != node[starts]) & (sizes > 1)))
         larger = other > node
         count += int(np.count_nonzero(larger))
@@ -219,13 +219,13 @@ def large_star(groups: Iterator[pa.Table]) -> Reduced:
 
 
 def labels(groups: Iterator[pa.Table]) -> Reduced:
-    """Stars, every edge from both ends: what ``components`` gives."""
-    count = 0
-    for table in groups:
-        node, other, starts, _ = _neighbours(table)
-        node, least = node[starts], np.minimum(node[starts], other[starts])
-        count += int(np.count_nonzero(node == least))
-        yield _labels(node, least)
+    """Stars, every edge from both ends: what ``components`` gives. A node in several tables comes again."""
+    count, last = 0, None
+    for node, other, starts, _ in _neighbours(groups):
+        least = np.minimum(node[starts], np.minimum.reduceat(other, starts))
+        count += int(np.count_nonzero((least == node[starts]) & (least != last)))
+        last = node[-1]
+        yield _labels(node[starts], least)
     return {"components": count}
 
 
@@ -239,12 +239,22 @@ def _labels(nodes: Names, roots: Names) -> pa.Table:
     )
 
 
-def _neighbours(table: pa.Table) -> tuple[Names, Names, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Node and neighbour, once per edge, where each node starts, and how many neighbours it has."""
-    node, other = _column(table, "key"), _column(table, "other")
-    distinct, _ = groups_of(node, other)
-    node, other = node[distinct], other[distinct]
-    return node, other, *groups_of(node)
+def _neighbours(groups: Iterator[pa.Table]) -> Iterator[tuple[Names, Names, Index, Index]]:
+    """Per table: node and neighbour, once per edge, where each node starts, and how many neighbours it has.
+
+    Where a node goes on from the table before, its smallest neighbour so far stands for those.
+    """
+    last: Any = None
+    least: Any = None
+    for table in groups:
+        node, other = _column(table, "key"), _column(table, "other")
+        distinct, _ = groups_of(node, other)
+        node, other = node[distinct], other[distinct]
+        if node[0] == last and other[0] != least:
+            node, other = np.append(last, node), np.append(least, other)
+        starts, sizes = groups_of(node)
+        last, least = node[-1], other[starts[-1] :].min()
+        yield node, other, starts, sizes
 
 
 def _joined(parts: list[tuple[Names, Names]]) -> tuple[Names, Names]:

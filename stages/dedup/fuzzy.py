@@ -150,29 +150,31 @@ class FuzzyDedup(Global):
     def rounds(self) -> Rounds:
         """See the head of the module. After every pass of stars, what is left may fit one process."""
         verify, limit = self.config.verify != "none", self.config.single_process_edges
-        counts = yield Round("edges", ("map",), order=("tag",) if verify else ())
-        name = "edges"
         if verify:
+            yield Round("edges", ("map",), order=("tag",))
             yield Round("sketch", ("edges",), documents=True)
             counts = yield Round("verified", ("sketch",))
             name = "verified"
+        else:
+            counts = yield Round("edges", ("map",), split=True)
+            name = "edges"
         count, turn, stars = counts["rows"], 0, False
         while count > limit and not stars:
             turn += 1
-            counts = yield Round(f"small-star-{turn}", (name,), order=("other",))
+            counts = yield Round(f"small-star-{turn}", (name,), order=("other",), split=True)
             name, count = f"small-star-{turn}", counts["edges"]
             if count > limit:
-                counts = yield Round(f"large-star-{turn}", (name,), order=("other",))
+                counts = yield Round(f"large-star-{turn}", (name,), order=("other",), split=True)
                 stars = not counts["loose"]
                 if not stars:
                     name, count = f"large-star-{turn}", counts["edges"]
         if stars:
-            labels = Round("labels", (name,), order=("other",))
+            labels = Round("labels", (name,), order=("other",), split=True)
         else:
-            labels = Round("components", (name,), whole=True)
+            labels = Round("components", (name,), whole=True, split=True)
         yield labels
         yield Round("members", (labels.name,), documents=True)
-        yield Round(LAST, ("members",), order=survivors.order(self._prefer))
+        yield Round(LAST, ("members",), order=survivors.order(self._prefer), split=True)
 
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
         """See ``candidates``, ``components`` and ``survivors``."""

@@ -16,16 +16,17 @@ from __future__ import annotations
 
 import heapq
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages.base import Reduced
+from stages.base import MIB, Reduced
 from stages.dedup.groups import groups_of
 
 #: Always there to prefer by: characters of the text.
@@ -39,6 +40,10 @@ VERDICTS = pa.schema(
     [("key", pa.uint64()), ("survivor", pa.binary(16)), ("copies", pa.int32()), ("keep", pa.bool_())]
 )
 
+#: Of the positions in one cluster, what is held in memory; beyond that they are in a local file.
+SPOOL_BYTES = 16 * MIB
+
+_PREFER = "prefer_"
 _LAST = np.uint64((1 << 64) - 1)
 _SIGN = np.uint64(1 << 63)
 _KEYED = re.compile(r"(\S+)(?:\s+(asc|desc))?")
@@ -66,7 +71,7 @@ def columns(preferences: Sequence[Preference]) -> tuple[str, ...]:
 
 def order(preferences: Sequence[Preference]) -> tuple[str, ...]:
     """Names of the columns in the exchange that members are sorted by."""
-    return (*(f"prefer_{number}" for number in range(len(preferences))), "id")
+    return (*(f"{_PREFER}{number:02d}" for number in range(len(preferences))), "id")
 
 
 def members(
@@ -165,44 +170,125 @@ def _numbers(values: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.b
 
 def survivors(groups: Iterator[pa.Table]) -> Reduced:
     """Members by label, in order of preference: the first of each stays, unless the cluster has documents
-    of an earlier run. Gives rows of ``VERDICTS``.
+    of an earlier run. Gives rows of ``VERDICTS``. A cluster may come in several tables, each in order.
 
     Counts ``clusters``, ``clusters of 2``, ``clusters of 3-4``, ``clusters of 5-8`` and so on; documents that
     go as ``near duplicates``, and as those ``of an earlier run``; and of the largest clusters the size, as
     ``cluster HEX`` with the survivor's id.
     """
-    counts: Counter[str] = Counter()
-    largest: list[tuple[int, str]] = []
+    tally = _Tally()
+    pending: _Pending | None = None
     for table in groups:
         label = table.column("key").to_numpy()
         starts, sizes = groups_of(label)
-        earlier = np.logical_or.reduceat(table.column("earlier").to_numpy(), starts)
-        ids = table.column("id").take(pa.array(starts, mask=earlier)).combine_chunks()
-        cluster = np.repeat(np.arange(len(starts)), sizes)
-        keep = np.zeros(len(label), bool)
-        keep[starts] = ~earlier
-        yield pa.table(
-            [
-                table.column("position"),
-                ids.take(pa.array(cluster)),
-                pa.array((sizes + earlier)[cluster].astype(np.int32)),
-                pa.array(keep),
-            ],
-            schema=VERDICTS,
-        )
-        counts["of an earlier run"] += int(sizes[earlier].sum())
+        if pending is not None and label[0] == pending.label:
+            pending.add(table.slice(0, sizes[0]))
+            if len(sizes) == 1:
+                continue
+            starts, sizes = starts[1:], sizes[1:]
+        if pending is not None:
+            yield from pending.verdicts(tally)
+        pending = _Pending(table.slice(starts[-1]))
+        if len(starts) > 1:
+            whole = table.slice(starts[0], starts[-1] - starts[0])
+            yield _verdicts(whole, starts[:-1] - starts[0], sizes[:-1], tally)
+    if pending is not None:
+        yield from pending.verdicts(tally)
+    return tally.result()
+
+
+def _verdicts(
+    table: pa.Table, starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], tally: _Tally
+) -> pa.Table:
+    """Of clusters that are there as a whole."""
+    earlier = np.logical_or.reduceat(table.column("earlier").to_numpy(), starts)
+    ids = table.column("id").take(pa.array(starts, mask=earlier)).combine_chunks()
+    tally.add(sizes, earlier, ids)
+    cluster = np.repeat(np.arange(len(starts)), sizes)
+    keep = np.zeros(len(table), bool)
+    keep[starts] = ~earlier
+    return pa.table(
+        [
+            table.column("position"),
+            ids.take(pa.array(cluster)),
+            pa.array((sizes + earlier)[cluster].astype(np.int32)),
+            pa.array(keep),
+        ],
+        schema=VERDICTS,
+    )
+
+
+class _Pending:
+    """A cluster that may go on in the next table: the best of its members so far, and where all of them are,
+    in memory or, when they are very many, in a file."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.label = table.column("key")[0].as_py()
+        self._positions = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 - closed by verdicts
+        self._size, self._earlier = 0, False
+        # values in the order of preference, the id, the position
+        self._best: tuple[Any, ...] | None = None
+        self.add(table)
+
+    def add(self, table: pa.Table) -> None:
+        """More members, sorted."""
+        self._size += len(table)
+        self._earlier |= bool(pc.any(table.column("earlier")).as_py())
+        self._positions.write(table.column("position").to_numpy().tobytes())
+        names = sorted(name for name in table.schema.names if name.startswith(_PREFER))
+        first = tuple(table.column(name)[0].as_py() for name in (*names, "id", "position"))
+        self._best = first if self._best is None else min(self._best, first)
+
+    def verdicts(self, tally: _Tally) -> Iterator[pa.Table]:
+        """As of any cluster; the end of this one."""
+        assert self._best is not None
+        *_, identity, best = self._best
+        ids = pa.array([None if self._earlier else identity], pa.binary(16))
+        tally.add(np.array([self._size]), np.array([self._earlier]), ids)
+        self._positions.seek(0)
+        while data := self._positions.read(SPOOL_BYTES):
+            position = np.frombuffer(data, np.uint64)
+            count = len(position)
+            yield pa.table(
+                [
+                    pa.array(position),
+                    ids.take(pa.array(np.zeros(count, np.int64))),
+                    pa.array(np.full(count, self._size + self._earlier, np.int32)),
+                    pa.array((position == best) & (not self._earlier)),
+                ],
+                schema=VERDICTS,
+            )
+        self._positions.close()
+
+
+class _Tally:
+    """Counts clusters by size and remembers the largest."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._largest: list[tuple[int, str]] = []
+
+    def add(self, sizes: npt.NDArray[np.int64], earlier: npt.NDArray[np.bool_], ids: pa.Array) -> None:
+        """Clusters, whether they have documents of an earlier run, and the ids of their survivors."""
+        self._counts["of an earlier run"] += int(sizes[earlier].sum())
         own = np.flatnonzero(~earlier)
-        counts["clusters"] += len(own)
-        counts["near duplicates"] += int((sizes[own] - 1).sum())
+        if not len(own):
+            return
+        self._counts["clusters"] += len(own)
+        self._counts["near duplicates"] += int((sizes[own] - 1).sum())
         for power, number in enumerate(np.bincount(np.ceil(np.log2(sizes[own])).astype(int)).tolist()):
             if number:
-                counts[_sizes(power)] += number
+                self._counts[_sizes(power)] += number
         # of equally large clusters those with the smallest ids: the order of labels is not to be seen
         halves = np.frombuffer(ids.buffers()[1], ">u8").reshape(-1, 2)[own].astype(np.uint64)
-        for place in own[np.lexsort((halves[:, 1], halves[:, 0], -sizes[own]))[:NAMED_CLUSTERS]].tolist():
-            largest.append((-int(sizes[place]), ids[place].as_py().hex()))
-        largest = heapq.nsmallest(NAMED_CLUSTERS, largest)
-    return {**counts, **{f"cluster {name}": -size for size, name in largest}}
+        order = np.lexsort((halves[:, 1], halves[:, 0], -sizes[own]))[:NAMED_CLUSTERS]
+        for place in own[order].tolist():
+            self._largest.append((-int(sizes[place]), ids[place].as_py().hex()))
+        self._largest = heapq.nsmallest(NAMED_CLUSTERS, self._largest)
+
+    def result(self) -> dict[str, int]:
+        """See ``survivors``."""
+        return {**self._counts, **{f"cluster {name}": -size for size, name in self._largest}}
 
 
 def _sizes(power: int) -> str:

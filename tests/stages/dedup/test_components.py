@@ -31,17 +31,17 @@ def edges(graph: Graph) -> pa.Table:
 
 
 def passed(
-    reduce: Callable[[Iterator[pa.Table]], Reduced], table: pa.Table, pieces: int
+    reduce: Callable[[Iterator[pa.Table]], Reduced], table: pa.Table, pieces: int, rows: int = 0
 ) -> tuple[pa.Table, dict[str, int]]:
-    """One round over keys, in tables that do not part them."""
+    """One round over keys, in tables that do not part them, or in tables of so many ``rows``."""
     table = sort(table, ("other",))
     keys = table.column("key").to_numpy()
-    cuts = [
-        0,
-        *(int(np.searchsorted(keys, np.uint64((i << 64) // pieces))) for i in range(1, pieces)),
-        len(keys),
-    ]
-    generator = reduce(iter([table.slice(a, b - a) for a, b in itertools.pairwise(cuts) if b > a]))
+    cuts = [int(np.searchsorted(keys, np.uint64((i << 64) // pieces))) for i in range(pieces)]
+    if rows:
+        cuts = list(range(0, len(table), rows))
+    generator = reduce(
+        iter([table.slice(a, b - a) for a, b in itertools.pairwise([*cuts, len(keys)]) if b > a])
+    )
     tables = []
     while True:
         try:
@@ -50,14 +50,19 @@ def passed(
             return pa.concat_tables(tables), dict(stop.value)
 
 
-def by_stars(table: pa.Table, pieces: int) -> tuple[pa.Table, int]:
+def by_stars(table: pa.Table, pieces: int, rows: int = 0) -> tuple[pa.Table, int]:
     for turn in range(1, 100):
-        both, counts = passed(components.small_star, table, pieces)
+        both, counts = passed(components.small_star, table, pieces, rows)
         assert len(both) == 2 * counts["edges"]
-        assert counts["edges"] <= len(table)
-        table, counts = passed(components.large_star, both, pieces)
+        assert counts["edges"] <= len(table) or rows
+        table, counts = passed(components.large_star, both, pieces, rows)
         if not counts["loose"]:
-            return passed(components.labels, both, pieces)[0], turn
+            found, counts = passed(components.labels, both, pieces, rows)
+            distinct = found.group_by(found.column_names).aggregate([])
+            assert rows or len(distinct) == len(found)
+            found = distinct
+            assert counts["components"] == len(np.unique(found.column("label").to_numpy()))
+            return found, turn
     raise AssertionError("it does not end")
 
 
@@ -153,16 +158,30 @@ def test_both_ways_find_the_components(name: str, shuffled: bool) -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=60), st.integers(1, 6))
-def test_small_graphs(pairs: list[tuple[int, int]], pieces: int) -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=60),
+    st.integers(1, 6),
+    st.integers(0, 9),
+)
+def test_small_graphs(pairs: list[tuple[int, int]], pieces: int, rows: int) -> None:
     graph = np.array(pairs, int).reshape(-1, 2)
     graph = graph[graph[:, 0] != graph[:, 1]]
     if len(graph):
         expected = oracle(graph, 31)
         np.testing.assert_array_equal(
-            partition(passed(components.components, edges(graph), pieces)[0], 31), expected
+            partition(passed(components.components, edges(graph), pieces, rows)[0], 31), expected
         )
-        np.testing.assert_array_equal(partition(by_stars(edges(graph), pieces)[0], 31), expected)
+        np.testing.assert_array_equal(partition(by_stars(edges(graph), pieces, rows)[0], 31), expected)
+
+
+@pytest.mark.parametrize("name", ["path", "star", "clique", "tree", "scattered"])
+def test_nodes_with_more_neighbours_than_fit(name: str) -> None:
+    make, count = GRAPHS[name]
+    count //= 10
+    graph = np.random.default_rng(1).permutation(count)[make(count)]
+    found, turns = by_stars(edges(graph), 1, rows=13)
+    np.testing.assert_array_equal(partition(found, count), oracle(graph, count))
+    assert turns <= 3 + np.log2(count)
 
 
 def test_names_are_a_bijection_and_spread_evenly() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import rounds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -146,8 +147,9 @@ def test_a_long_chain(limit: int, parts: int, buckets: int, batch_rows: int) -> 
     assert ("labels" in counts) == (limit == 0)
 
 
-def test_stars_hand_over_to_one_process_when_the_edges_fit() -> None:
+def test_stars_hand_over_to_one_process_when_the_edges_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     """20 keys of the same two documents are 20 edges, until they meet."""
+    monkeypatch.setattr(rounds, "SPLIT_ROWS", 1_000)
     keys = pa.array([[(i // 2) * 20 + band for band in range(20)] for i in range(400)], pa.list_(pa.int64()))
     table = documents(["same"] * 400, keys=keys)
     _, verdicts, counts = run(Planted(FuzzyDedupConfig(single_process_edges=250)), [table], (), 16, 400)
@@ -182,7 +184,8 @@ def test_a_bucket_of_very_many_is_as_many_edges() -> None:
     assert sizes.max() < 2 * candidates.GROUP
 
 
-def test_a_star_of_very_many_documents() -> None:
+def test_a_star_of_very_many_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "SPLIT_ROWS", 30_000)
     count = 200_000
     table = documents(["same"] * count, keys=pa.array([[3]] * count, pa.list_(pa.int64())))
     for limit in (0, NONE):

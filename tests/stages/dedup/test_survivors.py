@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.exchange import sort
 from stages.dedup import survivors
 from stages.dedup.survivors import Preference, encode, parse
 
@@ -117,7 +118,7 @@ def test_an_order_is_read() -> None:
             parse(wrong)
     order = [parse("length desc"), parse("date"), parse("url")]
     assert survivors.columns(order) == ("date", "url")
-    assert survivors.order(order) == ("prefer_0", "prefer_1", "prefer_2", "id")
+    assert survivors.order(order) == ("prefer_00", "prefer_01", "prefer_02", "id")
 
 
 def test_decimals_and_halves() -> None:
@@ -189,3 +190,30 @@ def test_the_largest_clusters_are_named_over_all_tables() -> None:
     named = {name: size for name, size in counts.items() if name.startswith("cluster ")}
     # of equal ones the smallest ids
     assert sorted(named) == [f"cluster {(2 * i).to_bytes(16, 'big').hex()}" for i in range(10)]
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=8), st.integers(1, 9), st.data())
+def test_a_cluster_in_several_tables_is_one(sizes: list[int], rows: int, data: st.DataObject) -> None:
+    """Each table is sorted, all of them together are not."""
+    whole = cluster_table(sizes, data.draw(st.sets(st.integers(0, len(sizes) - 1))))
+    prefer = [
+        bytes(data.draw(st.lists(st.integers(0, 2), min_size=16, max_size=16))) for _ in range(len(whole))
+    ]
+    whole = whole.append_column("prefer_00", pa.array(prefer, pa.binary(16)))
+    pieces = []
+    for start in range(0, len(whole), rows):
+        piece = sort(whole.slice(start, rows), ("prefer_00", "id"))
+        pieces.append(piece)
+    found, counts = drained(pieces)
+    expected, same = drained([sort(whole, ("prefer_00", "id"))])
+    assert sort(found).equals(sort(expected))
+    assert counts == same
+
+
+def test_the_positions_of_a_very_large_cluster_go_through_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survivors, "SPOOL_BYTES", 800)
+    whole = cluster_table([2_500, 3])
+    found, counts = drained([whole.slice(start, 250) for start in range(0, len(whole), 250)])
+    assert sort(found).equals(sort(drained([whole])[0]))
+    assert counts["near duplicates"] == 2_499 + 2
