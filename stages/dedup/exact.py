@@ -19,8 +19,10 @@ import pyarrow as pa
 from pydantic import Field
 
 from stages.base import LAST, OWN, Applied, EarlierRun, Fault, Global, Reduced, Round, Rounds, StageConfig
-from stages.dedup.groups import groups_of
+from stages.dedup.pending import alike
 
+#: Of rows with equal ``key``.
+ORDER = ("low", "id")
 PARTIAL = pa.schema([("key", pa.uint64()), ("row", pa.uint32()), ("low", pa.uint64()), ("id", pa.binary(16))])
 
 
@@ -78,36 +80,28 @@ class ExactDedup(Global):
             yield " ".join(unicodedata.normalize("NFC", text).split()).encode()
 
     def rounds(self) -> Rounds:
-        yield Round(LAST, order=("low", "id"))
+        yield Round(LAST, order=ORDER, split=True)
 
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
         """For each document with a text that others have, which of them stays. Counts ``clusters``, the
         ``duplicates`` in them that go and those of them that are ``of an earlier run``."""
         counts = {"clusters": 0, "duplicates": 0, "of an earlier run": 0}
-        for table in groups:
-            key, low, position = (table.column(name).to_numpy() for name in ("key", "low", "position"))
-            first, sizes = groups_of(key, low)
-            own = position >= np.uint64(OWN)
-            earlier = np.logical_or.reduceat(~own, first) if len(first) else own
-            # the smallest id of an earlier run, or else the smallest
-            leader = first.copy()
-            before = np.flatnonzero(~own)
-            leader[earlier] = before[np.searchsorted(before, first[earlier])]
-            cluster = np.repeat(np.arange(len(first)), sizes)
-            kept = np.zeros(len(table), bool)
-            kept[leader[~earlier]] = True
-            told = np.flatnonzero(own & (sizes > 1)[cluster])
-            cluster = cluster[told]
-            counts["clusters"] += int((sizes > 1).sum())
-            counts["duplicates"] += int((~kept[told]).sum())
-            counts["of an earlier run"] += int(earlier[cluster].sum())
+        for found in alike(groups, ORDER):
+            position = found.rows.column("position").to_numpy()
+            several = (found.size > 1)[found.group]
+            told = np.flatnonzero(several & (position >= np.uint64(OWN)))
+            cluster, kept = found.group[told], found.leads[told]
+            earlier = found.earlier[cluster]
+            counts["clusters"] += int((found.leads & several).sum())
+            counts["duplicates"] += int((~kept).sum())
+            counts["of an earlier run"] += int(earlier.sum())
             yield pa.table(
                 [
                     position[told],
-                    table.column("id").take(pa.array(leader[cluster])),
-                    sizes[cluster].astype(np.int32),
-                    kept[told],
-                    earlier[cluster],
+                    found.leaders.column("id").take(pa.array(found.leader[cluster])),
+                    found.size[cluster].astype(np.int32),
+                    kept,
+                    earlier,
                 ],
                 schema=self.verdicts,
             )

@@ -29,7 +29,11 @@ from stages.base import LAST, OWN, Applied, EarlierRun, Fault, Global, Reduced, 
 from stages.dedup import kernels
 from stages.dedup.cut import Span, cut, replace
 from stages.dedup.groups import groups_of
+from stages.dedup.pending import alike
 from stages.dedup.tokens import table, utf8
+
+#: Of rows with equal ``key``.
+ORDER = ("low", "id")
 
 
 class LineDedupConfig(StageConfig):
@@ -78,20 +82,18 @@ class LineDedup(Global):
         )
 
     def rounds(self) -> Rounds:
-        yield Round(LAST, order=("low", "id"))
+        yield Round(LAST, order=ORDER, split=True)
 
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
         """For each document the lines that go. Counts ``repeated lines`` and their ``repeats``."""
         counts = {"repeated lines": 0, "repeats": 0}
-        for rows in groups:
-            key, low, position = (rows.column(name).to_numpy() for name in ("key", "low", "position"))
-            first, sizes = groups_of(key, low)
-            own = position >= np.uint64(OWN)
-            often = sizes >= self.config.min_documents
-            gone = own & np.repeat(often, sizes)
-            if self.config.keep == "first" and len(first):
-                gone[first[np.logical_and.reduceat(own, first)]] = False
-            counts["repeated lines"] += int(often.sum())
+        for found in alike(groups, ORDER):
+            position, low = (found.rows.column(name).to_numpy() for name in ("position", "low"))
+            often = (found.size >= self.config.min_documents)[found.group]
+            gone = often & (position >= np.uint64(OWN))
+            if self.config.keep == "first":
+                gone &= ~found.leads
+            counts["repeated lines"] += int((often & found.leads).sum())
             counts["repeats"] += int(gone.sum())
             yield pa.table([position[gone], low[gone]], schema=self.verdicts)
         return counts

@@ -52,8 +52,12 @@ from stages.base import LAST, MIB, OWN, Applied, Fault, Global, Reduced, Resourc
 from stages.dedup import winnow
 from stages.dedup.cut import cut, replace, widen
 from stages.dedup.groups import groups_of
+from stages.dedup.pending import alike
 from stages.dedup.spans import Spans, spans
 from stages.dedup.tokens import utf8
+
+#: Of windows with equal ``key``.
+ORDER = ("low", "id", "offset")
 
 
 class PassageDedupConfig(StageConfig):
@@ -99,9 +103,9 @@ class PassageDedup(Global):
         return pa.table({"key": keys, "row": rows})
 
     def rounds(self) -> Rounds:
-        yield Round("shared")
+        yield Round("shared", split=True)
         yield Round("windows", takes=("shared",), order=("fingerprint",), documents=True)
-        yield Round(LAST, takes=("windows",), order=("low", "id", "offset"))
+        yield Round(LAST, takes=("windows",), order=ORDER, split=True)
 
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
         """``shared``: fingerprints by position of the document. Last: tokens to cut, by position."""
@@ -109,14 +113,27 @@ class PassageDedup(Global):
 
     def _shared(self, groups: Iterator[pa.Table]) -> Reduced:
         counts = {"shared fingerprints": 0, "earlier fingerprints left out": 0}
+        # the last fingerprint may go on: its one row so far, or that it has several
+        alone = (np.zeros(0, np.uint64), np.zeros(0, np.uint64))
+        known: np.uint64 | None = None
         for table in groups:
             position, key = table.column("position").to_numpy(), table.column("key").to_numpy()
             own = position >= np.uint64(OWN)
-            position, key = position[own], key[own]
-            _, sizes = groups_of(key)
-            shared = np.repeat(sizes > 1, sizes)
-            counts["shared fingerprints"] += int((sizes > 1).sum())
-            counts["earlier fingerprints left out"] += len(own) - len(key)
+            counts["earlier fingerprints left out"] += int((~own).sum())
+            position = np.concatenate([alone[0], position[own]])
+            key = np.concatenate([alone[1], key[own]])
+            if not len(key):
+                continue
+            first, sizes = groups_of(key)
+            several = sizes > 1
+            counts["shared fingerprints"] += int(several.sum())
+            if known is not None and key[0] == known:
+                counts["shared fingerprints"] -= int(several[0])
+                several[0] = True
+            shared = np.repeat(several, sizes)
+            rest = len(key) if several[-1] else first[-1]
+            alone = (position[rest:].copy(), key[rest:].copy())
+            known = key[-1] if several[-1] else None
             yield pa.table({"key": position[shared], "fingerprint": key[shared]})
         return counts
 
@@ -136,26 +153,23 @@ class PassageDedup(Global):
 
     def _repeats(self, groups: Iterator[pa.Table]) -> Reduced:
         counts = {"repeated windows": 0, "repeats": 0}
-        for table in groups:
-            key, low, position = (table.column(name).to_numpy() for name in ("key", "low", "position"))
-            offset = table.column("offset").to_numpy().astype(np.int64)
-            first, sizes = groups_of(key, low)
-            leader = np.repeat(first, sizes)
-            start = offset.copy()
-            gone = np.repeat(sizes > 1, sizes)
+        size = self.config.min_tokens
+        for found in alike(groups, ORDER):
+            repeated = (found.size > 1)[found.group]
+            gone = np.flatnonzero(repeated & ~found.leads if self.config.keep == "first" else repeated)
+            position, offset = _places(found.rows, gone)
+            start = offset
             if self.config.keep == "first":
-                gone[first] = False
                 # a repeat that overlaps the first occurrence leaves that one whole
-                overlapping = gone & (position == position[leader])
-                end = offset[leader] + self.config.min_tokens
-                start[overlapping] = np.maximum(start, end)[overlapping]
-            counts["repeated windows"] += int((sizes > 1).sum())
-            counts["repeats"] += int(gone.sum())
+                where, begin = _places(found.leaders, found.leader[found.group[gone]])
+                start = np.where(position == where, np.maximum(offset, begin + size), offset)
+            counts["repeated windows"] += int((repeated & found.leads).sum())
+            counts["repeats"] += len(gone)
             yield pa.table(
                 {
-                    "key": position[gone],
-                    "start": start[gone].astype(np.uint32),
-                    "stop": (offset[gone] + self.config.min_tokens).astype(np.uint32),
+                    "key": position,
+                    "start": start.astype(np.uint32),
+                    "stop": (offset + size).astype(np.uint32),
                 }
             )
         return counts
@@ -186,6 +200,14 @@ class PassageDedup(Global):
             detail = f"{repeated[row]} of {seen.totals[row]} tokens"
             verdicts[row] = Fault("mostly_repeated_passages", detail)
         return verdicts
+
+
+def _places(
+    table: pa.Table, rows: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Where windows are: position of the document, and token."""
+    position, offset = (table.column(name).to_numpy()[rows] for name in ("position", "offset"))
+    return position, offset.astype(np.int64)
 
 
 def _cut(text: pa.ChunkedArray, seen: Spans) -> pa.ChunkedArray:

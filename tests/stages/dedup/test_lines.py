@@ -52,8 +52,9 @@ lines = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.lists(st.tuples(lines, st.sampled_from(HOSTS)), min_size=1, max_size=9),
-    st.integers(2, 3),
+    # more documents with a line than tables of a split round have rows
+    st.lists(st.tuples(lines, st.sampled_from(HOSTS)), min_size=1, max_size=25),
+    st.integers(2, 7),
     st.sampled_from(["first", "none"]),
     st.integers(1, 4),
 )

@@ -1,0 +1,124 @@
+"""Rows of equal 128-bit hash, and which of them comes first: also where a key does not fit in memory.
+
+A row has the hash's halves (``key``, ``low``), a ``position``, an ``id`` and, if a document can have a hash
+more than once, what tells its rows apart. Rows of earlier runs come first, then it is the order of ids.
+
+A key with very many rows comes in several tables, each sorted on its own (``Round.split``). How often a hash
+is there, and which row is the first, is known when its key has ended; until then memory holds the first row
+so far of each hash, and a temporary file the rest: of each row the position and the order, not the id. So
+memory does not grow with the rows of a key (only with the hashes that share a key, which are one, or by rare
+chance two).
+
+Knows hashes, positions and ids; does not know what was hashed, nor which rows go.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stages.base import MIB, OWN
+from stages.dedup.groups import groups_of
+
+#: Of the rows that wait for the end of their key, what is held in memory; beyond that there is a local file.
+SPOOL_BYTES = 16 * MIB
+#: Of those, what is read back at once; 24 bytes each at most, and with what is said of each some 100.
+BLOCK_ROWS = 1 << 18
+#: ``low`` is nearly always one value for all rows of a key: compressed it takes next to nothing.
+_IPC = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
+
+
+class Alike(NamedTuple):
+    """Rows, with what is known of all that have their hash, be those here or not."""
+
+    rows: pa.Table  # position, low, and of the order what is no id; there may be more columns
+    leads: npt.NDArray[np.bool_]  # [rows] comes first of its hash
+    group: npt.NDArray[np.int64]  # [rows] which hash
+    size: npt.NDArray[np.int64]  # [hashes] rows that have it in all
+    leader: npt.NDArray[np.int64]  # [hashes] which of ``leaders`` comes first
+    leaders: pa.Table  # all columns
+    earlier: npt.NDArray[np.bool_]  # [hashes] the leader, so at least one, is of an earlier run
+
+
+def alike(groups: Iterator[pa.Table], order: Sequence[str]) -> Iterator[Alike]:
+    """All rows of tables sorted by ``key`` and ``order`` ("low", "id" and so on; no two rows with the same
+    position and order). A key may go on in the tables that follow; what is given of it is bounded too."""
+    last: pa.Table | None = None  # rows of the key that the table before ended with
+    pending: _Pending | None = None  # that key, if it was in several tables
+    for table in groups:
+        key = table.column("key").to_numpy()
+        start = 0
+        if last is not None:
+            if key[0] == last.column("key")[0].as_py():
+                start = int(np.searchsorted(key, key[0], "right"))
+                pending = pending or _Pending(last, order)
+                pending.add(last := table.slice(0, start))
+                if start == len(key):
+                    continue
+            yield from pending.end() if pending else [_whole(last)]
+        stop = int(np.searchsorted(key, key[-1], "left"))
+        last, pending = table.slice(stop), None
+        if stop > start:
+            yield _whole(table.slice(start, stop - start))
+    if last is not None:
+        yield from pending.end() if pending else [_whole(last)]
+
+
+def _whole(table: pa.Table) -> Alike:
+    """Of sorted rows, if there are no others of their hashes."""
+    key, low, position = (table.column(name).to_numpy() for name in ("key", "low", "position"))
+    first, size = groups_of(key, low)
+    group = np.repeat(np.arange(len(first)), size)
+    leader, earlier = first, np.zeros(len(first), bool)
+    before = np.flatnonzero(position < np.uint64(OWN))
+    if len(before):
+        earlier[group[before]] = True
+        leader = first.copy()
+        leader[earlier] = before[np.searchsorted(before, first[earlier])]
+    leads = np.zeros(len(table), bool)
+    leads[leader] = True
+    return Alike(table, leads, group, size, leader, table, earlier)
+
+
+class _Pending:
+    """A key that goes on: the leaders of its hashes so far, and all its rows in a file."""
+
+    def __init__(self, table: pa.Table, order: Sequence[str]) -> None:
+        self._order = [(name, "ascending") for name in (*order, "position")]
+        self._held = ["position", *(name for name in order if name != "id")]
+        self._leaders = table.schema.empty_table().append_column("size", pa.array([], pa.int64()))
+        self._file = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 - closed by end
+        self._rows = pa.ipc.new_stream(self._file, table.select(self._held).schema, options=_IPC)
+        self.add(table)
+
+    def add(self, table: pa.Table) -> None:
+        """More rows, sorted."""
+        self._rows.write_table(table.select(self._held), max_chunksize=BLOCK_ROWS)
+        seen = _whole(table)
+        fresh = table.take(pa.array(seen.leader)).append_column("size", pa.array(seen.size))
+        both = pa.concat_tables([self._leaders, fresh]).sort_by(self._order)
+        first, _ = groups_of(both.column("low").to_numpy())
+        size = np.add.reduceat(both.column("size").to_numpy(), first)
+        leaders = both.take(pa.array(_whole(both).leader)).drop_columns("size")
+        self._leaders = leaders.append_column("size", pa.array(size))
+
+    def end(self) -> Iterator[Alike]:
+        """The rows of the key, which has ended."""
+        self._rows.close()
+        self._file.seek(0)
+        led = {name: self._leaders.column(name).to_numpy() for name in self._held}
+        size = self._leaders.column("size").to_numpy()
+        leader, earlier = np.arange(len(size)), led["position"] < np.uint64(OWN)
+        with self._file, pa.ipc.open_stream(self._file) as stream:
+            for batch in stream:
+                rows = pa.Table.from_batches([batch])
+                group = np.searchsorted(led["low"], rows.column("low").to_numpy())
+                leads = np.ones(len(rows), bool)
+                for name, values in led.items():
+                    leads &= rows.column(name).to_numpy() == values[group]
+                yield Alike(rows, leads, group, size, leader, self._leaders, earlier)
