@@ -69,6 +69,11 @@ def attend_step(kv: Tensor, q: Tensor, step: Step) -> Tensor:
     return out.reshape(n, heads, head_dim)
 
 
+def relu_squared(x: Tensor) -> Tensor:
+    """max(x, 0)²."""
+    return F.relu(x).square()
+
+
 @dataclass(frozen=True)
 class Operations:
     """The arithmetic that has more than one implementation; these are the plain PyTorch ones, which GPU
@@ -79,6 +84,8 @@ class Operations:
     chunk_scan: Callable[..., tuple[Tensor, Tensor]] = scan.chunk_scan
     state_step: Callable[..., Tensor] = scan.state_step
     gated_norm: Callable[..., Tensor] = scan.gated_norm
+    rms_norm: Callable[..., Tensor] = scan.rms_norm
+    relu_squared: Callable[[Tensor], Tensor] = relu_squared
     attend_step: Callable[..., Tensor] = attend_step
 
 
@@ -132,8 +139,8 @@ class Mamba:
         )
         return {name: getattr(self, name) for name in names}
 
-    def _project(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        normed = scan.rms_norm(h, self.norm, self.eps)
+    def _project(self, h: Tensor, operations: Operations) -> tuple[Tensor, Tensor, Tensor]:
+        normed = operations.rms_norm(h, self.norm, self.eps)
         z, xbc, dt = F.linear(normed, self.in_proj).split_with_sizes(self.widths, dim=-1)
         return z, xbc, F.softplus(dt + self.dt_bias)
 
@@ -154,7 +161,7 @@ class Mamba:
         self, h: Tensor, lengths: Sequence[int], conv: Tensor, ssm: Tensor, operations: Operations
     ) -> tuple[Tensor, Tensor, Tensor]:
         """h: [T, hidden], packed. conv, ssm: state before each sequence. Returns h and the states after."""
-        z, xbc, dt = self._project(h)
+        z, xbc, dt = self._project(h, operations)
         xbc, conv = operations.conv_scan(xbc, self.conv_weight, self.conv_bias, lengths, conv)
         x, B, C = self._split(xbc)
         y, ssm = operations.chunk_scan(x, dt, self._decay(), B, C, self.D, lengths, ssm)
@@ -162,7 +169,7 @@ class Mamba:
 
     def step(self, h: Tensor, step: Step, conv: Tensor, ssm: Tensor, operations: Operations) -> Tensor:
         """h: [n, hidden]. conv, ssm: the pools, updated in place."""
-        z, xbc, dt = self._project(h)
+        z, xbc, dt = self._project(h, operations)
         xbc = operations.conv_step(conv, step.slots, xbc, self.conv_weight, self.conv_bias)
         x, B, C = self._split(xbc)
         y = operations.state_step(ssm, step.slots, x, dt, self._decay(), B, C, self.D)
@@ -189,9 +196,9 @@ class MLP:
     def parameters(self) -> dict[str, Tensor]:
         return {"norm": self.norm, "up": self.up, "down": self.down}
 
-    def forward(self, h: Tensor) -> Tensor:
-        normed = scan.rms_norm(h, self.norm, self.eps)
-        return h + F.linear(F.relu(F.linear(normed, self.up)).square(), self.down)
+    def forward(self, h: Tensor, operations: Operations) -> Tensor:
+        normed = operations.rms_norm(h, self.norm, self.eps)
+        return h + F.linear(operations.relu_squared(F.linear(normed, self.up)), self.down)
 
 
 class Attention:
@@ -218,21 +225,26 @@ class Attention:
     def parameters(self) -> dict[str, Tensor]:
         return {"norm": self.norm, "qkv": self.qkv, "out": self.out}
 
-    def _project(self, h: Tensor) -> tuple[Tensor, Tensor]:
+    def _project(self, h: Tensor, operations: Operations) -> tuple[Tensor, Tensor]:
         """q as [rows, heads, head_dim]; k and v as [rows, 2, kv heads, head_dim]."""
-        normed = scan.rms_norm(h, self.norm, self.eps)
+        normed = operations.rms_norm(h, self.norm, self.eps)
         qkv = F.linear(normed, self.qkv)
         q, kv = qkv.split_with_sizes([self.widths[0], 2 * self.widths[1]], dim=-1)
         rows = h.shape[0]
         return q.view(rows, self.heads, self.head_dim), kv.view(rows, 2, self.kv_heads, self.head_dim)
 
     def sequence(
-        self, h: Tensor, lengths: Sequence[int], starts: Sequence[int], caches: Sequence[Tensor] | None
+        self,
+        h: Tensor,
+        lengths: Sequence[int],
+        starts: Sequence[int],
+        caches: Sequence[Tensor] | None,
+        operations: Operations,
     ) -> Tensor:
         """h: [T, hidden], packed. caches: per sequence [2, kv heads, max_length, head_dim], which hold the
         first ``starts`` positions and receive the next ``lengths``; None where nothing went before and
         nothing is kept."""
-        q, kv = self._project(h)
+        q, kv = self._project(h, operations)
         outputs = []
         begin = 0
         for number, (length, start) in enumerate(zip(lengths, starts, strict=True)):
@@ -250,7 +262,7 @@ class Attention:
 
     def step(self, h: Tensor, step: Step, kv: Tensor, operations: Operations) -> Tensor:
         """h: [n, hidden]. kv: the pool, which receives this token at each row's length."""
-        q, new = self._project(h)
+        q, new = self._project(h, operations)
         kv[step.slots.index, :, :, step.lengths] = new
         out = operations.attend_step(kv, q, step)
         return h + F.linear(out.reshape(h.shape[0], -1), self.out)

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model import scan
+from model import kernels
 from model.config import ModelConfig
 from model.layers import MLP, Attention, Mamba, Operations, Step
 from model.state import Slots, StatePool
@@ -60,7 +60,7 @@ class Network:
     ) -> None:
         """With weights allocated but not set: fill ``tensors()``, then call ``freeze`` or ``trainable``."""
         self.config, self.device, self.dtype = config, torch.device(device), dtype
-        self.operations = operations or Operations()
+        self.operations = operations or kernels.operations(device)
         shape = (config.vocab_size, config.hidden_size)
         self.embeddings = torch.empty(shape, device=device, dtype=dtype)
         kinds: dict[str, type[Mamba] | type[MLP] | type[Attention]] = {"M": Mamba, "-": MLP, "*": Attention}
@@ -103,14 +103,16 @@ class Network:
             tensor.requires_grad_(True)
         return self
 
-    def _logits(self, h: Tensor) -> Tensor:
-        normed = scan.rms_norm(h, self.norm, self.config.norm_eps)
+    def _logits(self, h: Tensor, operations: Operations) -> Tensor:
+        normed = operations.rms_norm(h, self.norm, self.config.norm_eps)
         return F.linear(normed, self.lm_head).float()
 
     def forward(self, ids: Tensor) -> Tensor:
         """Logits after every token, fp32[b, t, vocab], of b whole sequences: int64[b, t]. Differentiable."""
         rows, length = ids.shape
         lengths, starts = [length] * rows, [0] * rows
+        # kernels have no gradients
+        operations = Operations() if torch.is_grad_enabled() else self.operations
         config = self.config
         conv = torch.zeros(
             rows, config.conv_kernel - 1, config.conv_size, device=ids.device, dtype=self.dtype
@@ -121,12 +123,12 @@ class Network:
         h = F.embedding(ids.reshape(-1), self.embeddings)
         for layer in self.layers:
             if isinstance(layer, Mamba):
-                h, _, _ = layer.sequence(h, lengths, conv, ssm, self.operations)
+                h, _, _ = layer.sequence(h, lengths, conv, ssm, operations)
             elif isinstance(layer, Attention):
-                h = layer.sequence(h, lengths, starts, None)
+                h = layer.sequence(h, lengths, starts, None, operations)
             else:
-                h = layer.forward(h)
-        return self._logits(h).view(rows, length, -1)
+                h = layer.forward(h, operations)
+        return self._logits(h, operations).view(rows, length, -1)
 
     def prefill(self, batch: PackedBatch, state: StatePool, rows: Sequence[int] | None = None) -> Tensor:
         """Take in parts of prompts and bring their slots up to date.
@@ -151,24 +153,32 @@ class Network:
                 elif isinstance(layer, Attention):
                     kv = state.kv[attention]
                     caches = [kv[slot] for slot in batch.slots]
-                    h = layer.sequence(h, batch.lengths, batch.starts, caches)
+                    h = layer.sequence(h, batch.lengths, batch.starts, caches, self.operations)
                     attention += 1
                 else:
-                    h = layer.forward(h)
+                    h = layer.forward(h, self.operations)
             last = []
             end = 0
             for length in batch.lengths:
                 end += length
                 last.append(end - 1)
             wanted = last if rows is None else [last[row] for row in rows]
-            return self._logits(h[torch.tensor(wanted, device=self.device, dtype=torch.long)])
+            return self._logits(
+                h[torch.tensor(wanted, device=self.device, dtype=torch.long)], self.operations
+            )
 
     def decode(
-        self, tokens: Tensor, slots: Tensor, lengths: Tensor, state: StatePool, longest: int | None = None
+        self,
+        tokens: Tensor,
+        slots: Tensor | Slots,
+        lengths: Tensor,
+        state: StatePool,
+        longest: int | None = None,
     ) -> Tensor:
         """One more token of n sequences, whose slots are brought up to date.
 
         tokens, slots, lengths: int64[n] on the network's device; lengths counts the tokens before this one.
+        ``Slots`` spare working out which slots are neighbours.
         Padding rows go to slot ``state.scratch`` with length 0. Neighbouring slots in ascending order are
         quickest on CPU. longest: an upper bound of ``lengths`` that the host knows, which spares attention
         what lies beyond; the default is their maximum on CPU and the size of a slot elsewhere, because asking
@@ -181,7 +191,8 @@ class Network:
                 longest = max(lengths.tolist()) if on_cpu else state.max_length - 1
             if longest >= state.max_length:
                 raise ValueError(f"{longest + 1} tokens in slots of {state.max_length}")
-            step = Step(Slots.of(slots), lengths, longest, self.dtype)
+            where = slots if isinstance(slots, Slots) else Slots.of(slots)
+            step = Step(where, lengths, longest, self.dtype)
             h = F.embedding(tokens, self.embeddings)
             mamba = attention = 0
             for layer in self.layers:
@@ -192,5 +203,5 @@ class Network:
                     h = layer.step(h, step, state.kv[attention], self.operations)
                     attention += 1
                 else:
-                    h = layer.forward(h)
-            return self._logits(h)
+                    h = layer.forward(h, self.operations)
+            return self._logits(h, self.operations)

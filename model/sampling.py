@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from model import kernels
 from model.requests import Request
 
 #: Top-k and top-p look at this many of the largest logits, and at all of them only where that falls short.
@@ -97,11 +98,14 @@ def sample(logits: Tensor, settings: Settings, limited: bool = True) -> Tensor:
     """Token ids int64[n] chosen from logits float32[n, vocab]; -1 where a row's logits have a NaN or no
     finite largest value. ``limited`` False says that no row has top_k or top_p, and saves looking."""
     top, best = logits.max(dim=1)  # of equal logits the lowest id
-    chosen = []
-    for start in range(0, len(logits), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        chosen.append(_choose(logits[rows], settings.take(rows), limited))
-    sampled = torch.where(settings.temperature > 0, torch.cat(chosen), best)
+    if not limited and kernels.chosen(logits.device):
+        from model.kernels import noise  # needs Triton
+
+        chosen = noise.choose(logits, settings)
+    else:
+        parts = [slice(start, start + ROWS_AT_ONCE) for start in range(0, len(logits), ROWS_AT_ONCE)]
+        chosen = torch.cat([_choose(logits[rows], settings.take(rows), limited) for rows in parts])
+    sampled = torch.where(settings.temperature > 0, chosen, best)
     return torch.where(top.isfinite(), sampled, -1)
 
 
@@ -181,10 +185,11 @@ class Sampler:
 
     def sample(self, logits: Tensor, slots: Sequence[int]) -> Tensor:
         """The next token int64[n] of the sequences in ``slots`` from logits float32[n, vocab], which stay
-        as they are; -1 where logits are not finite. Moves each of these slots on by one step."""
-        rows = torch.tensor(slots, device=logits.device)
-        if any(self._penalised[slot] for slot in slots):
-            assert self._seen is not None
+        as they are; -1 where logits are not finite. Moves each of these slots on by one step. A ``range``
+        of slots is quickest."""
+        neighbours = isinstance(slots, range) and slots.step == 1
+        rows = slice(slots[0], slots[-1] + 1) if neighbours else torch.tensor(slots, device=logits.device)
+        if self._seen is not None and any(self._penalised[slot] for slot in slots):
             logits = penalise(logits, self._penalty[rows], self._seen[rows])
         if all(self._greedy[slot] for slot in slots):
             top, best = logits.max(dim=1)
@@ -195,7 +200,22 @@ class Sampler:
         self._settings.step[rows] += 1
         return tokens
 
+    @property
+    def penalises(self) -> bool:
+        """Whether ``record`` is needed: there has been a request with a repetition penalty."""
+        return self._seen is not None
+
     def record(self, slots: Sequence[int], tokens: Tensor) -> None:
         """Note the tokens int64[n] that the sequences really went on with, sampled or forced, as seen."""
         if self._seen is not None and any(self._penalised[slot] for slot in slots):
             self._seen[torch.tensor(slots, device=tokens.device), tokens.clamp(min=0)] = True
+
+    def move(self, source: int, target: int) -> None:
+        """Give a slot what another one has."""
+        device: list[Tensor] = [*vars(self._settings).values(), self._penalty]
+        if self._seen is not None and self._penalised[source]:
+            device.append(self._seen)
+        for column in device:
+            column[target] = column[source]
+        for known in (self._greedy, self._limited, self._penalised):
+            known[target] = known[source]

@@ -28,6 +28,7 @@ differentiable. GPU kernels that replace a function are checked against it.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 
@@ -214,12 +215,20 @@ def _advance(state: Tensor, decay: Tensor, xdt: Tensor, B: Tensor, C: Tensor) ->
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """x / sqrt(mean(x²) + eps) * weight over the last dimension, computed in fp32; in the dtype of x.
 
-    Taking the length of the vectors in one pass makes this quicker on CPU than ``F.rms_norm``.
+    Taking the length of the vectors in one pass, and calling little, makes this quicker on CPU than
+    ``F.rms_norm``.
     """
     wide = torch.promote_types(x.dtype, torch.float32)
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=wide)
-    scale = length.square().mul_(1 / x.shape[-1]).add_(eps).rsqrt_()
+    scale = torch.addcmul(_constant(eps, wide, x.device), length, length, value=1 / x.shape[-1]).rsqrt_()
     return (x * scale).mul_(weight).to(x.dtype)
+
+
+@functools.cache
+def _constant(value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A number as a tensor, which is cheaper to add than the number."""
+    with torch.inference_mode(False):
+        return torch.tensor(value, dtype=dtype, device=device)
 
 
 def gated_norm(y: Tensor, z: Tensor, weight: Tensor, groups: int, eps: float) -> Tensor:

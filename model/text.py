@@ -139,12 +139,17 @@ class Transcript:
         self._stop_ids = frozenset(request.stop_ids)
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._parts = Parts(request.thinking, request.stop_strings)
-        if request.thinking is not None and request.thinking.budget == 0:
+        budget = None if request.thinking is None else request.thinking.budget
+        # Where nothing in the text can end or steer the generation, it is decoded once, when it is asked for.
+        self._watched = bool(request.stop_strings) or budget is not None
+        self._read = 0
+        if request.thinking is not None and budget == 0:
             self.forced = request.thinking.close_ids
 
     @property
     def thinks(self) -> bool:
         """Whether the generation is within the reasoning now."""
+        self._take_text()
         return self._parts.thinks
 
     @property
@@ -155,19 +160,30 @@ class Transcript:
     def push(self, token_id: int) -> bool:
         """Take the next token; True when the generation is finished with it."""
         self.token_ids.append(token_id)
-        self.forced = self.forced[1:]
         if token_id in self._stop_ids:
             self.finish_reason = "stop"
             return True
-        text = self._utf8.decode(self._vocabulary.text_bytes(token_id))
-        self._parts.push(text)
-        if self._parts.stopped:
-            self.finish_reason = "stop_string"
-        elif self.remaining == 0:
+        if self._watched:
+            self.forced = self.forced[1:]
+            text = self._take_text()
+            if self._parts.stopped:
+                self.finish_reason = "stop_string"
+                return True
+            if not self.forced:
+                self._watch_budget(text)
+        if len(self.token_ids) == self.request.max_tokens:
             self.finish_reason = "length"
-        elif not self.forced:
-            self._watch_budget(text)
-        return self.finish_reason is not None
+            return True
+        return False
+
+    def _take_text(self) -> str:
+        """Decode the tokens that have not been; a stop id has no text."""
+        end = len(self.token_ids) - (self.finish_reason == "stop")
+        fresh = self.token_ids[self._read : end]
+        self._read = end
+        text = self._utf8.decode(b"".join(map(self._vocabulary.text_bytes, fresh)))
+        self._parts.push(text)
+        return text
 
     def push_text(self, text: str) -> None:
         """Take text whose tokens are not known."""
@@ -181,6 +197,7 @@ class Transcript:
         reason = "error" if error is not None else self.finish_reason or finish_reason
         if reason is None:
             raise ValueError(f"request {self.request.id!r} is not finished")
+        self._take_text()
         if reason != "length":  # the limit may fall within a character, which then is no part of the text
             self._parts.push(self._utf8.decode(b"", final=True))
         text, thinking = self._parts.finish()

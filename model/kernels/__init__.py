@@ -1,0 +1,61 @@
+"""GPU kernels in Triton for the operations that have more than one implementation, and which one is used.
+
+On CUDA devices, where Triton can be imported, kernels; everywhere else the plain PyTorch functions, which
+are also what the kernels are checked against. ``NANOCORPUS_KERNELS=torch`` in the environment keeps to
+PyTorch on CUDA too, to tell whether a fault is in a kernel. Importing this needs no Triton.
+
+Kernels are not differentiable: training keeps to ``Operations()``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from functools import cache
+
+import torch
+
+from model.layers import Operations
+
+log = logging.getLogger(__name__)
+
+#: Environment variable: ``triton``, which is the default, or ``torch``.
+VARIABLE = "NANOCORPUS_KERNELS"
+
+
+def chosen(device: str | torch.device) -> bool:
+    """Whether kernels are used on a device. ValueError for an unknown choice."""
+    choice = os.environ.get(VARIABLE, "triton")
+    if choice not in ("triton", "torch"):
+        raise ValueError(f"{VARIABLE}: {choice!r}; expected triton or torch")
+    return torch.device(device).type == "cuda" and choice == "triton" and _importable()
+
+
+def operations(device: str | torch.device) -> Operations:
+    """The implementations to use for inference on a device."""
+    return triton_operations() if chosen(device) else Operations()
+
+
+@cache
+def _importable() -> bool:
+    found = importlib.util.find_spec("triton") is not None
+    if not found:
+        log.warning("plain PyTorch on CUDA, several times slower: Triton is missing (pip install triton)")
+    return found
+
+
+def triton_operations() -> Operations:
+    """All kernels. ModuleNotFoundError without Triton."""
+    from model.kernels import rows, sequence, step
+
+    return Operations(
+        conv_scan=sequence.conv_scan,
+        conv_step=step.conv_step,
+        chunk_scan=sequence.chunk_scan,
+        state_step=step.state_step,
+        gated_norm=rows.gated_norm,
+        rms_norm=rows.rms_norm,
+        relu_squared=rows.relu_squared,
+        attend_step=step.attend_step,
+    )
