@@ -32,6 +32,7 @@ from benchmarks.dom import visible
 from benchmarks.mutations import MB, mutant
 from benchmarks.pages import add_pages, labels, line, parser, read_pages, settle, tokens, tools
 from stages.render import render
+from stages.render.main import prepare
 
 SILENCE = 60.0  # seconds of wall time after which a child is killed
 MEMORY = 6 << 30  # bytes of address space of a child
@@ -211,6 +212,7 @@ def main() -> int:
         sys.stdout.buffer.write(html.encode("utf-8", "surrogatepass"))
         return 0
     tools("ours full")
+    prepare()  # as the stage does before its first page
     settle()
 
     count = len(_RECORDS) + given.count

@@ -36,14 +36,13 @@ from stages.render.asciimath_symbols import (
     INFIX,
     LEFT,
     LIMITS,
-    ORDINARY,
     PLAIN,
     POSTFIX,
     RIGHT,
     TEXT_ESCAPES,
-    TOKEN,
     UNARY,
 )
+from stages.render.asciimath_tokens import Token, pair_bars, tokens_of
 
 #: Groups and operators inside each other; deeper ones are written as plain symbols.
 MAX_DEPTH = 60
@@ -64,13 +63,6 @@ _COMMAND_END = re.compile(r"\\[A-Za-z]+\Z")
 _SHORT = re.compile(rf"[A-Za-z0-9*]|\\(?:{'|'.join(GREEK.split())}|infty|ast|star|circ|partial|nabla)")
 
 
-class _Token(NamedTuple):
-    kind: str
-    source: str
-    start: int
-    spaced: bool  # white space before it
-
-
 class _Node(NamedTuple):
     tex: str
     tall: bool = False  # taller than a line: brackets around it grow
@@ -83,76 +75,6 @@ class _Node(NamedTuple):
 
 def _escape(text: str, escapes: dict[str, str]) -> str:
     return "".join(escapes.get(c, " " if c.isspace() else c) for c in text if c.isprintable() or c.isspace())
-
-
-def _tokens(source: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    spaced = False
-    for match in TOKEN.finditer(source):
-        kind = match.lastgroup
-        if kind is not None and kind != "space":
-            tokens.append(_Token(kind, match.group(), match.start(), spaced))
-        if kind is not None:  # else the backslash of a command of LaTeX, which the language lets pass
-            spaced = kind == "space"
-    return tokens
-
-
-def _pair_bars(tokens: list[_Token]) -> list[_Token]:
-    """Makes bars ``open`` and ``close``; one that stays ``bar`` separates (in sets, conditions and matrices).
-
-    A bar after an operand closes the last that is open within the same brackets; without such, it opens if
-    the number of bars to come there is odd, as in |a||b|. Two pairs with nothing between them are a norm.
-    """
-    to_come = [0] * len(tokens)
-    counts = [0]
-    for i in range(len(tokens) - 1, -1, -1):
-        source = tokens[i].source
-        if tokens[i].kind == "bar":
-            to_come[i] = counts[-1]
-            counts[-1] += 1
-        elif source in RIGHT:
-            counts.append(0)
-        elif source in LEFT and len(counts) > 1:
-            counts.pop()
-    pairs: dict[int, int] = {}
-    opened: list[list[int]] = [[]]
-    operand = False
-    for i, token in enumerate(tokens):
-        source = token.source
-        if token.kind == "bar":
-            before = tokens[i - 1].source if i else ""
-            after = tokens[i + 1].source if i + 1 < len(tokens) else ""
-            if operand and opened[-1]:
-                pairs[opened[-1].pop()] = i
-                continue
-            # The line of an augmented matrix has a cell of its own.
-            column = (before == "," or before in LEFT) and (after == "," or after in RIGHT)
-            if not column and (to_come[i] % 2 if operand else to_come[i]):
-                opened[-1].append(i)
-            operand = False
-        elif source in LEFT:
-            opened.append([])
-            operand = False
-        elif source in RIGHT:
-            if len(opened) > 1:
-                opened.pop()
-            operand = True
-        else:
-            operand = (
-                token.kind in ("text", "number") or source in ORDINARY or source.isalpha() or source == "!"
-            )
-    paired = list(tokens)
-    dropped: set[int] = set()
-    for start, end in sorted(pairs.items()):
-        if start in dropped:
-            continue
-        bar = "|"
-        if pairs.get(start + 1) == end - 1 and not tokens[start + 1].spaced and not tokens[end].spaced:
-            bar = "||"
-            dropped |= {start + 1, end - 1}
-        paired[start] = tokens[start]._replace(kind="open", source=bar)
-        paired[end] = tokens[end]._replace(kind="close", source=bar)
-    return [token for i, token in enumerate(paired) if i not in dropped]
 
 
 def _join(nodes: Sequence[_Node]) -> str:
@@ -236,7 +158,7 @@ def _delimiter(source: str) -> str:
 class _Parser:
     def __init__(self, source: str) -> None:
         self.source = source
-        self.tokens = _pair_bars(_tokens(source))
+        self.tokens = pair_bars(tokens_of(source))
         self.at = 0
 
     def formula(self) -> str:
@@ -247,7 +169,7 @@ class _Parser:
                 nodes.append(self.plain(self.take()))
         return _join(nodes)
 
-    def take(self) -> _Token:
+    def take(self) -> Token:
         self.at += 1
         return self.tokens[self.at - 1]
 
@@ -377,7 +299,7 @@ class _Parser:
                 return self.source[start : self.tokens[end].start].strip()
         return ""
 
-    def group(self, token: _Token, depth: int) -> _Node:
+    def group(self, token: Token, depth: int) -> _Node:
         left = token.source
         nodes = self.expression(depth + 1)
         closing = self.tokens[self.at] if self.at < len(self.tokens) else None
@@ -391,7 +313,7 @@ class _Parser:
         tex = _fenced(_delimiter(left), _join(nodes), _delimiter(right), tall)
         return _Node(tex, tall, left=left, right=right, children=tuple(nodes))
 
-    def plain(self, token: _Token) -> _Node:
+    def plain(self, token: Token) -> _Node:
         """The symbol by itself."""
         symbol = token.source
         tall = False

@@ -27,6 +27,7 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render.code_languages import first_element, known_language, language
+from stages.render.code_text import diff_mark, element_before, flowed, last_element, line_of, text_of
 
 
 class Code(NamedTuple):
@@ -94,79 +95,6 @@ _CODE_START = re.compile(r"(?:\s{2}|\t|[$#%>})]|//|/\*)")
 _CODE_END = "{};,([\\>"
 _BLOCKS = "p, h1, h2, h3, h4, h5, ul, ol, dl, table, section, article, blockquote, pre, img, form, button, hr"
 
-# ---------------------------------------------------------------------------- text of boxes
-
-
-def _element_before(node: LexborNode) -> LexborNode | None:
-    before = node.prev
-    while before is not None and not before.is_element_node:
-        before = before.prev
-    return before
-
-
-def _last_element(node: LexborNode) -> LexborNode | None:
-    last = node.last_child
-    while last is not None and not last.is_element_node:
-        last = last.prev
-    return last
-
-
-def _text(node: LexborNode, skip: set[int], *, flow: bool = False) -> str:
-    """Text without the elements to be skipped; a break is a new line. ``flow``: line ends of the source
-    are blanks."""
-    parts: list[str] = []
-    blank, gutter, depth = True, False, 0
-    at = node.first_child
-    while at is not None:
-        inner = None
-        if at.is_text_node:
-            text = at.text_content or ""
-            if gutter and blank:
-                text = text.removeprefix("\xa0")  # by which Doxygen sets numbers off
-            gutter, blank = False, blank and not text.strip()
-            parts.append(text.replace("\n", " ") if flow else text)
-        elif at.mem_id in skip:
-            gutter = True
-        elif at.tag == "br":
-            parts.append("\n")
-        else:
-            inner = at.first_child
-        if inner is not None:
-            depth += 1
-            at = inner
-            continue
-        while (following := at.next) is None and depth:
-            at = at.parent
-            depth -= 1
-            if at is None:
-                break
-        at = following
-    return "".join(parts)
-
-
-def _line(node: LexborNode, skip: set[int]) -> str:
-    # Editors put a zero-width space into empty lines.
-    text = _text(node, skip).replace("\xa0", " ").replace("\u200b", "")
-    return text.removesuffix("\n").rstrip()
-
-
-def _diff_mark(cell: LexborNode) -> str:
-    """What a line of a diff starts with, which GitHub keeps in an attribute of the cell or in it."""
-    inner = first_element(cell.first_child)
-    for node in (cell, inner):
-        if node is not None and (mark := node.attributes.get("data-code-marker")):
-            return mark
-    return ""
-
-
-def _flowed(box: LexborNode) -> str:
-    """Code in normal flow: a break ends a line, no-break spaces indent it, other white space collapses."""
-    lines = (re.sub("[ \t\r\f]+", " ", line).strip(" ") for line in _text(box, set(), flow=True).split("\n"))
-    return "\n".join(line.replace("\xa0", " ").rstrip() for line in lines).strip("\n")
-
-
-# ---------------------------------------------------------------------------- the finder
-
 
 class _Row(NamedTuple):
     """A table row of a number and a single line in a ``<pre>``."""
@@ -219,9 +147,9 @@ class _Finder:
             self._judge_box(table, cells)
         for pre, elements in lines.values():
             if all(map(self._afford, [pre, *elements])) and self._owner(pre, "pre") is None:
-                listing = "\n".join(_line(element, skip) for element in elements)
+                listing = "\n".join(line_of(element, skip) for element in elements)
                 # Only if that is all there is in the <pre>.
-                if "".join(listing.split()) == "".join(_text(pre, skip).replace("\u200b", "").split()):
+                if "".join(listing.split()) == "".join(text_of(pre, skip).replace("\u200b", "").split()):
                     self.found.listings[pre.mem_id] = listing.strip("\n")
         for code in self.flowing.values():
             self._judge_flow(code)
@@ -244,7 +172,7 @@ class _Finder:
                 self.boxes.append((node, _BOXES[kind]))
             elif tag == "div" and "w3-code" in names:
                 if self._afford(node):
-                    self._add_listing(node, [_flowed(node)])
+                    self._add_listing(node, [flowed(node)])
             else:
                 self.styled.append(node)
 
@@ -279,7 +207,7 @@ class _Finder:
     def _judge_box(self, box: LexborNode, elements: list[LexborNode]) -> None:
         """A box whose lines are known, unless these are too little of it: then it is no such box."""
         if all(map(self._afford, [box, *elements])):
-            lines = [_diff_mark(element) + _line(element, self.found.skip) for element in elements]
+            lines = [diff_mark(element) + line_of(element, self.found.skip) for element in elements]
             if len("".join("".join(lines).split())) >= _MOST * len("".join(box.text().split())):
                 self._add_listing(box, lines)
 
@@ -289,7 +217,7 @@ class _Finder:
         parent = code.parent
         if parent is None or parent.tag not in ("div", "p", "body", "blockquote") or not self._afford(parent):
             return
-        listing = _flowed(code)
+        listing = flowed(code)
         if (
             self._owner(code, "pre") is None
             and "\n " in listing
@@ -323,7 +251,7 @@ class _Finder:
             or 2 * sum(map(_is_code_line, lines)) >= len(lines)
         )
         if divided:
-            self._add_listing(node, [_line(child, set()) for child in node.iter()])
+            self._add_listing(node, [line_of(child, set()) for child in node.iter()])
         elif code:
             self.found.preformatted.add(node.mem_id)
         if node.mem_id in self.found.preformatted:
@@ -337,7 +265,7 @@ class _Finder:
         while node is not None and len(wrappers) <= _WRAPPERS and node.tag not in ("body", "html"):
             if node.mem_id not in self.seen:
                 self.seen.add(node.mem_id)
-                before = _element_before(node)
+                before = element_before(node)
                 if before is not None and before.tag in _GUTTER_TAGS:
                     self._judge_gutter(before, node, box)
             node = node.parent
@@ -361,12 +289,12 @@ class _Finder:
             self.found.skip.add(before.mem_id)
         elif len(numbers) > 1:
             # A problem's sample, input beside output, is a table of more rows or without signs of code.
-            alone = row is None or (_element_before(row) is None and first_element(row.next) is None)
+            alone = row is None or (element_before(row) is None and first_element(row.next) is None)
             if alone and abs(len(numbers) - len(lines)) <= 1 and any(map(_looks_like_code, lines)):
                 self.found.skip.add(before.mem_id)
         elif row is not None and box.tag == "pre" and len(lines) == 1:
             table = self._owner(row, "table")
-            if table is not None and _element_before(before) is None and first_element(node.next) is None:
+            if table is not None and element_before(before) is None and first_element(node.next) is None:
                 self.rows.setdefault(table.mem_id, (table, []))[1].append(_Row(numbers[0], before, box))
 
     def _judge_rows(self, table: LexborNode, rows: list[_Row]) -> None:
@@ -375,7 +303,7 @@ class _Finder:
         if len(rows) < 2 or not sequence or len(table.css("tr, th, caption")) != len(rows):
             return
         self.found.skip.update(row.cell.mem_id for row in rows)
-        self._add_listing(table, [_line(row.pre, set()) for row in rows])
+        self._add_listing(table, [line_of(row.pre, set()) for row in rows])
         if name := self.found.languages.get(rows[0].pre.mem_id):
             self.found.languages[table.mem_id] = name
 
@@ -387,7 +315,7 @@ class _Finder:
         for node in _distinct(self.tree.css(_SUSPECTS)):
             if node.tag in ("li", "tr") or (node.tag == "div" and _is_line(node)):
                 pre = self._owner(node, "pre")
-                line = _last_element(node) if node.tag == "tr" else node
+                line = last_element(node) if node.tag == "tr" else node
                 if pre is not None and line is not None:
                     lines.setdefault(pre.mem_id, (pre, []))[1].append(line)
             elif self._is_unwanted(node):

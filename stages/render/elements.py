@@ -385,3 +385,5 @@ ELEMENTS: dict[int, tuple[Callable[[Page, LexborNode], Any], Callable[[Page, Any
     HEAD_ROWS: (open_head_rows, close_row),
     BLOCK_LINK: (open_block_link, close_block_link),
 }
+#: The same by position, ``None`` for kinds that are not among them.
+OPENS, CLOSES = zip(*(ELEMENTS.get(kind, (None, None)) for kind in range(BLOCK_LINK + 1)), strict=True)

@@ -371,33 +371,3 @@ def _of_text(tree: LexborHTMLParser) -> Iterator[_Carrier]:
         if owned or classes[:2] in (["math", "inline"], ["math", "display"]) or tex.is_formula(source):
             display = "block" in attributes or attributes.get("data-math-style") == "display"
             yield _Carrier(node, _TEXT, "text", source, display or (node.tag == "div" and "math" in classes))
-
-
-_ASCIIMATH_SCRIPT = re.compile(r"asciimath(?:ml)?[\w.-]*\.js|[-=/?]AM_(?:CHTML|HTMLorMML|SVG)", re.IGNORECASE)
-_ASCIIMATH_CONFIG = re.compile(r"input/asciimath|asciimath2jax|AsciiMath\s*:\s*\{", re.IGNORECASE)
-_BACKTICKS = re.compile(r"\\`|`([^`]+)`")
-
-
-def asciimath_declared(tree: LexborHTMLParser, html: str) -> bool:
-    """Whether a script of the page (ASCIIMathML.js, MathJax set up for it) reads backticks as AsciiMath."""
-    if "`" not in html:
-        return False
-    for script in tree.css("script"):
-        if _ASCIIMATH_SCRIPT.search(script.attributes.get("src") or ""):
-            return True
-        if "json" not in (script.attributes.get("type") or "") and _ASCIIMATH_CONFIG.search(script.text()):
-            return True
-    return False
-
-
-def convert_asciimath(text: str) -> str:
-    """``text`` with AsciiMath between backticks as LaTeX in dollars; an escaped backtick stays one."""
-    return _BACKTICKS.sub(_converted, text) if "`" in text else text
-
-
-def _converted(match: re.Match[str]) -> str:
-    source = match[1]
-    if source is None:
-        return "`"
-    formula = asciimath.to_latex(source.strip()) if source.strip() else ""
-    return f"${formula}$" if formula else match[0]

@@ -343,9 +343,3 @@ def to_parse(html: str, max_depth: int = MAX_DEPTH) -> bytes:
     except UnicodeEncodeError:
         data = _SURROGATE.sub("\ufffd", html).encode()
     return _rewrite(data, max_depth) if _suspicious(data, max_depth) else data
-
-
-def tame(html: str) -> str:
-    """``to_parse`` for callers who need text."""
-    data = to_parse(html)
-    return html if len(data) == len(html) else data.decode()

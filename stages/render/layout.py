@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 
 from selectolax.lexbor import LexborNode
 
-from stages.render import tex
+from stages.render import backticks, tex
 from stages.render.blocks import Block, Container, Kind
-from stages.render.equations import Formula, convert_asciimath
+from stages.render.equations import Formula
 from stages.render.lists import ListState
 from stages.render.tables import Table
 from stages.render.whitespace import collapse
@@ -103,7 +103,7 @@ class Page:
         if not text:
             return False
         if ("`" in text or CODE_BACKTICK in text) and self.asciimath():
-            text = convert_asciimath(text).replace(CODE_BACKTICK, "`")
+            text = backticks.convert(text).replace(CODE_BACKTICK, "`")
         self.emit(text, "item" if self.marker and self.kind == "text" else self.kind)
         if self.link_from >= 0:
             self.links = 1  # the link goes on
@@ -203,11 +203,6 @@ class Page:
             self.link_from = 0
         self._emit_code(text, self.pre_id)
 
-    def open_container(self, node: LexborNode) -> None:
-        if self.inline:
-            self.line()
-        self.pending.append(node)
-
     def next_container(self) -> int:
         """The index that a container gets which opens now."""
         return len(self.containers) + len(self.pending)
@@ -218,16 +213,14 @@ class Page:
             names = ""
             if attributes := node.attributes:
                 names = attributes.get("class") or ""
-                if len(attributes) > 1:
+                if len(attributes) > 1:  # an id that is all alone has never been seen by the model
                     names = " ".join([value for key in _NAMES if (value := attributes.get(key))])
             self.containers.append(Container(self.container, node.tag or "", names, first, first))
             self.container = len(self.containers) - 1
         self.pending.clear()
 
     def close_container(self) -> None:
-        if self.pending:
-            self.pending.pop()
-            return
+        """Ends the innermost of those that have a block."""
         container = self.containers[self.container]
         container.last = len(self.blocks)
         self.container = container.parent

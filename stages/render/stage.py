@@ -69,6 +69,10 @@ class Render(Annotator):
         """Raises ImportError or FileNotFoundError when the extractor asked for is not installed."""
         if self.config.extractor != "nanocorpus":
             self._other = extractors.open_extractor(self.config.extractor)
+        elif self.config.content == "main":
+            from stages.render import main
+
+            main.prepare()
 
     def annotate(self, batch: pa.Table) -> Annotation:
         rows: list[tuple[Any, ...]] = []

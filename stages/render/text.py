@@ -16,7 +16,7 @@ from typing import Literal
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
-from stages.render import code, equations, hidden, main
+from stages.render import backticks, code, equations, hidden
 from stages.render.blocks import Block, Container, text_of
 from stages.render.guards import to_parse
 from stages.render.layout import Page
@@ -62,7 +62,7 @@ def _find(tree: LexborHTMLParser, html: str) -> tuple[Findings, Set[int]]:
         preformatted=found.preformatted,
         languages=found.languages,
         listings=found.listings,
-        asciimath=cache(lambda: equations.asciimath_declared(tree, html)),
+        asciimath=cache(lambda: backticks.declared(tree, html)),
     )
     return findings, styles.hidden - found.skip
 
@@ -129,6 +129,8 @@ def render(html: str, *, content: Literal["full", "main"] = "full", url: str | N
     blocks = page.blocks
     on_page = sum([block.equations for block in blocks])
     if content == "main" and blocks:
+        from stages.render import main  # only now: Numba, which it needs, takes time and memory
+
         chosen = main.select(blocks, page.containers)
         blocks = [block for block, keep in zip(blocks, chosen, strict=True) if keep]
     text = text_of(blocks)

@@ -2,7 +2,7 @@
 
 Knows the tags of HTML, and where a formula, a gutter or a hidden element is on this page (``Findings``,
 made beforehand). Does not know what a formula or a highlighter looks like (``equations``, ``code``),
-what an element does to the text (``layout``), when a table is data (``tables``), nor which blocks are
+what an element does to the text (``elements``), when a table is data (``tables``), nor which blocks are
 the content of the page (``main``).
 
 How it works. The walk keeps no recursion, so depth costs nothing: it steps to the first child, else to
@@ -24,7 +24,21 @@ from typing import Any, NamedTuple
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render import elements
-from stages.render.elements import BLOCK, BOX, BUTTON, ELEMENTS, HEADING, INLINE, LINE, LINK, PRE, SKIP, TEXT
+from stages.render.elements import (
+    BLOCK,
+    BOX,
+    BUTTON,
+    CLOSES,
+    ELEMENTS,
+    HEADING,
+    INLINE,
+    LINE,
+    LINK,
+    OPENS,
+    PRE,
+    SKIP,
+    TEXT,
+)
 from stages.render.equations import Formula
 from stages.render.layout import BOX_JOINT, Page
 
@@ -102,17 +116,21 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
     skip = set(findings.skip)
     marked = skip | findings.blocks | findings.preformatted
     marked |= findings.listings.keys() | findings.formulas.keys()
+    pending = page.pending
     open_elements: list[tuple[LexborNode, int, Any]] = []
 
     def close(node: LexborNode, kind: int, saved: Any) -> None:
-        if kind in ELEMENTS:
-            ELEMENTS[kind][1](page, saved, node)
+        if (closes := CLOSES[kind]) is not None:
+            closes(page, saved, node)
         elif kind == BLOCK:
             page.blank_line()
         elif inline:
             page.line()
         if structure and kind >= LINE:
-            page.close_container()
+            if pending:
+                pending.pop()
+            else:
+                page.close_container()
 
     node: LexborNode | None = body
     while node is not None:
@@ -139,22 +157,22 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
                 page.joint = BOX_JOINT
             elif kind != SKIP:
                 saved: Any = None
-                if kind:
-                    if kind >= LINE:
-                        if structure:
-                            page.open_container(node)
-                        if page.pre and kind != PRE:
-                            kind = LINE
-                    elif kind == LINK and inline and not inline[-1]:
-                        page.joint = BOX_JOINT
-                    if kind in ELEMENTS:
-                        saved = ELEMENTS[kind][0](page, node)
+                if kind >= LINE:
+                    if inline:
+                        page.line()
+                    if structure:
+                        pending.append(node)
+                    if page.pre and kind != PRE:
+                        kind = LINE
+                    if (opens := OPENS[kind]) is not None:
+                        saved = opens(page, node)
                     elif kind == BLOCK:
                         page.blank_line()
-                    elif inline:
-                        page.line()
-                elif inline and not inline[-1]:
-                    page.joint = BOX_JOINT  # links and their neighbours are set apart by style
+                else:
+                    if kind <= LINK and inline and not inline[-1]:
+                        page.joint = BOX_JOINT  # links and their neighbours are set apart by style
+                    if (opens := OPENS[kind]) is not None:
+                        saved = opens(page, node)
                 if (child := node.first_child) is not None:
                     open_elements.append((node, kind, saved))
                     node = child

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from stages.render.blocks import Block, Container
 from stages.render.main.features import Vocabulary, extract
-from stages.render.main.network import Weights, probabilities
+from stages.render.main.network import Weights, probabilities, weights_of
 from stages.render.main.words import Floats, Ints
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
@@ -51,8 +51,7 @@ def load(path: Path) -> Model:
     if "vocabulary" not in arrays:
         raise ValueError(f"{path}: not a main-content model")
     names, text = arrays.pop("vocabulary").tobytes().decode().split("\n\n")
-    weights = {name: array.astype(np.float32) for name, array in arrays.items()}
-    return Model(Vocabulary(names.splitlines(), text.splitlines()), weights)
+    return Model(Vocabulary(names.splitlines(), text.splitlines()), weights_of(arrays))
 
 
 @cache
@@ -113,3 +112,9 @@ def select(
     chosen = choose(likely, features.tokens)
     _bridge(chosen, blocks, containers)
     return list(map(bool, chosen.tolist()))
+
+
+def prepare() -> None:
+    """Loads the model, and the machine code that it runs as, which a fresh installation takes seconds to
+    make: time that should be no page's."""
+    select([Block("x", "text", 0, 0, "", 1, 0, 0, 0)], [Container(-1, "body", "", 0, 1)])

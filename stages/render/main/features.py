@@ -1,26 +1,23 @@
-"""What the main-content model sees of a page: numbers per block, per container, and a few words.
+"""What the main-content model sees of a page: numbers per block, per group of containers, and a few words.
 
-Knows the shape of the block tree, and what ``words`` counted. Does not know HTML, weights, nor
-which block is content. Everything is vectorised: the texts of a page are joined once, looked at as
-one array of code points, and summed per block; a container's blocks are contiguous, so its sums are
-differences of prefix sums. Cost is linear in the text and in the number of containers.
-
-Containers that wrap exactly the same blocks (``<main><div><div>``) are one *group*: what matters is
-which blocks belong together, not how many elements say so. A block sees its ``LEVELS`` innermost groups.
+Knows the shape of the block tree (``tree``), and what ``words`` counted. Does not know HTML, weights, nor
+which block is content. A group's blocks are contiguous, so its sums are differences of prefix sums. Cost is
+linear in the text and in the number of containers.
 """
 
 from __future__ import annotations
 
-import re
+import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stages.render.blocks import Block, Container
+from stages.render.main.compiled import compiled
+from stages.render.main.tree import Names, tree
 from stages.render.main.words import (
     CLASSES,
     COMMA,
@@ -28,63 +25,21 @@ from stages.render.main.words import (
     MONEY,
     STOP,
     UPPER,
+    Bytes,
     Floats,
     Ints,
-    Words,
+    Lexicon,
     count,
-    find,
-    word_hash,
 )
-
-
-class _WordIds(dict[str, int]):
-    """Ids of known words as pages spell them, -1 for others; each spelling is looked up once."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        """``words``: of class, id, role and itemprop, and tags as ``"<div>"``; the id is the position."""
-        super().__init__()
-        self.known = {word: index for index, word in enumerate(words)}
-
-    def __missing__(self, word: str) -> int:
-        if len(word) > _LONGEST:
-            return -1
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[word] = found = self.known.get(word.lower(), -1) if len(word) > 1 else -1
-        return found
-
-    def of_looks(self, looks: Sequence[tuple[str, str]]) -> list[tuple[int, ...]]:
-        """For each (tag, names): the ids of its tag and of the known words in its names, once each."""
-        known = self.known
-        texts = [
-            names if names.count(" ") < NAMES else " ".join(names.split(None, NAMES)[:NAMES])
-            for _, names in looks
-        ]
-        # One search for all of them; a line break ends each.
-        words = _LETTERS_OR_END.findall("\n".join([text.replace("\n", " ") for text in texts]) + "\n")
-        found: list[tuple[int, ...]] = []
-        ids: dict[int, None] = {}
-        at = 0
-        for word in words:
-            if word != "\n":
-                if (index := self[word]) >= 0:
-                    ids[index] = None
-                continue
-            tag = known.get(f"<{looks[at][0]}>", -1)
-            found.append(tuple(ids) if tag < 0 else (tag, *ids))
-            ids = {}
-            at += 1
-        return found
 
 
 class Vocabulary:
     """Words that have an embedding. Built by ``train``, shipped with the weights."""
 
     def __init__(self, names: Sequence[str], text: Sequence[str]) -> None:
-        self.names = _WordIds(names)
-        hashes = np.array([word_hash(word) for word in text], np.uint64)
-        self.text_ids = np.argsort(hashes)
-        self.text_hashes = hashes[self.text_ids]
+        """``names``: of class, id, role and itemprop, and tags as ``"<div>"``; ids are positions."""
+        self.names = Names(names)
+        self.text = Lexicon(text)
 
 
 class Features(NamedTuple):
@@ -102,17 +57,12 @@ class Features(NamedTuple):
     tokens: Ints  # (n,)
 
 
-#: Groups that a block sees, from the innermost out.
-LEVELS = 6
-#: Class names per container that are looked at; utility-class style sheets put dozens on an element.
-NAMES = 16
-_LONGEST = 40  # letters of a word
-_REMEMBERED = 1 << 16  # spellings of words; then the memory starts anew
 #: A block at least this long counts as prose when groups count their blocks.
 LONG = 20
 
 KINDS = ("text", "heading", "item", "term", "definition", "pre", "row", "equation", "caption")
 _KIND = {kind: index for index, kind in enumerate(KINDS)}
+_HEADING, _ITEM, _ROW, _PRE = (_KIND[kind] for kind in ("heading", "item", "row", "pre"))
 
 #: Names of the columns of ``Features.block``.
 BLOCK_FEATURES = (
@@ -131,179 +81,239 @@ GROUP_FEATURES = (
 )
 
 # Counts and lengths, of which the logarithm is taken.
-_LOG_BLOCK = (
-    "chars",
-    "tokens",
-    "links",
-    "repeats",
-    "from_start",
-    "from_end",
-    "blocks",
-    "page_tokens",
-    "depth",
+_LOGGED_OF_BLOCK = np.array(
+    [
+        BLOCK_FEATURES.index(name)
+        for name in (
+            *("chars", "tokens", "links", "repeats", "from_start", "from_end", "blocks", "page_tokens"),
+            *("depth", "years", "word_length"),
+        )
+    ]
 )
-_LOG_GROUP = ("tokens", "blocks", "mean_length", "links_per_block", "long_blocks", "children", "alike")
-_LOGGED_BLOCK = [BLOCK_FEATURES.index(name) for name in (*_LOG_BLOCK, "years", "word_length")]
-_LOGGED_GROUP = [
-    GROUP_FEATURES.index(name) for name in (*_LOG_GROUP, "alike_before", "depth", "wraps", "money", "years")
-]
-
-_LETTERS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_A-Za-z]+")
-_LETTERS_OR_END = re.compile(_LETTERS.pattern + r"|\n")
-
-
-def name_words(names: str) -> list[str]:
-    """Lower-case words of class names: ``"postBody post-title_2"`` → post, body, post, title."""
-    return [word.lower() for word in _LETTERS.findall(names) if len(word) > 1]
-
-
-def _prefix(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Sums before each index, along axis 0: the sum over first:last is ``p[last] - p[first]``."""
-    sums = np.zeros((len(values) + 1, *values.shape[1:]))
-    np.cumsum(values, axis=0, out=sums[1:])
-    return sums
-
-
-def _columns(columns: Sequence[NDArray[Any]], logged: Sequence[int] = ()) -> Floats:
-    """Rows of equal length as the columns of a matrix (a transposed view, faster than ``stack``)."""
-    rows = np.concatenate(columns, dtype=np.float32, casting="same_kind").reshape(len(columns), -1)
-    if logged:
-        rows[logged] = np.log1p(rows[logged])
-    return rows.T
+_LOGGED_OF_GROUP = np.array(
+    [
+        GROUP_FEATURES.index(name)
+        for name in (
+            *("tokens", "blocks", "mean_length", "links_per_block", "long_blocks", "children", "alike"),
+            *("alike_before", "depth", "wraps", "money", "years"),
+        )
+    ]
+)
+#: Of whole numbers from 0 on, and one more: most counts are small.
+_LOGS = np.array([math.log1p(number) for number in range(1024)], np.float32)
+#: Classes of characters that are looked at by themselves.
+_MARKS = np.array([STOP, COMMA, DIGIT, MONEY, UPPER])
+#: What is summed over the blocks of a group.
+_SUMMANDS = 17
 
 
 def extract(blocks: Sequence[Block], containers: Sequence[Container], vocabulary: Vocabulary) -> Features:
     """Features of a page with at least one block. Containers without blocks are passed over."""
-    n = len(blocks)
     texts = [block.text for block in blocks]
     text = count(texts)
-    chars, tokens = np.maximum(text.chars, 1), text.tokens
-    # Pages with formulas are too rare to learn from: a block that holds one is taken for the text that it is.
-    kinds = np.array([_KIND["text" if block.equations else block.kind] for block in blocks], np.int64)
-    links = np.array([block.links for block in blocks], np.float32)
-    link_chars = np.minimum(np.array([block.link_chars for block in blocks], np.float32), chars)
     seen = Counter(texts)
-    repeats = np.array([seen[each] for each in texts], np.float32) - 1
-
-    tree = _tree(blocks, containers, vocabulary)
-    before = _prefix(tokens)
-    total = max(before[-1], 1.0)
-    index = np.arange(n)
-    words = np.maximum(tokens, 1)
-    columns = [
-        *(chars, tokens, links, link_chars / chars, repeats, (index + 0.5) / n, before[:-1] / total),
-        *(1 - before[1:] / total, index, n - 1 - index, np.full(n, n), np.full(n, total)),
-        *(np.array([block.level for block in blocks], np.int64), tree.depth, text.function_words / words),
-        *(text.years, chars / words, text.last == STOP, text.last == COMMA, text.first == UPPER),
-        *(np.full(n, text.function_words.sum() / total), link_chars > 0.8 * chars),
-        *(text.classes.T / chars),
-        *(np.arange(len(KINDS))[:, None] == kinds),
+    # Pages with formulas are too rare to learn from: a block that holds one is taken for the text that it is.
+    facts = [
+        (
+            _KIND["text" if block.equations else block.kind],
+            block.level,
+            block.links,
+            block.link_chars,
+            seen[block.text],
+        )
+        for block in blocks
     ]
+    groups = tree(blocks, containers, vocabulary.names)
+    of_blocks, summands = _of_blocks(
+        np.fromiter(chain.from_iterable(facts), np.int64, 5 * len(facts)).reshape(-1, 5),
+        *(text.classes, text.chars, text.tokens, text.function_words, text.years, text.first, text.last),
+        *(groups.depth, _MARKS, _LOGGED_OF_BLOCK, _LOGS, len(BLOCK_FEATURES)),
+    )
+    of_groups = _of_groups(
+        *(summands, groups.first, groups.last, groups.up, groups.wraps, groups.alike, groups.rank),
+        *(groups.depth, _LOGGED_OF_GROUP, _LOGS, len(GROUP_FEATURES)),
+    )
     return Features(
-        _columns(columns, _LOGGED_BLOCK),
-        _groups(text, kinds, links, link_chars, repeats, tree),
-        tree.ancestors,
-        tree.first,
-        tree.last,
-        tree.name_ids,
-        tree.name_groups,
-        *_text_ids(text, vocabulary),
-        tokens,
+        *(of_blocks, of_groups, groups.ancestors, groups.first, groups.last),
+        *(groups.name_ids, groups.name_groups, *vocabulary.text.early(text), text.tokens),
     )
 
 
-def _text_ids(text: Words, vocabulary: Vocabulary) -> tuple[Ints, Ints]:
-    if not len(vocabulary.text_hashes):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    at, found = find(text.early, vocabulary.text_hashes)
-    return vocabulary.text_ids[at[found]], text.early_blocks[found]
+@compiled
+def _take_logs(row: Floats, columns: Ints, logs: Floats) -> None:
+    """Of one more, as counts begin at 0. In double precision, of which what is left does not depend on the
+    library of the machine."""
+    for column in columns:
+        value = row[column]
+        whole = int(value)
+        if whole == value and whole < len(logs):
+            row[column] = logs[whole]
+        else:
+            row[column] = math.log1p(np.float64(value))
 
 
-class _Tree(NamedTuple):
-    """Groups of containers; see ``Features`` for those of the same name."""
+@compiled
+def _of_blocks(
+    facts: Ints,
+    classes: Ints,
+    lengths: Ints,
+    tokens: Ints,
+    function_words: Ints,
+    years: Ints,
+    firsts: Bytes,
+    lasts: Bytes,
+    depth: Ints,
+    marks: Ints,
+    logged: Ints,
+    logs: Floats,
+    columns: int,
+) -> tuple[Floats, Ints]:
+    """``Features.block``, and what is summed for groups: (n, _SUMMANDS).
 
-    first: Ints
-    last: Ints
-    ancestors: Ints
-    name_ids: Ints
-    name_groups: Ints
-    up: Ints  # (g,): the group around each; g around the first
-    wraps: Ints  # (g,): containers in it
-    depth: Ints  # (n,): groups around each block
-    alike: Ints  # (g,): siblings that look the same (tag and names), itself included
-    rank: Ints  # (g,): how many of those come before it
+    ``facts``, per block: kind, level, links, characters in links, and how many blocks have the same text.
+    """
+    n = len(facts)
+    stop, comma, digit, money, upper = marks[0], marks[1], marks[2], marks[3], marks[4]
+    total = 0
+    page_function_words = 0
+    for i in range(n):
+        total += tokens[i]
+        page_function_words += function_words[i]
+    total = max(total, 1)
+    rows = np.zeros((n, columns), np.float32)
+    summands = np.empty((n, _SUMMANDS), np.int64)
+    before = 0
+    for i in range(n):
+        kind, level, links, link_chars, seen = facts[i]
+        chars = max(lengths[i], 1)
+        linked = min(link_chars, chars)
+        words = max(tokens[i], 1)
+        after = before + tokens[i]
+        numbers = (
+            float(chars),
+            float(tokens[i]),
+            float(links),
+            linked / chars,
+            float(seen - 1),
+            (i + 0.5) / n,
+            before / total,
+            1 - after / total,
+            float(i),
+            float(n - 1 - i),
+            float(n),
+            float(total),
+            float(level),
+            float(depth[i]),
+            function_words[i] / words,
+            float(years[i]),
+            chars / words,
+            float(int(lasts[i] == stop)),
+            float(int(lasts[i] == comma)),
+            float(int(firsts[i] == upper)),
+            page_function_words / total,
+            float(int(5 * linked > 4 * chars)),
+        )
+        row = rows[i]
+        for column in range(len(numbers)):
+            row[column] = numbers[column]
+        _take_logs(row, logged, logs)
+        for column in range(classes.shape[1]):
+            row[len(numbers) + column] = classes[i, column] / chars
+        row[len(numbers) + classes.shape[1] + kind] = 1
+        long = int(tokens[i] >= LONG)
+        to_sum = (
+            tokens[i],
+            lengths[i],
+            linked,
+            links,
+            function_words[i],
+            classes[i, stop],
+            classes[i, comma],
+            classes[i, digit],
+            classes[i, money],
+            years[i],
+            long * tokens[i],
+            long,
+            int(kind == _HEADING),
+            int(kind == _ITEM),
+            int(kind == _ROW),
+            int(kind == _PRE),
+            int(seen > 1),
+        )
+        for column in range(_SUMMANDS):
+            summands[i, column] = to_sum[column]
+        before = after
+    return rows, summands
 
 
-def _tree(blocks: Sequence[Block], containers: Sequence[Container], vocabulary: Vocabulary) -> _Tree:
-    n = len(blocks)
-    parent = np.array([c.parent for c in containers], np.int64)
-    first = np.array([c.first for c in containers], np.int64)
-    last = np.array([c.last for c in containers], np.int64)
-    looks = [(c.tag, c.names) for c in containers]
-    codes: dict[tuple[str, str], int] = {}
-    code = [codes.setdefault(each, len(codes)) for each in looks]
-    of_codes = vocabulary.names.of_looks(list(codes))
-    ids = [of_codes[each] for each in code]
-    # A container with just its parent's blocks has only empty ones between itself and its parent, so
-    # groups are runs of containers once the empty ones are taken away.
-    head = (last > first) & ((first != first[parent]) | (last != last[parent]) | (parent < 0))
-    group = np.cumsum(head) - 1
-    heads = np.flatnonzero(head)
-    g = len(heads)
-    up = group[parent[heads]]
-    up[0] = g
-    outward = np.append(up, g)
-    full, first, last = last > first, first[heads], last[heads]
-    ancestors = np.empty((n, LEVELS), np.int64)
-    ancestors[:, 0] = group[np.array([block.container for block in blocks], np.int64)]
-    for level in range(1, LEVELS):
-        ancestors[:, level] = outward[ancestors[:, level - 1]]
-    # How many groups hold a block: one more from the first block of each, one less after its last.
-    depth = np.cumsum(np.bincount(first, minlength=n + 1) - np.bincount(last, minlength=n + 1))[:n]
-
-    counts = np.where(full, np.array([len(each) for each in ids], np.int64), 0)
-    names = chain.from_iterable(each for each, count in zip(ids, counts.tolist(), strict=True) if count)
-    name_ids = np.array(list(names), np.int64)
-    siblings: dict[tuple[int, int], int] = {}
-    rank = []
-    keys = list(zip(up.tolist(), np.array(code, np.int64)[heads].tolist(), strict=True))
-    for key in keys:
-        before = siblings.get(key, 0)
-        rank.append(before)
-        siblings[key] = before + 1
-    alike = [siblings[key] for key in keys]
-    return _Tree(
-        *(first, last, ancestors, name_ids, np.repeat(group, counts)),
-        *(up, np.bincount(group[full], minlength=g), depth, np.array(alike), np.array(rank)),
-    )
-
-
-def _groups(
-    text: Words, kinds: Ints, links: Floats, link_chars: Floats, repeats: Floats, tree: _Tree
+@compiled
+def _of_groups(
+    summands: Ints,
+    first: Ints,
+    last: Ints,
+    up: Ints,
+    wraps: Ints,
+    alike: Ints,
+    rank: Ints,
+    depth: Ints,
+    logged: Ints,
+    logs: Floats,
+    columns: int,
 ) -> Floats:
-    n, g = len(kinds), len(tree.first)
-    first, last = tree.first, tree.last
-    long = text.tokens >= LONG
-    per_block = [
-        *(text.tokens, text.chars, link_chars, links, text.function_words, text.classes[:, STOP]),
-        *(text.classes[:, COMMA], text.classes[:, DIGIT], np.where(long, text.tokens, 0), long),
-        *(kinds == _KIND[kind] for kind in ("heading", "item", "row", "pre")),
-        *(repeats > 0, text.classes[:, MONEY], text.years),
-    ]
-    sums = _prefix(_columns(per_block))
-    total = max(sums[-1, 0], 1.0)
-    of_groups = (sums[last] - sums[first]).T
-    tokens, chars, linked, links, functions, stops, commas, digits, long_tokens, longs, *rest = of_groups
-    headings, items, rows, pre, repeated, money, years = rest
-    size = (last - first).astype(np.float64)
-    words, chars = np.maximum(tokens, 1), np.maximum(chars, 1)
-    above = np.minimum(tree.up, g - 1)
-    children = np.bincount(tree.up[1:], minlength=g)
-    columns = [
-        *(tokens, tokens / total, size, size / n, words / size, linked / chars, links / size),
-        *(functions / words, stops / words, commas / words, digits / chars, long_tokens / words, longs),
-        *(headings / size, items / size, rows / size, pre / size, children, tree.alike),
-        *(tree.alike / np.maximum(children[above], 1), tree.rank, tree.depth[first], first / n, last / n),
-        *(tree.wraps, repeated / size, tokens / words[above], money, years),
-    ]
-    return _columns(columns, _LOGGED_GROUP)
+    """``Features.group``."""
+    n, g = len(summands), len(first)
+    before = np.zeros((n + 1, _SUMMANDS), np.int64)
+    for i in range(n):
+        for column in range(_SUMMANDS):
+            before[i + 1, column] = before[i, column] + summands[i, column]
+    total = max(before[n, 0], 1)
+    children = np.zeros(g + 1, np.int64)
+    for group in range(1, g):
+        children[up[group]] += 1
+    rows = np.empty((g, columns), np.float32)
+    sums = np.empty(_SUMMANDS, np.int64)
+    for group in range(g):
+        for column in range(_SUMMANDS):
+            sums[column] = before[last[group], column] - before[first[group], column]
+        tokens, letters, linked, links, functions, stops, commas, digits, money, years = sums[:10]
+        long_tokens, longs, headings, items, of_tables, pre, repeated = sums[10:]
+        size = last[group] - first[group]
+        words, chars = max(tokens, 1), max(letters, 1)
+        above = min(up[group], g - 1)
+        words_above = max(before[last[above], 0] - before[first[above], 0], 1)
+        numbers = (
+            float(tokens),
+            tokens / total,
+            float(size),
+            size / n,
+            words / size,
+            linked / chars,
+            links / size,
+            functions / words,
+            stops / words,
+            commas / words,
+            digits / chars,
+            long_tokens / words,
+            float(longs),
+            headings / size,
+            items / size,
+            of_tables / size,
+            pre / size,
+            float(children[group]),
+            float(alike[group]),
+            alike[group] / max(children[above], 1),
+            float(rank[group]),
+            float(depth[first[group]]),
+            first[group] / n,
+            last[group] / n,
+            float(wraps[group]),
+            repeated / size,
+            tokens / words_above,
+            float(money),
+            float(years),
+        )
+        row = rows[group]
+        for column in range(len(numbers)):
+            row[column] = numbers[column]
+        _take_logs(row, logged, logs)
+    return rows

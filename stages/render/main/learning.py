@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stages.render.main.features import BLOCK_FEATURES, GROUP_FEATURES, LEVELS, Features
-from stages.render.main.network import DILATIONS, TREE_STEPS
+from stages.render.main.features import BLOCK_FEATURES, GROUP_FEATURES, Features
+from stages.render.main.network import DILATIONS, TREE_STEP, WIDTH
+from stages.render.main.tree import LEVELS
 from stages.render.main.words import Floats, Ints
 
-WIDTH = 40
 NAME_WIDTH = 16
 TEXT_WIDTH = 12
 DROPOUT = 0.2
@@ -184,7 +184,7 @@ class Network(nn.Module):
         self.above = nn.Linear(LEVELS * WIDTH, WIDTH, bias=False)
         self.page = nn.Linear(4 * WIDTH, WIDTH, bias=False)
         for index in range(len(DILATIONS)):
-            if index in TREE_STEPS:
+            if index == TREE_STEP:
                 self.add_module(f"heard{index}", nn.Linear(2 * WIDTH, WIDTH))
                 self.add_module(f"told{index}", nn.Linear(LEVELS * WIDTH, WIDTH))
                 self.add_module(f"page{index}", nn.Linear(4 * WIDTH, WIDTH, bias=False))
@@ -203,7 +203,7 @@ class Network(nn.Module):
         x = self.drop(x + self.page(self._page(x, h, batch)))
         for index, (before, after) in enumerate(zip(batch.before, batch.after, strict=True)):
             part = {name: self.get_submodule(name + str(index)) for name in ("conv", "out")}
-            if index in TREE_STEPS:
+            if index == TREE_STEP:
                 part |= {name: self.get_submodule(name + str(index)) for name in ("heard", "told", "page")}
                 heard = torch.relu(part["heard"](torch.cat([_mean(x, batch.first, batch.last), h], 1)))
                 told = part["told"](self._groups(heard, batch)) + part["page"](self._page(x, heard, batch))

@@ -1,4 +1,4 @@
-"""The main-content network: probabilities per block, in NumPy.
+"""The main-content network: probabilities per block.
 
 Knows matrices and the shape of a page (``Features``). Does not know where features come from, what a
 page says, nor how the weights were found (``train``, which builds the same network in torch).
@@ -12,112 +12,293 @@ The network, for a page of n blocks in g groups and a width of D:
 4. *Tree*: in between, groups take the mean of their blocks, and blocks hear of it from their groups: that is
    how a comment learns that its siblings look like comments.
 5. One logit per block.
+
+Sums are taken in the order of the loops below, in single precision: the same on every processor.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
-from stages.render.main.features import LEVELS, Features
+from stages.render.main.compiled import compiled
+from stages.render.main.features import Features
 from stages.render.main.words import Floats, Ints
 
+#: D. Known when the loops are compiled, or they would not be vectorised.
+WIDTH = 40
 #: Dilations of the convolutions, and before which of them there is a tree step.
 DILATIONS = (1, 2, 4, 8)
-TREE_STEPS = (2,)
-
-Weights = Mapping[str, Floats]
+TREE_STEP = 2
 
 
-#: Multiplications of one product up to which OpenBLAS stays on one thread. Its threads wait by spinning: for
-#: matrices as small as ours they cost many times what they save, to others on the machine as well.
-_ONE_THREAD = 1 << 18
+class Weights(NamedTuple):
+    """Matrices are (in, out), contiguous, and stacked where a layer has several."""
+
+    names: Floats  # embeddings
+    text: Floats
+    group: Floats
+    group_bias: Floats
+    block: Floats
+    block_bias: Floats
+    above: Floats  # (LEVELS, D, D)
+    page: Floats  # (4, D, D): means and maxima of blocks, of groups
+    heard: Floats  # (2, D, D)
+    heard_bias: Floats
+    told: Floats  # (LEVELS, D, D)
+    told_bias: Floats
+    told_page: Floats  # (4, D, D)
+    conv: Floats  # (len(DILATIONS), 3, D, D)
+    conv_bias: Floats
+    out: Floats  # (len(DILATIONS), D, D)
+    out_bias: Floats
+    head: Floats  # (D,)
+    head_bias: Floats
 
 
-def _product(x: Floats, matrix: Floats) -> Floats:
-    """``x @ matrix``, a few rows at a time."""
-    rows = max(_ONE_THREAD // matrix.size, 1)
-    whole = len(x) // rows * rows if x.ndim == 2 else 0
-    if not whole:
-        return x @ matrix
-    y = np.empty((len(x), matrix.shape[1]), np.float32)
-    np.matmul(x[:whole].reshape(-1, rows, x.shape[1]), matrix, out=y[:whole].reshape(-1, rows, y.shape[1]))
-    np.matmul(x[whole:], matrix, out=y[whole:])
-    return y
+def weights_of(arrays: Mapping[str, Floats]) -> Weights:
+    """From the arrays that ``train`` saves: parameters of its network by name, matrices (in, out).
 
+    Raises KeyError if one is missing, ValueError if one has another shape.
+    """
 
-def _dense(x: Floats, weights: Weights, name: str) -> Floats:
-    """Linear layer; weights are stored (in, out)."""
-    y = _product(x, weights[f"{name}.weight"])
-    if f"{name}.bias" in weights:
-        y += weights[f"{name}.bias"]
-    return y
+    def get(*names: str, shape: tuple[int, ...] = (-1, WIDTH)) -> Floats:
+        stacked = np.stack([arrays[name] for name in names]).astype(np.float32)
+        return np.ascontiguousarray(stacked.reshape(shape))
 
-
-def _relu(x: Floats) -> Floats:
-    return np.maximum(x, 0, out=x)
-
-
-def _sums(values: Floats, owners: Ints, size: int) -> Floats:
-    """Rows summed by ascending owner: (size, width)."""
-    sums = np.zeros((size, values.shape[1]), np.float32)
-    if len(owners):
-        starts = np.flatnonzero(np.diff(owners, prepend=-1))
-        sums[owners[starts]] = np.add.reduceat(values, starts, axis=0)
-    return sums
-
-
-def _from_groups(h: Floats, ancestors: Ints, weights: Weights, name: str) -> Floats:
-    """Sum over levels of a linear map, one per level, of the block's group at that level."""
-    width = h.shape[1]
-    padded = np.zeros((len(h) + 1, width), np.float32)
-    padded[:-1] = h
-    return _dense(padded[ancestors].reshape(len(ancestors), LEVELS * width), weights, name)
-
-
-def _page(x: Floats, h: Floats, weights: Weights, name: str) -> Floats:
-    """What blocks and groups say of the page as a whole: (D,)."""
-    means = [values.mean(axis=0, dtype=np.float64).astype(np.float32) for values in (x, h)]
-    return _dense(np.concatenate([means[0], x.max(axis=0), means[1], h.max(axis=0)]), weights, name)
-
-
-def _neighbours(x: Floats, dilation: int) -> Floats:
-    """(n, 3D): the block ``dilation`` before, itself, the one ``dilation`` after; zeros beyond the ends."""
-    n, width = x.shape
-    around = np.zeros((n, 3 * width), np.float32)
-    around[:, width : 2 * width] = x
-    if dilation < n:
-        around[dilation:, :width] = x[:-dilation]
-        around[:-dilation, 2 * width :] = x[dilation:]
-    return around
-
-
-def _tree(x: Floats, h: Floats, features: Features, weights: Weights, index: int) -> Floats:
-    sums = np.zeros((len(x) + 1, x.shape[1]))
-    np.cumsum(x, axis=0, out=sums[1:])
-    size = (features.last - features.first)[:, None]
-    means = ((sums[features.last] - sums[features.first]) / size).astype(np.float32)
-    heard = _relu(_dense(np.concatenate([means, h], axis=1), weights, f"heard{index}"))
-    told = _from_groups(heard, features.ancestors, weights, f"told{index}")
-    told += _page(x, heard, weights, f"page{index}")
-    return x + _relu(told)
+    square = (-1, WIDTH, WIDTH)
+    layers = range(len(DILATIONS))
+    return Weights(
+        names=np.ascontiguousarray(arrays["names.weight"], np.float32),
+        text=np.ascontiguousarray(arrays["text.weight"], np.float32),
+        group=get("group.weight"),
+        group_bias=get("group.bias", shape=(WIDTH,)),
+        block=get("block.weight"),
+        block_bias=get("block.bias", shape=(WIDTH,)),
+        above=get("above.weight", shape=square),
+        page=get("page.weight", shape=square),
+        heard=get(f"heard{TREE_STEP}.weight", shape=square),
+        heard_bias=get(f"heard{TREE_STEP}.bias", shape=(WIDTH,)),
+        told=get(f"told{TREE_STEP}.weight", shape=square),
+        told_bias=get(f"told{TREE_STEP}.bias", shape=(WIDTH,)),
+        told_page=get(f"page{TREE_STEP}.weight", shape=square),
+        conv=get(*(f"conv{layer}.weight" for layer in layers), shape=(len(DILATIONS), 3, WIDTH, WIDTH)),
+        conv_bias=get(*(f"conv{layer}.bias" for layer in layers)),
+        out=get(*(f"out{layer}.weight" for layer in layers), shape=square),
+        out_bias=get(*(f"out{layer}.bias" for layer in layers)),
+        head=get("head.weight", shape=(WIDTH,)),
+        head_bias=get("head.bias", shape=(1,)),
+    )
 
 
 def probabilities(features: Features, weights: Weights) -> Floats:
     """(n,): how likely each block is main content."""
-    n, g = len(features.block), len(features.group)
-    names = _sums(weights["names.weight"][features.name_ids], features.name_groups, g)
-    words = _sums(weights["text.weight"][features.text_ids], features.text_blocks, n)
-    h = _relu(_dense(np.concatenate([features.group, names], axis=1), weights, "group"))
-    x = _dense(np.concatenate([features.block, words], axis=1), weights, "block")
-    x = _relu(x + _from_groups(h, features.ancestors, weights, "above"))
-    x += _page(x, h, weights, "page")
-    for index, dilation in enumerate(DILATIONS):
-        if index in TREE_STEPS:
-            x = _tree(x, h, features, weights, index)
-        inner = _relu(_dense(_neighbours(x, dilation), weights, f"conv{index}"))
-        x += _dense(inner, weights, f"out{index}")
-    logits = _dense(_relu(x), weights, "head")[:, 0]
-    chances: Floats = (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
+    return _probabilities(
+        *(features.block, features.group, features.ancestors, features.first, features.last),
+        *(features.name_ids, features.name_groups, features.text_ids, features.text_blocks),
+        *weights,
+    )
+
+
+@compiled
+def _add_product(y: Floats, x: Floats, matrix: Floats) -> None:
+    """``y += x @ matrix``, two rows and four terms at a time: that is what stays in registers."""
+    n, terms = x.shape
+    fours = terms // 4 * 4
+    for i in range(0, n // 2 * 2, 2):
+        for k in range(0, fours, 4):
+            a, b, c, d = x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3]
+            e, f, g, h = x[i + 1, k], x[i + 1, k + 1], x[i + 1, k + 2], x[i + 1, k + 3]
+            for j in range(WIDTH):
+                p, q, r, s = matrix[k, j], matrix[k + 1, j], matrix[k + 2, j], matrix[k + 3, j]
+                y[i, j] = y[i, j] + a * p + b * q + c * r + d * s
+                y[i + 1, j] = y[i + 1, j] + e * p + f * q + g * r + h * s
+        for k in range(fours, terms):
+            for j in range(WIDTH):
+                y[i, j] += x[i, k] * matrix[k, j]
+                y[i + 1, j] += x[i + 1, k] * matrix[k, j]
+    for i in range(n // 2 * 2, n):
+        for k in range(terms):
+            for j in range(WIDTH):
+                y[i, j] += x[i, k] * matrix[k, j]
+
+
+@compiled
+def _add_row(y: Floats, x: Floats) -> None:
+    """``y += x``; Numba takes seconds to compile what can be said with arrays."""
+    for j in range(len(x)):
+        y[j] += x[j]
+
+
+@compiled
+def _with_words(numbers: Floats, embeddings: Floats, ids: Ints, owners: Ints) -> Floats:
+    """The rows of ``numbers``, each followed by the sum of its words' embeddings."""
+    n, columns = numbers.shape
+    width = embeddings.shape[1]
+    rows = np.zeros((n, columns + width), np.float32)
+    for i in range(n):
+        _add_row(rows[i], numbers[i])
+    for word in range(len(ids)):
+        _add_row(rows[owners[word], columns:], embeddings[ids[word]])
+    return rows
+
+
+@compiled
+def _rows_of(bias: Floats, n: int) -> Floats:
+    rows = np.zeros((n, WIDTH), np.float32)
+    for i in range(n):
+        _add_row(rows[i], bias)
+    return rows
+
+
+@compiled
+def _dense(x: Floats, matrix: Floats, bias: Floats) -> Floats:
+    y = _rows_of(bias, len(x))
+    _add_product(y, x, matrix)
+    return y
+
+
+@compiled
+def _relu(x: Floats) -> None:
+    for i in range(len(x)):
+        for j in range(WIDTH):
+            x[i, j] = max(x[i, j], np.float32(0))
+
+
+@compiled
+def _add(y: Floats, x: Floats) -> None:
+    for i in range(len(x)):
+        _add_row(y[i], x[i])
+
+
+@compiled
+def _add_from_groups(y: Floats, h: Floats, ancestors: Ints, matrices: Floats) -> None:
+    """Adds to each block, over levels, a linear map of its group at that level. Many blocks share their
+    groups: what comes of a group at a level is computed once."""
+    places = np.zeros(len(h), np.int64)
+    rows = np.empty((len(h), WIDTH), np.float32)
+    for level in range(len(matrices)):
+        places[:] = -1
+        size = 0
+        for i in range(len(y)):
+            group = ancestors[i, level]
+            if group < len(h) and places[group] < 0:
+                places[group] = size
+                from_h, row = h[group], rows[size]
+                for j in range(WIDTH):
+                    row[j] = from_h[j]
+                size += 1
+        mapped = np.zeros((size, WIDTH), np.float32)
+        _add_product(mapped, rows[:size], matrices[level])
+        for i in range(len(y)):
+            group = ancestors[i, level]
+            if group < len(h):
+                _add_row(y[i], mapped[places[group]])
+
+
+@compiled
+def _add_page(y: Floats, x: Floats, h: Floats, matrices: Floats) -> None:
+    """Adds to every block a linear map of means and maxima of blocks and of groups."""
+    page = np.zeros((1, WIDTH), np.float32)
+    means = np.empty((1, WIDTH), np.float32)
+    for which in range(2):
+        rows = h if which else x
+        sums = np.zeros(WIDTH, np.float64)
+        most = np.zeros((1, WIDTH), np.float32)
+        _add_row(most[0], rows[0])
+        for i in range(len(rows)):
+            for j in range(WIDTH):
+                sums[j] += rows[i, j]
+                most[0, j] = max(most[0, j], rows[i, j])
+        for j in range(WIDTH):
+            means[0, j] = sums[j] / len(rows)
+        _add_product(page, means, matrices[2 * which])
+        _add_product(page, most, matrices[2 * which + 1])
+    for i in range(len(y)):
+        _add_row(y[i], page[0])
+
+
+@compiled
+def _means(x: Floats, first: Ints, last: Ints) -> Floats:
+    """Of the blocks of each group."""
+    sums = np.zeros((len(x) + 1, WIDTH), np.float64)
+    for i in range(len(x)):
+        for j in range(WIDTH):
+            sums[i + 1, j] = sums[i, j] + x[i, j]
+    means = np.empty((len(first), WIDTH), np.float32)
+    for group in range(len(first)):
+        before, after, mean = sums[first[group]], sums[last[group]], means[group]
+        for j in range(WIDTH):
+            mean[j] = (after[j] - before[j]) / (last[group] - first[group])
+    return means
+
+
+@compiled
+def _convolved(x: Floats, dilation: int, matrices: Floats, bias: Floats) -> Floats:
+    """Maps of the block ``dilation`` before, itself, and the one ``dilation`` after, where there is one."""
+    y = _dense(x, matrices[1], bias)
+    _add_product(y[dilation:], x[:-dilation], matrices[0])
+    _add_product(y[:-dilation], x[dilation:], matrices[2])
+    return y
+
+
+@compiled
+def _probabilities(
+    block_numbers: Floats,
+    group_numbers: Floats,
+    ancestors: Ints,
+    first: Ints,
+    last: Ints,
+    name_ids: Ints,
+    name_groups: Ints,
+    text_ids: Ints,
+    text_blocks: Ints,
+    names: Floats,
+    text: Floats,
+    group: Floats,
+    group_bias: Floats,
+    block: Floats,
+    block_bias: Floats,
+    above: Floats,
+    page: Floats,
+    heard: Floats,
+    heard_bias: Floats,
+    told: Floats,
+    told_bias: Floats,
+    told_page: Floats,
+    conv: Floats,
+    conv_bias: Floats,
+    out: Floats,
+    out_bias: Floats,
+    head: Floats,
+    head_bias: Floats,
+) -> Floats:
+    h = _dense(_with_words(group_numbers, names, name_ids, name_groups), group, group_bias)
+    _relu(h)
+    x = _dense(_with_words(block_numbers, text, text_ids, text_blocks), block, block_bias)
+    _add_from_groups(x, h, ancestors, above)
+    _relu(x)
+    _add_page(x, x, h, page)
+    for layer in range(len(DILATIONS)):
+        if layer == TREE_STEP:
+            heard_of = _dense(_means(x, first, last), heard[0], heard_bias)
+            _add_product(heard_of, h, heard[1])
+            _relu(heard_of)
+            news = _rows_of(told_bias, len(x))
+            _add_from_groups(news, heard_of, ancestors, told)
+            _add_page(news, x, heard_of, told_page)
+            _relu(news)
+            _add(x, news)
+        inner = _convolved(x, DILATIONS[layer], conv[layer], conv_bias[layer])
+        _relu(inner)
+        _add(x, _dense(inner, out[layer], out_bias[layer]))
+    chances = np.empty(len(x), np.float32)
+    for i in range(len(x)):
+        logit = head_bias[0]
+        for j in range(WIDTH):
+            logit += max(x[i, j], np.float32(0)) * head[j]
+        chances[i] = 1 / (1 + math.exp(-min(max(float(logit), -30.0), 30.0)))
     return chances

@@ -31,8 +31,9 @@ from torch import nn
 from stages.render.blocks import Block, Container
 from stages.render.main import Model, load, select
 from stages.render.main.align import matched, scores, tokens
-from stages.render.main.features import Vocabulary, extract, name_words
+from stages.render.main.features import Vocabulary, extract
 from stages.render.main.learning import Blur, Example, Network, batch, loss
+from stages.render.main.tree import name_words
 from stages.render.main.words import EARLY, Floats
 from stages.render.text import structure
 

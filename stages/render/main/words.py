@@ -22,6 +22,7 @@ from stages.render.main.compiled import compiled
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
+Bytes = NDArray[np.uint8]
 
 #: Only so many words at the start of a block are kept for look-ups: "Related articles", "By ...".
 EARLY = 8
@@ -82,21 +83,21 @@ _LONGEST = 64  # characters of a word that make its hash
 class Words(NamedTuple):
     """Counts for n blocks."""
 
-    classes: Floats  # (n, len(CLASSES)) characters of each class
-    chars: Floats  # (n,)
+    classes: Ints  # (n, len(CLASSES)) characters of each class
     tokens: Ints  # (n,) words
-    function_words: Floats  # (n,)
-    years: Floats  # (n,) words from "1990" to "2039"
-    first: NDArray[np.uint8]  # (n,) class of the first character; SPACE where there is none
-    last: NDArray[np.uint8]  # (n,) and of the last
+    function_words: Ints  # (n,)
+    years: Ints  # (n,) words from "1990" to "2039"
+    first: Bytes  # (n,) class of the first character; SPACE where there is none
+    last: Bytes  # (n,) and of the last
     early: Hashes  # of the first EARLY words of the blocks, in order; see ``word_hash``
     early_blocks: Ints  # the block of each
+    chars: Ints  # (n,)
 
 
 class _Tables(NamedTuple):
     """By code point."""
 
-    classes: NDArray[np.uint8]
+    classes: Bytes
     values: Hashes  # of letters, equal for upper and lower case; 0 for what is not in words
     korean_endings: NDArray[np.bool_]
 
@@ -138,11 +139,11 @@ def _codes(texts: Sequence[str]) -> tuple[NDArray[np.uint32], Ints]:
 
 
 @compiled
-def _plane_0(code: int) -> int:
+def _plane_0(code: np.uint32) -> np.uint32:
     """A code point within the tables. Plane 2 is ideographs; what else there is up there is mostly emoji."""
     if code < _TABLE:
         return code
-    return 0x4E00 if code >> 16 == 2 else 0x2600
+    return np.uint32(0x4E00) if code >> 16 == 2 else np.uint32(0x2600)
 
 
 @compiled
@@ -161,7 +162,7 @@ def word_hash(word: str) -> np.uint64:
 
 
 @cache
-def _flags() -> NDArray[np.uint8]:
+def _flags() -> Bytes:
     """By the first bits of a hash: 1 function word, 2 year. One word in 400 of all others shares bits with
     one of these, which does not matter to a density."""
     flags = np.zeros(1 << _FLAG_BITS, np.uint8)
@@ -175,19 +176,19 @@ def _flags() -> NDArray[np.uint8]:
 def _scan(
     codes: NDArray[np.uint32],
     lengths: Ints,
-    classes: NDArray[np.uint8],
+    classes: Bytes,
     values: Hashes,
     powers: Hashes,
     endings: NDArray[np.bool_],
-    flags: NDArray[np.uint8],
-) -> tuple[Floats, Ints, Floats, Floats, NDArray[np.uint8], NDArray[np.uint8], Hashes, Ints]:
+    flags: Bytes,
+) -> tuple[Ints, Ints, Ints, Ints, Bytes, Bytes, Hashes, Ints]:
     n = len(lengths)
-    counts = np.zeros((n, _CLASSES), np.float32)
+    counts = np.zeros((n, _CLASSES), np.int64)
     tokens = np.zeros(n, np.int64)
-    function_words = np.zeros(n, np.float32)
-    years = np.zeros(n, np.float32)
-    first = np.full(n, SPACE, np.uint8)
-    last = np.full(n, SPACE, np.uint8)
+    function_words = np.zeros(n, np.int64)
+    years = np.zeros(n, np.int64)
+    first = np.empty(n, np.uint8)
+    last = np.empty(n, np.uint8)
     early = np.empty(EARLY * n, np.uint64)
     early_blocks = np.empty(EARLY * n, np.int64)
     kept = 0
@@ -195,23 +196,29 @@ def _scan(
     for block in range(n):
         i = end
         end += lengths[block]
-        if i < end:
-            first[block] = classes[_plane_0(codes[i])]
-            last[block] = classes[_plane_0(codes[end - 1])]
+        first[block] = classes[_plane_0(codes[i])] if i < end else SPACE
+        last[block] = classes[_plane_0(codes[end - 1])] if i < end else SPACE
         while i < end:
-            start = i
-            kind = classes[_plane_0(codes[i])]
+            code = _plane_0(codes[i])
+            kind = classes[code]
             counts[block, kind] += 1
             i += 1
             if kind > IDEOGRAPH:
                 continue
-            if kind < IDEOGRAPH:
-                while i < end and (kind := classes[_plane_0(codes[i])]) < IDEOGRAPH:
+            word = values[code] * powers[0]
+            position = 1
+            ending = code
+            while kind < IDEOGRAPH and i < end:
+                code = _plane_0(codes[i])
+                kind = classes[code]
+                if kind < IDEOGRAPH:
                     counts[block, kind] += 1
+                    word += values[code] * powers[min(position, _LONGEST - 1)]
+                    position += 1
+                    ending = code
                     i += 1
-            word = _hash(codes, start, i, values, powers)
             flag = flags[word >> np.uint64(64 - _FLAG_BITS)]
-            function_words[block] += (flag & 1) | endings[_plane_0(codes[i - 1])]
+            function_words[block] += (flag & 1) | endings[ending]
             years[block] += flag >> 1
             if tokens[block] < EARLY:
                 early[kept] = word
@@ -225,10 +232,8 @@ def count(texts: Sequence[str]) -> Words:
     """Counts for the texts of blocks, at least one; a text may be empty."""
     codes, lengths = _codes(texts)
     tables = _tables()
-    classes, *others = _scan(
-        codes, lengths, tables.classes, tables.values, _powers(), tables.korean_endings, _flags()
-    )
-    return Words(classes, lengths.astype(np.float32), *others)
+    found = _scan(codes, lengths, tables.classes, tables.values, _powers(), tables.korean_endings, _flags())
+    return Words(*found, chars=lengths)
 
 
 class Lexicon:
@@ -258,16 +263,26 @@ class Lexicon:
         codes, lengths = _codes(texts)
         tables = _tables()
         return _scan_names(
-            codes, lengths, tokens, longest, _letters(), tables.values, _powers(), self._keys, self._ids, self._bits
+            codes,
+            lengths,
+            tokens,
+            longest,
+            _letters(),
+            tables.values,
+            _powers(),
+            self._keys,
+            self._ids,
+            self._bits,
         )
 
 
 @compiled
-def _find(word: np.uint64, keys: Hashes, ids: Ints, bits: int) -> int:
+def _find(word: np.uint64, keys: Hashes, ids: Ints, bits: int) -> np.int64:
     slot = np.int64(word >> np.uint64(64 - bits))
     while ids[slot] >= 0 and keys[slot] != word:
         slot = (slot + 1) % len(ids)
-    return ids[slot]
+    index: np.int64 = ids[slot]
+    return index
 
 
 @compiled
@@ -289,7 +304,7 @@ _SIGN, _BLANK, _SMALL, _CAPITAL, _LETTER = range(5)
 
 
 @cache
-def _letters() -> NDArray[np.uint8]:
+def _letters() -> Bytes:
     """By code point: capitals and small letters of ASCII, other letters, white space, and the rest."""
     kinds = np.full(_TABLE, _SIGN, np.uint8)
     for code in range(_TABLE):
@@ -307,7 +322,7 @@ def _scan_names(
     lengths: Ints,
     tokens: int,
     longest: int,
-    kinds: NDArray[np.uint8],
+    kinds: Bytes,
     values: Hashes,
     powers: Hashes,
     keys: Hashes,
@@ -316,7 +331,7 @@ def _scan_names(
 ) -> tuple[Ints, Ints]:
     found = np.empty(len(codes) // 2 + 1, np.int64)  # a word has two letters at least
     sizes = np.zeros(len(lengths), np.int64)
-    seen = np.full(len(ids), -1, np.int64)
+    seen = np.zeros(len(ids), np.int64)  # one more than the last text with each
     size = 0
     end = 0
     for text in range(len(lengths)):
@@ -349,8 +364,8 @@ def _scan_names(
             if not 1 < i - start <= longest:
                 continue
             index = _find(_hash(codes, start, i, values, powers), keys, ids, bits)
-            if index >= 0 and seen[index] != text:
-                seen[index] = text
+            if index >= 0 and seen[index] <= text:
+                seen[index] = text + 1
                 found[size] = index
                 size += 1
                 sizes[text] += 1

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from stages.render import equations
+from stages.render import backticks, equations
 
 CASES = Path(__file__).parents[4] / "shared" / "data" / "web" / "lynx_cases"
 _UNSEEN = {"script", "style", "svg", "noscript", "head"}
@@ -287,7 +287,7 @@ def test_any_order_of_tags(tags: list[str]) -> None:
 
 def test_asciimath_is_declared_by_scripts() -> None:
     def declared(html: str) -> bool:
-        return equations.asciimath_declared(LexborHTMLParser(html), html)
+        return backticks.declared(LexborHTMLParser(html), html)
 
     assert declared('<script src="/js/ASCIIMathML.js"></script> `x`')
     assert declared('<script src="https://x.org/MathJax.js?config=TeX-MML-AM_CHTML"></script> `x`')
@@ -302,10 +302,10 @@ def test_asciimath_is_declared_by_scripts() -> None:
 
 
 def test_asciimath_in_text() -> None:
-    assert equations.convert_asciimath("let `a/b` be `x^2`") == r"let $\frac{a}{b}$ be $x^2$"
-    assert equations.convert_asciimath(r"a \` b \` c") == "a ` b ` c"
-    assert equations.convert_asciimath("one ` alone, ` ` nothing") != ""
-    assert equations.convert_asciimath("no formula") == "no formula"
+    assert backticks.convert("let `a/b` be `x^2`") == r"let $\frac{a}{b}$ be $x^2$"
+    assert backticks.convert(r"a \` b \` c") == "a ` b ` c"
+    assert backticks.convert("one ` alone, ` ` nothing") != ""
+    assert backticks.convert("no formula") == "no formula"
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="shared/data/web/lynx_cases is not here")

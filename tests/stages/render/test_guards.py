@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from stages.render import guards
-from stages.render.guards import MAX_ATTRIBUTES, MAX_DEPTH, MAX_OPTIONS, tame, to_parse
+from stages.render.guards import MAX_ATTRIBUTES, MAX_DEPTH, MAX_OPTIONS, to_parse
 
 #: Elements that the parser adds around what the page has: tbody and tr around a cell, html and body.
 IMPLIED = 5
@@ -111,7 +111,7 @@ def test_nesting_is_cut_and_the_text_stays(name: str) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("before", ["<div ", "</b ", "<br "])
 def test_attributes_are_dropped_and_the_text_stays(before: str, unit: str) -> None:
-    # Balanced "<b c>" in attributes is seen through from 40,000 on.
+    # Balanced "<b c>" in attributes looks like nesting; on a page of _MANY_TAGS nothing is left to looks.
     many = "".join(unit.replace("{}", str(i)) for i in range(50_000))
     html = to_parse(f"<p>before</p>{before}{many}>inside</div><p>after</p>")
     assert len(html) < 1000
@@ -120,7 +120,7 @@ def test_attributes_are_dropped_and_the_text_stays(before: str, unit: str) -> No
 
 def test_attributes_up_to_the_cap_stay() -> None:
     most = "<div " + " ".join(f"a{i}" for i in range(MAX_ATTRIBUTES - 1)) + ">x</div>"
-    assert tame(most) == most
+    assert to_parse(most) == most.encode()
     assert attributes(to_parse(most.replace("<div", "<div " + " ".join(f"b{i}" for i in range(100))))) == 0
 
 
@@ -155,18 +155,17 @@ def test_ordinary_pages_are_left_alone() -> None:
         "<" * 100_000,
         "a < b & c > d " * 50_000,
     ):
-        assert tame(html) is html
+        assert to_parse(html) == html.encode()
 
 
 def test_a_page_has_a_size() -> None:
-    assert tame("x" * guards.MAX_CHARS)
+    assert to_parse("x" * guards.MAX_CHARS)
     with pytest.raises(ValueError, match="16,777,217 characters, larger than"):
-        tame("x" * (guards.MAX_CHARS + 1))
+        to_parse("x" * (guards.MAX_CHARS + 1))
 
 
 def test_surrogates_and_nul() -> None:
     assert to_parse("a\ud800b\udfffc") == "a\ufffdb\ufffdc".encode()
-    assert tame("a\ud800b") == "a\ufffdb"
     assert words(to_parse("a\0b")) == ["ab"]
 
 
@@ -254,4 +253,4 @@ def test_no_word_of_a_rewritten_page_is_lost(cap: int, monkeypatch: pytest.Monke
 @given(st.text(alphabet="<>/adiv =\"'x\n!-", max_size=3000))
 def test_any_text(text: str) -> None:
     assert words(guards._rewrite(text.encode(), MAX_DEPTH)) is not None
-    assert isinstance(tame(text * 20), str)
+    to_parse(text * 20).decode()

@@ -1,4 +1,4 @@
-"""The main-content model: what it counts, that torch and NumPy agree, and what it picks on pages."""
+"""The main-content model: what it counts, that its loops and torch agree, and what it picks on pages."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from stages.render.blocks import Block, Container
 from stages.render.main import _shipped, choose, load, select
 from stages.render.main.align import aligned, matched, scores, tokens
-from stages.render.main.features import KINDS, LEVELS, Vocabulary, extract, name_words
-from stages.render.main.network import probabilities
-from stages.render.main.words import CLASSES, count, word_hash
+from stages.render.main.compiled import compiled
+from stages.render.main.features import KINDS, Vocabulary, extract
+from stages.render.main.network import probabilities, weights_of
+from stages.render.main.tree import LEVELS, NAMES, Names, name_words, tree
+from stages.render.main.words import CLASSES, DIGIT, EARLY, IDEOGRAPH, SPACE, _tables, count, word_hash
 from stages.render.text import render, structure
 
 GOLD = Path(__file__).parents[4] / "shared" / "data" / "gold"
@@ -37,6 +39,7 @@ def chosen(html: str) -> str:
 
 
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=12))
+@settings(deadline=None)
 def test_counts_of_blocks_are_those_of_each_text_alone(texts: list[str]) -> None:
     together = count(texts)
     for index, text in enumerate(texts):
@@ -46,6 +49,32 @@ def test_counts_of_blocks_are_those_of_each_text_alone(texts: list[str]) -> None
         assert together.classes[index].sum() == together.chars[index] == len(text)
         assert together.function_words[index] == alone.function_words[0]
         assert together.early[together.early_blocks == index].tolist() == alone.early.tolist()
+
+
+@given(
+    st.lists(st.text(st.sampled_from("aZ9é中한กー .\n\t'😀𠀀\ud800"), max_size=80), min_size=1, max_size=4)
+)
+@settings(deadline=None)
+def test_words_are_runs_of_letters_and_single_ideographs(texts: list[str]) -> None:
+    classes = _tables().classes
+    counts = count(texts)
+    early = []
+    for index, text in enumerate(texts):
+        kinds = [
+            classes[ord(c)] if c < "\U00010000" else IDEOGRAPH if c == "𠀀" else len(CLASSES) - 1
+            for c in text
+        ]
+        apart = "".join(
+            c if kind <= DIGIT else f" {c} " if kind == IDEOGRAPH else " "
+            for c, kind in zip(text, kinds, strict=True)
+        )
+        found = apart.split()
+        early += found[:EARLY]
+        assert counts.tokens[index] == len(found)
+        assert counts.classes[index].tolist() == [kinds.count(kind) for kind in range(len(CLASSES))]
+        assert counts.first[index] == (kinds[0] if kinds else SPACE)
+        assert counts.last[index] == (kinds[-1] if kinds else SPACE)
+    assert counts.early.tolist() == [int(word_hash(word)) for word in early]
 
 
 def test_words_of_many_scripts() -> None:
@@ -66,6 +95,19 @@ def test_a_word_has_one_hash_wherever_it_stands() -> None:
 
 def test_words_of_names() -> None:
     assert name_words("postBody post-title_2 XMLFeed") == ["post", "body", "post", "title", "xml", "feed"]
+
+
+@given(st.lists(st.text(st.sampled_from("abABé中Ü9-_ \n²"), max_size=60), max_size=4))
+@settings(deadline=None)
+def test_known_words_of_names_are_those_of_the_expression(texts: list[str]) -> None:
+    known = ["<p>", "<b>", "ab", "ba", "bb", "é中", "ü²", "aa", "abb", "bab"]
+    tags, ids, sizes = Names(known).of_looks([("p" if i % 2 else "i", text) for i, text in enumerate(texts)])
+    assert tags.tolist() == [0 if i % 2 else -1 for i in range(len(texts))]
+    end = 0
+    for text, size in zip(texts, sizes.tolist(), strict=True):
+        start, end = end, end + size
+        words = name_words(" ".join(text.split()[:NAMES]))
+        assert ids[start:end].tolist() == list(dict.fromkeys(known.index(w) for w in words if w in known))
 
 
 def test_wrappers_and_empty_containers_do_not_count() -> None:
@@ -128,7 +170,42 @@ def test_any_page_with_blocks_gets_some_content(page: tuple[list[Block], list[Co
     assert keep == select(blocks, containers)
 
 
-def test_numpy_and_torch_compute_the_same() -> None:
+@given(pages())
+@settings(deadline=None)
+def test_groups_by_their_definition(page: tuple[list[Block], list[Container]]) -> None:
+    blocks, containers = page
+    if not blocks:
+        return
+    found = tree(blocks, containers, Names([]))
+    spans = list(dict.fromkeys((c.first, c.last) for c in containers if c.first < c.last))
+    looks = {span: (c.tag, c.names) for c in reversed(containers) if (span := (c.first, c.last)) in spans}
+    around = [[s for s in spans if s != span and s[0] <= span[0] and span[1] <= s[1]] for span in spans]
+    assert list(zip(found.first.tolist(), found.last.tolist(), strict=True)) == spans
+    up = [spans.index(min(outer, key=lambda s: s[1] - s[0])) if outer else len(spans) for outer in around]
+    assert found.up.tolist() == up
+    assert found.wraps.tolist() == [sum((c.first, c.last) == span for c in containers) for span in spans]
+    keys = [(up[group], looks[span]) for group, span in enumerate(spans)]
+    assert found.alike.tolist() == [keys.count(key) for key in keys]
+    assert found.rank.tolist() == [keys[:group].count(key) for group, key in enumerate(keys)]
+    for block in range(len(blocks)):
+        inside = sorted((s for s in spans if s[0] <= block < s[1]), key=lambda s: s[1] - s[0])
+        assert found.depth[block] == len(inside)
+        chain = [spans.index(span) for span in inside] + [len(spans)] * LEVELS
+        assert found.ancestors[block].tolist() == chain[:LEVELS]
+
+
+def test_without_a_place_for_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    from numba.core import caching
+
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    assert compiled(_twice)(21) == 42
+
+
+def _twice(number: int) -> int:
+    return 2 * number
+
+
+def test_loops_and_torch_compute_the_same() -> None:
     torch = pytest.importorskip("torch", reason="training needs the extra [model]")
     from stages.render.main.learning import Example, Network, batch
 
@@ -159,7 +236,7 @@ def test_numpy_and_torch_compute_the_same() -> None:
         name: value.numpy() if name in ("names.weight", "text.weight") else value.numpy().T
         for name, value in net.state_dict().items()
     }
-    found = np.concatenate([probabilities(example.features, weights) for example in examples])
+    found = np.concatenate([probabilities(example.features, weights_of(weights)) for example in examples])
     assert found == pytest.approx(expected, abs=1e-5)
 
 
@@ -180,9 +257,10 @@ def test_training_is_reproducible(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     known = train.read(gold)
     assert [page.matched.tolist() for page in known] == [[0, 17]] * 12
     models = [train.save(tmp_path / name, *train.fit(known)) for name in ("a.npz", "b.npz")]
-    for name, value in models[0].weights.items():
-        assert np.array_equal(value, models[1].weights[name])
-    assert "menu" in models[0].vocabulary.names.known
+    for one, other in zip(models[0].weights, models[1].weights, strict=True):
+        assert np.array_equal(one, other)
+    _, words, _ = models[0].vocabulary.names.of_looks([("div", "menu")])
+    assert len(words) == 1
     rows = train.judge(known, models[0])
     assert "toy" in train.table(rows)
 
@@ -197,7 +275,7 @@ def test_the_shipped_file_is_small() -> None:
     from stages.render.main import WEIGHTS
 
     assert WEIGHTS.stat().st_size < 400_000
-    assert all(np.isfinite(array).all() for array in _shipped().weights.values())
+    assert all(np.isfinite(array).all() for array in _shipped().weights)
 
 
 # The choice
