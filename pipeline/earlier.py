@@ -21,6 +21,7 @@ class EarlierPart(NamedTuple):
     rows: int  # partials
     documents: int
     digest: str
+    etag: str  # of the run file
 
 
 class NoPartials(Exception):
@@ -51,9 +52,14 @@ def find(storage: Storage, output: str, mapped: Recipe) -> list[EarlierPart]:
         raise NoPartials(f"the run in {output} has no {mapped.label} with these settings and this version")
     found = []
     for key in keys:
+        etags = {info.path: info.etag for info in storage.list(join(output, f"work/{key}/runs"))}
         for part, receipt in sorted(load_all(storage, join(output, f"work/{key}/receipts"))):
             if receipt.status == DONE and receipt.counts["partials"]:
                 file = join(output, run_file(f"work/{key}", part))
                 counts = receipt.counts
-                found.append(EarlierPart(file, counts["partials"], counts["documents"], receipt.digest))
+                if file not in etags:
+                    raise NoPartials(f"{file} is gone")
+                found.append(
+                    EarlierPart(file, counts["partials"], counts["documents"], receipt.digest, etags[file])
+                )
     return found

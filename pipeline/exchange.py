@@ -37,6 +37,8 @@ MAGIC = b"NCRUNS1\n"
 KEYS = 1 << 64
 #: Runs that are merged at once: each holds a block.
 MAX_RUNS = 512
+#: What one read of a run gives at least, compressed a little less.
+BLOCK_BYTES = MIB // 4
 _FOOTER_GUESS = 64 * 1024
 _IPC = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
 
@@ -63,7 +65,7 @@ class RunWriter:
         schema: pa.Schema,
         order: Sequence[str] = (),
         buffer_bytes: int = 64 * MIB,
-        block_bytes: int = MIB // 4,
+        block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self.file, self.schema, self.order = file, schema, tuple(order)
         self.block_bytes = block_bytes
@@ -170,9 +172,9 @@ def _merge(
         if taken:
             yield sort(pa.concat_tables(taken), order)
             continue
-        for cursor in cursors:
-            if cursor.blocks and (not len(cursor.keys) or int(cursor.keys[-1]) == frontier):
-                cursor.load(share)
+        stuck = [c for c in cursors if c.blocks and (not len(c.keys) or int(c.keys[-1]) == frontier)]
+        for cursor in stuck:  # one key fills what they hold: go ahead in large steps
+            cursor.load(memory_bytes // (2 * len(stuck)))
 
 
 class _Cursor:
@@ -203,7 +205,7 @@ class _Cursor:
             count += 1
         start, stop = self.blocks[0].offset, self.blocks[count - 1].offset + self.blocks[count - 1].length
         data = pa.py_buffer(self.storage.read_range(self.path, start, stop - start))
-        tables = [self.table]
+        tables = []
         for block in self.blocks[:count]:
             try:
                 table = pa.ipc.open_stream(data.slice(block.offset - start, block.length)).read_all()
@@ -213,16 +215,15 @@ class _Cursor:
         del self.blocks[:count]
         table = pa.concat_tables(tables)
         keys = _column(table, "key")
-        start_row = int(np.searchsorted(keys, np.uint64(self.low), "left"))
-        stop_row = (
-            len(keys) if self.high >= KEYS else int(np.searchsorted(keys, np.uint64(self.high), "left"))
-        )
-        if stop_row < len(keys):
+        first = int(np.searchsorted(keys, np.uint64(self.low), "left"))
+        last = len(keys) if self.high >= KEYS else int(np.searchsorted(keys, np.uint64(self.high), "left"))
+        if last < len(keys):
             self.blocks = []
-        self.keys = keys[start_row:stop_row].copy()
-        self.table = table.slice(start_row, stop_row - start_row)
-        if 2 * len(self.table) < len(table):  # a slice would hold on to the whole blocks
-            self.table = self.table.take(pa.array(np.arange(len(self.table))))
+        wanted = table.slice(first, last - first)
+        if 2 * len(wanted) < len(table):  # a slice would hold on to the whole blocks
+            wanted = wanted.take(pa.array(np.arange(len(wanted))))
+        self.keys = np.concatenate([self.keys, keys[first:last]])
+        self.table = pa.concat_tables([self.table, wanted])
 
     def take(self, frontier: int) -> pa.Table:
         """Remove and return the rows with ``key < frontier``."""

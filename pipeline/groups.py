@@ -38,8 +38,8 @@ class Parts:
     def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
         if self.judged is None:
             return self.segment.parents
-        regrouped = self.judged.regrouped.get(APPLY.name)
-        return (*self.segment.parents, self.judged.key(LAST), *([regrouped.key] if regrouped else []))
+        regrouped = self.judged.regrouped.get(APPLY.name, [])
+        return (*self.segment.parents, self.judged.key(LAST), *(group.key for group in regrouped))
 
     def files(self, name: str) -> list[str]:
         names = [place(self.segment.directory, name) for place in (document_file, reject_file, run_file)]
@@ -60,7 +60,7 @@ class Parts:
                     continue  # it is in the table of failures, and no documents came of it
                 name = document_file(f"work/{parent}", part)
                 if about:
-                    verdicts = tuple(file for _, file in about(index))
+                    verdicts = tuple(run.file for run in about(index))
                     source = FromPart(name, index, verdicts, segment.judge)
                 else:
                     source = FromPart(name)

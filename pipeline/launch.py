@@ -93,8 +93,8 @@ def run(
                 if any(state.failures for state in schedule.states.values()):
                     console.print(report.failures(schedule.states.values()))
             found = stats(plan, schedule.states)
-            _finish(plan, ledger, found)
             _remove_stale(plan, ledger, schedule)
+            _finish(plan, ledger, found)
     except (StorageError, Superseded, ConservationError) as error:
         raise RunFailed(str(error)) from None
     finally:
@@ -121,13 +121,13 @@ def account(config: Config, characters: int = 200) -> tuple[dict[str, Any], dict
         raise config.problem(("output",), f"{config.output} holds no finished run")
     found = json.loads(storage.read(path))
     texts: dict[str, str] = {}
-    for segment in planning.build(config, storage).segments.values():
-        if segment.judged is None:
+    for segment in json.loads(storage.read(join(config.output, PLAN)))["segments"]:
+        if segment["judged"] is None:
             continue
-        rounds = found["datasets"][segment.dataset]["rounds"].get(segment.judged.label, {})
+        rounds = found["datasets"][segment["dataset"]]["rounds"].get(segment["judged"], {})
         names = [name.split()[1] for name in rounds.get(LAST, {}) if name.startswith(CLUSTER)]
         wanted = pa.array([bytes.fromhex(name) for name in names], pa.binary(16))
-        for info in storage.glob(join(config.output, segment.directory, "*.parquet")) if names else ():
+        for info in storage.glob(_documents(config, segment)) if names else ():
             with storage.open(info.path) as file:
                 parquet = pq.ParquetFile(file, pre_buffer=False)
                 for group in range(parquet.num_row_groups):
@@ -136,6 +136,10 @@ def account(config: Config, characters: int = 200) -> tuple[dict[str, Any], dict
                         rows = parquet.read_row_group(group, ["id", "text"]).filter(here).to_pylist()
                         texts |= {row["id"].hex(): row["text"][:characters] for row in rows}
     return found, texts
+
+
+def _documents(config: Config, segment: Mapping[str, str]) -> str:
+    return join(config.output, f"work/{segment['dataset']}/{segment['segment']}/*.parquet")
 
 
 def _executor(config: Config, context: Context) -> Executor:
@@ -175,7 +179,13 @@ def _prepare(plan: Plan, storage: Storage) -> None:
                 local.open("wb") as copy,
             ):
                 shutil.copyfileobj(file, copy, 1 << 20)
-    storage.write(join(output, PLAN), _json(plan.as_json()))
+    path, new = join(output, PLAN), plan.as_json()
+    earlier = json.loads(storage.read(path)) if storage.stat(path) is not None else new
+    if earlier["segments"] != json.loads(_json(new))["segments"]:
+        # what speaks of the whole would speak of another plan
+        for name in (STATS, CARD, *_blends(plan.config)):
+            storage.delete(join(output, name))
+    storage.write(path, _json(new))
 
 
 def _open_stages(plan: Plan, executor: Executor) -> None:
@@ -207,6 +217,7 @@ def _finish(plan: Plan, ledger: Ledger, found: Mapping[str, Any]) -> None:
             write(ledger.path(_megatron_file(phase.phase)), megatron(blend, phase.phase).encode())
     write(ledger.path(STATS), _json(found))
     write(ledger.path(CARD), card(found, blend, config.as_json()).encode())
+    ledger.storage.delete(ledger.path(TOKEN))
 
 
 def _remove_stale(plan: Plan, ledger: Ledger, schedule: Schedule) -> None:
@@ -224,7 +235,6 @@ def _remove_stale(plan: Plan, ledger: Ledger, schedule: Schedule) -> None:
         if info.path not in current:
             ledger.check()
             storage.delete(info.path)
-    storage.delete(path(TOKEN))
 
 
 def _blends(config: Config) -> list[str]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.cut import Cutter
-from pipeline.exchange import RunWriter
+from pipeline.exchange import BLOCK_BYTES, RunWriter
 from pipeline.receipts import File, Ledger, Receipt
 from stages.base import MIB, PROVENANCE
 
@@ -85,11 +85,13 @@ class Outputs:
         self._open.append((name, local, writer))
         return writer
 
-    def runs(self, name: str, schema: pa.Schema, order: Sequence[str]) -> RunWriter:
+    def runs(
+        self, name: str, schema: pa.Schema, order: Sequence[str], block_bytes: int = BLOCK_BYTES
+    ) -> RunWriter:
         """A run file of the exchange."""
         local = self._local(name)
         file = self._stack.enter_context(local.open("wb"))
-        writer = RunWriter(file, schema, order)
+        writer = RunWriter(file, schema, order, block_bytes=block_bytes)
         self._open.append((name, local, writer))
         self._raw.append(file)
         return writer
@@ -116,12 +118,14 @@ class Outputs:
 
 def read_batches(file: BinaryIO, schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
     """A Parquet part in batches of at most ``rows``, in the columns and types of ``schema``; a column
-    that the part lacks is null."""
+    that the part lacks is null. No batch goes over the end of a row group, whose bytes are bounded."""
     parquet = pq.ParquetFile(file, pre_buffer=False)
     names = [name for name in schema.names if name in parquet.schema_arrow.names]
-    for batch in parquet.iter_batches(batch_size=rows, columns=names, use_threads=False):
-        table = pa.Table.from_batches([batch])
-        columns: Mapping[str, Any] = dict(zip(table.schema.names, table.columns, strict=True))
-        yield pa.table(
-            [columns.get(field.name, pa.nulls(len(table), field.type)) for field in schema], schema=schema
-        )
+    for group in range(parquet.num_row_groups):
+        for batch in parquet.iter_batches(rows, row_groups=[group], columns=names, use_threads=False):
+            table = pa.Table.from_batches([batch])
+            columns: Mapping[str, Any] = dict(zip(table.schema.names, table.columns, strict=True))
+            yield pa.table(
+                [columns.get(field.name, pa.nulls(len(table), field.type)) for field in schema],
+                schema=schema,
+            )

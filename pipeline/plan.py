@@ -10,6 +10,7 @@ Knows the order of work and what each piece depends on; does not run anything.
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from pipeline.calls import output_columns, output_schema
 from pipeline.config import Config, Dataset, Step
 from pipeline.earlier import EarlierPart
 from pipeline.steps import Recipe, Resource, Role, canonical, fingerprint, marked
-from pipeline.storage import Storage, StorageError, join
+from pipeline.storage import Storage, StorageError, is_local, join
 from pipeline.where import Where, WhereError
 from stages import registry
 from stages.base import (
@@ -46,7 +47,18 @@ from stages.base import (
 FORMAT = 1
 
 #: Packages whose versions may change what comes out; recorded, not fingerprinted.
-_NOTED = ("fastwarc", "numpy", "py3langid", "pyarrow", "ray", "resiliparse", "selectolax", "tokenizers")
+_NOTED = (
+    "datasketch",
+    "fastwarc",
+    "numba",
+    "numpy",
+    "py3langid",
+    "pyarrow",
+    "ray",
+    "resiliparse",
+    "selectolax",
+    "tokenizers",
+)
 
 
 @dataclass(frozen=True)
@@ -123,6 +135,7 @@ class Plan:
                     "from": list(segment.parents),
                     "steps": [f"{step.label} ({step.role})" for step in segment.steps],
                     "recipe": segment.recipe,
+                    "judged": segment.judged.label if segment.judged else None,
                     "maps": earlier.map_identity(segment.steps[-1]) if segment.judged else None,
                 }
                 for segment in self.segments.values()
@@ -208,6 +221,8 @@ class _Builder:
             if missing:
                 what = f"reads {', '.join(missing)}, which nothing before it gives"
                 raise self.config.problem(place, f"{what}; there are: {', '.join(columns.names)}")
+            if (wrong := step.cls.check(step.settings, columns)) is not None:
+                raise self.config.problem(place, wrong)
             label = self._label(dataset, index)
             for role in _roles(step.cls):
                 measured = current.get("reader") or any(s.role in ("annotate", "generate") for s in steps)
@@ -306,11 +321,15 @@ class _Builder:
     def _earlier(self, key: tuple[Any, ...], step: Step, mapped: Recipe) -> tuple[EarlierPart, ...]:
         """Partials of the earlier runs that the settings of a global stage name, in that order."""
         found: list[EarlierPart] = []
+        own = self.config.output
+        seen = {_real(own): "is the output of this very run"}
+        seen[_real(own.removesuffix("/dry-run"))] = "is the output of this very run"
         for name in marked(step.cls.Config, RunMark):
             for index, output in enumerate(getattr(step.settings, name)):
                 try:
-                    if output.rstrip("/") == self.config.output:
-                        raise earlier.NoPartials("this is the output of this very run")
+                    if (real := _real(output)) in seen:
+                        raise earlier.NoPartials(f"{output} {seen[real]}")
+                    seen[real] = "is named twice"
                     found += earlier.find(self.storage, output.rstrip("/"), mapped)
                 except earlier.NoPartials as error:
                     raise self.config.problem((*key, name, index), str(error)) from None
@@ -357,6 +376,11 @@ def _part_name(identity: str, count: int = 1) -> str:
 def child_part(parent: str, part: str) -> str:
     """Name of the part that comes from ``part`` of the segment ``parent``, one of several parents."""
     return _part_name(canonical([parent, part]))
+
+
+def _real(output: str) -> str:
+    """One spelling for one place."""
+    return os.path.realpath(output) if is_local(output) else output.rstrip("/")
 
 
 def _version(package: str) -> str | None:

@@ -8,24 +8,37 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.exchange import RunWriter, merge, position
+from pipeline.exchange import BLOCK_BYTES, RunWriter, merge, position
 from pipeline.execute.base import Context
 from pipeline.found import Found
 from pipeline.guard import Guard
 from pipeline.parts import Outputs, read_batches
 from pipeline.receipts import Receipt
 from pipeline.steps import Recipe, open_stage
-from pipeline.storage import Storage, join
-from stages.base import LAST, Reduced, Resources, Round
+from pipeline.storage import Storage, StorageError, join
+from stages.base import LAST, MIB, Reduced, Resources, Round
 
 BATCH_ROWS = 1024
 
-#: Number of a part among all, and a run file (relative to the output, or an address of its own).
-Runs = tuple[tuple[int, str], ...]
+#: Blocks of merged files: their rows are many, and every reducer reads the index of the blocks.
+MERGED_BLOCK_BYTES = 2 * MIB
+
+
+class Run(NamedTuple):
+    """A run file: number of the part that it is about, among all; the name relative to the output; of an
+    earlier run the address, and the etag that it had when it was planned with."""
+
+    part: int
+    file: str
+    etag: str = ""
+
+
+Runs = tuple[Run, ...]
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,7 @@ class _Task:
     runs: Runs
     resources: Resources
     round: Round
+    block_bytes: ClassVar[int] = BLOCK_BYTES
 
     @property
     def label(self) -> str:
@@ -53,7 +67,7 @@ class _Task:
             counts: Counter[str] = Counter()
             for table in self._tables(context, storage, counts):
                 if len(table):
-                    writer = writer or outputs.runs(file, table.schema, ())
+                    writer = writer or outputs.runs(file, table.schema, (), self.block_bytes)
                     writer.add(table)
             counts["rows"] = writer.rows if writer else 0
             receipt = Receipt(self.fingerprint, counts=dict(sorted(counts.items())))
@@ -63,7 +77,13 @@ class _Task:
         raise NotImplementedError
 
     def _merged(self, context: Context, storage: Storage, low: int, high: int) -> Iterator[pa.Table]:
-        files = [(index, _address(context.output, run)) for index, run in self.runs]
+        for run in self.runs:
+            info = storage.stat(run.file) if run.etag else None
+            if run.etag and (info is None or info.etag != run.etag):
+                raise StorageError(
+                    f"{run.file}: the earlier run changed after the plan was made; start again"
+                )
+        files = [(run.part, run.file if run.etag else join(context.output, run.file)) for run in self.runs]
         return merge(storage, files, low, high, self.round.order, split=self.round.split)
 
 
@@ -73,6 +93,7 @@ class RegroupTask(_Task):
 
     low: int
     high: int
+    block_bytes: ClassVar[int] = MERGED_BLOCK_BYTES
 
     def _tables(self, context: Context, storage: Storage, counts: Counter[str]) -> Iterator[pa.Table]:
         return self._merged(context, storage, self.low, self.high)
@@ -117,11 +138,6 @@ class JoinTask(_Task):
                     row = pc.add(partials.column("row"), pa.scalar(offset, pa.uint32()))
                     yield partials.set_column(partials.schema.names.index("row"), "row", row)
                 offset += len(batch)
-
-
-def _address(output: str, run: str) -> str:
-    """Files of earlier runs have addresses of their own."""
-    return run if run.startswith("/") or "://" in run else join(output, run)
 
 
 def _counted(tables: Reduced, counts: Counter[str]) -> Generator[pa.Table]:

@@ -1,8 +1,8 @@
 """The rounds of a global stage as groups of tasks, each made when the counts of the one before are known.
 
-Where a round would take more files than a task should open, a *regrouping* comes before it: an
-extra pass that leaves fewer files, or, for rounds over documents, files by range of positions, so that
-each part opens those about itself. Reads per task are bounded by that, not by the size of the corpus.
+Where a round would take more files than a task should open, *regroupings* come before it: a pass that
+merges files into fewer, and, for rounds over documents, one that leaves files by range of positions, so
+that each part opens those about itself.
 
 Knows which rows each round takes and into how many ranges they are cut; does not know what a round is for.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ import pyarrow as pa
 from pipeline.exchange import KEYS, position
 from pipeline.execute.base import Task
 from pipeline.plan import Segment
-from pipeline.reduce import JoinTask, ReduceTask, RegroupTask, Runs, round_file
+from pipeline.reduce import JoinTask, ReduceTask, RegroupTask, Run, Runs, round_file
 from pipeline.segment import document_file, run_file
 from pipeline.state import Group, Made, State
 from pipeline.steps import fingerprint, unopened
@@ -34,6 +34,8 @@ FIRST = OWN >> 32
 BUCKET_ROWS = 16_000_000
 #: Files that a task merges at most; and that a part looks into for rows about its documents.
 MOST_FILES, MOST_FILES_OF_PART = 512, 64
+#: Names of other things in the directory of a segment, or of what a round may take.
+RESERVED = ("map", "apply", "receipts", "rejects", "runs")
 #: Stands for the parts of the next segment, which take the rows of the last round.
 APPLY = Round("apply", (LAST,), documents=True)
 
@@ -44,7 +46,7 @@ class Chain:
 
     segment: Segment
     known: dict[str, Round] = field(default_factory=dict)
-    regrouped: dict[str, Regrouping] = field(default_factory=dict)  # by the round that it is for
+    regrouped: dict[str, list[Regrouping]] = field(default_factory=dict)  # by the round that they are for
 
     def __post_init__(self) -> None:
         assert self.segment.judged
@@ -53,6 +55,8 @@ class Chain:
         assert isinstance(stage, Global)
         self.columns = stage.needs(stage.config)
         self.resources = Resources(memory=512 * MIB + stage.resources.memory)
+        #: Of the stage, less what only the applying of verdicts depends on.
+        self._identity = replace(self.judge, unused=tuple(sorted(stage.applies))).identity
         self._rounds = stage.rounds()
 
     def first(self) -> Round:
@@ -73,7 +77,8 @@ class Chain:
         return following
 
     def _take(self, current: Round) -> Round:
-        if current.name in self.known or not set(current.takes) <= {"map", *self.known}:
+        taken = {*self.known, *RESERVED}
+        if current.name in taken or not set(current.takes) <= {"map", *self.known}:
             raise AssertionError(f"{self.segment.key}: {current} is known already, or takes what is not")
         self.known[current.name] = current
         return current
@@ -92,19 +97,19 @@ class Chain:
         """All run files of rounds, with the index of the part that they are about."""
         return tuple(run for name in names for run in self._runs(name, states))
 
-    def _runs(self, name: str, states: Mapping[str, State]) -> Iterator[tuple[int, str]]:
+    def _runs(self, name: str, states: Mapping[str, State]) -> Iterator[Run]:
         if name == "map":
             for index, earlier in enumerate(self.segment.earlier):
-                yield index, earlier.file
+                yield Run(index, earlier.file, earlier.etag)
             for index, part, made in self.parts(states):
                 if made.counts.get("partials"):
-                    yield index, run_file(self.segment.directory, part)
+                    yield Run(index, run_file(self.segment.directory, part))
             return
         made_of = states[self.key(name)].made
         indices = {part: index for index, part, _ in self.parts(states)} if self.known[name].documents else {}
         for task, made in sorted(made_of.items()):
             if made.counts["rows"]:
-                yield indices.get(task, FIRST), round_file(f"work/{self.key(name)}", task)
+                yield Run(indices.get(task, FIRST), round_file(f"work/{self.key(name)}", task))
 
     def rows(self, names: tuple[str, ...], states: Mapping[str, State]) -> int:
         """How many rows rounds wrote."""
@@ -120,7 +125,7 @@ class Chain:
         """What the result of a round depends on."""
         earlier = [part.digest for part in self.segment.earlier]
         keys = [self.segment.key if name == "map" else self.key(name) for name in current.takes]
-        return [FORMAT, self.judge.identity, current, [states[key].digest for key in keys], earlier]
+        return [FORMAT, self._identity, current, [states[key].digest for key in keys], earlier]
 
     def by_position(self, count: int, states: Mapping[str, State]) -> list[int]:
         """``count + 1`` edges between ranges of equally many documents."""
@@ -137,8 +142,8 @@ class Chain:
 
     def taken(self, consumer: Round, states: Mapping[str, State]) -> Runs:
         """The files that a round over keys merges."""
-        if consumer.name in self.regrouped:
-            return self.regrouped[consumer.name].runs(states)
+        if before := self.regrouped.get(consumer.name):
+            return before[-1].runs(states)
         return self.runs(consumer.takes, states)
 
     def about(self, consumer: Round, states: Mapping[str, State]) -> Callable[[int], Runs]:
@@ -146,9 +151,9 @@ class Chain:
         if consumer.name not in self.regrouped:
             runs = self.runs(consumer.takes, states)
             return lambda index: runs
-        group = self.regrouped[consumer.name]
+        group = self.regrouped[consumer.name][-1]
         edges, made = group.edges(states), states[group.key].made
-        files = [(FIRST, round_file(group.directory, group.file(number))) for number in range(len(edges) - 1)]
+        files = [Run(FIRST, round_file(group.directory, group.file(i))) for i in range(len(edges) - 1)]
         filled = [bool(made[group.file(number)].counts["rows"]) for number in range(len(edges) - 1)]
 
         def overlapping(index: int) -> Runs:
@@ -159,12 +164,17 @@ class Chain:
         return overlapping
 
     def following(self, consumer: Round, states: Mapping[str, State]) -> Group | None:
-        """The group of a round, or of the regrouping that must come before; None for ``APPLY`` as it is."""
-        most = MOST_FILES_OF_PART if consumer.documents else MOST_FILES
-        if len(self.runs(consumer.takes, states)) > most and consumer.name not in self.regrouped:
-            self.regrouped[consumer.name] = Regrouping(self, consumer)
-            return self.regrouped[consumer.name]
-        return None if consumer is APPLY else RoundGroup(self, consumer)
+        """The group of a round, or of a regrouping that must come before; None for ``APPLY`` as it is."""
+        files = len(self.runs(consumer.takes, states))
+        before = self.regrouped.get(consumer.name, [])
+        if files > MOST_FILES and not before:
+            group = Regrouping(self, consumer, by_position=False)
+        elif consumer.documents and files > MOST_FILES_OF_PART and not (before and before[-1].by_position):
+            group = Regrouping(self, consumer, by_position=True)
+        else:
+            return None if consumer is APPLY else RoundGroup(self, consumer)
+        self.regrouped[consumer.name] = [*before, group]
+        return group
 
 
 class _Rows:
@@ -232,7 +242,7 @@ class RoundGroup(_Rows):
             yield ReduceTask(
                 self.directory,
                 f"bucket-{index:05d}",
-                fingerprint(*identity, index, count),
+                fingerprint(*identity, low, high),
                 runs,
                 chain.resources,
                 current,
@@ -243,10 +253,13 @@ class RoundGroup(_Rows):
 
 
 class Regrouping(_Rows):
-    """The rows that a round takes, in fewer files; in ranges of positions for a round over documents."""
+    """The rows that a round takes, in fewer files; or in files by range of positions."""
 
-    def __init__(self, chain: Chain, consumer: Round) -> None:
-        super().__init__(chain, chain.key(f"{consumer.name}-regrouped"), consumer)
+    def __init__(self, chain: Chain, consumer: Round, by_position: bool) -> None:
+        how = "by-position" if by_position else "merged"
+        super().__init__(chain, chain.key(f"{consumer.name}-{how}"), consumer)
+        self.by_position = by_position
+        self._before = chain.regrouped.get(consumer.name, [])
 
     def following(self, states: Mapping[str, State]) -> Iterator[Group]:
         """The round that it is for."""
@@ -257,7 +270,9 @@ class Regrouping(_Rows):
         """Each merges some files whole, or all in a range of positions."""
         chain = self.chain
         runs = chain.runs(self.consumer.takes, states)
-        if self.consumer.documents:
+        if self._before:
+            runs = self._before[-1].runs(states)
+        if self.by_position:
             pieces = [(runs, low, high) for low, high in pairwise(self.edges(states))]
         else:
             pieces = [(runs[i : i + MOST_FILES], 0, KEYS) for i in range(0, len(runs), MOST_FILES)]
@@ -266,7 +281,7 @@ class Regrouping(_Rows):
             yield RegroupTask(
                 self.directory,
                 self.file(number),
-                fingerprint(*identity, number, len(pieces), len(taken)),
+                fingerprint(*identity, number, len(runs), MOST_FILES, low, high),
                 taken,
                 chain.resources,
                 self.consumer,
@@ -286,7 +301,8 @@ class Regrouping(_Rows):
     def runs(self, states: Mapping[str, State]) -> Runs:
         """The files that it made, those without rows left out."""
         made = sorted(states[self.key].made.items())
-        return tuple((FIRST, round_file(self.directory, name)) for name, task in made if task.counts["rows"])
+        files = (round_file(self.directory, name) for name, task in made if task.counts["rows"])
+        return tuple(Run(FIRST, file) for file in files)
 
 
 def round_key(segment: Segment, name: str) -> str:

@@ -210,7 +210,7 @@ class Schedule:
         self.states[waiting.group.key].add(ended.task, receipt)
         self._left[waiting.group.key] -= 1
         self.progress.end(waiting.group, ended.task, receipt)
-        if not self._left[waiting.group.key]:
+        if not self._left[waiting.group.key] and self._parts_exceeded() is None:
             self._follow(waiting.group)
 
     def _follow(self, group: Group) -> None:

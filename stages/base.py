@@ -151,6 +151,11 @@ class Stage:
         """The columns that it reads with these settings; ``reads`` unless settings name columns."""
         return cls.reads
 
+    @classmethod
+    def check(cls, config: Any, schema: pa.Schema) -> str | None:
+        """What is wrong with these columns for these settings, found before any work; None: nothing."""
+        return None
+
     def open(self) -> None:
         """Load models and tables. Called once per worker process, before the first batch."""
 
@@ -277,6 +282,8 @@ class Global(Stage):
 
     #: Config keys that ``map`` does not use: changing them does not map again.
     decides: ClassVar[frozenset[str]] = frozenset()
+    #: Config keys that only ``apply`` uses: changing them does no round again.
+    applies: ClassVar[frozenset[str]] = frozenset()
     #: The rows of the last round, ``key`` (position) first.
     verdicts: ClassVar[pa.Schema] = pa.schema(
         [("key", pa.uint64()), ("reason", pa.string()), ("detail", pa.string())]
