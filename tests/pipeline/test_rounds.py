@@ -9,11 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import toys
 from rich.console import Console
 from runs import command, hashes, stats, toy_inputs
 
 from pipeline import config, launch, reduce, rounds
 from pipeline.located import ConfigError
+from pipeline.schedule import RunFailed
 
 CONFIG = """
 name: {name}
@@ -169,3 +171,70 @@ def test_the_command_runs_rounds_on_ray(tmp_path: Path) -> None:
     path.write_text(text.replace("inline", "ray"))
     command("run", "--config", path, "--workers", "2")
     assert documents(tmp_path / "ray").equals(wanted)
+
+
+def test_a_round_that_fails_ends_the_run_with_its_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self, name, groups):  # type: ignore[no-untyped-def]
+        raise ValueError("no such thing")
+        yield
+
+    monkeypatch.setattr(toys.Longest, "reduce", fails)
+    with pytest.raises(RunFailed, match="parts of web/00-read-Longest/groups failed"):
+        run(tmp_path, toy_inputs(tmp_path / "in"))
+
+
+def test_new_inputs_move_the_ranges_of_positions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "BUCKET_ROWS", 7)
+    monkeypatch.setattr(rounds, "MOST_FILES_OF_PART", 1)
+    inputs = toy_inputs(tmp_path / "in", files=3, rows=20, bad=False)
+    run(tmp_path, inputs)
+    # documents that nothing else is like: the verdicts about the others stay what they are
+    lines = [json.dumps({"id": f"new-{i}", "text": f"lone word{i} other{i}"}) for i in range(50)]
+    (inputs / "new.jsonl").write_text("\n".join(lines) + "\n")
+    assert documents(run(tmp_path, inputs)).equals(documents(run(tmp_path, inputs, "fresh")))
+
+
+def test_an_earlier_run_that_changes_in_the_meantime_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = toy_inputs(tmp_path / "in", files=2)
+    earlier = run(tmp_path, inputs, "january")
+    real = launch._prepare
+
+    def prepare(*arguments):  # type: ignore[no-untyped-def]
+        for path in (earlier / "work/web").glob("00-*/runs/*.runs"):
+            path.write_bytes(path.read_bytes() + b" ")
+        real(*arguments)
+
+    monkeypatch.setattr(launch, "_prepare", prepare)
+    with pytest.raises(RunFailed):
+        run(tmp_path, inputs, "february", f"{{against: ['{earlier}']}}")
+    receipts = (tmp_path / "february/work/web").glob("00-*/groups/receipts/*.json")
+    assert all("changed after the plan was made" in path.read_text() for path in receipts)
+
+
+def test_a_run_begun_again_with_other_settings_is_not_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = toy_inputs(tmp_path / "in", files=2)
+    earlier = run(tmp_path, inputs, "january")
+
+    def stops(*arguments):  # type: ignore[no-untyped-def]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "_open_stages", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, inputs, "january", "{laps: 2}")
+    assert not (earlier / "stats.json").exists()
+
+
+@pytest.mark.parametrize(("against", "what"), [("own", "this very run"), ("twice", "named twice")])
+def test_earlier_runs_are_others_and_named_once(tmp_path: Path, against: str, what: str) -> None:
+    inputs = toy_inputs(tmp_path / "in", files=2)
+    output = run(tmp_path, inputs)
+    (tmp_path / "link").symlink_to(output)
+    named = {"own": f"'{tmp_path}/link'", "twice": f"'{output}', '{output}/'"}[against]
+    with pytest.raises(ConfigError, match=what):
+        run(tmp_path, inputs, "out" if against == "own" else "new", f"{{against: [{named}]}}")
