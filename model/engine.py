@@ -1,0 +1,379 @@
+"""The embedded engine: requests in, completions out, in their order.
+
+Knows how scheduler, network, state, sampler and texts work together, and what happens when something fails.
+Does not know documents, prompts' meaning, or how arithmetic is done.
+
+One turn of the loop gives free slots to waiting requests and takes their prompts in; where there is nothing
+to admit, all running sequences are decoded by one token. A prompt that begins as others do is not computed
+again from its start: the first one leaves a snapshot of its state there (``model.scheduler`` says when).
+
+What a request gives does not depend on what runs beside it: its random numbers come from its seed and its
+own count of tokens, and rows of a batch do not mix. What remains is rounding, which differs with the shape of
+a batch; in fp32 by some 1e-6 of a logit, which decides a choice only between tokens that close.
+
+What goes wrong belongs to a request: one that does not fit, or whose logits are not finite, gets a completion
+that says so, and when a whole batch fails, each of its requests is tried again alone. Only where the device
+itself does not work any more is an exception raised.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+import torch
+
+from model import checkpoint
+from model.chat import Tokenizer
+from model.config import ModelConfig
+from model.graphs import Decoder
+from model.network import Network, PackedBatch
+from model.requests import Completion, Request, failed, misfit
+from model.sampling import Sampler
+from model.scan import CHUNK
+from model.scheduler import SNAPSHOTS, Job, Part, Scheduler, pack
+from model.state import StatePool, free_bytes, slots_that_fit
+from model.text import Transcript, Vocabulary
+
+log = logging.getLogger(__name__)
+
+#: Tokens per slot, prompt and completion, unless asked otherwise (or the model takes fewer).
+MAX_LENGTH = 4096
+#: By type of device: the most slots unless asked otherwise, beyond which a step only takes longer; the share
+#: of free memory to take; tokens of prompts per pass, which keep a device busy without taking much memory.
+SLOTS = {"cuda": 256, "cpu": 64}
+SHARE = {"cuda": 0.9, "cpu": 0.5}
+PREFILL_TOKENS = {"cuda": 4096, "cpu": 1024}
+
+
+class EngineError(RuntimeError):
+    """The engine cannot be set up as asked for."""
+
+
+class Engine:
+    """``model.requests.Engine`` with a network of its own."""
+
+    def __init__(
+        self,
+        network: Network,
+        vocabulary: Vocabulary,
+        *,
+        state_dtype: torch.dtype = torch.float32,
+        max_length: int | None = None,
+        slots: int | None = None,
+    ) -> None:
+        """See ``load``, for networks that come from elsewhere."""
+        config, device = network.config, network.device
+        if device.type not in SLOTS:
+            raise EngineError(f"device must be of type {' or '.join(SLOTS)}, not {device.type}")
+        self.max_length = max_length or min(MAX_LENGTH, config.max_position_embeddings)
+        self._budget = PREFILL_TOKENS[device.type]
+        fit = self._fit(network, state_dtype)
+        self._snapshots = min(SNAPSHOTS, fit // 8)
+        fit -= self._snapshots
+        if fit < (slots or 1):
+            raise EngineError(
+                f"{slots or 1} slots of {self.max_length} tokens do not fit into the free memory of "
+                f"{device}, which has room for {max(fit, 0)}; give a smaller max_length or fewer slots"
+            )
+        self.slots = slots or min(fit, SLOTS[device.type])
+        self._network = network
+        self._vocabulary = vocabulary
+        self._state = StatePool(
+            config, self.slots, self.max_length, device=device, dtype=network.dtype, state_dtype=state_dtype
+        )
+        self._unused = set(range(self.slots))  # the pool's memory is zeros until it is written to
+        self._sampler = Sampler(self.slots, config.vocab_size, device)
+        self._decoder = Decoder(network, self._state)
+        self._busy = False
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        device: str | torch.device = "cpu",
+        dtype: str | torch.dtype | None = None,
+        state_dtype: str | torch.dtype = torch.float32,
+        max_length: int | None = None,
+        slots: int | None = None,
+    ) -> Engine:
+        """The checkpoint in the directory ``path``, with its ``tokenizer.json``.
+
+        dtype: of weights and arithmetic; what the checkpoint names by default. state_dtype: of the recurrent
+        state between tokens; 16 bits let more sequences run and cost accuracy. max_length: most tokens of a
+        prompt and its completion. slots: sequences that run at once; as many as fit into the memory that is
+        free, up to a number beyond which there is nothing to gain. Raises ``ConfigError``,
+        ``CheckpointError``, ``TokenizerError`` or ``EngineError``.
+        """
+        where, state = torch.device(device), _dtype(state_dtype)
+        weights = None if dtype is None else _dtype(dtype)
+        if where.type == "cuda" and not torch.cuda.is_available():
+            raise EngineError("device 'cuda' was asked for, but torch sees no CUDA device")
+        config, vocabulary = ModelConfig.load(path), Tokenizer.load(path)
+        if vocabulary.vocab_size > config.vocab_size:
+            raise EngineError(
+                f"{path}: the tokenizer has {vocabulary.vocab_size} ids, the network {config.vocab_size}"
+            )
+        network = checkpoint.load(path, device=where, dtype=weights)
+        return cls(network, vocabulary, state_dtype=state, max_length=max_length, slots=slots)
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """See ``model.requests.Engine``."""
+        return list(self.stream(requests))
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """The same for any number of requests, which are read as they are needed: some are held ahead, and
+        completions until those before them are done."""
+        if self._busy:
+            raise EngineError("the engine is in use; begin another stream when this one has ended")
+        self._busy = True
+        try:
+            run = _Run(self, iter(requests))
+            while run.advance():
+                yield from run.ready()
+            yield from run.ready()
+        finally:
+            self._busy = False
+
+    def _fit(self, network: Network, state_dtype: torch.dtype) -> int:
+        """How many slots fit into the memory that is free now, beside what a pass takes."""
+        config = network.config
+        # What is alive at once in the widest layer, most of it in fp32: projections, convolved inputs,
+        # outputs and the weights inside a chunk.
+        token = 4 * (4 * config.in_proj_size + 2 * config.intermediate_size)
+        token += 4 * 2 * config.mamba_num_heads * max(CHUNK, config.chunk_size)
+        # Logits, and the copies that sampling makes of them.
+        row = 4 * 4 * config.vocab_size
+        free = int(free_bytes(network.device) * SHARE[network.device.type])
+        return slots_that_fit(
+            config,
+            self.max_length,
+            free - token * self._budget - row * SLOTS[network.device.type],
+            element_bytes=network.dtype.itemsize,
+            state_bytes=state_dtype.itemsize,
+        )
+
+    def clean(self, slot: int) -> None:
+        """Make a slot ready for a new sequence."""
+        if slot in self._unused:
+            self._unused.discard(slot)
+        else:
+            self._state.reset(slot)
+
+
+class _Run:
+    """One call: its requests on their way through the slots of an engine."""
+
+    def __init__(self, engine: Engine, requests: Iterator[Request]) -> None:
+        self._engine = engine
+        self._network, self._state = engine._network, engine._state
+        self._sampler, self._decoder = engine._sampler, engine._decoder
+        self._requests: Iterator[Request] | None = requests
+        # Far enough to find long requests early, and for slots to stay busy behind one that takes longest.
+        window = max(1024, 8 * engine.slots)
+        self._ahead = 2 * window
+        self._scheduler = Scheduler(engine.slots, window, engine._snapshots)
+        self._done: dict[int, Completion] = {}
+        self._taken = self._given = 0
+        # By slot: what was generated; the last token, which is not in the slot's state yet; and how many are.
+        self._transcripts: list[Transcript | None] = [None] * engine.slots
+        self._tokens = [0] * engine.slots
+        self._lengths = [0] * engine.slots
+
+    def ready(self) -> Iterator[Completion]:
+        """Completions whose turn it is."""
+        while self._given in self._done:
+            self._given += 1
+            yield self._done.pop(self._given - 1)
+
+    def advance(self) -> bool:
+        """One turn; False when there is nothing more to do."""
+        self._read()
+        with torch.inference_mode():
+            admitted = self._scheduler.admit()
+            if admitted:
+                self._prefill(admitted)
+                return True
+            for source, target in self._scheduler.compact():
+                self._move(source, target)
+            if not self._scheduler.running:
+                return self._requests is not None
+            self._decode()
+            return True
+
+    def _read(self) -> None:
+        engine = self._engine
+        while self._requests and self._scheduler.room and self._taken - self._given < self._ahead:
+            request = next(self._requests, None)
+            if request is None:
+                self._requests = None
+                return
+            place, self._taken = self._taken, self._taken + 1
+            error = misfit(request, self._network.config.vocab_size, engine.max_length)
+            if error is None:
+                self._scheduler.add(place, request)
+            else:
+                self._done[place] = failed(request, error)
+
+    def _prefill(self, jobs: Sequence[Job]) -> None:
+        """Take in the prompts of newly admitted jobs, and their first tokens."""
+        waiting = dict.fromkeys(jobs)
+        failure = None
+        try:
+            for job in jobs:
+                self._start(job)
+            leaders = [(job, 0, job.shared.length) for job in jobs if job.leads and job.shared]
+            for batch in pack(leaders, self._engine._budget):
+                self._take_in(batch)
+            for job, _, length in leaders:
+                assert job.shared is not None
+                job.shared.snapshot = self._state.snapshot(job.slot, length)
+            spans = []
+            for job in jobs:
+                start = 0
+                if job.shared is not None and job.shared.snapshot is not None:
+                    start = job.shared.length
+                    if not job.leads:
+                        self._state.restore(job.shared.snapshot, job.slot)
+                spans.append((job, start, len(job.request.prompt_ids)))
+            for batch in pack(spans, self._engine._budget):
+                ended, tokens = self._take_in(batch)
+                for job in ended:
+                    del waiting[job]
+                self._go_on([job.slot for job in ended], tokens)
+        except Exception as error:
+            failure = _words(error)
+        # Not within the except block, where what the failed batch had allocated is still alive.
+        if failure is not None:
+            self._one_by_one(list(waiting), failure)
+        self._scheduler.settle(jobs)
+
+    def _start(self, job: Job) -> None:
+        self._engine.clean(job.slot)
+        self._sampler.admit(job.slot, job.request)
+        self._transcripts[job.slot] = Transcript(job.request, self._engine._vocabulary)
+        self._lengths[job.slot] = len(job.request.prompt_ids) - 1
+
+    def _take_in(self, parts: Sequence[Part]) -> tuple[list[Job], list[int]]:
+        """Run parts of prompts; the jobs whose prompts are complete with that, and the tokens that follow."""
+        tokens = chain.from_iterable(part.job.request.prompt_ids[part.start : part.stop] for part in parts)
+        batch = PackedBatch(
+            torch.tensor(list(tokens), device=self._network.device),
+            [part.job.slot for part in parts],
+            [part.start for part in parts],
+            [part.stop - part.start for part in parts],
+        )
+        rows = [row for row, part in enumerate(parts) if part.ends]
+        logits = self._network.prefill(batch, self._state, rows)
+        if not rows:
+            return [], []
+        jobs = [parts[row].job for row in rows]
+        return jobs, self._sampler.sample(logits, [job.slot for job in jobs]).tolist()
+
+    def _decode(self) -> None:
+        """One more token for every running job."""
+        n = len(self._scheduler.running)
+        try:
+            logits = self._decoder.step(self._tokens[:n], self._lengths[:n])
+            tokens = self._sampler.sample(logits, range(n)).tolist()
+        except Exception as error:
+            failure = _words(error)
+        else:
+            self._go_on(range(n), tokens)
+            return
+        # How far the failed step got is not known, so the states are built anew.
+        self._one_by_one([job for job in self._scheduler.running if job is not None], failure)
+
+    def _one_by_one(self, jobs: Sequence[Job], failure: str) -> None:
+        """After a batch failed: each of its jobs alone, from its prompt and what it has generated."""
+        log.warning("a batch of %d failed, its requests are tried one by one: %s", len(jobs), failure)
+        survivors = 0
+        for job in jobs:
+            try:
+                token = self._alone(job)
+            except Exception as error:
+                self._leave(job.slot, _words(error))
+            else:
+                survivors += 1
+                self._go_on([job.slot], [token])
+        if not survivors:  # is it the requests, or does nothing work any more? Then this raises.
+            torch.ones(1, device=self._network.device).item()
+
+    def _alone(self, job: Job) -> int:
+        transcript = self._transcripts[job.slot]
+        generated = [] if transcript is None else transcript.token_ids
+        if transcript is None:
+            self._start(job)
+        self._state.reset(job.slot)
+        self._sampler.admit(job.slot, job.request, step=len(generated))
+        if generated:
+            self._sampler.record([job.slot] * len(generated), torch.tensor(generated))
+        ids = torch.tensor([*job.request.prompt_ids, *generated], device=self._network.device)
+        self._lengths[job.slot] = len(ids) - 1
+        for start in range(0, len(ids), self._engine._budget):
+            part = ids[start : start + self._engine._budget]
+            batch = PackedBatch(part, [job.slot], [start], [len(part)])
+            last = start + len(part) == len(ids)
+            logits = self._network.prefill(batch, self._state, None if last else [])
+        return int(self._sampler.sample(logits, [job.slot]))
+
+    def _go_on(self, slots: Sequence[int], tokens: list[int]) -> None:
+        """Put the next tokens to the transcripts; jobs that are over leave their slots."""
+        taken = []
+        for slot, token in zip(slots, tokens, strict=True):
+            transcript = self._transcripts[slot]
+            assert transcript is not None
+            if token < 0:
+                self._leave(slot, f"the logits after {self._lengths[slot] + 1} tokens are not finite")
+                taken.append(token)
+                continue
+            if transcript.forced:
+                token = transcript.forced[0]
+            taken.append(token)
+            try:
+                over = transcript.push(token)
+            except Exception as error:
+                self._leave(slot, _words(error))
+                continue
+            if over:
+                self._leave(slot)
+            else:
+                self._tokens[slot] = token
+                self._lengths[slot] += 1
+        if self._sampler.penalises:
+            self._sampler.record(slots, torch.tensor(taken))
+
+    def _leave(self, slot: int, error: str | None = None) -> None:
+        """The job is over, by itself or by an error."""
+        job, transcript = self._scheduler.running[slot], self._transcripts[slot]
+        assert job is not None
+        try:
+            completion = (
+                failed(job.request, error or "") if transcript is None else transcript.completion(error=error)
+            )
+        except Exception as other:
+            completion = failed(job.request, error or _words(other))
+        self._done[job.place] = completion
+        self._transcripts[slot] = None
+        self._scheduler.retire(job)
+
+    def _move(self, source: int, target: int) -> None:
+        self._engine._unused.discard(target)
+        self._state.move(source, target)
+        self._sampler.move(source, target)
+        self._transcripts[target] = self._transcripts[source]
+        self._tokens[target] = self._tokens[source]
+        self._lengths[target] = self._lengths[source]
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _dtype(name: str | torch.dtype) -> torch.dtype:
+    dtype = name if isinstance(name, torch.dtype) else getattr(torch, name.removeprefix("torch."), None)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise EngineError(f"{name!r} is not a floating-point dtype of torch")
+    return dtype

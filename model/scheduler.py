@@ -1,0 +1,198 @@
+"""Which request runs in which slot, and which pieces of prompts go through the network together.
+
+Knows prompts as token ids, how long completions may be, slots by number. Does not know tensors, logits or
+text: what a snapshot is, and when a completion ends, it is told.
+
+For offline work: what counts is that all slots are busy until the end, not how soon an answer comes. So a
+slot is filled again as soon as it is free, and of the requests that wait, the one that may take longest
+begins first, which leaves no long ones for the end, when nothing is left to run beside them. A slot has room
+for everything its request may need before it is given to it, so nothing that runs is ever stopped for lack
+of space. Slots in use are kept side by side from 0 on.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from model.requests import Request
+
+#: Prompts are cut at multiples of this many tokens only: the chunks of the scan (64 in PyTorch, 128 in the
+#: kernels) then are those of the whole prompt, and so is the rounding.
+GRAIN = 128
+
+#: A common prefix is computed on its own where that spares at least this many tokens of prefill, about
+#: what one more pass over the weights costs.
+WORTH = 4 * GRAIN
+
+#: Snapshots kept at a time, each of which takes as much memory as a slot of the prefix's length; beyond a few
+#: there are hardly requests enough in sight for each.
+SNAPSHOTS = 4
+
+
+@dataclass(slots=True, eq=False)
+class Prefix:
+    """The beginning of a prompt, up to a multiple of ``GRAIN``: a node in the tree of all that wait.
+
+    waiting: requests that wait and begin with it. snapshot: the state after it, once there is one.
+    """
+
+    length: int
+    block: tuple[int, ...] = ()
+    waiting: int = 0
+    children: dict[tuple[int, ...], Prefix] = field(default_factory=dict)
+    planned: bool = False
+    snapshot: Any = None
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A request on its way through a slot. ``place``: its number in the order of the call."""
+
+    place: int
+    request: Request
+    path: tuple[Prefix, ...] = ()
+    slot: int = -1
+    #: The beginning of its prompt that is shared with others, if any.
+    shared: Prefix | None = None
+    #: Whether it is the one which computes the shared beginning.
+    leads: bool = False
+
+
+class Scheduler:
+    """Slots 0 to ``slots`` - 1, and the requests that wait for one."""
+
+    def __init__(self, slots: int, window: int, snapshots: int = SNAPSHOTS) -> None:
+        """``window``: how many requests may wait, which is how far the search for the longest looks.
+        ``snapshots``: how many there is memory for."""
+        self._slots, self._window, self._snapshots = slots, window, snapshots
+        self._queue: list[tuple[int, int, Job]] = []
+        self._root = Prefix(0)
+        self._holders: list[Prefix] = []
+        self._free: list[int] = []
+        #: The jobs by slot; None where one has been retired and neither ``admit`` nor ``compact`` came since.
+        self.running: list[Job | None] = []
+
+    @property
+    def room(self) -> int:
+        """How many more requests may be added now."""
+        return self._window - len(self._queue)
+
+    def add(self, place: int, request: Request) -> None:
+        """A request which fits into a slot begins to wait."""
+        ids, node, path = request.prompt_ids, self._root, []
+        # At least one token is left for the pass that gives the first logits.
+        for end in range(GRAIN, len(ids), GRAIN):
+            block = tuple(ids[end - GRAIN : end])
+            child = node.children.get(block)
+            if child is None:
+                child = node.children[block] = Prefix(end, block)
+            child.waiting += 1
+            path.append(child)
+            node = child
+        heapq.heappush(self._queue, (-request.max_tokens, place, Job(place, request, tuple(path))))
+
+    def admit(self) -> list[Job]:
+        """Give free slots to waiting requests, longest first. Call ``settle`` when their prompts are in."""
+        self._holders = [node for node in self._holders if node.waiting]
+        admitted = []
+        while self._queue and (self._free or len(self.running) < self._slots):
+            job = heapq.heappop(self._queue)[2]
+            self._leave(job)
+            self._share(job)
+            if self._free:
+                job.slot = heapq.heappop(self._free)
+                self.running[job.slot] = job
+            else:
+                job.slot = len(self.running)
+                self.running.append(job)
+            admitted.append(job)
+        return admitted
+
+    def settle(self, jobs: Iterable[Job]) -> None:
+        """Their prompts have been taken in: they need the state of their common beginnings no more."""
+        for job in jobs:
+            if job.leads and job.shared is not None and job.shared.snapshot is None:  # it failed
+                job.shared.planned = False
+                self._holders.remove(job.shared)
+            job.path, job.shared, job.leads = (), None, False
+
+    def retire(self, job: Job) -> None:
+        """A job has ended; its slot is free."""
+        self.running[job.slot] = None
+        heapq.heappush(self._free, job.slot)
+
+    def compact(self) -> list[tuple[int, int]]:
+        """Close the gaps: moves (from slot, to slot), to be made in this order."""
+        moves = []
+        while self._free:
+            while self.running and self.running[-1] is None:
+                self.running.pop()
+            gap = heapq.heappop(self._free)
+            if gap >= len(self.running):
+                continue
+            job = self.running.pop()
+            assert job is not None
+            moves.append((job.slot, gap))
+            job.slot, self.running[gap] = gap, job
+        return moves
+
+    def _leave(self, job: Job) -> None:
+        """It waits no longer. Beginnings that nobody waits with are forgotten."""
+        parent = self._root
+        for node in job.path:
+            node.waiting -= 1
+            if not node.waiting:
+                del parent.children[node.block]
+            parent = node
+
+    def _share(self, job: Job) -> None:
+        """Choose the beginning that spares most, here and in the requests that still wait."""
+        most = 0
+        for node in job.path:
+            if node.planned:
+                spared = node.length * (node.waiting + 1)
+            elif len(self._holders) < self._snapshots and node.length * node.waiting >= WORTH:
+                spared = node.length * node.waiting
+            else:
+                continue
+            if spared > most:
+                most, job.shared = spared, node
+        if job.shared is not None and not job.shared.planned:
+            job.leads = job.shared.planned = True
+            self._holders.append(job.shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Tokens ``start`` to ``stop`` of a job's prompt; ``ends`` if there the prompt does."""
+
+    job: Job
+    start: int
+    stop: int
+    ends: bool
+
+
+def pack(spans: Iterable[tuple[Job, int, int]], budget: int) -> Iterator[list[Part]]:
+    """Cut spans of prompts into batches of at most ``budget`` tokens, a multiple of ``GRAIN``. A batch has
+    at most one part of a job; the parts of a job come in order."""
+    if budget < GRAIN or budget % GRAIN:
+        raise ValueError(f"a prefill batch of {budget} tokens is not a multiple of {GRAIN}")
+    batch: list[Part] = []
+    room = budget
+    for job, start, stop in spans:
+        while start < stop:
+            end = min(stop, start + room)
+            if end < stop:
+                end -= end % GRAIN
+            if end > start:
+                batch.append(Part(job, start, end, end == len(job.request.prompt_ids)))
+                room -= end - start
+                start = end
+            if start < stop:
+                yield batch
+                batch, room = [], budget
+    if batch:
+        yield batch
