@@ -33,6 +33,7 @@ import pyarrow as pa
 
 from stages.base import OWN, Reduced
 from stages.dedup import components
+from stages.dedup.columns import as_array
 from stages.dedup.components import Contraction, Names
 from stages.dedup.groups import groups_of
 from stages.dedup.intrinsics import compiled
@@ -54,10 +55,11 @@ def stars(groups: Iterator[pa.Table]) -> Reduced:
     """
     pairs = 0
     contraction = Contraction()
-    last, waiting = None, np.zeros(0, np.uint64)
+    last, waiting, counted = None, np.zeros(0, np.uint64), False
     for table in groups:
         key, position = table.column("key").to_numpy(), table.column("position").to_numpy()
         if key[0] == last:
+            pairs -= counted  # its mark comes again
             key = np.concatenate([np.full(len(waiting), last), key])
             position = np.concatenate([waiting, position])
         # twins are odd, names are even
@@ -67,12 +69,14 @@ def stars(groups: Iterator[pa.Table]) -> Reduced:
         centre = np.minimum.reduceat(node, starts)
         ours = np.repeat(centre, sizes)
         inner = own & (node != ours)
-        marked = centre[np.logical_or.reduceat(~own, starts) & (centre != _CENTRE)]
+        mixed = np.logical_or.reduceat(~own, starts) & (centre != _CENTRE)
+        marked = centre[mixed]
         pairs += int(np.count_nonzero(inner)) + len(marked)
         yield from contraction.add(
             np.concatenate([node[inner], components.twins(marked)]), np.concatenate([ours[inner], marked])
         )
-        last, open_own, rest = key[-1], own[starts[-1] :], position[starts[-1] :]
+        last, counted = key[-1], bool(mixed[-1])
+        open_own, rest = own[starts[-1] :], position[starts[-1] :]
         waiting = np.concatenate([rest[open_own & (node[starts[-1] :] == centre[-1])], rest[~open_own][:1]])
     yield contraction.rest()
     return {"pairs": pairs}
@@ -155,9 +159,7 @@ def verified(groups: Iterator[pa.Table], least: float, exact: bool) -> Reduced:
         # the centre of a member is in its group, which it may share by an accident of hashes
         centres = centres[np.lexsort((position[centres], key[centres]))]
         place = _find(key[centres], position[centres], key[members], other[members])
-        sketched = table.column("sketch").combine_chunks()
-        if isinstance(sketched, pa.ChunkedArray):
-            sketched = pa.concat_arrays(sketched.chunks)
+        sketched = as_array(table.column("sketch"))
         offsets, values = sketched.offsets.to_numpy(), sketched.values.to_numpy()
         similar = np.empty(len(members), np.float64)
         (_jaccard if exact else _agreement)(values, offsets, members, centres[place], similar)

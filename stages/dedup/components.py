@@ -82,7 +82,8 @@ def twins(named: Names) -> Names:
 
 def contract(left: Names, right: Names) -> tuple[Names, npt.NDArray[Any]]:
     """``(nodes, roots)``: all nodes of these edges, ascending, and where among them is the smallest of each
-    one's component. Takes about 40 bytes per edge, the edges included, below 2^30 of them.
+    one's component. Takes up to 52 bytes per edge, the edges included, below 2^30 of them: where all their
+    nodes differ; 39 where every edge is there from both ends.
     """
     nodes = np.concatenate([left, right])
     nodes.sort()

@@ -12,13 +12,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from stages.base import LAST, OWN, Applied, EarlierRun, Fault, Global, Reduced, Round, Rounds, StageConfig
+from stages.dedup.columns import as_array, places
 from stages.dedup.pending import alike
 
 #: Of rows with equal ``key``.
@@ -50,6 +51,7 @@ class ExactDedup(Global):
     reads = ("id", "text")
     adds = pa.schema([("dedup.exact_cluster", pa.binary(16)), ("dedup.exact_copies", pa.int32())])
     decides = frozenset({"action"})
+    applies: ClassVar[frozenset[str]] = frozenset({"action"})
     verdicts = pa.schema(
         [
             ("key", pa.uint64()),
@@ -65,7 +67,7 @@ class ExactDedup(Global):
         digests = b"".join(blake2b(text, digest_size=16).digest() for text in self._texts(batch))
         halves = np.frombuffer(digests, ">u8").reshape(-1, 2).astype(np.uint64)
         rows = np.arange(len(batch), dtype=np.uint32)
-        ids = batch.column("id").combine_chunks()
+        ids = as_array(batch.column("id"))
         return pa.table([halves[:, 0], rows, halves[:, 1], ids], schema=PARTIAL)
 
     def _texts(self, batch: pa.Table) -> Iterator[bytes]:
@@ -110,12 +112,7 @@ class ExactDedup(Global):
     def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
         """Columns for all, and why copies go."""
         verdicts: list[Fault | None] = [None] * len(batch)
-        rows = found.column("row").to_numpy()
-        about = np.zeros(len(batch), np.int64)
-        about[rows] = np.arange(len(found))
-        alone = np.ones(len(batch), bool)
-        alone[rows] = False
-        place = pa.array(about, mask=alone)
+        about = places(found, len(batch))
         if self.config.action == "drop":
             told = (found.column(name).to_pylist() for name in ("row", "survivor", "kept", "earlier"))
             for row, survivor, kept, earlier in zip(*told, strict=True):
@@ -123,7 +120,7 @@ class ExactDedup(Global):
                     reason = "exact_duplicate_of_earlier_run" if earlier else "exact_duplicate"
                     verdicts[row] = Fault(reason, survivor.hex())
         columns = {
-            "dedup.exact_cluster": found.column("survivor").take(place),
-            "dedup.exact_copies": found.column("copies").take(place).fill_null(1),
+            "dedup.exact_cluster": found.column("survivor").take(about),
+            "dedup.exact_copies": found.column("copies").take(about).fill_null(1),
         }
         return Applied(columns, verdicts)

@@ -22,6 +22,7 @@ Knows the config and which round does what; does not know how a round is done, o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -44,10 +45,14 @@ from stages.base import (
     StageConfig,
 )
 from stages.dedup import candidates, components, minhash, survivors
+from stages.dedup.columns import places
 from stages.dedup.groups import groups_of
 from stages.dedup.shingles import shingle_hashes
 
-_BANDS, _ROWS, _PERMUTATIONS, _SIMILARITY = 20, 13, 260, 0.8
+_PERMUTATIONS, _SIMILARITY = 260, 0.8
+#: Of texts, what sets of shingles are made from at once: eight bytes a character while that goes on, four
+#: afterwards.
+SKETCH_BYTES = MIB
 _HALF = np.uint64(32)
 
 
@@ -58,17 +63,19 @@ class FuzzyDedupConfig(StageConfig):
     #: Length of a shingle, in ``unit``.
     ngram: int = Field(default=24, ge=1)
     unit: Literal["characters", "words"] = "characters"
-    #: 20 and 13 where nothing is said.
-    bands: int | None = Field(default=None, ge=1)
-    rows: int | None = Field(default=None, ge=1)
-    #: In place of bands and rows: those that err least around this similarity, with at most so many
-    #: ``permutations`` (260 where nothing is said).
+    bands: int = Field(default=20, ge=1)
+    rows: int = Field(default=13, ge=1)
+    #: In place of bands and rows, which follow from it: those that err least around this similarity, with at
+    #: most so many ``permutations`` (260 where nothing is said).
     threshold: float | None = Field(default=None, gt=0, lt=1)
     permutations: int | None = Field(default=None, ge=2)
     seed: int = Field(default=42, ge=0)
     #: Whether candidates are compared before they count: by signatures (1 KiB of each, standard error
     #: about 0.025) or by their sets of shingles (4 bytes a character).
     verify: Literal["none", "signatures", "jaccard"] = "none"
+    #: Whether partials have what ``verify`` needs, 8 bytes more a band. Follows from ``verify`` where nothing
+    #: is said; ``true`` is for a run that does not verify and one that does to be ``against`` one another.
+    tags: bool | None = None
     #: Similarity that counts when compared; ``threshold`` or 0.8 where nothing is said.
     min_similarity: float | None = Field(default=None, gt=0, le=1)
     #: Who survives: columns with ``asc`` or ``desc``; ``length`` is that of the text in characters. Null
@@ -78,7 +85,7 @@ class FuzzyDedupConfig(StageConfig):
     action: Literal["drop", "annotate"] = "drop"
     #: Outputs of earlier runs whose documents come first: what is nearly the same as one of them goes.
     against: list[EarlierRun] = Field(default_factory=list)
-    #: Up to so many edges (40 bytes each), clusters are found by one process.
+    #: Up to so many rows of edges (52 bytes each), clusters are found by one process.
     single_process_edges: int = Field(default=20_000_000, ge=0)
 
     @field_validator("prefer")
@@ -91,8 +98,17 @@ class FuzzyDedupConfig(StageConfig):
 
     @model_validator(mode="after")
     def _consistent(self) -> FuzzyDedupConfig:
-        if self.threshold is not None and (self.bands is not None or self.rows is not None):
-            raise ValueError("either `threshold` or `bands` and `rows`: the one follows from the other")
+        # what the map depends on is filled in, so that the same maps have the same settings; and what was
+        # filled in is no mistake when it is read again
+        if self.threshold is not None:
+            found = minhash.optimal_bands(self.threshold, self.permutations or _PERMUTATIONS)
+            if self.model_fields_set & {"bands", "rows"} and (self.bands, self.rows) != found:
+                raise ValueError("either `threshold` or `bands` and `rows`: the one follows from the other")
+            self.__dict__.update(bands=found[0], rows=found[1])
+        if self.tags is None:
+            self.__dict__.update(tags=self.verify != "none")
+        if self.verify != "none" and not self.tags:
+            raise ValueError("`verify` needs `tags`")
         if self.threshold is None and self.permutations is not None:
             raise ValueError("`permutations` goes with `threshold`; otherwise it is bands x rows")
         if self.verify == "none" and self.min_similarity is not None:
@@ -115,36 +131,49 @@ class FuzzyDedup(Global):
     adds = pa.schema([("dedup.cluster", pa.binary(16)), ("dedup.copies", pa.int32())])
     verdicts = survivors.VERDICTS
     decides: ClassVar[frozenset[str]] = frozenset(
-        {"min_similarity", "prefer", "action", "single_process_edges"}
+        {
+            "threshold",  # the map takes the bands and rows that it stands for
+            "permutations",
+            "verify",
+            "min_similarity",
+            "prefer",
+            "action",
+            "single_process_edges",
+        }
     )
-    #: What as many edges need as one process takes by default; batches of texts need less.
-    resources = Resources(memory=768 * MIB)
+    applies: ClassVar[frozenset[str]] = frozenset({"action"})
+    #: What as many edges need as one process takes by default. The signature of a text of 10 MiB takes 160
+    #: MiB, the sets of shingles of 64 MiB of texts take 512 MiB.
+    resources = Resources(memory=1024 * MIB)
 
     def __init__(self, config: FuzzyDedupConfig) -> None:
         super().__init__(config)
         self._prefer = [survivors.parse(item) for item in config.prefer]
         self._similarity = config.min_similarity or config.threshold or _SIMILARITY
-        if config.threshold is not None:
-            self._bands, self._rows = minhash.optimal_bands(
-                config.threshold, config.permutations or _PERMUTATIONS
-            )
-        else:
-            self._bands, self._rows = config.bands or _BANDS, config.rows or _ROWS
 
     @classmethod
     def needs(cls, config: Any) -> tuple[str, ...]:
         preferred = survivors.columns([survivors.parse(item) for item in config.prefer])
         return tuple(dict.fromkeys([*cls.reads, *preferred]))
 
+    @classmethod
+    def check(cls, config: Any, schema: pa.Schema) -> str | None:
+        """What is wrong with columns that documents are preferred by, or None."""
+        for name in survivors.columns([survivors.parse(item) for item in config.prefer]):
+            if name in schema.names and not survivors.sortable(kind := schema.field(name).type):
+                return f"`prefer: {name}`: a column of type {kind} has no order"
+        return None
+
     def map(self, batch: pa.Table) -> pa.Table:
-        """One partial per document and band; none of an empty text. With ``verify`` also the ``tag``."""
+        """One partial per document and band; none of an empty text. With ``tags`` also the ``tag``."""
+        bands = self.config.bands
         signatures = self._signatures(batch.column("text"), self.config.seed)
         rows = np.flatnonzero(~minhash.is_empty(signatures)).astype(np.uint32)
-        keys = minhash.band_keys(signatures[rows], self._bands, self._rows)
-        partials = {"key": keys.reshape(-1), "row": np.repeat(rows, self._bands)}
-        if self.config.verify != "none":
+        keys = minhash.band_keys(signatures[rows], bands, self.config.rows)
+        partials = {"key": keys.reshape(-1), "row": np.repeat(rows, bands)}
+        if self.config.tags:
             tags = _tags(batch.column("id"))
-            partials["tag"] = np.repeat(tags[rows], self._bands)
+            partials["tag"] = np.repeat(tags[rows], bands)
         return pa.table(partials)
 
     def rounds(self) -> Rounds:
@@ -162,12 +191,12 @@ class FuzzyDedup(Global):
         while count > limit and not stars:
             turn += 1
             counts = yield Round(f"small-star-{turn}", (name,), order=("other",), split=True)
-            name, count = f"small-star-{turn}", counts["edges"]
+            name, count = f"small-star-{turn}", counts["rows"]
             if count > limit:
                 counts = yield Round(f"large-star-{turn}", (name,), order=("other",), split=True)
                 stars = not counts["loose"]
                 if not stars:
-                    name, count = f"large-star-{turn}", counts["edges"]
+                    name, count = f"large-star-{turn}", counts["rows"]
         if stars:
             labels = Round("labels", (name,), order=("other",), split=True)
         else:
@@ -206,12 +235,9 @@ class FuzzyDedup(Global):
 
     def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
         """The columns of every document; with ``action: drop``, why those go that do not survive."""
-        index = np.full(len(batch), -1)
-        index[found.column("row").to_numpy()] = np.arange(len(found))
-        alone = index < 0
-        taken = pa.array(index, mask=alone)
-        cluster = found.column("survivor").take(taken)
-        copies = found.column("copies").take(taken).fill_null(1)
+        about = places(found, len(batch))
+        cluster = found.column("survivor").take(about)
+        copies = found.column("copies").take(about).fill_null(1)
         verdicts: list[Fault | None] = [None] * len(batch)
         if self.config.action == "drop":
             gone = found.filter(pc.invert(found.column("keep")))
@@ -227,27 +253,37 @@ class FuzzyDedup(Global):
     def _signatures(self, texts: pa.ChunkedArray, seed: int) -> npt.NDArray[np.uint32]:
         config = self.config
         return minhash.signatures(
-            texts, config.ngram, self._bands * self._rows, seed, words=config.unit == "words"
+            texts, config.ngram, config.bands * config.rows, seed, words=config.unit == "words"
         )
 
     def _sketch(self, texts: pa.ChunkedArray) -> pa.Array:
-        """list<uint32>[n]: what pairs are compared by, a signature or the ascending set of shingles.
-
-        Of the hash of a shingle half is enough: of a million in a text, a hundred fall on others.
-        """
+        """list<uint32>[n]: what pairs are compared by, a signature or the ascending set of shingles."""
         if self.config.verify == "signatures":
             # other permutations than those of the bands, by which every pair here was chosen as alike
             signatures = self._signatures(texts, self.config.seed + 1)
-            values, sizes = signatures.reshape(-1), np.full(len(signatures), signatures.shape[1])
-        else:
-            words = self.config.unit == "words"
-            hashes, starts = shingle_hashes(texts, self.config.ngram, words=words)
-            text = np.repeat(np.arange(len(texts), dtype=np.uint64), np.diff(starts))
-            distinct = np.unique(text << _HALF | hashes >> _HALF)
-            values = distinct.astype(np.uint32)
-            sizes = np.bincount((distinct >> _HALF).astype(np.int64), minlength=len(texts))
-        offsets = np.append(0, np.cumsum(sizes)).astype(np.int32)
-        return pa.ListArray.from_arrays(offsets, values)
+            return _lists(list(signatures))
+        ends = np.cumsum(pc.binary_length(texts).to_numpy())
+        pieces = (texts.slice(*piece) for piece in zip(*groups_of(ends // SKETCH_BYTES), strict=True))
+        return pa.concat_arrays([_lists([]), *(_lists(self._sets(piece)) for piece in pieces)])
+
+    def _sets(self, texts: pa.ChunkedArray) -> list[npt.NDArray[np.uint32]]:
+        """The distinct shingles of each text, ascending. Of a hash half is enough: of a million in a text, a
+        hundred fall on others."""
+        hashes, starts = shingle_hashes(texts, self.config.ngram, words=self.config.unit == "words")
+        sets = []
+        for start, stop in pairwise(starts):
+            halves = (hashes[start:stop] >> _HALF).astype(np.uint32)
+            halves.sort()
+            # the first one differs from what comes before it
+            sets.append(halves[np.diff(halves, prepend=~halves[:1]) != 0])
+        return sets
+
+
+def _lists(values: list[npt.NDArray[np.uint32]]) -> pa.Array:
+    """list<uint32>[n]"""
+    offsets = np.cumsum([0, *map(len, values)])
+    joined = np.concatenate([np.empty(0, np.uint32), *values])
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), joined)
 
 
 def _tags(ids: pa.ChunkedArray) -> npt.NDArray[np.uint64]:

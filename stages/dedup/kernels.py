@@ -231,28 +231,35 @@ def find_lines(data, starts, table, breaks, least, rows, high, low, begin, end):
     found = 0
     for row in range(len(starts) - 1):
         index, stop, number = starts[row], starts[row + 1], 0
-        # of the line so far: characters compared, where it begins and ends; line breaks and blanks after it
+        # of the line so far: characters compared, where it begins and ends; line breaks and blanks after it;
+        # and of the next where the ignored characters begin that are before it
         chars, first, last = 0, 0, 0
-        broken, blank = 0, False
+        broken, blank, ignored = 0, False, -1
         a, b = _SEED_A, _SEED_B
         while index < stop:
             point, index = decode(data, index, stop)
             number += 1
             now, _ = look_up(table, point)
-            if now == BLANK or (now == IGNORED and chars == 0):
+            fresh = broken >= breaks or chars == 0
+            if now == BLANK:
                 blank = True
-                broken += point == _LINE_BREAK
+                if point == _LINE_BREAK:
+                    broken, ignored = broken + 1, -1
                 continue
-            if broken >= breaks or chars == 0:
+            if fresh and now == IGNORED:
+                if ignored < 0:
+                    ignored = number - 1
+                continue
+            if fresh:
                 if chars >= least:
                     rows[found], high[found], low[found], begin[found], end[found] = row, a, b, first, last
                     found += 1
-                chars, first = 0, number - 1
+                chars, first = 0, number - 1 if ignored < 0 else ignored
                 a, b = _SEED_A, _SEED_B
             elif blank:
                 a, b = mix(a, b, np.uint64(32), np.uint64(32))
                 chars += 1
-            broken, blank = 0, False
+            broken, blank, ignored = 0, False, -1
             value = np.uint64(point)
             a, b = mix(a, b, value, value)
             chars, last = chars + 1, number

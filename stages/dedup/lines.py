@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -27,6 +27,7 @@ from pydantic import Field
 
 from stages.base import LAST, OWN, Applied, EarlierRun, Fault, Global, Reduced, Round, Rounds, StageConfig
 from stages.dedup import kernels
+from stages.dedup.columns import as_array
 from stages.dedup.cut import Span, cut, replace
 from stages.dedup.groups import groups_of
 from stages.dedup.pending import alike
@@ -62,6 +63,7 @@ class LineDedup(Global):
     reads = ("id", "text", "url")
     adds = pa.schema([("text", pa.string()), ("dedup.lines", pa.int32()), ("dedup.line_chars", pa.int32())])
     decides = frozenset({"min_documents", "keep", "action"})
+    applies: ClassVar[frozenset[str]] = frozenset({"action"})
     #: Lines by the low half of their hash: within one document that is enough.
     verdicts = pa.schema([("key", pa.uint64()), ("line", pa.uint64())])
 
@@ -77,7 +79,7 @@ class LineDedup(Global):
                 "key": seen.high[distinct],
                 "row": row,
                 "low": seen.low[distinct],
-                "id": batch.column("id").take(pa.array(row)).combine_chunks(),
+                "id": as_array(batch.column("id").take(pa.array(row))),
             }
         )
 

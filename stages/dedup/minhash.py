@@ -98,6 +98,7 @@ def band_keys(signatures: Signatures, bands: int = 20, rows: int = 13) -> npt.ND
     return keys
 
 
+@cache
 def optimal_bands(threshold: float, permutations: int) -> tuple[int, int]:
     """Bands and rows, together at most ``permutations``, with the fewest errors as datasketch weighs them:
     candidates below the similarity ``threshold`` and pairs above it that are none, over all similarities.

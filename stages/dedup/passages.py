@@ -32,8 +32,7 @@ What holds afterwards, with ``keep: first``, for windows as they were before:
 
 Cutting brings together what was apart, so another run over the result may find a window that this one made.
 
-Documents of earlier runs are not compared with: their fingerprints are there, but not their texts, so that
-nothing could be checked. They are counted (``earlier fingerprints left out``).
+Passages are compared within a run: of an earlier one there would be fingerprints, but no texts to check.
 
 Knows tokens and where they are; does not know how rows travel, nor what a site or a near duplicate is.
 """
@@ -41,15 +40,16 @@ Knows tokens and where they are; does not know how rows travel, nor what a site 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from stages.base import LAST, MIB, OWN, Applied, Fault, Global, Reduced, Resources, Round, Rounds, StageConfig
+from stages.base import LAST, MIB, Applied, Fault, Global, Reduced, Resources, Round, Rounds, StageConfig
 from stages.dedup import winnow
+from stages.dedup.columns import as_array
 from stages.dedup.cut import cut, replace, widen
 from stages.dedup.groups import groups_of
 from stages.dedup.pending import alike
@@ -94,6 +94,7 @@ class PassageDedup(Global):
         [("text", pa.string()), ("dedup.passages", pa.int32()), ("dedup.passage_tokens", pa.int32())]
     )
     decides = frozenset({"keep", "action", "min_left"})
+    applies: ClassVar[frozenset[str]] = frozenset({"action", "min_left"})
     verdicts = pa.schema([("key", pa.uint64()), ("start", pa.uint32()), ("stop", pa.uint32())])
     resources = Resources(memory=512 * MIB)
 
@@ -112,18 +113,13 @@ class PassageDedup(Global):
         return self._shared(groups) if name == "shared" else self._repeats(groups)
 
     def _shared(self, groups: Iterator[pa.Table]) -> Reduced:
-        counts = {"shared fingerprints": 0, "earlier fingerprints left out": 0}
+        counts = {"shared fingerprints": 0}
         # the last fingerprint may go on: its one row so far, or that it has several
         alone = (np.zeros(0, np.uint64), np.zeros(0, np.uint64))
         known: np.uint64 | None = None
         for table in groups:
-            position, key = table.column("position").to_numpy(), table.column("key").to_numpy()
-            own = position >= np.uint64(OWN)
-            counts["earlier fingerprints left out"] += int((~own).sum())
-            position = np.concatenate([alone[0], position[own]])
-            key = np.concatenate([alone[1], key[own]])
-            if not len(key):
-                continue
+            position = np.concatenate([alone[0], table.column("position").to_numpy()])
+            key = np.concatenate([alone[1], table.column("key").to_numpy()])
             first, sizes = groups_of(key)
             several = sizes > 1
             counts["shared fingerprints"] += int(several.sum())
@@ -147,7 +143,7 @@ class PassageDedup(Global):
                 "row": seen.row,
                 "low": seen.low,
                 "offset": seen.offset,
-                "id": batch.column("id").take(pa.array(seen.row)).combine_chunks(),
+                "id": as_array(batch.column("id").take(pa.array(seen.row))),
             }
         )
 

@@ -114,7 +114,7 @@ def _all_hashes(data, starts, ngram, table):  # type: ignore[no-untyped-def]
             data, starts[text], starts[text + 1], ngram, table, spelled, places, hashes[end:]
         )
         end += sizes[text]
-    return hashes[:end].copy(), sizes
+    return hashes[:end], sizes
 
 
 @inlined

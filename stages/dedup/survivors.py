@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stages.base import MIB, Reduced
+from stages.dedup.columns import as_array
 from stages.dedup.groups import groups_of
 
 #: Always there to prefer by: characters of the text.
@@ -100,15 +101,20 @@ def members(
     return pa.table(found)
 
 
+def sortable(kind: pa.DataType) -> bool:
+    """Whether values of a type have an order, so that a column of it can be preferred by."""
+    if pa.types.is_dictionary(kind):
+        return sortable(kind.value_type)
+    return any(is_type(kind) for is_type in (*_STRINGS, *_NUMBERS)) and not pa.types.is_interval(kind)
+
+
 def encode(values: pa.Array | pa.ChunkedArray, descending: bool, digits: bool = False) -> pa.Array:
     """binary(16)[n] that sort as the values, or the other way round; null and NaN last.
 
-    ``digits``: of strings, only the digits count. ArrowInvalid for types without an order.
+    ``digits``: of strings, only the digits count. ArrowNotImplementedError for types that are not
+    ``sortable``.
     """
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    if isinstance(values, pa.ChunkedArray):  # of no chunks, or too large for one
-        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    values = as_array(values)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     kind = values.type
@@ -136,6 +142,14 @@ _STRINGS = (
     pa.types.is_large_binary,
     pa.types.is_binary_view,
     pa.types.is_fixed_size_binary,
+)
+_NUMBERS = (
+    pa.types.is_boolean,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_decimal,
+    pa.types.is_temporal,
+    pa.types.is_null,
 )
 
 
@@ -202,7 +216,7 @@ def _verdicts(
 ) -> pa.Table:
     """Of clusters that are there as a whole."""
     earlier = np.logical_or.reduceat(table.column("earlier").to_numpy(), starts)
-    ids = table.column("id").take(pa.array(starts, mask=earlier)).combine_chunks()
+    ids = as_array(table.column("id").take(pa.array(starts, mask=earlier)))
     tally.add(sizes, earlier, ids)
     cluster = np.repeat(np.arange(len(starts)), sizes)
     keep = np.zeros(len(table), bool)

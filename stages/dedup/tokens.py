@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stages.dedup.columns import as_array
 from stages.dedup.kernels import (
     BLANK,
     CLASS,
@@ -75,15 +76,14 @@ def joins(left: str, right: str) -> bool:
 
 
 def utf8(column: pa.ChunkedArray | pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The bytes of a string column, and where each row starts in them (rows + 1 offsets); no copy of bytes.
+    """The bytes of a string column, and where each row starts in them (rows + 1 offsets); no copy of bytes
+    where it is in one chunk.
 
     Raises ValueError for a null: a document without text cannot be compared.
     """
     if column.null_count:
         raise ValueError("a document without text cannot be compared")
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], column.type)
+    array = as_array(column)
     width = np.int64 if pa.types.is_large_string(array.type) else np.int32
     _, offsets, data = array.buffers()
     if not len(array) or offsets is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,8 +18,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from rounds import kept, run
 
-from stages.base import OWN, Fault, Reduced
-from stages.dedup import candidates
+from pipeline.steps import Recipe, canonical
+from stages.base import OWN, PROVENANCE, Fault, Reduced
+from stages.dedup import candidates, fuzzy, minhash
 from stages.dedup.fuzzy import FuzzyDedup, FuzzyDedupConfig, _tags
 
 NONE = 10**9  # edges that no test has
@@ -148,16 +150,17 @@ def test_a_long_chain(limit: int, parts: int, buckets: int, batch_rows: int) -> 
 
 
 def test_stars_hand_over_to_one_process_when_the_edges_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """20 keys of the same two documents are 20 edges, until they meet."""
+    """20 keys of the same two documents are 20 edges, until they meet; then the one is there from both ends."""
     monkeypatch.setattr(rounds, "SPLIT_ROWS", 1_000)
     keys = pa.array([[(i // 2) * 20 + band for band in range(20)] for i in range(400)], pa.list_(pa.int64()))
     table = documents(["same"] * 400, keys=keys)
-    _, verdicts, counts = run(Planted(FuzzyDedupConfig(single_process_edges=250)), [table], (), 16, 400)
-    assert list(counts) == ["edges", "small-star-1", "components", "members", "verdicts"]
-    assert counts["edges"]["pairs"] == 20 * 200
-    assert counts["edges"]["rows"] > 250
-    assert counts["small-star-1"]["edges"] == 200
-    assert len(kept([table], verdicts)) == 200
+    for limit, last in ((400, ["components"]), (399, ["large-star-1", "labels"])):
+        _, verdicts, counts = run(Planted(FuzzyDedupConfig(single_process_edges=limit)), [table], (), 16, 400)
+        assert list(counts) == ["edges", "small-star-1", *last, "members", "verdicts"]
+        assert counts["edges"]["pairs"] == 20 * 200
+        assert counts["edges"]["rows"] > limit
+        assert counts["small-star-1"] == {"edges": 200, "rows": 400}
+        assert len(kept([table], verdicts)) == 200
 
 
 def drained(generator: Reduced) -> tuple[list[pa.Table], dict[str, int]]:
@@ -182,6 +185,33 @@ def test_a_bucket_of_very_many_is_as_many_edges() -> None:
     assert len(pairs) == count - 1 + len(group)
     assert len(group) == 512
     assert sizes.max() < 2 * candidates.GROUP
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(st.lists(st.booleans(), min_size=1, max_size=8), min_size=1, max_size=5),
+    st.integers(1, 7),
+    st.integers(0, 99),
+)
+def test_pairs_are_counted_once_however_buckets_are_cut(
+    buckets: list[list[bool]], rows: int, seed: int
+) -> None:
+    """Each bucket is documents of this run (true) and of an earlier one."""
+    position, key = [], []
+    for number, bucket in enumerate(buckets):
+        key += [number] * len(bucket)
+        position += [len(position) + i | (OWN if own else 0) for i, own in enumerate(bucket)]
+    order = np.random.default_rng(seed).permutation(len(key))
+    order = order[np.argsort(np.array(key)[order], kind="stable")]
+    table = pa.table({"key": pa.array(key, pa.uint64()), "position": pa.array(position, pa.uint64())})
+    table = table.take(pa.array(order))
+    _, counts = drained(candidates.stars(iter([table])))
+    pieces = [table.slice(start, rows) for start in range(0, len(table), rows)]
+    assert drained(candidates.stars(iter(pieces)))[1] == counts
+    # of one bucket all are linked, and one to its twin if any of them is of an earlier run
+    assert counts["pairs"] == sum(
+        sum(bucket) - (0 if not any(bucket) else 1) + (any(bucket) and not all(bucket)) for bucket in buckets
+    )
 
 
 def test_a_star_of_very_many_documents(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +292,7 @@ CONFIGS: list[dict[str, Any]] = [
     {"verify": "jaccard", "min_similarity": 0.7},
     {"verify": "jaccard", "min_similarity": 0.7, "single_process_edges": 0},
     {"unit": "words", "ngram": 2},
-    {"threshold": 0.5, "permutations": 64, "bands": None, "rows": None},
+    {"threshold": 0.5, "permutations": 64},
 ]
 
 
@@ -272,7 +302,9 @@ def test_kept_ids_do_not_depend_on_how_documents_are_dealt_out(number: int) -> N
     found = set()
     for seed, (parts, buckets, batch_rows) in enumerate([(1, 1, 1000), (1, 5, 7), (4, 3, 11), (9, 2, 3)]):
         dealt = split(table, parts, seed)
-        config = {"ngram": 8, "bands": 20, "rows": 5, **CONFIGS[number]}
+        config = {"ngram": 8, **CONFIGS[number]}
+        if "threshold" not in config:
+            config |= {"bands": 20, "rows": 5}
         tables, verdicts, _ = run(stage(**config), dealt, (), buckets, batch_rows)
         found.add((frozenset(kept(dealt, verdicts)), frozenset(annotated(tables).items())))
     assert len(found) == 1
@@ -401,6 +433,70 @@ def test_the_order_of_preference(prefer: list[str], survivor: Any) -> None:
     assert kept(parts, verdicts) == {min(ids) if survivor is None else ids[survivor]}
 
 
+@pytest.mark.parametrize(
+    ("column", "kind"), [("provenance", PROVENANCE), ("tags", pa.list_(pa.string())), ("score", pa.float32())]
+)
+def test_columns_without_an_order_are_found_before_the_run(column: str, kind: pa.DataType) -> None:
+    schema = pa.schema([("id", pa.binary(16)), ("text", pa.string()), ("length", pa.list_(pa.int8()))])
+    schema = schema.append(pa.field(column, kind))
+    config = FuzzyDedupConfig(prefer=["length desc", f"{column} desc"])
+    problem = FuzzyDedup.check(config, schema)
+    if column == "score":
+        assert problem is None
+    else:
+        assert problem == f"`prefer: {column}`: a column of type {kind} has no order"
+    assert FuzzyDedup.check(FuzzyDedupConfig(), schema) is None
+
+
+def map_identity(**config: Any) -> Any:
+    """What decides partials, as the plan has it."""
+    checked = FuzzyDedupConfig(**config)
+    dumped = canonical(checked.model_dump(mode="json"))
+    assert FuzzyDedupConfig.model_validate_json(dumped) == checked
+    target = f"{FuzzyDedup.__module__}:{FuzzyDedup.__qualname__}"
+    return Recipe("fuzzy_dedup", "map", target, 1, dumped, unused=tuple(sorted(FuzzyDedup.decides))).identity
+
+
+BANDS, ROWS = minhash.optimal_bands(0.5, 64)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({}, {"bands": 20, "rows": 13}),
+        ({"threshold": 0.5, "permutations": 64}, {"bands": BANDS, "rows": ROWS}),
+        ({"threshold": 0.8}, {"threshold": 0.8, "permutations": 260}),
+        ({"verify": "signatures"}, {"verify": "jaccard", "min_similarity": 0.7, "threshold": None}),
+        ({"verify": "jaccard"}, {"tags": True, "action": "annotate", "prefer": [], "against": ["earlier"]}),
+    ],
+)
+def test_settings_with_the_same_partials_are_the_same_to_later_runs(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    table = documents(["some text that is long enough for a shingle", "short", ""])
+    assert stage(**one).map(table).equals(stage(**other).map(table))
+    assert map_identity(**one) == map_identity(**other)
+
+
+@pytest.mark.parametrize(
+    "other", [{"verify": "jaccard"}, {"tags": True}, {"bands": 19}, {"seed": 1}, {"threshold": 0.8}]
+)
+def test_settings_with_other_partials_are_others(other: dict[str, Any]) -> None:
+    table = documents(["some text that is long enough for a shingle"])
+    assert not stage().map(table).equals(stage(**other).map(table))
+    assert map_identity() != map_identity(**other)
+
+
+def test_a_run_with_tags_may_verify_against_one_that_does_not() -> None:
+    table = documents(corpus(2))
+    for before, now in (({"tags": True}, {"verify": "jaccard"}), ({"verify": "jaccard"}, {"tags": True})):
+        assert map_identity(**before) == map_identity(**now)
+        parts, earlier = [table], [table.slice(0, 40)]
+        _, verdicts, counts = run(stage(ngram=8, **now), parts, earlier)
+        assert counts["verdicts"]["of an earlier run"] >= 38  # all that have a text
+        assert len(kept(parts, verdicts)) < len(table) - 36
+
+
 def test_columns_that_are_preferred_by_are_needed() -> None:
     config = FuzzyDedupConfig(prefer=["quality.rank desc", "length desc", "date"])
     assert FuzzyDedup.needs(config) == ("id", "text", "quality.rank", "date")
@@ -413,6 +509,8 @@ def test_columns_that_are_preferred_by_are_needed() -> None:
         ({"threshold": 0.8, "bands": 20}, "either `threshold`"),
         ({"threshold": 0.8, "rows": 13}, "either `threshold`"),
         ({"permutations": 128}, "goes with `threshold`"),
+        ({"verify": "jaccard", "tags": False}, "needs `tags`"),
+        ({"threshold": 0.999, "permutations": 2}, "bands are too small"),
         ({"min_similarity": 0.8}, "needs `verify"),
         ({"ngrams": 5}, "Extra inputs"),
         ({"unit": "tokens"}, "unit"),
@@ -428,8 +526,43 @@ def test_bands_follow_from_a_threshold() -> None:
     found = stage(threshold=0.7, permutations=128)
     table = found.map(documents(["some text that is long enough for a shingle"]))
     bands = len(table)
-    assert bands * found._rows <= 128
-    assert 0.6 < (1 / bands) ** (1 / found._rows) < 0.8
+    assert bands == found.config.bands
+    assert bands * found.config.rows <= 128
+    assert 0.6 < (1 / bands) ** (1 / found.config.rows) < 0.8
+
+
+@pytest.mark.parametrize("unit", ["characters", "words"])
+def test_sets_of_shingles_whatever_the_pieces_they_are_made_in(
+    monkeypatch: pytest.MonkeyPatch, unit: str
+) -> None:
+    rng = random.Random(4)
+    texts = ["", *(text(rng, rng.choice([0, 3, 200, 3000])) for _ in range(40)), "la la " * 100, ""]
+    size = 24 if unit == "characters" else 2
+    made = []
+    for piece in (1, 4000, 1 << 20):
+        monkeypatch.setattr(fuzzy, "SKETCH_BYTES", piece)
+        column = pa.chunked_array([texts[:7], [], texts[7:]], pa.string())
+        made.append(stage(verify="jaccard", unit=unit, ngram=size)._sketch(column))
+    assert made[0].equals(made[1])
+    assert made[0].equals(made[2])
+    for content, hashes in zip(texts, made[0].to_pylist(), strict=True):
+        assert hashes == sorted(set(hashes))
+        if unit == "characters":
+            assert len(hashes) == (len(shingles(content, size)) if content else 0)
+    assert len(stage(verify="jaccard")._sketch(pa.chunked_array([], pa.string()))) == 0
+
+
+def test_sets_of_shingles_take_little_more_than_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzzy, "SKETCH_BYTES", 1 << 14)
+    rng = random.Random(4)
+    texts = pa.chunked_array([["".join(rng.choices("abcdefgh", k=1 << 14)) for _ in range(64)]])
+    config = stage(verify="jaccard")
+    config._sketch(texts)
+    tracemalloc.start()
+    config._sketch(texts)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * (64 << 14)
 
 
 def test_band_keys_are_all_that_travels() -> None:

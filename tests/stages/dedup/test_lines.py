@@ -98,6 +98,30 @@ def test_only_lines_of_the_site_and_the_reason() -> None:
     assert verdicts == [None] * 4
 
 
+def test_characters_without_width_before_a_line_are_no_part_of_it_wherever_it_stands() -> None:
+    """A byte order mark before a line, or a blank of no width, is not seen; it goes with the line."""
+    texts = [
+        f"\u200b{NOTE}\nFirst.",
+        f"Second.\n \ufeff\u200b {NOTE}\n\u200b\nMore.",
+        f"\u200b\n\u2060{NOTE}",
+    ]
+    docs = documents(texts, urls=["https://a.example"] * 3)
+    rows, verdicts = result(stage(), docs)
+    assert [row["text"] for row in rows] == [texts[0], "Second.\n\u200b\nMore.", "\u200b"]
+    assert [row["dedup.line_chars"] for row in rows] == [0, len(NOTE) + 3, len(NOTE) + 1]
+    assert verdicts == [None, None, None]
+    within = documents([NOTE.replace(" ", "\u200b ")] * 2 + [NOTE], urls=["https://a.example"] * 3)
+    rows, _ = result(stage(min_documents=2), within)
+    assert [row["dedup.lines"] for row in rows] == [0, 1, 0]
+
+
+def test_a_document_of_nothing_but_the_line_and_what_is_before_it_goes() -> None:
+    docs = documents([NOTE, f"\ufeff{NOTE}", f"\u200b{NOTE}\n\u200b{NOTE}"], urls=["https://a.example"] * 3)
+    rows, verdicts = result(stage(), docs)
+    assert [row["text"] for row in rows] == [NOTE, "", ""]
+    assert verdicts[1:] == [Fault("only_repeated_lines", "1 of 1"), Fault("only_repeated_lines", "2 of 2")]
+
+
 def test_paragraphs() -> None:
     both = f"{NOTE}\nIt has two lines."
     texts = [f"Text.\n\n{both}", f"{both}\n \n\nText two.", f"One.\n\n{NOTE}\n\nIt has two lines."]

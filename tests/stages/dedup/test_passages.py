@@ -235,14 +235,6 @@ def test_fingerprints_are_few_and_spread_over_all_keys() -> None:
     assert counts.min() > 0.7 * len(partials) / 8
 
 
-def test_earlier_runs_are_left_out_and_counted() -> None:
-    shared = passage(random.Random(11), "en", 60)
-    own = documents([shared, f"more {shared}"], ids=[5, 6])
-    tables, _, counts = rounds.run(stage(), [own], earlier=[documents([shared], ids=[1])])
-    assert counts["shared"]["earlier fingerprints left out"] > 0
-    assert tables[0]["dedup.passage_tokens"].to_pylist() == [0, 60]
-
-
 def test_nothing_to_find() -> None:
     rows, verdicts = result(stage(), ["", "one two", "...", passage(random.Random(12), "zh", 500)])
     assert [row["dedup.passages"] for row in rows] == [0, 0, 0, 0]

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.exchange import sort
+from stages.base import PROVENANCE
 from stages.dedup import survivors
 from stages.dedup.survivors import Preference, encode, parse
 
@@ -108,6 +109,44 @@ def test_what_has_no_order_is_refused() -> None:
             pa.array([False]),
             [parse("tags desc")],
         )
+
+
+KINDS = [
+    *(kind for kind, _ in COLUMNS.values()),
+    *(pa.string(), pa.large_string(), pa.string_view(), pa.large_binary(), pa.binary_view()),
+    *(pa.float16(), pa.null(), pa.time32("s"), pa.date64(), pa.duration("us"), pa.month_day_nano_interval()),
+    *(pa.dictionary(pa.int8(), pa.string()), pa.dictionary(pa.int8(), pa.list_(pa.string()))),
+    *(
+        pa.list_(pa.int8()),
+        pa.list_(pa.int8(), 2),
+        pa.large_list(pa.string()),
+        pa.map_(pa.string(), pa.int8()),
+    ),
+    *(PROVENANCE, pa.run_end_encoded(pa.int16(), pa.int8()), pa.uuid()),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_types_are_sortable_that_can_be_encoded(kind: pa.DataType) -> None:
+    if survivors.sortable(kind):
+        assert len(encode(pa.nulls(2, kind), False)) == 2
+    else:
+        with pytest.raises(pa.ArrowNotImplementedError):
+            encode(pa.nulls(2, kind), False)
+
+
+def test_lists_and_structs_have_no_order() -> None:
+    assert [str(kind).split("<")[0] for kind in KINDS if not survivors.sortable(kind)] == [
+        "month_day_nano_interval",
+        "dictionary",
+        "list",
+        "fixed_size_list",
+        "large_list",
+        "map",
+        "struct",
+        "run_end_encoded",
+        "extension",
+    ]
 
 
 def test_an_order_is_read() -> None:
