@@ -28,6 +28,14 @@ from model.text import THINK_CLOSE, THINK_OPEN
 #: equal ids, and an engine can share the work on those.
 Text = str | Sequence[str]
 
+#: What tokenizers that are not exact lose or change: runs of blanks, control and zero-width characters,
+#: characters of one to four bytes, accents in one and in two characters, look-alikes, markup.
+_AWKWARD = (
+    " \t a  b\u00a0\u2009c \r\n\r\n\n  I'LL re-use it's 0123.50 {[x_y]} \x00\x07\x7f\u200b\u200d\ufeff\ufffd"
+    "\u2581\u0120 \u00c9\u00e9 e\u0301 \ufb01 \uff21\u2460 ß \u0130 \u03a9\u2126 Привет 朝の港 한글 "
+    "\U0001f469\u200d\U0001f467\U0001f3fd \U0010fffd <s></s> <think></think> [UNK] <SPECIAL_12>\n\t "
+)
+
 
 class TokenizerError(ValueError):
     """A tokenizer file that cannot be read, or is not of the kind this module can be exact about."""
@@ -76,6 +84,8 @@ class Tokenizer:
             self._bytes[number] = token.encode() if None in letters else bytes(letters)  # type: ignore[arg-type]
         for token in added:
             self._bytes[token["id"]] = b"" if token["special"] else token["content"].encode()
+        if self.decode(self.encode(_AWKWARD)) != _AWKWARD:
+            raise TokenizerError(f"{name}: it changes texts (ids of a text do not give back that text)")
 
     @staticmethod
     def load(path: str | Path) -> Tokenizer:
@@ -90,15 +100,23 @@ class Tokenizer:
     @staticmethod
     def _check(settings: dict[str, Any]) -> None:
         """Whatever would change a text on its way through is refused."""
-        kind, normalizer = settings["model"]["type"], settings.get("normalizer")
-        if kind != "BPE":
-            raise TokenizerError(f"a byte-level BPE is needed, not {kind}")
+        model, normalizer = settings["model"], settings.get("normalizer")
+        if model["type"] != "BPE":
+            raise TokenizerError(f"a byte-level BPE is needed, not {model['type']}")
+        for field in ("dropout", "continuing_subword_prefix", "end_of_word_suffix"):
+            if model.get(field):
+                raise TokenizerError(f"it does not give texts their own ids ({field} {model[field]!r})")
         if normalizer is not None:
             raise TokenizerError(f"it changes texts (normalizer {normalizer.get('type')})")
-        splitter = settings.get("pre_tokenizer") or {}
-        steps = [step for step in splitter.get("pretokenizers", [splitter]) if step["type"] == "ByteLevel"]
-        if not steps or any(step.get("add_prefix_space") for step in steps):
-            raise TokenizerError("its pre_tokenizer must have a ByteLevel step without add_prefix_space")
+        splitter = settings.get("pre_tokenizer") or {"type": "Sequence", "pretokenizers": []}
+        steps = splitter["pretokenizers"] if splitter["type"] == "Sequence" else [splitter]
+        for step in steps:
+            if step["type"] not in ("ByteLevel", "Split") or step.get("behavior") == "Removed":
+                what = " ".join(filter(None, (step["type"], step.get("behavior"))))
+                raise TokenizerError(f"it may change texts (pre_tokenizer {what})")
+        byte_level = [step for step in steps if step["type"] == "ByteLevel"]
+        if len(byte_level) != 1 or byte_level[0].get("add_prefix_space"):
+            raise TokenizerError("its pre_tokenizer must have one ByteLevel step without add_prefix_space")
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, in which nothing is special: ``decode`` gives back exactly this text."""

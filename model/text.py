@@ -64,8 +64,9 @@ class StopStrings:
 class Parts:
     """Parts reasoning from the answer in text that comes in pieces, and ends the answer at a stop string.
 
-    Within a chat (``thinking`` given) the answer begins after the closed reasoning and the blank space and
-    stray tags that follow it. Raw text (None) is all answer, tags and all.
+    Within a chat (``thinking`` given) the answer begins after the closed reasoning, with the blank space and
+    stray ``</think>`` that follow it left out. Only a prompt opens reasoning, and only once: a ``<think>`` in
+    the answer, at its start too, is a word of the answer. Raw text (None) is all answer, tags and all.
     """
 
     def __init__(self, thinking: Thinking | None, stop_strings: Iterable[str]) -> None:
@@ -73,7 +74,8 @@ class Parts:
         self._phase = "answer" if thinking is None else "thinking" if thinking.open else "between"
         self._pending = ""
         self._answer: list[str] = []
-        self._thinking: list[str] | None = [] if self.thinks else None
+        self._reasons = self.thinks
+        self._thinking: list[str] = []
 
     @property
     def thinks(self) -> bool:
@@ -96,34 +98,30 @@ class Parts:
                 before, tag, after = self._pending.partition(THINK_CLOSE)
                 if not tag:  # a tag may have begun in the last characters
                     safe = max(len(self._pending) - len(THINK_CLOSE) + 1, 0)
-                    self._think(self._pending[:safe])
+                    self._thinking.append(self._pending[:safe])
                     self._pending = self._pending[safe:]
                     return
-                self._think(before)
+                self._thinking.append(before)
                 self._phase, self._pending = "between", after
             else:
                 rest = self._pending.lstrip(_BLANK)
                 if rest.startswith(THINK_CLOSE):
                     self._pending = rest.removeprefix(THINK_CLOSE)
-                elif rest.startswith(THINK_OPEN):
-                    self._phase, self._pending = "thinking", rest.removeprefix(THINK_OPEN)
-                elif THINK_CLOSE.startswith(rest) or THINK_OPEN.startswith(rest):
-                    return  # blank so far, or the beginning of a tag
+                elif THINK_CLOSE.startswith(rest):
+                    self._pending = rest  # nothing yet, or the beginning of a tag
+                    return
                 else:
                     self._phase, self._pending = "answer", rest
 
     def finish(self) -> tuple[str, str | None]:
         """The whole answer, and the reasoning or None."""
         if self._phase == "thinking":
-            self._think(self._pending)
+            self._thinking.append(self._pending)
         else:
             self._answer.append(self._stops.push(self._pending.lstrip(_BLANK)))
         self._pending = ""
         self._answer.append(self._stops.flush())
-        return "".join(self._answer), None if self._thinking is None else "".join(self._thinking)
-
-    def _think(self, text: str) -> None:
-        self._thinking = [text] if self._thinking is None else [*self._thinking, text]
+        return "".join(self._answer), "".join(self._thinking) if self._reasons else None
 
 
 class Transcript:

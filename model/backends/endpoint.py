@@ -5,7 +5,9 @@ ids, so no template or tokenizer of the server has a part in them. Uses ``/compl
 build prompts themselves.
 
 An error that belongs to a request (refused, or failing whenever it is tried) is the error of its completion.
-Where the server cannot be reached, or knows neither key nor model, no request is to blame: ``EndpointError``.
+Where the server cannot be reached, or knows neither key nor model, no request is to blame: ``EndpointError``,
+as long as nothing has succeeded. After that the settings are right, and such an answer is that of a server
+which is being restarted: it is waited for, and in the end it costs only the request that met it.
 """
 
 from __future__ import annotations
@@ -19,16 +21,17 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from socket import SHUT_RDWR
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from model.backends.legs import Outcome, legs
 from model.chat import Tokenizer
-from model.requests import Completion, FinishReason, Request
+from model.requests import Completion, FinishReason, Request, failed
 
-_REASONS: dict[str | None, FinishReason] = {"stop": "stop", "length": "length"}
+_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 _PASSING = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
 _NOT_THE_REQUEST = frozenset((401, 403, 404, 405))
 _LONGEST_WAIT = 60.0  # seconds between two attempts
+_CONNECT_TIMEOUT = 30.0  # seconds, or ``timeout`` if that is less
 
 
 class EndpointError(RuntimeError):
@@ -38,10 +41,25 @@ class EndpointError(RuntimeError):
 class _Passing(Exception):
     """An attempt failed in a way that another may not; ``pause`` in seconds if the server names one."""
 
-    def __init__(self, message: str, pause: float | None = None, reached: bool = True) -> None:
+    def __init__(self, message: str, pause: float = 0.0) -> None:
         super().__init__(message)
         self.pause = pause
-        self.reached = reached
+
+
+class _Unreachable(_Passing):
+    """There is no server now."""
+
+
+class _Unusable(_Passing):
+    """A server that answers, but not to this key, model or address."""
+
+
+class _Batch:
+    """What the requests of one ``generate`` know of each other."""
+
+    def __init__(self) -> None:
+        self.given_up = threading.Event()
+        self.succeeded = False
 
 
 class Endpoint:
@@ -55,25 +73,41 @@ class Endpoint:
         api_key: str | None = None,
         concurrency: int = 64,
         timeout: float = 600.0,
-        attempts: int = 6,
+        attempts: int = 12,
         prompts: Literal["ids", "text"] = "ids",
         omit: Collection[str] = (),
     ) -> None:
-        """``url`` up to and with ``/v1``; ``model`` as the server calls it; ``tokenizer`` that of the model.
+        """``url`` up to and with ``/v1``, a query (``?api-version=…``) is kept; ``model`` as the server calls
+        it; ``tokenizer`` that of the model.
 
         ``concurrency`` requests are under way at once, each may be silent for ``timeout`` seconds and is
-        tried ``attempts`` times. ``prompts`` "text" is for servers that take no ids: a prompt is sent as text
-        if that means the same ids, and is an error otherwise. ``omit`` names fields beyond OpenAI's own that
+        tried ``attempts`` times: after 1, 2, 4 … 32 and then every 60 seconds, each wait shortened by up to
+        half (so that requests spread) and lengthened to what the server asks for, if that is not above 60.
+        Twelve attempts span three to six minutes, enough for the restart of a server.
+
+        ``prompts`` "text" is for servers that take no ids: a prompt is sent as text if that means the same
+        ids, and is an error otherwise. ``omit`` names fields beyond OpenAI's own that
         a server refuses (top_k, repetition_penalty, stop_token_ids, ignore_eos, add_special_tokens,
         return_token_ids): a request that needs such a ``top_k`` or ``repetition_penalty`` is an error;
-        without ``stop_token_ids`` the server's own end counts.
+        without ``stop_token_ids`` the server's own end counts. What a server makes of values it takes is its
+        own matter: vLLM samples at temperature 0.01 where one above 0 and below that is asked for.
         """
-        address = urlsplit(url.rstrip("/") + "/completions")
-        if address.scheme not in ("http", "https") or not address.hostname:
+        address = urlsplit(url)
+        if address.scheme not in ("http", "https") or not address.hostname or not _visible(url):
             raise ValueError(f"endpoint must be an http:// or https:// address, not {url!r}")
+        if api_key is not None and not _visible(api_key):
+            raise ValueError("api_key must be visible ASCII characters, without blanks or line ends")
+        if prompts == "text" and "add_special_tokens" in omit:
+            raise ValueError(
+                "prompts 'text' cannot go with add_special_tokens omitted: "
+                "the server may then put a beginning token before each prompt"
+            )
         if concurrency < 1 or attempts < 1 or timeout <= 0:
             raise ValueError("concurrency and attempts must be 1 or more, timeout above 0")
-        self._address = address
+        self._address = address._replace(path=address.path.rstrip("/") + "/completions", fragment="")
+        # For messages: without what may be secret.
+        host = f"{address.hostname}:{address.port}" if address.port else address.hostname
+        self._name = urlunsplit((address.scheme, host, self._address.path, "", ""))
         self._model = model
         self._tokenizer = tokenizer
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -84,10 +118,11 @@ class Endpoint:
         self._attempts = attempts
         self._prompts = prompts
         self._omit = frozenset(omit)
+        self._has_succeeded = False
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """See ``model.requests.Engine``. Raises ``EndpointError``."""
-        given_up = threading.Event()
+        batch = _Batch()
         local = threading.local()
         connections: list[_Connection] = []
 
@@ -95,13 +130,18 @@ class Endpoint:
             if not hasattr(local, "connection"):
                 local.connection = _Connection(self._address, self._headers, self._timeout)
                 connections.append(local.connection)
-            steps = legs(request, self._tokenizer)
             try:
+                steps = legs(request, self._tokenizer)
                 leg = next(steps)
                 while True:
-                    leg = steps.send(self._run(leg, local.connection, given_up))
+                    leg = steps.send(self._run(leg, local.connection, batch))
             except StopIteration as done:
-                return done.value
+                completion: Completion = done.value
+                return completion
+            except EndpointError:
+                raise
+            except Exception as error:  # one strange request or answer must not cost the others
+                return failed(request, f"{type(error).__name__}: {error}")
 
         with ThreadPoolExecutor(self._concurrency, "endpoint") as pool:
             futures = [pool.submit(complete, request) for request in requests]
@@ -111,13 +151,13 @@ class Endpoint:
                     if future.done():
                         future.result()
             finally:
-                given_up.set()
+                batch.given_up.set()
                 for connection in connections:
                     connection.give_up()
                 pool.shutdown(cancel_futures=True)
         return [future.result() for future in futures]
 
-    def _run(self, leg: Request, connection: _Connection, given_up: threading.Event) -> Outcome:
+    def _run(self, leg: Request, connection: _Connection, batch: _Batch) -> Outcome:
         payload = self._payload(leg)
         if isinstance(payload, str):
             return Outcome("error", error=payload)
@@ -125,16 +165,24 @@ class Endpoint:
         # Attempts of many requests must not fall together; one request waits the same in every run.
         spread = random.Random(leg.id)
         for attempt in range(1, self._attempts + 1):
+            if batch.given_up.is_set():
+                return Outcome("error", error="given up")
             try:
-                return self._outcome(*connection.post(body))
+                outcome = _outcome(*connection.post(body))
             except _Passing as failure:
                 last = failure
-            delay = min(0.5 * 2.0**attempt, _LONGEST_WAIT) * (0.5 + spread.random() / 2)
-            delay = delay if last.pause is None else min(last.pause, _LONGEST_WAIT)
-            if attempt < self._attempts and given_up.wait(delay):
+            else:
+                if outcome.error is None:
+                    batch.succeeded = self._has_succeeded = True
+                return outcome
+            if isinstance(last, _Unusable) and not self._has_succeeded:
                 break
-        if not last.reached:
-            raise EndpointError(f"cannot reach {self._address.geturl()}: {last}")
+            delay = min(0.5 * 2.0**attempt, _LONGEST_WAIT) * (0.5 + spread.random() / 2)
+            if attempt < self._attempts:
+                batch.given_up.wait(max(delay, min(last.pause, _LONGEST_WAIT)))
+        # A server that is gone for good costs the requests of one batch, not of all that follow.
+        if isinstance(last, _Unreachable | _Unusable) and not batch.succeeded:
+            raise EndpointError(f"{self._name} {last}")
         return Outcome("error", error=f"after {attempt} attempts: {last}")
 
     def _payload(self, leg: Request) -> dict[str, Any] | str:
@@ -167,48 +215,71 @@ class Endpoint:
                 return f"the request has {name} {beyond[name]}, but the endpoint is set to send none"
         return payload | {name: value for name, value in beyond.items() if name not in self._omit}
 
-    def _outcome(self, status: int, pause: float | None, body: bytes) -> Outcome:
-        said = body[:500].decode("utf-8", errors="replace")
-        if status in _PASSING:
-            raise _Passing(f"HTTP {status}: {said}", pause)
-        if status in _NOT_THE_REQUEST:
-            raise EndpointError(f"{self._address.geturl()} answers HTTP {status}: {said}")
-        if status != 200:
-            return Outcome("error", error=f"HTTP {status}: {said}")
-        try:
-            answer = json.loads(body)
-            choice = answer["choices"][0]
-            text, reason = str(choice["text"]), choice["finish_reason"]
-            ids = choice.get("token_ids")
-            token_ids = None if ids is None else tuple(map(int, ids))
-            tokens = int((answer.get("usage") or {}).get("completion_tokens") or 0)
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise _Passing(f"no completion in the answer ({type(error).__name__}: {error}): {said}") from None
-        if reason not in _REASONS:
-            raise _Passing(f"the server ended the request with {reason!r}")
-        by_string = reason == "stop" and isinstance(choice.get("stop_reason"), str)
-        return Outcome("stop_string" if by_string else _REASONS[reason], token_ids, text, tokens)
+
+def _visible(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def _outcome(status: int, pause: float, body: bytes) -> Outcome:
+    """What an answer means. Raises ``_Passing`` if another attempt may have a better one."""
+    said = body[:500].decode("utf-8", errors="replace")
+    if status in _PASSING:
+        raise _Passing(f"HTTP {status}: {said}", pause)
+    if status in _NOT_THE_REQUEST:
+        raise _Unusable(f"answers HTTP {status}: {said}", pause)
+    if status != 200:
+        return Outcome("error", error=f"HTTP {status}: {said}")
+    try:
+        return _completion(body)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise _Passing(f"no completion in the answer ({type(error).__name__}: {error}): {said}") from None
+
+
+def _completion(body: bytes) -> Outcome:
+    """Reads the answer to a request, strictly. Raises one of several exceptions if it is not one."""
+    answer = json.loads(body)
+    choice = answer["choices"][0]
+    text, reason, ids = choice["text"], choice["finish_reason"], choice.get("token_ids")
+    tokens = (answer.get("usage") or {}).get("completion_tokens") or 0
+    if type(text) is not str:
+        raise TypeError(f"text is {text!r:.80}")
+    text.encode()  # half of a surrogate pair, which JSON can spell, is an error here
+    if ids is not None and (type(ids) is not list or any(type(i) is not int or i < 0 for i in ids)):
+        raise TypeError(f"token_ids are {ids!r:.80}")
+    if type(tokens) is not int or tokens < 0:
+        raise TypeError(f"completion_tokens are {tokens!r:.80}")
+    if type(reason) is not str or reason not in _REASONS:
+        raise ValueError(f"the server ended the request with {reason!r:.80}")
+    by_string = reason == "stop" and isinstance(choice.get("stop_reason"), str)
+    # Text without a token is what a server sends that knows the field and does not fill it.
+    token_ids = None if ids is None or (text and not ids) else tuple(ids)
+    return Outcome("stop_string" if by_string else _REASONS[reason], token_ids, text, tokens)
 
 
 class _Connection:
     """One connection, kept open between requests and opened again where the server has closed it."""
 
-    def __init__(self, address: Any, headers: dict[str, str], timeout: float) -> None:
+    def __init__(self, address: SplitResult, headers: dict[str, str], timeout: float) -> None:
         kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
-        self._http = kind(address.hostname, address.port, timeout=timeout)
-        self._path = address.path
+        self._http = kind(address.hostname or "", address.port, timeout=min(timeout, _CONNECT_TIMEOUT))
+        self._timeout = timeout
+        self._path = address.path + (f"?{address.query}" if address.query else "")
         self._headers = headers
         self._given_up = False
 
-    def post(self, body: bytes) -> tuple[int, float | None, bytes]:
-        """Status, seconds to wait if the server names some, and the body. Raises ``_Passing``."""
+    def post(self, body: bytes) -> tuple[int, float, bytes]:
+        """Status, seconds to wait if the server names some or 0, and the body. Raises ``_Passing``."""
         fresh = self._http.sock is None
         try:
             if fresh:
                 self._http.connect()
+                self._http.sock.settimeout(self._timeout)
         except OSError as error:
             self._http.close()
-            raise _Passing(f"{type(error).__name__}: {error}", reached=False) from None
+            raise _Unreachable(f"cannot be reached: {type(error).__name__}: {error}") from None
+        if self._given_up:  # while it was opened
+            self._http.close()
+            raise _Passing("given up")
         try:
             self._http.request("POST", self._path, body, self._headers)
             response = self._http.getresponse()
@@ -219,7 +290,7 @@ class _Connection:
                 return self.post(body)  # an idle connection that the server had closed
             raise _Passing(f"{type(error).__name__}: {error}") from None
         pause = response.getheader("Retry-After", "")
-        return response.status, float(pause) if pause.isdecimal() else None, content
+        return response.status, float(pause) if pause.isdecimal() else 0.0, content
 
     def give_up(self) -> None:
         """Close it for good; a ``post`` in another thread ends now."""

@@ -91,4 +91,5 @@ def _from_text(request: Request, transcript: Transcript, outcome: Outcome) -> Co
         error = "reasoning with a budget, or with stop strings after it, needs token ids in answers"
         return transcript.completion(error=error)
     transcript.push_text(outcome.text)
-    return replace(transcript.completion(outcome.finish_reason), completion_tokens=outcome.tokens)
+    completion = transcript.completion(outcome.finish_reason)
+    return replace(completion, completion_tokens=completion.completion_tokens + outcome.tokens)

@@ -16,6 +16,8 @@ from model.backends.legs import Outcome, legs
 from model.chat import Tokenizer
 from model.requests import Completion, FinishReason, Request, failed, misfit
 
+_LEAST_TEMPERATURE = 0.01  # vLLM raises what is above 0 and below this, and says so only in its log
+
 _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
@@ -47,12 +49,15 @@ class VLLM:
         return cls(llm, Tokenizer.load(path))
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """See ``model.requests.Engine``."""
+        """See ``model.requests.Engine``. A temperature above 2, which vLLM refuses, or between 0 and 0.01,
+        which it does not keep to, is the error of its request."""
         completions: dict[int, Completion] = {}
         running = {}
         waiting: list[tuple[int, Request]] = []
         for place, request in enumerate(requests):
             error = misfit(request, self._vocab_size, self._max_length)
+            if 0 < request.temperature < _LEAST_TEMPERATURE:
+                error = f"vLLM would sample at temperature {_LEAST_TEMPERATURE}, not {request.temperature}"
             if error is not None:
                 completions[place] = failed(request, error)
                 continue

@@ -213,12 +213,30 @@ def test_tokenizers_that_would_change_texts_are_refused(tmp_path):
     byte_level = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
     refuse("normalizer NFC", normalizer={"type": "NFC"})
     refuse("without add_prefix_space", pre_tokenizer=byte_level)
-    refuse("ByteLevel step", pre_tokenizer={"type": "Whitespace"})
+    refuse("ByteLevel step", pre_tokenizer=None)
+    refuse("pre_tokenizer Whitespace", pre_tokenizer={"type": "Whitespace"})
+    byte_level["add_prefix_space"] = False
+    metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": True}
+    removed = {"type": "Split", "pattern": {"String": "x"}, "behavior": "Removed", "invert": False}
+    for step in (removed, metaspace, {"type": "WhitespaceSplit"}):
+        sequence = {"type": "Sequence", "pretokenizers": [step, byte_level]}
+        refuse(f"pre_tokenizer {step['type']}", pre_tokenizer=sequence)
+    refuse("one ByteLevel step", pre_tokenizer={"type": "Sequence", "pretokenizers": [byte_level] * 2})
+    refuse("dropout 0.1", model=settings_["model"] | {"dropout": 0.1})
     refuse("not WordLevel", model={"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"})
     refuse("not a readable", model={"type": "BPE"})
     refuse("256 bytes", model=settings_["model"] | {"vocab": {"a": 300}, "merges": []})
     with pytest.raises(TokenizerError, match="cannot read the tokenizer"):
         Tokenizer.load(tmp_path / "nothing")
+
+
+def test_the_round_trip_is_tried_where_the_settings_look_right(monkeypatch):
+    """A change that no setting tells of, as a future kind of step may make."""
+    settings_ = json.loads(small_tokenizer.content())
+    settings_["normalizer"] = {"type": "NFKC"}
+    monkeypatch.setattr(Tokenizer, "_check", staticmethod(lambda settings: None))
+    with pytest.raises(TokenizerError, match="do not give back"):
+        Tokenizer(json.dumps(settings_))
 
 
 def test_a_tokenizer_without_the_roles_is_told():

@@ -9,8 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import small_tokenizer
+from hypothesis import given
+from hypothesis import strategies as st
 from scripted import ANSWER, Script, requests
 
+from model.backends import endpoint as backend
 from model.backends.endpoint import Endpoint, EndpointError
 from model.chat import Chat, Tokenizer
 from model.requests import Request
@@ -19,7 +22,9 @@ TOKENIZER = Tokenizer(small_tokenizer.content())
 PROMPT = Chat(TOKENIZER).prompt("Hi")
 
 # What the server does wrong is named by the seed of a request, and ends after so many attempts.
-BUSY, DROPS, GARBLED, ALWAYS_500, REFUSES, SILENT, HALF, LATER, NO_MODEL = range(1_000_001, 1_000_010)
+BUSY, DROPS, GARBLED, ALWAYS_500, REFUSES, SILENT, HALF, LATER, NO_MODEL, HICCUP, GONE = range(
+    1_000_001, 1_000_012
+)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -50,6 +55,8 @@ class Handler(BaseHTTPRequestHandler):
             elif seed == HALF and first:
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
                 self.close_connection = True
+            elif seed == GONE or (seed == HICCUP and server.tried[seed] < 4):
+                self.answer((401, 403, 404)[server.tried[seed] % 3], {"error": {"message": "starting"}})
             elif seed == NO_MODEL:
                 while not server.tried[SILENT]:
                     time.sleep(0.01)
@@ -98,7 +105,11 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    yield from serve(0)
+
+
+def serve(port):
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     server.lock, server.leave = threading.Lock(), threading.Event()
     server.bodies, server.paths, server.tried = [], set(), Counter()
@@ -191,10 +202,105 @@ def test_no_request_is_to_blame_for_a_wrong_key_or_no_server(server):
         endpoint(server, api_key="other").generate([PROMPT.request(str(n), 5) for n in range(20)])
     server.shutdown()
     server.server_close()
-    with pytest.raises(EndpointError, match=r"cannot reach .*ConnectionRefusedError"):
+    with pytest.raises(EndpointError, match=r"cannot be reached: ConnectionRefusedError"):
         endpoint(server, attempts=2).generate([PROMPT.request(str(n), 5) for n in range(20)])
-    with pytest.raises(ValueError, match="http:// or https://"):
-        Endpoint("localhost:8000", "nano", TOKENIZER)
+
+
+def test_settings_that_cannot_work_are_refused():
+    for url in ("localhost:8000", "http://localhost:8000/v 1"):
+        with pytest.raises(ValueError, match="http:// or https://"):
+            Endpoint(url, "nano", TOKENIZER)
+    with pytest.raises(ValueError, match="visible ASCII") as caught:
+        Endpoint("http://localhost/v1", "nano", TOKENIZER, api_key="secret\n")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(ValueError, match="beginning token"):
+        Endpoint("http://localhost/v1", "nano", TOKENIZER, prompts="text", omit=["add_special_tokens"])
+
+
+def test_a_query_in_the_address_is_kept(server):
+    url = f"http://127.0.0.1:{server.server_port}/v1/?api-version=3"
+    (completion,) = Endpoint(url, "nano", TOKENIZER, "key").generate([PROMPT.request("a", 400)])
+    assert completion.text == ANSWER
+    assert server.paths == {"/v1/completions?api-version=3"}
+
+
+def test_after_a_success_nothing_finished_is_lost(server, monkeypatch):
+    monkeypatch.setattr(backend, "_LONGEST_WAIT", 0.02)
+    asked = [PROMPT.request(str(n), 400, seed=seed) for n, seed in enumerate((0, HICCUP, GONE, 1))]
+    *good, gone, last = endpoint(server, concurrency=1).generate(asked)
+    assert [completion.text for completion in (*good, last)] == [ANSWER] * 3
+    assert gone.error.startswith("after 12 attempts: answers HTTP 40")
+    assert (server.tried[HICCUP], server.tried[GONE]) == (4, 12)
+
+
+def test_a_restart_of_the_server_is_waited_for(server, monkeypatch):
+    monkeypatch.setattr(backend, "_LONGEST_WAIT", 0.2)
+    engine = endpoint(server)
+    asked = [PROMPT.request(str(n), 400, seed=n) for n in range(5)]
+    before = engine.generate(asked)
+    server.shutdown()
+    server.server_close()
+    later = []
+
+    def restart():
+        later.append(serve(server.server_port))
+        next(later[0])
+
+    timer = threading.Timer(0.3, restart)
+    timer.start()
+    assert engine.generate(asked) == before
+    timer.join()
+    next(later[0], None)
+    with pytest.raises(EndpointError, match="cannot be reached"):  # gone for good: nothing of this batch
+        engine.generate(asked)
+
+
+def answer(**changes):
+    return {"text": "Yes", "finish_reason": "stop", "token_ids": [5, 0], **changes}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {"choices": {}},
+        {"choices": [None]},
+        {"choices": [{"text": "Yes"}]},
+        *({"choices": [answer(text=text)]} for text in (None, 5, "\ud83d")),
+        *({"choices": [answer(token_ids=ids)]} for ids in ([-1], ["5"], [5.0], [True], "55", {"5": 5}, 5)),
+        *({"choices": [answer(finish_reason=reason)]} for reason in (None, [], "abort")),
+        *({"choices": [answer()], "usage": {"completion_tokens": tokens}} for tokens in (-1, "2", 1.5)),
+        {"choices": [answer()], "usage": [1]},
+    ],
+    ids=json.dumps,
+)
+def test_malformed_answers_are_tried_again(body):
+    with pytest.raises(backend._Passing, match="no completion in the answer"):
+        backend._outcome(200, 0.0, json.dumps(body).encode())
+
+
+@given(st.binary(max_size=30) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
+def test_no_answer_raises_anything_else(body):
+    with pytest.raises(backend._Passing):
+        backend._outcome(200, 0.0, body if isinstance(body, bytes) else body.encode())
+
+
+def test_an_empty_list_of_ids_beside_text_tells_no_ids():
+    for ids, text, expected in (([], "Yes", None), (None, "Yes", None), ([], "", ()), ([5], "Yes", (5,))):
+        body = json.dumps({"choices": [answer(token_ids=ids, text=text)]}).encode()
+        assert backend._outcome(200, 0.0, body).token_ids == expected
+
+
+def test_what_is_unforeseen_costs_only_its_request(server, monkeypatch):
+    def legs(request, tokenizer, legs=backend.legs):
+        if request.id == "b":
+            raise ArithmeticError("strange")
+        return legs(request, tokenizer)
+
+    monkeypatch.setattr(backend, "legs", legs)
+    first, strange, last = endpoint(server).generate([PROMPT.request(name, 400) for name in "abc"])
+    assert (first.text, last.text) == (ANSWER, ANSWER)
+    assert (strange.id, strange.error) == ("b", "ArithmeticError: strange")
 
 
 def test_the_rest_is_given_up_when_the_endpoint_is_of_no_use(server):

@@ -106,11 +106,12 @@ OPEN, CLOSED = Thinking(), Thinking(open=False)
         (OPEN, "</think>Yes.", "Yes.", ""),
         (OPEN, "Let me see. I think </thin", "", "Let me see. I think </thin"),
         (OPEN, "a</think>\n</think> \n\nYes </think> no", "Yes </think> no", "a"),
-        (OPEN, "a</think><think>b</think>Yes", "Yes", "ab"),
+        (OPEN, "a</think>\n<think> is a tag </think>", "<think> is a tag </think>", "a"),
         (CLOSED, "Yes.", "Yes.", None),
         (CLOSED, "\n\n</think>\n\nYes.", "Yes.", None),
-        (CLOSED, "<think>\nhm</think>Yes.", "Yes.", "\nhm"),
-        (CLOSED, " <thi", "<thi", None),
+        (CLOSED, "\n<think> is a tag that models write", "<think> is a tag that models write", None),
+        (CLOSED, "<think>\nhm</think>Yes.", "<think>\nhm</think>Yes.", None),
+        (CLOSED, " </thi", "</thi", None),
         (CLOSED, "<thin ice>", "<thin ice>", None),
         (CLOSED, " \n", "", None),
         (CLOSED, "", "", None),
@@ -150,6 +151,12 @@ def test_stop_strings_are_for_the_answer():
     completion = transcript("First\n\nsecond\n</think>\n\nThird\n\nfourth", OPEN, stop_strings=("\n\n",))
     assert (completion.text, completion.thinking) == ("Third", "First\n\nsecond\n")
     assert completion.finish_reason == "stop_string"
+
+
+@pytest.mark.parametrize(("thinking", "before"), [(CLOSED, ""), (OPEN, "a</think>\n")])
+def test_stop_strings_end_an_answer_that_begins_with_the_tag(thinking, before):
+    completion = transcript(f"{before}<think> is a tag END and more", thinking, stop_strings=("END",))
+    assert (completion.text, completion.finish_reason) == ("<think> is a tag ", "stop_string")
 
 
 def budgeted(budget, grace, model):

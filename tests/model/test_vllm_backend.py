@@ -152,6 +152,7 @@ def test_a_bad_request_costs_only_itself(engine):
     good = [prompt.request(f"good {n}", 200, seed=n) for n in range(9)]
     bad = {
         "too hot": prompt.request("too hot", 200, temperature=2.5),
+        "too cool": prompt.request("too cool", 200, temperature=0.005),
         "refused": Request("refused", [11, 0], 5),
         "too long": prompt.request("too long", 600),
         "no such token": Request("no such token", [5000], 5),
@@ -163,6 +164,7 @@ def test_a_bad_request_costs_only_itself(engine):
     errors = {c.id: c.error for c in completions if c.finish_reason == "error"}
     assert errors.keys() == bad.keys()
     assert "temperature must be in [0, 2]" in errors["too hot"]
+    assert "at temperature 0.01, not 0.005" in errors["too cool"]
     assert "ends with <unk>" in errors["refused"]
     assert "there is room for 600" in errors["too long"]
     assert "the vocabulary ends at" in errors["no such token"]
