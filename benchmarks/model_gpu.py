@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch
 
 from model.config import NANO_9B_V2, ModelConfig
-from model.engine import PREFILL_TOKENS
 from model.graphs import Decoder
+from model.memory import PREFILL_TOKENS
 from model.network import Network, PackedBatch
 from model.requests import Request
 from model.sampling import Sampler

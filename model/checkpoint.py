@@ -34,6 +34,12 @@ INDEX = "model.safetensors.index.json"
 
 _ELEMENT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
+#: What weights can be in memory.
+DTYPES = ("float32", "bfloat16", "float16")
+
+#: Layers for multi-token prediction, of whatever dtype: generation works without them.
+_UNUSED = "mtp."
+
 #: A header of more than this is not one of weights (the safetensors library has the same limit).
 _MAX_HEADER = 100_000_000
 
@@ -60,6 +66,8 @@ def stored_tensors(path: str | Path) -> dict[str, StoredTensor]:
     folder = Path(path)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: not a directory")
+    if (folder / INDEX).is_file() and (folder / SINGLE).is_file():
+        raise CheckpointError(f"{folder}: both {SINGLE} and {INDEX}; which of the two holds the weights?")
     if (folder / INDEX).is_file():
         listed = _index(folder / INDEX)
     elif (folder / SINGLE).is_file():
@@ -87,12 +95,12 @@ def validate(config: ModelConfig, tensors: dict[str, StoredTensor]) -> dict[str,
     these.
 
     Layers for multi-token prediction (``mtp.*``), which members of the family have besides, are left out with
-    a note in the log: generation works without them.
+    a note in the log.
     """
-    extra = sorted(name for name in tensors if name.startswith("mtp."))
+    extra = sorted(name for name in tensors if name.startswith(_UNUSED))
     if extra:
         log.info("%d tensors for multi-token prediction are not loaded: %s", len(extra), _few(extra))
-    found = {name: tensor for name, tensor in tensors.items() if not name.startswith("mtp.")}
+    found = {name: tensor for name, tensor in tensors.items() if not name.startswith(_UNUSED)}
     expected = config.tensor_shapes()
     unknown = sorted(found.keys() - expected.keys())
     if any(name.endswith("_scale") for name in unknown):
@@ -124,11 +132,11 @@ def load(
 ) -> Network:
     """The network of a checkpoint directory, ready for inference.
 
-    dtype: of the weights in memory; the dtype that ``config.json`` names by default. Raises ``ConfigError``
-    or ``CheckpointError``.
+    dtype: of the weights in memory, one of ``DTYPES``; the one that ``config.json`` names by default. Raises
+    ``ConfigError`` or ``CheckpointError``.
     """
     import torch
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     from model.network import Network
 
@@ -137,18 +145,21 @@ def load(
         tensors = validate(config, stored_tensors(path))
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    chosen = dtype or getattr(torch, config.dtype, None)
-    if not isinstance(chosen, torch.dtype) or not chosen.is_floating_point:
-        raise CheckpointError(
-            f"{path}: config.json names the dtype {config.dtype!r}, which torch does not know"
-        )
+    named = config.dtype if dtype is None else str(dtype).removeprefix("torch.")
+    if named not in DTYPES:
+        source = "config.json names" if dtype is None else "there was asked for"
+        raise CheckpointError(f"{path}: {source} the dtype {named!r}; implemented are {', '.join(DTYPES)}")
+    chosen = getattr(torch, named)
     network = Network(config, device=device, dtype=chosen, operations=operations)
     targets = network.tensors()
     for file in sorted({tensor.file for tensor in tensors.values()}):
-        with safe_open(file, framework="pt") as opened:
-            for name, tensor in tensors.items():
-                if tensor.file == file:
-                    targets[name].copy_(opened.get_tensor(name))
+        try:
+            with safe_open(file, framework="pt") as opened:
+                for name, tensor in tensors.items():
+                    if tensor.file == file:
+                        targets[name].copy_(opened.get_tensor(name))
+        except SafetensorError as error:
+            raise CheckpointError(f"{file}: {error}") from error
     return network.freeze()
 
 
@@ -156,28 +167,33 @@ def save(network: Network, path: str | Path, *, shard_bytes: int = 5_000_000_000
     """Write a network as a checkpoint that ``load``, and every reader of the published format, reads.
 
     Each tensor keeps the dtype it has in memory. Above ``shard_bytes`` the weights are cut into shards of at
-    most that size (or one tensor) with an index.
+    most that size (or one tensor) with an index. A checkpoint that was there before is removed first, so a
+    folder in which writing was cut off is refused and never takes old weights for new ones.
     """
     from safetensors.torch import save_file
 
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
+    old = [folder / "config.json", folder / INDEX, folder / SINGLE]
+    for file in (*old, *sorted(folder.glob("model-*-of-*.safetensors"))):
+        file.unlink(missing_ok=True)
     tensors = {name: tensor.detach() for name, tensor in network.tensors().items()}
     sizes = {name: tensor.numel() * tensor.element_size() for name, tensor in tensors.items()}
     shards = _shards(sizes, shard_bytes)
     names = [SINGLE]
     if len(shards) > 1:
         names = [f"model-{n:05}-of-{len(shards):05}.safetensors" for n in range(1, len(shards) + 1)]
-        index = {
-            "metadata": {"total_size": sum(sizes.values())},
-            "weight_map": {key: name for name, keys in zip(names, shards, strict=True) for key in keys},
-        }
-        _write_json(folder / INDEX, index)
     for name, keys in zip(names, shards, strict=True):
         part = {key: tensors[key].cpu().contiguous() for key in keys}
         save_file(part, folder / name, metadata={"format": "pt"})
     values = network.config.to_dict() | {"torch_dtype": str(network.dtype).removeprefix("torch.")}
     _write_json(folder / "config.json", values)
+    if len(shards) > 1:
+        index = {
+            "metadata": {"total_size": sum(sizes.values())},
+            "weight_map": {key: name for name, keys in zip(names, shards, strict=True) for key in keys},
+        }
+        _write_json(folder / INDEX, index)
 
 
 def _shards(sizes: dict[str, int], limit: int) -> list[list[str]]:
@@ -223,6 +239,7 @@ def _header(file: Path) -> dict[str, StoredTensor]:
     if not isinstance(header, dict):
         raise CheckpointError(f"{file}: not a safetensors file")
     tensors = {}
+    spans = []
     for name, entry in header.items():
         if name == "__metadata__":
             continue
@@ -231,15 +248,24 @@ def _header(file: Path) -> dict[str, StoredTensor]:
             begin, end = map(int, entry["data_offsets"])
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{file}: no dtype, shape and offsets for {name}") from error
-        if dtype not in _ELEMENT_BYTES:
+        spans.append((begin, end, name))
+        if dtype not in _ELEMENT_BYTES and not name.startswith(_UNUSED):
             message = f"{name} is {dtype}; only floats of 16 bits or more are implemented"
             raise CheckpointError(f"{file}: {message}")
         tensor = StoredTensor(file, dtype, shape)
-        if end - begin != tensor.bytes or begin < 0 or end > size:
+        wrong = dtype in _ELEMENT_BYTES and end - begin != tensor.bytes
+        if wrong or not 0 <= begin <= end <= size:
             raise CheckpointError(
                 f"{file}: {name} is cut off or has wrong offsets; was the file copied whole?"
             )
         tensors[name] = tensor
+    reached = 0
+    for begin, end, name in sorted(spans):
+        if begin != reached:
+            raise CheckpointError(f"{file}: {name} begins at byte {begin}, not {reached}: overlap or gap")
+        reached = end
+    if reached != size:
+        raise CheckpointError(f"{file}: {size - reached} bytes after the last tensor")
     return tensors
 
 

@@ -12,6 +12,7 @@ no implementation heeds (``expand``, ``residual_in_fp32``, ``rope_theta``) are p
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -86,6 +87,9 @@ class ModelConfig:
             value = getattr(self, key)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ConfigError(f"{key}: {value!r} is not a positive integer")
+        eps: Any = self.norm_eps
+        if not isinstance(eps, int | float) or isinstance(eps, bool) or not 0 < eps < math.inf:
+            raise ConfigError(f"layer_norm_epsilon: {eps!r} is not a positive number")
         if self.conv_kernel < 2:
             raise ConfigError(f"conv_kernel: {self.conv_kernel} keeps no state; at least 2 is expected")
         for key, whole, part in (
@@ -189,7 +193,7 @@ class ModelConfig:
             values = json.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"{file}: {error.strerror or error}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"{file}: not JSON: {error}") from error
         if not isinstance(values, dict):
             raise ConfigError(f"{file}: a JSON object was expected")
@@ -221,7 +225,7 @@ class ModelConfig:
             ssm_state_size=_integer(values, "ssm_state_size"),
             conv_kernel=_integer(values, "conv_kernel", "mamba_d_conv", default=4),
             chunk_size=_integer(values, "chunk_size", "mamba_chunk_size", default=128),
-            norm_eps=float(_first(values, "layer_norm_epsilon", "rms_norm_eps", "norm_eps", default=1e-5)),
+            norm_eps=_first(values, "layer_norm_epsilon", "rms_norm_eps", "norm_eps", default=1e-5),
             max_position_embeddings=_integer(values, "max_position_embeddings", default=131_072),
             bos_token_id=values.get("bos_token_id", 1),
             eos_token_ids=_token_ids(values, "eos_token_id", (2,)),
@@ -321,6 +325,8 @@ def _pattern(values: dict[str, Any]) -> str:
         if not isinstance(pattern, str):
             raise ConfigError(f"hybrid_override_pattern: {pattern!r} is not a string")
     else:
+        if not isinstance(named, list):
+            raise ConfigError(f"layers_block_type: {named!r} is not a list")
         unknown = sorted({str(name) for name in named} - _LAYER_NAMES.keys())
         if unknown:
             raise ConfigError(f"layers_block_type: {', '.join(unknown)} not implemented")
@@ -341,7 +347,7 @@ def _check_time_step(values: dict[str, Any]) -> None:
     except (TypeError, ValueError, KeyError) as error:
         raise ConfigError(f"time_step_limit: {limit!r} is not a pair of numbers") from error
     # softplus of anything a checkpoint can hold stays below 1e9
-    if low > 0 or high < 1e9:
+    if not (low <= 0 and high >= 1e9):
         raise ConfigError(f"time_step_limit: {limit!r} is not implemented; expected [0.0, Infinity]")
 
 

@@ -22,30 +22,29 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from model import checkpoint
 from model.chat import Tokenizer
-from model.config import ModelConfig
+from model.config import ConfigError, ModelConfig
 from model.graphs import Decoder
+from model.memory import PREFILL_TOKENS, SLOTS, default_length, room
 from model.network import Network, PackedBatch
 from model.requests import Completion, Request, failed, misfit
 from model.sampling import Sampler
-from model.scan import CHUNK
-from model.scheduler import SNAPSHOTS, Job, Part, Scheduler, pack
-from model.state import StatePool, free_bytes, slots_that_fit
+from model.scheduler import Job, Part, Scheduler, pack
+from model.state import Snapshot, StatePool, free_bytes
 from model.text import Transcript, Vocabulary
 
 log = logging.getLogger(__name__)
 
-#: Tokens per slot, prompt and completion, unless asked otherwise (or the model takes fewer).
-MAX_LENGTH = 4096
-#: By type of device: the most slots unless asked otherwise, beyond which a step only takes longer; the share
-#: of free memory to take; tokens of prompts per pass, which keep a device busy without taking much memory.
-SLOTS = {"cuda": 256, "cpu": 64}
-SHARE = {"cuda": 0.9, "cpu": 0.5}
-PREFILL_TOKENS = {"cuda": 4096, "cpu": 1024}
+#: After so many steps of a single row in a row that failed, where the prompt worked, decoding does not work.
+GIVE_UP = 3
+
+#: What ``next`` gives at the end; whatever else is no request either is a mistake.
+_END: Any = object()
 
 
 class EngineError(RuntimeError):
@@ -68,17 +67,29 @@ class Engine:
         config, device = network.config, network.device
         if device.type not in SLOTS:
             raise EngineError(f"device must be of type {' or '.join(SLOTS)}, not {device.type}")
-        self.max_length = max_length or min(MAX_LENGTH, config.max_position_embeddings)
+        if slots is not None and slots < 1:
+            raise EngineError(f"slots must be 1 or more, not {slots}")
+        try:
+            self.max_length = default_length(config, max_length)
+        except ConfigError as error:
+            raise EngineError(str(error)) from None
         self._budget = PREFILL_TOKENS[device.type]
-        fit = self._fit(network, state_dtype)
-        self._snapshots = min(SNAPSHOTS, fit // 8)
-        fit -= self._snapshots
-        if fit < (slots or 1):
+        space = room(
+            config,
+            self.max_length,
+            free_bytes(device),
+            device=device.type,
+            slots=slots,
+            element_bytes=network.dtype.itemsize,
+            state_bytes=state_dtype.itemsize,
+        )
+        self._snapshots = space.snapshots
+        if space.fit < (slots or 1):
             raise EngineError(
                 f"{slots or 1} slots of {self.max_length} tokens do not fit into the free memory of "
-                f"{device}, which has room for {max(fit, 0)}; give a smaller max_length or fewer slots"
+                f"{device}, which has room for {space.fit}; give a smaller max_length or fewer slots"
             )
-        self.slots = slots or min(fit, SLOTS[device.type])
+        self.slots = slots or space.slots
         self._network = network
         self._vocabulary = vocabulary
         self._state = StatePool(
@@ -121,11 +132,15 @@ class Engine:
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """See ``model.requests.Engine``."""
-        return list(self.stream(requests))
+        asked = list(requests)
+        for request in asked:  # before the first is worked on
+            _checked(request)
+        return list(self.stream(asked))
 
     def stream(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """The same for any number of requests, which are read as they are needed: some are held ahead, and
-        completions until those before them are done."""
+        completions until those before them are done. When reading them raises, those that came before are
+        answered first; then the exception is raised."""
         if self._busy:
             raise EngineError("the engine is in use; begin another stream when this one has ended")
         self._busy = True
@@ -134,26 +149,10 @@ class Engine:
             while run.advance():
                 yield from run.ready()
             yield from run.ready()
+            if run.failure is not None:
+                raise run.failure
         finally:
             self._busy = False
-
-    def _fit(self, network: Network, state_dtype: torch.dtype) -> int:
-        """How many slots fit into the memory that is free now, beside what a pass takes."""
-        config = network.config
-        # What is alive at once in the widest layer, most of it in fp32: projections, convolved inputs,
-        # outputs and the weights inside a chunk.
-        token = 4 * (4 * config.in_proj_size + 2 * config.intermediate_size)
-        token += 4 * 2 * config.mamba_num_heads * max(CHUNK, config.chunk_size)
-        # Logits, and the copies that sampling makes of them.
-        row = 4 * 4 * config.vocab_size
-        free = int(free_bytes(network.device) * SHARE[network.device.type])
-        return slots_that_fit(
-            config,
-            self.max_length,
-            free - token * self._budget - row * SLOTS[network.device.type],
-            element_bytes=network.dtype.itemsize,
-            state_bytes=state_dtype.itemsize,
-        )
 
     def clean(self, slot: int) -> None:
         """Make a slot ready for a new sequence."""
@@ -161,6 +160,11 @@ class Engine:
             self._unused.discard(slot)
         else:
             self._state.reset(slot)
+
+    def restore(self, snapshot: Snapshot, slot: int) -> None:
+        """Put a slot, whatever it holds, into a state that was kept."""
+        self._unused.discard(slot)
+        self._state.restore(snapshot, slot)
 
 
 class _Run:
@@ -176,6 +180,10 @@ class _Run:
         self._ahead = 2 * window
         self._scheduler = Scheduler(engine.slots, window, engine._snapshots)
         self._done: dict[int, Completion] = {}
+        #: What reading the requests raised, and ended it.
+        self.failure: Exception | None = None
+        # The most rows per step, less once more of them failed together; and how often one failed by itself.
+        self._rows, self._failures = engine.slots, 0
         self._taken = self._given = 0
         # By slot: what was generated; the last token, which is not in the slot's state yet; and how many are.
         self._transcripts: list[Transcript | None] = [None] * engine.slots
@@ -192,7 +200,9 @@ class _Run:
         """One turn; False when there is nothing more to do."""
         self._read()
         with torch.inference_mode():
-            admitted = self._scheduler.admit()
+            # Long ones first, until the completions that wait for a short one leave no room to read on.
+            held = self._requests is not None and self._taken - self._given > self._ahead * 3 // 4
+            admitted = self._scheduler.admit(oldest=held)
             if admitted:
                 self._prefill(admitted)
                 return True
@@ -205,9 +215,14 @@ class _Run:
 
     def _read(self) -> None:
         engine = self._engine
-        while self._requests and self._scheduler.room and self._taken - self._given < self._ahead:
-            request = next(self._requests, None)
-            if request is None:
+        while self._requests is not None and self._scheduler.room and self._taken - self._given < self._ahead:
+            try:
+                request = next(self._requests, _END)
+                if request is not _END:
+                    _checked(request)
+            except Exception as problem:
+                self.failure, request = problem, _END
+            if request is _END:
                 self._requests = None
                 return
             place, self._taken = self._taken, self._taken + 1
@@ -224,6 +239,8 @@ class _Run:
         try:
             for job in jobs:
                 self._start(job)
+                if job.shared is None or job.leads:  # others get a state that overwrites what is there
+                    self._engine.clean(job.slot)
             leaders = [(job, 0, job.shared.length) for job in jobs if job.leads and job.shared]
             for batch in pack(leaders, self._engine._budget):
                 self._take_in(batch)
@@ -236,7 +253,9 @@ class _Run:
                 if job.shared is not None and job.shared.snapshot is not None:
                     start = job.shared.length
                     if not job.leads:
-                        self._state.restore(job.shared.snapshot, job.slot)
+                        self._engine.restore(job.shared.snapshot, job.slot)
+                elif job.shared is not None:
+                    self._engine.clean(job.slot)
                 spans.append((job, start, len(job.request.prompt_ids)))
             for batch in pack(spans, self._engine._budget):
                 ended, tokens = self._take_in(batch)
@@ -251,7 +270,6 @@ class _Run:
         self._scheduler.settle(jobs)
 
     def _start(self, job: Job) -> None:
-        self._engine.clean(job.slot)
         self._sampler.admit(job.slot, job.request)
         self._transcripts[job.slot] = Transcript(job.request, self._engine._vocabulary)
         self._lengths[job.slot] = len(job.request.prompt_ids) - 1
@@ -273,21 +291,39 @@ class _Run:
         return jobs, self._sampler.sample(logits, [job.slot for job in jobs]).tolist()
 
     def _decode(self) -> None:
-        """One more token for every running job."""
-        n = len(self._scheduler.running)
-        try:
-            logits = self._decoder.step(self._tokens[:n], self._lengths[:n])
-            tokens = self._sampler.sample(logits, range(n)).tolist()
-        except Exception as error:
-            failure = _words(error)
-        else:
-            self._go_on(range(n), tokens)
-            return
-        # How far the failed step got is not known, so the states are built anew.
-        self._one_by_one([job for job in self._scheduler.running if job is not None], failure)
+        """One more token for every running job, in as few steps as work."""
+        jobs, first = list(self._scheduler.running), 0
+        while first < len(jobs):
+            end = min(first + self._rows, len(jobs))
+            slots, failure = range(first, end), None
+            try:
+                logits = self._decoder.step(self._tokens[first:end], self._lengths[first:end], first)
+                tokens = self._sampler.sample(logits, slots).tolist()
+            except Exception as error:
+                failure = _words(error)
+            # Not within the except block, where what the failed step had allocated is still alive.
+            if failure is None:
+                self._failures = 0
+                self._go_on(slots, tokens)
+            else:
+                self._recover([job for job in jobs[first:end] if job is not None], failure)
+            first = end
 
-    def _one_by_one(self, jobs: Sequence[Job], failure: str) -> None:
-        """After a batch failed: each of its jobs alone, from its prompt and what it has generated."""
+    def _recover(self, jobs: Sequence[Job], failure: str) -> None:
+        """After a step failed. How far it got is not known, so the states are built anew; and where that
+        works for every job, it was not one of them but their number, or decoding itself."""
+        if len(jobs) == 1 and self._failures >= GIVE_UP:
+            self._leave(jobs[0].slot, failure)
+            self._probe()
+        elif self._one_by_one(jobs, failure):
+            if len(jobs) > 1:
+                self._rows = len(jobs) // 2
+            else:
+                self._failures += 1
+
+    def _one_by_one(self, jobs: Sequence[Job], failure: str) -> bool:
+        """After a batch failed: each of its jobs alone, from its prompt and what it has generated. Whether
+        that worked for all."""
         log.warning("a batch of %d failed, its requests are tried one by one: %s", len(jobs), failure)
         survivors = 0
         for job in jobs:
@@ -298,15 +334,20 @@ class _Run:
             else:
                 survivors += 1
                 self._go_on([job.slot], [token])
-        if not survivors:  # is it the requests, or does nothing work any more? Then this raises.
-            torch.ones(1, device=self._network.device).item()
+        if not survivors:
+            self._probe()
+        return survivors == len(jobs)
+
+    def _probe(self) -> None:
+        """Is it the requests, or does nothing work any more? Then this raises."""
+        torch.ones(1, device=self._network.device).item()
 
     def _alone(self, job: Job) -> int:
         transcript = self._transcripts[job.slot]
         generated = [] if transcript is None else transcript.token_ids
         if transcript is None:
             self._start(job)
-        self._state.reset(job.slot)
+        self._engine.clean(job.slot)
         self._sampler.admit(job.slot, job.request, step=len(generated))
         if generated:
             self._sampler.record([job.slot] * len(generated), torch.tensor(generated))
@@ -368,12 +409,17 @@ class _Run:
         self._lengths[target] = self._lengths[source]
 
 
+def _checked(request: Any) -> None:
+    if not isinstance(request, Request):
+        raise TypeError(f"a model.Request was expected, not {request!r:.80}")
+
+
 def _words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
 def _dtype(name: str | torch.dtype) -> torch.dtype:
     dtype = name if isinstance(name, torch.dtype) else getattr(torch, name.removeprefix("torch."), None)
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise EngineError(f"{name!r} is not a floating-point dtype of torch")
+    if not isinstance(dtype, torch.dtype) or str(dtype).removeprefix("torch.") not in checkpoint.DTYPES:
+        raise EngineError(f"{name!r} is none of the dtypes {', '.join(checkpoint.DTYPES)}")
     return dtype

@@ -51,7 +51,7 @@ class Captured:
 
 
 class Decoder:
-    """Decodes one token of each sequence in slots 0 to n - 1."""
+    """Decodes one token of each sequence in neighbouring slots."""
 
     def __init__(self, network: Network, state: StatePool) -> None:
         self._network, self._state = network, state
@@ -59,18 +59,23 @@ class Decoder:
         self._graphs: dict[tuple[int, int], Captured] = {}
         self._index = torch.arange(state.slots, device=network.device)
 
-    def step(self, tokens: Sequence[int], lengths: Sequence[int]) -> Tensor:
-        """Logits fp32[n, vocab] after ``tokens``, whose slots hold ``lengths`` tokens each before. On CUDA
-        they are valid until the next step."""
+    def step(self, tokens: Sequence[int], lengths: Sequence[int], first: int = 0) -> Tensor:
+        """Logits fp32[n, vocab] after ``tokens``, whose slots, from ``first`` on, hold ``lengths`` tokens
+        each before. On CUDA they are valid until the next step."""
         if self._captures:
-            return self._replay(tokens, lengths)
+            on_device: Callable[..., Any] = torch.cuda.device_of  # has no types
+            with on_device(self._index):
+                logits = self._replay(tokens, lengths, first)
+            if logits is not None:
+                return logits
         n = len(tokens)
         inputs = torch.tensor((tokens, lengths), device=self._network.device)
-        runs = () if self._index.is_cuda else ((slice(0, n), slice(0, n)),)
-        slots = Slots(self._index[:n], runs)
+        runs = () if self._index.is_cuda else ((slice(0, n), slice(first, first + n)),)
+        slots = Slots(self._index[first : first + n], runs)
         return self._network.decode(inputs[0], slots, inputs[1], self._state, max(lengths))
 
-    def _replay(self, tokens: Sequence[int], lengths: Sequence[int]) -> Tensor:
+    def _replay(self, tokens: Sequence[int], lengths: Sequence[int], first: int) -> Tensor | None:
+        """By the graph of this shape; None where there can be none."""
         n = len(tokens)
         shape = bucket(n), span(max(lengths) + 1, self._state.max_length)
         if shape not in self._graphs:
@@ -80,11 +85,11 @@ class Decoder:
                 # Slower, but the same: a step without a graph needs nothing that cannot be captured.
                 log.warning("no CUDA graph for %d rows and %d positions: %s", *shape, error)
                 self._captures = False
-                return self.step(tokens, lengths)
+                return None
         captured = self._graphs[shape]
         padding = [0] * (shape[0] - n)
         scratch = [self._state.scratch] * len(padding)
-        rows = ([*tokens, *padding], [*range(n), *scratch], [*lengths, *padding])
+        rows = ([*tokens, *padding], [*range(first, first + n), *scratch], [*lengths, *padding])
         captured.inputs.copy_(torch.tensor(rows))
         captured.graph.replay()
         return captured.logits[:n]

@@ -13,25 +13,30 @@ from pathlib import Path
 
 from model.checkpoint import CheckpointError, stored_tensors, validate
 from model.config import ModelConfig
+from model.memory import Room, default_length, room
 
 GIB = 1 << 30
 MIB = 1 << 20
 
-#: Activations, logits and the allocator's slack, beside weights and state.
-RESERVE = 3 * GIB
+#: What a driver's context and the libraries' own buffers take of a device's memory.
+CONTEXT = GIB
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Sizes of a network. Bytes are bytes; ``batch`` maps GiB of memory to sequences that fit with 16-bit
-    weights and an fp32 state."""
+    """Sizes of a network. Bytes are bytes; ``batch`` maps GiB of a GPU's memory to the sequences that the
+    engine runs there at once with 16-bit weights and an fp32 state."""
 
     config: ModelConfig
     parameters: dict[str, int]
     max_length: int
-    batch: dict[int, int]
+    room: dict[int, Room]
     #: The weights on disk, in words.
     stored: str
+
+    @property
+    def batch(self) -> dict[int, int]:
+        return {gib: space.slots for gib, space in self.room.items()}
 
     @property
     def total(self) -> int:
@@ -58,19 +63,22 @@ class Inspection:
             ("keys and values per token", f"{config.kv_elements * 2:,} bytes in 16 bits"),
             (f"slot for {self.max_length:,} tokens", _size(config.slot_bytes(self.max_length))),
         ]
-        for gib, sequences in self.batch.items():
-            value = f"{sequences:,} sequences" if sequences else "does not fit"
+        for gib, space in self.room.items():
+            value = f"{space.slots:,} sequences" if space.slots else "does not fit"
+            if space.fit > space.slots:
+                value += f", the most by default ({space.fit:,} fit)"
             rows.append((f"batch in {gib} GiB", value))
         return rows
 
 
 def inspect(
-    path: str | Path, *, max_length: int = 2048, memory_gib: Sequence[int] = (24, 48, 80, 141)
+    path: str | Path, *, max_length: int | None = None, memory_gib: Sequence[int] = (24, 48, 80, 141)
 ) -> Inspection:
     """Look at a checkpoint directory or a ``config.json``.
 
-    max_length: tokens per sequence for which the batch is worked out. Raises ``ConfigError``, and
-    ``CheckpointError`` where there are weights which do not fit the configuration.
+    max_length: tokens per sequence for which the batch is worked out, by default what the engine takes by
+    default. Raises ``ConfigError``, and ``CheckpointError`` where there are weights which do not fit the
+    configuration.
     """
     config = ModelConfig.load(path)
     parameters = {"Mamba-2": 0, "MLP": 0, "attention": 0, "embedding": 0, "head": 0}
@@ -83,9 +91,9 @@ def inspect(
             part = "embedding"
         parameters[part] += math.prod(shape)
     weights = sum(parameters.values()) * 2
-    slot = config.slot_bytes(max_length)
-    batch = {gib: max(0, (gib * GIB - RESERVE - weights) // slot - 1) for gib in memory_gib}
-    return Inspection(config, parameters, max_length, batch, _stored(Path(path), config))
+    length = default_length(config, max_length)
+    fits = {gib: room(config, length, max(0, gib * GIB - CONTEXT - weights)) for gib in memory_gib}
+    return Inspection(config, parameters, length, fits, _stored(Path(path), config))
 
 
 def _stored(path: Path, config: ModelConfig) -> str:

@@ -6,7 +6,7 @@ tokenizers or documents, and needs nothing beyond the standard library.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -15,6 +15,11 @@ FinishReason = Literal["stop", "length", "stop_string", "error"]
 
 #: Seeds are non-negative 63-bit integers: what every backend takes, and an int64 tensor holds.
 SEED_LIMIT = 1 << 63
+
+#: With less, but not 0, the choice would be greedy in all but name, with logits scaled out of range.
+LEAST_TEMPERATURE = 1e-3
+#: A penalty multiplies or divides logits; beyond these it only makes them overflow.
+PENALTIES = (0.001, 1000.0)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,8 @@ class Thinking:
 class Request:
     """One prompt and how to go on from it. Wrong values are a ValueError which names ``id`` and field.
 
-    ``max_tokens`` counts all generated tokens, reasoning included. ``temperature`` 0 is greedy; ``top_k`` 0
+    ``max_tokens`` counts all generated tokens, reasoning included. ``temperature`` 0 is greedy, others are
+    at least ``LEAST_TEMPERATURE``; ``top_k`` 0
     and ``top_p`` 1 take all tokens; ``repetition_penalty`` 1 is none (Keskar et al. 2019, over prompt and
     completion). ``stop_ids`` end the text; ``stop_strings`` do where the *answer* holds one, which is cut
     off. The same request with the same ``seed`` has the same completion; different documents want
@@ -78,11 +84,21 @@ class Request:
                 f"request {self.id!r}: {field} must be {rule}, not {getattr(self, field)!r:.80}"
             )
 
+        def within(field: str, low: float, high: float) -> bool:
+            value = getattr(self, field)
+            return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
         if isinstance(self.stop_strings, str):
             raise refuse("stop_strings", "a sequence of strings")
-        object.__setattr__(self, "prompt_ids", tuple(self.prompt_ids))
-        object.__setattr__(self, "stop_ids", tuple(self.stop_ids))
-        object.__setattr__(self, "stop_strings", tuple(self.stop_strings))
+        for field, rule in (
+            ("prompt_ids", "ints of 0 or more"),
+            ("stop_ids", "ints of 0 or more"),
+            ("stop_strings", "a sequence of strings"),
+        ):
+            try:
+                object.__setattr__(self, field, tuple(getattr(self, field)))
+            except TypeError:
+                raise refuse(field, rule) from None
         if not self.prompt_ids:
             raise refuse("prompt_ids", "at least one token id")
         for field in ("prompt_ids", "stop_ids"):
@@ -93,16 +109,18 @@ class Request:
             raise refuse("stop_strings", "strings that are not empty")
         if type(self.max_tokens) is not int or self.max_tokens < 1:
             raise refuse("max_tokens", "an int of 1 or more")
-        if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise refuse("temperature", "0 or more")
-        if not 0 < self.top_p <= 1:
+        if not (within("temperature", 0, 0) or within("temperature", LEAST_TEMPERATURE, sys.float_info.max)):
+            raise refuse("temperature", f"0 or a number of at least {LEAST_TEMPERATURE}")
+        if not (within("top_p", 0, 1) and self.top_p > 0):
             raise refuse("top_p", "above 0 and at most 1")
-        if type(self.top_k) is not int or self.top_k < 0:
-            raise refuse("top_k", "an int of 0 or more")
-        if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty > 0):
-            raise refuse("repetition_penalty", "above 0")
+        if type(self.top_k) is not int or not 0 <= self.top_k < 1 << 31:
+            raise refuse("top_k", "an int from 0 to 2**31 - 1")
+        if not within("repetition_penalty", *PENALTIES):
+            raise refuse("repetition_penalty", f"from {PENALTIES[0]} to {PENALTIES[1]:g}")
         if type(self.seed) is not int or not 0 <= self.seed < SEED_LIMIT:
             raise refuse("seed", "an int from 0 to 2**63 - 1")
+        if self.thinking is not None and not isinstance(self.thinking, Thinking):
+            raise refuse("thinking", "a Thinking or None")
 
 
 @dataclass(frozen=True)

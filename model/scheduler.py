@@ -5,7 +5,8 @@ text: what a snapshot is, and when a completion ends, it is told.
 
 For offline work: what counts is that all slots are busy until the end, not how soon an answer comes. So a
 slot is filled again as soon as it is free, and of the requests that wait, the one that may take longest
-begins first, which leaves no long ones for the end, when nothing is left to run beside them. A slot has room
+begins first, which leaves no long ones for the end, when nothing is left to run beside them. Only where
+answers have to wait for an early short one, the oldest do (``admit``). A slot has room
 for everything its request may need before it is given to it, so nothing that runs is ever stopped for lack
 of space. Slots in use are kept side by side from 0 on.
 """
@@ -17,19 +18,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from model.memory import GRAIN as GRAIN
+from model.memory import SNAPSHOTS as SNAPSHOTS
 from model.requests import Request
-
-#: Prompts are cut at multiples of this many tokens only: the chunks of the scan (64 in PyTorch, 128 in the
-#: kernels) then are those of the whole prompt, and so is the rounding.
-GRAIN = 128
 
 #: A common prefix is computed on its own where that spares at least this many tokens of prefill, about
 #: what one more pass over the weights costs.
 WORTH = 4 * GRAIN
-
-#: Snapshots kept at a time, each of which takes as much memory as a slot of the prefix's length; beyond a few
-#: there are hardly requests enough in sight for each.
-SNAPSHOTS = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -94,12 +89,13 @@ class Scheduler:
             node = child
         heapq.heappush(self._queue, (-request.max_tokens, place, Job(place, request, tuple(path))))
 
-    def admit(self) -> list[Job]:
-        """Give free slots to waiting requests, longest first. Call ``settle`` when their prompts are in."""
+    def admit(self, oldest: bool = False) -> list[Job]:
+        """Give free slots to waiting requests: longest first, or those that have waited longest. Call
+        ``settle`` when their prompts are in."""
         self._holders = [node for node in self._holders if node.waiting]
         admitted = []
-        while self._queue and (self._free or len(self.running) < self._slots):
-            job = heapq.heappop(self._queue)[2]
+        free = len(self._free) + self._slots - len(self.running)
+        for job in self._next(min(free, len(self._queue)), oldest):
             self._leave(job)
             self._share(job)
             if self._free:
@@ -139,6 +135,16 @@ class Scheduler:
             job.slot, self.running[gap] = gap, job
         return moves
 
+    def _next(self, count: int, oldest: bool) -> list[Job]:
+        """Take so many out of the queue."""
+        if not oldest or not count:
+            return [heapq.heappop(self._queue)[2] for _ in range(count)]
+        first = heapq.nsmallest(count, self._queue, key=lambda entry: entry[1])
+        places = {place for _, place, _ in first}
+        self._queue = [entry for entry in self._queue if entry[1] not in places]
+        heapq.heapify(self._queue)
+        return [job for _, _, job in first]
+
     def _leave(self, job: Job) -> None:
         """It waits no longer. Beginnings that nobody waits with are forgotten."""
         parent = self._root
@@ -176,8 +182,9 @@ class Part:
 
 
 def pack(spans: Iterable[tuple[Job, int, int]], budget: int) -> Iterator[list[Part]]:
-    """Cut spans of prompts into batches of at most ``budget`` tokens, a multiple of ``GRAIN``. A batch has
-    at most one part of a job; the parts of a job come in order."""
+    """Cut spans of prompts into batches of at most ``budget`` tokens, a multiple of ``GRAIN``, and of at most
+    ``budget / GRAIN`` jobs, whose states take memory too. A batch has at most one part of a job; the parts of
+    a job come in order."""
     if budget < GRAIN or budget % GRAIN:
         raise ValueError(f"a prefill batch of {budget} tokens is not a multiple of {GRAIN}")
     batch: list[Part] = []
@@ -191,7 +198,7 @@ def pack(spans: Iterable[tuple[Job, int, int]], budget: int) -> Iterator[list[Pa
                 batch.append(Part(job, start, end, end == len(job.request.prompt_ids)))
                 room -= end - start
                 start = end
-            if start < stop:
+            if start < stop or len(batch) == budget // GRAIN:
                 yield batch
                 batch, room = [], budget
     if batch:

@@ -21,6 +21,10 @@ import torch
 from torch import Tensor
 
 from model.config import ModelConfig
+from model.memory import slots_that_fit as slots_that_fit
+
+#: The control group of this process, of version 2.
+GROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +144,6 @@ class StatePool:
                 layer[target].copy_(layer[source])
 
 
-def slots_that_fit(
-    config: ModelConfig, max_length: int, free: int, *, element_bytes: int = 2, state_bytes: int = 4
-) -> int:
-    """How many sequences of ``max_length`` tokens a pool of at most ``free`` bytes holds; 0 where it holds
-    none.
-
-    element_bytes: of the dtype of the weights; state_bytes: of the recurrent state's.
-    """
-    slot = config.slot_bytes(max_length, element_bytes=element_bytes, state_bytes=state_bytes)
-    return max(0, free // slot - 1)  # less the scratch slot
-
-
 def free_bytes(device: str | torch.device = "cpu") -> int:
     """Memory that can be had on a device now, in bytes, as measured: the driver's count on CUDA, what the
     kernel would give this process and its control group on the CPU (Linux)."""
@@ -162,9 +154,13 @@ def free_bytes(device: str | torch.device = "cpu") -> int:
         raise ValueError(f"free memory of a {where.type} device cannot be measured; give a number of slots")
     meminfo = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     free = int(meminfo["MemAvailable"].split()[0]) * 1024
-    group = Path("/sys/fs/cgroup")
     try:
-        limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        limit, used = ((GROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        counts = dict(line.split() for line in (GROUP / "memory.stat").read_text().splitlines())
     except OSError:  # no control groups of version 2: the machine's own count stands
         return free
-    return free if limit == "max" else min(free, max(0, int(limit) - int(used)))
+    if limit == "max":
+        return free
+    # Files that were read, such as the weights, are in the count until their pages are wanted for something.
+    taken = int(used) - int(counts.get("inactive_file", 0))
+    return min(free, max(0, int(limit) - max(0, taken)))

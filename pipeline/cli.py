@@ -111,7 +111,10 @@ def report(config: ConfigOption, set_: SetOption = None) -> None:
 @model_app.command("inspect")
 def model_inspect(
     path: Annotated[str, typer.Argument(help="Checkpoint directory, or its config.json.")],
-    max_length: Annotated[int, typer.Option(help="Tokens per sequence, prompt and answer.", min=1)] = 2048,
+    max_length: Annotated[
+        int | None,
+        typer.Option(help="Tokens per sequence, prompt and answer; default as of the engine.", min=1),
+    ] = None,
     memory: Annotated[list[int] | None, typer.Option(help="GiB of the device. Repeatable.", min=1)] = None,
 ) -> None:
     """Layers, parameters, memory per sequence and the batch that fits, without reading a weight."""

@@ -48,6 +48,29 @@ def test_the_dtype_in_memory_is_chosen_and_small_weights_stay_fp32(tmp_path: Pat
     assert torch.equal(loaded["lm_head.weight"], exact["lm_head.weight"].bfloat16())
 
 
+def test_saving_over_a_checkpoint_leaves_nothing_of_it(tmp_path: Path) -> None:
+    for seed, shard_bytes in ((1, 20_000), (2, 10**9), (3, 50_000), (4, 20_000)):
+        network = random_network(seed=seed)
+        checkpoint.save(network, tmp_path, shard_bytes=shard_bytes)
+        assert torch.equal(checkpoint.load(tmp_path).lm_head, network.lm_head)
+        listed = {tensor.file for tensor in stored_tensors(tmp_path).values()}
+        assert listed == set(tmp_path.glob("*.safetensors"))
+    save_file({"lm_head.weight": network.lm_head}, tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match="both"):
+        stored_tensors(tmp_path)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float8_e4m3fn, torch.int8])
+def test_dtypes_that_are_not_implemented(dtype: torch.dtype, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path)
+    with pytest.raises(CheckpointError, match="there was asked for the dtype"):
+        checkpoint.load(tmp_path, dtype=dtype)
+    config = json.loads((tmp_path / "config.json").read_text()) | {"torch_dtype": str(dtype)}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=r"config\.json names the dtype"):
+        checkpoint.load(tmp_path)
+
+
 def test_random_weights_depend_on_the_seed_alone(tmp_path: Path) -> None:
     for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
         torch.manual_seed(len(folder) + seed)
@@ -89,7 +112,8 @@ def test_weights_that_do_not_fit_are_refused(
 def test_layers_for_multi_token_prediction_are_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rewritten(tmp_path, {"mtp.layers.0.norm.weight": torch.zeros(64)})
+    small = torch.zeros(64).to(torch.float8_e4m3fn)
+    rewritten(tmp_path, {"mtp.layers.0.norm.weight": torch.zeros(64), "mtp.layers.0.proj.weight": small})
     with caplog.at_level(logging.INFO):
         assert "mtp" not in str(checkpoint.load(tmp_path).tensors().keys())
     assert "mtp.layers.0.norm.weight" in caplog.text
@@ -107,6 +131,23 @@ def test_files_that_are_not_whole(tmp_path: Path) -> None:
         file.write_bytes(whole[:cut])
         with pytest.raises(CheckpointError, match=r"model\.safetensors"):
             stored_tensors(tmp_path)
+
+
+def test_bytes_that_belong_to_no_tensor_or_to_two(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path)
+    file = tmp_path / "model.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole + b"more")
+    with pytest.raises(CheckpointError, match="4 bytes after the last tensor"):
+        checkpoint.load(tmp_path)
+    length = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + length])
+    places = [header[f"backbone.layers.{number}.mixer.D"] for number in (0, 2)]
+    places[1]["data_offsets"] = places[0]["data_offsets"]
+    text = json.dumps(header).encode()
+    file.write_bytes(len(text).to_bytes(8, "little") + text + whole[8 + length :])
+    with pytest.raises(CheckpointError, match="overlap or gap"):
+        checkpoint.load(tmp_path)
 
 
 def test_an_index_must_agree_with_its_shards(tmp_path: Path) -> None:

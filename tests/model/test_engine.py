@@ -20,7 +20,7 @@ from small_tokenizer import content
 from torch import Tensor
 
 from model import Engine as ExportedEngine
-from model import checkpoint, graphs
+from model import checkpoint, graphs, memory
 from model import engine as engine_module
 from model.chat import Chat, Tokenizer
 from model.engine import Engine, EngineError
@@ -146,7 +146,7 @@ def test_common_beginnings_are_taken_in_once(
 def test_prompts_in_parts(
     folder: Path, alone: dict[str, Completion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(engine_module.PREFILL_TOKENS, "cpu", GRAIN)
+    monkeypatch.setitem(memory.PREFILL_TOKENS, "cpu", GRAIN)
     asked = mixed()
     assert Engine.load(folder, max_length=768, slots=5).generate(asked) == [alone[r.id] for r in asked]
 
@@ -397,6 +397,80 @@ def test_requests_are_read_as_they_are_needed(engine: Engine, monkeypatch: pytes
     assert engine.generate([Request("other", [5], 1)])[0].completion_tokens == 1
 
 
+@pytest.mark.parametrize("wrong", [None, "prompt", RuntimeError("source broke")])
+def test_requests_that_break_off(engine: Engine, alone: dict[str, Completion], wrong: Any) -> None:
+    asked = mixed(20)
+
+    def source() -> Iterator[Any]:
+        yield from asked
+        if isinstance(wrong, Exception):
+            raise wrong
+        yield wrong
+        yield asked[0]
+
+    given: list[Completion] = []
+    with pytest.raises(RuntimeError if isinstance(wrong, Exception) else TypeError) as caught:
+        given.extend(engine.stream(source()))
+    assert str(wrong) in str(caught.value)
+    assert given == [alone[request.id] for request in asked]
+    if not isinstance(wrong, Exception):
+        with pytest.raises(TypeError, match="Request was expected"):
+            engine.generate([asked[0], wrong])
+
+
+@pytest.mark.parametrize("most", [5, 1])
+def test_steps_of_fewer_rows_where_many_fail(
+    folder: Path, network: Network, alone: dict[str, Completion], monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    decode, sizes = network.decode, []
+
+    def limited(tokens: Tensor, *rest: Any) -> Tensor:
+        sizes.append(len(tokens))
+        if len(tokens) > most:
+            raise RuntimeError("out of memory")
+        return decode(tokens, *rest)
+
+    monkeypatch.setattr(network, "decode", limited)
+    engine = Engine(network, Tokenizer.load(folder), max_length=768, slots=16)
+    asked = mixed()
+    assert engine.generate(asked) == [alone[request.id] for request in asked]
+    assert sum(size > most for size in sizes) <= 5  # 16, 8, 4, 2: then it fits
+
+
+def test_decoding_that_never_works_is_given_up(
+    folder: Path, network: Network, alone: dict[str, Completion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = 0
+
+    def refuse(*rest: Any) -> Tensor:
+        nonlocal steps
+        steps += 1
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(network, "decode", refuse)
+    engine = Engine(network, Tokenizer.load(folder), max_length=768, slots=8)
+    asked = [replace(request, max_tokens=20, stop_ids=()) for request in mixed()]
+    completions = engine.generate(asked)
+    assert [completion.id for completion in completions] == [request.id for request in asked]
+    assert {completion.error for completion in completions} == {"RuntimeError: no such kernel"}
+    assert steps <= len(asked) + 12
+
+
+def test_an_early_short_request_does_not_wait_for_all_longer_ones(engine: Engine) -> None:
+    read = 0
+
+    def source() -> Iterator[Request]:
+        nonlocal read
+        for number in range(2600):
+            read += 1
+            yield Request(str(number), [20 + number % 400], 1 if number < 3 else 2)
+
+    stream = engine.stream(source())
+    assert next(stream).id == "0"
+    assert read < 1.6 * 1024
+    assert [completion.id for completion in stream] == [str(number) for number in range(1, 2600)]
+
+
 def test_nothing_asked_nothing_given(engine: Engine) -> None:
     assert engine.generate([]) == []
 
@@ -411,10 +485,10 @@ def test_half_precision(folder: Path) -> None:
 
 
 def test_slots_come_from_free_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Engine.load(folder, max_length=64).slots == engine_module.SLOTS["cpu"]
-    assert Engine.load(folder).max_length == engine_module.MAX_LENGTH
+    assert Engine.load(folder, max_length=64).slots == memory.SLOTS["cpu"]
+    assert Engine.load(folder).max_length == memory.MAX_LENGTH
     slot = CONFIG.slot_bytes(4096, element_bytes=4)
-    monkeypatch.setattr(engine_module, "free_bytes", lambda device: 2 * (20 * slot + 11 * 2**20))
+    monkeypatch.setattr(engine_module, "free_bytes", lambda device: 2 * (20 * slot + 13 * 2**20))
     assert 15 <= Engine.load(folder).slots < 20  # less one for padding, and some for snapshots
     with pytest.raises(EngineError, match="64 slots of 4096 tokens do not fit"):
         Engine.load(folder, slots=64)
@@ -424,10 +498,18 @@ def test_slots_come_from_free_memory(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_cannot_be_loaded_is_said(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="'int8' is not a floating-point dtype"):
+    with pytest.raises(EngineError, match="'int8' is none of the dtypes"):
         Engine.load(folder, dtype="int8")
     with pytest.raises(EngineError, match="'fast'"):
         Engine.load(folder, state_dtype="fast")
+    for wrong, message in (
+        ({"slots": 0}, "slots must be 1 or more"),
+        ({"max_length": 0}, "max_length: 0"),
+        ({"max_length": 4097}, "max_length: 4097 is not from 1 to max_position_embeddings, 4096"),
+        ({"dtype": "float64"}, "'float64'"),
+    ):
+        with pytest.raises(EngineError, match=message):
+            Engine.load(folder, **wrong)  # type: ignore[arg-type]
     if not torch.cuda.is_available():
         with pytest.raises(EngineError, match="no CUDA device"):
             Engine.load(folder, device="cuda")

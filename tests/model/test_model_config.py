@@ -99,6 +99,10 @@ def test_every_spelling_gives_the_same_configuration(values: dict[str, Any], tmp
         ({"n_groups": 3}, "n_groups"),
         ({"conv_kernel": 1}, "conv_kernel"),
         ({"eos_token_id": "</s>"}, "eos_token_id"),
+        ({"layers_block_type": 5}, "layers_block_type"),
+        ({"layers_block_type": "mamba"}, "layers_block_type"),
+        *(({"layer_norm_epsilon": eps}, "layer_norm_epsilon") for eps in ("x", [1], -1.0, math.nan, True)),
+        ({"time_step_limit": [0.0, math.nan]}, "time_step_limit"),
     ],
 )
 def test_what_cannot_be_run_is_refused_by_key(changes: dict[str, Any], key: str) -> None:

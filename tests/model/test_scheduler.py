@@ -68,6 +68,13 @@ def test_the_longest_in_sight_begins_first_and_equal_ones_in_order() -> None:
         for job in jobs:
             scheduler.retire(job)
     assert order == [1, 3, 0, 2]
+    for place, length in enumerate([5, 9, 5, 7]):
+        scheduler.add(place, request(place, length))
+    jobs = scheduler.admit(oldest=True)
+    assert [job.place for job in jobs] == [0, 1]
+    for job in jobs:
+        scheduler.retire(job)
+    assert [job.place for job in scheduler.admit()] == [3, 2]
 
 
 @settings(deadline=None)
@@ -99,6 +106,8 @@ def test_short_prompts_go_together() -> None:
         [(2, 100), (3, 100)],
         [(4, 100)],
     ]
+    tiny = [Job(n, request(n)) for n in range(5)]
+    assert list(map(len, pack([(job, 0, 1) for job in tiny], 2 * GRAIN))) == [2, 2, 1]  # states take memory
     with pytest.raises(ValueError, match="multiple"):
         list(pack([], 100))
 

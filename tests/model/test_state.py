@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("torch", reason="the network needs torch (pip install 'nanocorpus[model]')")
 
 import torch
 
+from model import state
 from model.state import StatePool, free_bytes, slots_that_fit
 from model.tiny import TINY
 
@@ -59,6 +62,19 @@ def test_snapshots_and_moves() -> None:
         StatePool(TINY, 1, 3).restore(saved, 0)
     with pytest.raises(ValueError, match="at least one slot"):
         StatePool(TINY, 0, 3)
+
+
+def test_pages_of_files_count_as_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = free_bytes("cpu")
+    monkeypatch.setattr(state, "GROUP", tmp_path)
+    (tmp_path / "memory.max").write_text("10000000\n")
+    (tmp_path / "memory.current").write_text("9000000\n")
+    (tmp_path / "memory.stat").write_text("anon 2000000\ninactive_file 6000000\nactive_file 1000000\n")
+    assert free_bytes("cpu") == 7_000_000
+    (tmp_path / "memory.current").write_text("19000000\n")
+    assert free_bytes("cpu") == 0
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_bytes("cpu") > whole // 4
 
 
 def test_free_memory_is_measured() -> None:
