@@ -237,8 +237,7 @@ class RoundGroup(_Rows):
             return
         runs = chain.taken(current, states)
         count = 1 if current.whole else -(-rows // BUCKET_ROWS)
-        edges = chain.by_position(count, states) if current.positions else _even(count)
-        for index, (low, high) in enumerate(pairwise(edges)):
+        for index, (low, high) in enumerate(pairwise(_even(count))):
             yield ReduceTask(
                 self.directory,
                 f"bucket-{index:05d}",

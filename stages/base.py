@@ -246,8 +246,6 @@ class Round(NamedTuple):
     name: str
     takes: tuple[str, ...] = ("map",)
     order: tuple[str, ...] = ()
-    #: The keys are positions, not hashes: ranges of equally many documents, not of equal width.
-    positions: bool = False
     #: A key with more rows than fit in memory comes in several tables, one after the other, each sorted on
     #: its own. Otherwise rows of equal key always come in one table, however many they are.
     split: bool = False

@@ -178,7 +178,7 @@ class Longest(Global):
         for lap in range(self.config.laps):
             assert counts["rows"] == counts["seen"]
             name = f"lap-{lap}"
-            counts = yield Round(name, (last,), positions=True)
+            counts = yield Round(name, (last,))
             last = name
         yield Round("lengths", (last,), documents=True)
         yield Round(LAST, ("lengths",), order=("short", "id"))

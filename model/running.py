@@ -1,0 +1,290 @@
+"""Requests on their way through the slots of an engine, from the first prompt to the last completion.
+
+Knows how scheduler, network, state, sampler and texts work together, and what happens when something fails.
+Does not know documents, prompts' meaning, or how arithmetic is done.
+
+One turn of the loop gives free slots to waiting requests and takes their prompts in; where there is nothing
+to admit, all running sequences are decoded by one token. A prompt that begins as others do is not computed
+again from its start: the first one leaves a snapshot of its state there (``model.scheduler`` says when).
+
+What goes wrong belongs to a request: one that does not fit, or whose logits are not finite, gets a completion
+that says so, and when a whole batch fails, each of its requests is tried again alone. Only where the device
+itself does not work any more is an exception raised.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from model.network import PackedBatch
+from model.requests import Completion, Request, failed, misfit
+from model.scheduler import Job, Part, Scheduler, pack
+from model.text import Transcript
+
+if TYPE_CHECKING:
+    from model.engine import Engine
+
+log = logging.getLogger(__name__)
+
+#: After so many steps of a single row in a row that failed, where the prompt worked, decoding does not work.
+GIVE_UP = 3
+
+#: What ``next`` gives at the end; whatever else is no request either is a mistake.
+_END: Any = object()
+
+
+class Run:
+    """One call: its requests on their way through the slots of an engine."""
+
+    def __init__(self, engine: Engine, requests: Iterator[Request]) -> None:
+        self._engine = engine
+        self._network, self._state = engine.network, engine.state
+        self._sampler, self._decoder = engine.sampler, engine.decoder
+        self._requests: Iterator[Request] | None = requests
+        # Far enough to find long requests early, and for slots to stay busy behind one that takes longest.
+        window = max(1024, 8 * engine.slots)
+        self._ahead = 2 * window
+        self._scheduler = Scheduler(engine.slots, window, engine.snapshots)
+        self._done: dict[int, Completion] = {}
+        #: What reading the requests raised, and ended it.
+        self.failure: Exception | None = None
+        # The most rows per step, less once more of them failed together; and how often one failed by itself.
+        self._rows, self._failures = engine.slots, 0
+        self._taken = self._given = 0
+        # By slot: what was generated; the last token, which is not in the slot's state yet; and how many are.
+        self._transcripts: list[Transcript | None] = [None] * engine.slots
+        self._tokens = [0] * engine.slots
+        self._lengths = [0] * engine.slots
+
+    def ready(self) -> Iterator[Completion]:
+        """Completions whose turn it is."""
+        while self._given in self._done:
+            self._given += 1
+            yield self._done.pop(self._given - 1)
+
+    def advance(self) -> bool:
+        """One turn; False when there is nothing more to do."""
+        self._read()
+        with torch.inference_mode():
+            # Long ones first, until the completions that wait for a short one leave no room to read on.
+            held = self._requests is not None and self._taken - self._given > self._ahead * 3 // 4
+            admitted = self._scheduler.admit(oldest=held)
+            if admitted:
+                self._prefill(admitted)
+                return True
+            for source, target in self._scheduler.compact():
+                self._move(source, target)
+            if not self._scheduler.running:
+                return self._requests is not None
+            self._decode()
+            return True
+
+    def _read(self) -> None:
+        engine = self._engine
+        while self._requests is not None and self._scheduler.room and self._taken - self._given < self._ahead:
+            try:
+                request = next(self._requests, _END)
+                if request is not _END:
+                    checked(request)
+            except Exception as problem:
+                self.failure, request = problem, _END
+            if request is _END:
+                self._requests = None
+                return
+            place, self._taken = self._taken, self._taken + 1
+            error = misfit(request, self._network.config.vocab_size, engine.max_length)
+            if error is None:
+                self._scheduler.add(place, request)
+            else:
+                self._done[place] = failed(request, error)
+
+    def _prefill(self, jobs: Sequence[Job]) -> None:
+        """Take in the prompts of newly admitted jobs, and their first tokens."""
+        waiting = dict.fromkeys(jobs)
+        failure = None
+        try:
+            for job in jobs:
+                self._start(job)
+                if job.shared is None or job.leads:  # others get a state that overwrites what is there
+                    self._engine.clean(job.slot)
+            leaders = [(job, 0, job.shared.length) for job in jobs if job.leads and job.shared]
+            for batch in pack(leaders, self._engine.budget):
+                self._take_in(batch)
+            for job, _, length in leaders:
+                assert job.shared is not None
+                job.shared.snapshot = self._state.snapshot(job.slot, length)
+            spans = []
+            for job in jobs:
+                start = 0
+                if job.shared is not None and job.shared.snapshot is not None:
+                    start = job.shared.length
+                    if not job.leads:
+                        self._engine.restore(job.shared.snapshot, job.slot)
+                elif job.shared is not None:
+                    self._engine.clean(job.slot)
+                spans.append((job, start, len(job.request.prompt_ids)))
+            for batch in pack(spans, self._engine.budget):
+                ended, tokens = self._take_in(batch)
+                for job in ended:
+                    del waiting[job]
+                self._go_on([job.slot for job in ended], tokens)
+        except Exception as error:
+            failure = _words(error)
+        # Not within the except block, where what the failed batch had allocated is still alive.
+        if failure is not None:
+            self._one_by_one(list(waiting), failure)
+        self._scheduler.settle(jobs)
+
+    def _start(self, job: Job) -> None:
+        self._sampler.admit(job.slot, job.request)
+        self._transcripts[job.slot] = Transcript(job.request, self._engine.vocabulary)
+        self._lengths[job.slot] = len(job.request.prompt_ids) - 1
+
+    def _take_in(self, parts: Sequence[Part]) -> tuple[list[Job], list[int]]:
+        """Run parts of prompts; the jobs whose prompts are complete with that, and the tokens that follow."""
+        tokens = chain.from_iterable(part.job.request.prompt_ids[part.start : part.stop] for part in parts)
+        batch = PackedBatch(
+            torch.tensor(list(tokens), device=self._network.device),
+            [part.job.slot for part in parts],
+            [part.start for part in parts],
+            [part.stop - part.start for part in parts],
+        )
+        rows = [row for row, part in enumerate(parts) if part.ends]
+        logits = self._network.prefill(batch, self._state, rows)
+        if not rows:
+            return [], []
+        jobs = [parts[row].job for row in rows]
+        return jobs, self._sampler.sample(logits, [job.slot for job in jobs]).tolist()
+
+    def _decode(self) -> None:
+        """One more token for every running job, in as few steps as work."""
+        jobs, first = list(self._scheduler.running), 0
+        while first < len(jobs):
+            end = min(first + self._rows, len(jobs))
+            slots, failure = range(first, end), None
+            try:
+                logits = self._decoder.step(self._tokens[first:end], self._lengths[first:end], first)
+                tokens = self._sampler.sample(logits, slots).tolist()
+            except Exception as error:
+                failure = _words(error)
+            # Not within the except block, where what the failed step had allocated is still alive.
+            if failure is None:
+                self._failures = 0
+                self._go_on(slots, tokens)
+            else:
+                self._recover([job for job in jobs[first:end] if job is not None], failure)
+            first = end
+
+    def _recover(self, jobs: Sequence[Job], failure: str) -> None:
+        """After a step failed. How far it got is not known, so the states are built anew; and where that
+        works for every job, it was not one of them but their number, or decoding itself."""
+        if len(jobs) == 1 and self._failures >= GIVE_UP:
+            self._leave(jobs[0].slot, failure)
+            self._probe()
+        elif self._one_by_one(jobs, failure):
+            if len(jobs) > 1:
+                self._rows = len(jobs) // 2
+            else:
+                self._failures += 1
+
+    def _one_by_one(self, jobs: Sequence[Job], failure: str) -> bool:
+        """After a batch failed: each of its jobs alone, from its prompt and what it has generated. Whether
+        that worked for all."""
+        log.warning("a batch of %d failed, its requests are tried one by one: %s", len(jobs), failure)
+        survivors = 0
+        for job in jobs:
+            try:
+                token = self._alone(job)
+            except Exception as error:
+                self._leave(job.slot, _words(error))
+            else:
+                survivors += 1
+                self._go_on([job.slot], [token])
+        if not survivors:
+            self._probe()
+        return survivors == len(jobs)
+
+    def _probe(self) -> None:
+        """Is it the requests, or does nothing work any more? Then this raises."""
+        torch.ones(1, device=self._network.device).item()
+
+    def _alone(self, job: Job) -> int:
+        transcript = self._transcripts[job.slot]
+        generated = [] if transcript is None else transcript.token_ids
+        if transcript is None:
+            self._start(job)
+        self._engine.clean(job.slot)
+        self._sampler.admit(job.slot, job.request, step=len(generated))
+        if generated:
+            self._sampler.record([job.slot] * len(generated), torch.tensor(generated))
+        ids = torch.tensor([*job.request.prompt_ids, *generated], device=self._network.device)
+        self._lengths[job.slot] = len(ids) - 1
+        for start in range(0, len(ids), self._engine.budget):
+            part = ids[start : start + self._engine.budget]
+            batch = PackedBatch(part, [job.slot], [start], [len(part)])
+            last = start + len(part) == len(ids)
+            logits = self._network.prefill(batch, self._state, None if last else [])
+        return int(self._sampler.sample(logits, [job.slot]))
+
+    def _go_on(self, slots: Sequence[int], tokens: list[int]) -> None:
+        """Put the next tokens to the transcripts; jobs that are over leave their slots."""
+        taken = []
+        for slot, token in zip(slots, tokens, strict=True):
+            transcript = self._transcripts[slot]
+            assert transcript is not None
+            if token < 0:
+                self._leave(slot, f"the logits after {self._lengths[slot] + 1} tokens are not finite")
+                taken.append(token)
+                continue
+            if transcript.forced:
+                token = transcript.forced[0]
+            taken.append(token)
+            try:
+                over = transcript.push(token)
+            except Exception as error:
+                self._leave(slot, _words(error))
+                continue
+            if over:
+                self._leave(slot)
+            else:
+                self._tokens[slot] = token
+                self._lengths[slot] += 1
+        if self._sampler.penalises:
+            self._sampler.record(slots, torch.tensor(taken))
+
+    def _leave(self, slot: int, error: str | None = None) -> None:
+        """The job is over, by itself or by an error."""
+        job, transcript = self._scheduler.running[slot], self._transcripts[slot]
+        assert job is not None
+        try:
+            completion = (
+                failed(job.request, error or "") if transcript is None else transcript.completion(error=error)
+            )
+        except Exception as other:
+            completion = failed(job.request, error or _words(other))
+        self._done[job.place] = completion
+        self._transcripts[slot] = None
+        self._scheduler.retire(job)
+
+    def _move(self, source: int, target: int) -> None:
+        self._engine.use(target)
+        self._state.move(source, target)
+        self._sampler.move(source, target)
+        self._transcripts[target] = self._transcripts[source]
+        self._tokens[target] = self._tokens[source]
+        self._lengths[target] = self._lengths[source]
+
+
+def checked(request: Any) -> None:
+    """TypeError if it is no request."""
+    if not isinstance(request, Request):
+        raise TypeError(f"a model.Request was expected, not {request!r:.80}")
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
