@@ -25,7 +25,7 @@ import pyarrow as pa
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from stages.language import MACROLANGUAGE, PREFIX, Language, LanguageConfig  # noqa: E402
+from stages.language.stage import MACROLANGUAGE, PREFIX, Language, LanguageConfig  # noqa: E402
 from stages.render import render  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data" / "web"

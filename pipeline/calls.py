@@ -17,10 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.guard import DeadlineExceeded, Guard
-from pipeline.steps import Recipe, Role
+from pipeline.steps import Recipe, Role, located
 from pipeline.storage import StorageError
-from stages import registry
-from stages.base import Fault, Stage
+from stages.base import Fault, Stage, StageConfig
 
 #: Of the run file that shards are made from; ``key`` orders a dataset's documents at random.
 TOKENS = pa.schema(
@@ -57,19 +56,19 @@ class StageError(Exception):
     """A stage broke its contract."""
 
 
-def output_columns(schema: pa.Schema, stage: Stage | type[Stage]) -> pa.Schema:
-    """The columns after an annotating or generating stage."""
-    for field in stage.adds:
+def output_columns(schema: pa.Schema, cls: type[Stage], settings: StageConfig) -> pa.Schema:
+    """The columns after an annotating, generating or global stage."""
+    for field in cls.added(settings):
         index = schema.get_field_index(field.name)
         schema = schema.append(field) if index < 0 else schema.set(index, field)
-    return pa.schema([field for field in schema if field.name not in stage.consumes])
+    return pa.schema([field for field in schema if field.name not in cls.consumes])
 
 
 def output_schema(schema: pa.Schema, steps: Sequence[Recipe]) -> pa.Schema:
     """The columns after all steps of a segment."""
     for recipe in steps:
         if recipe.role in ("annotate", "generate"):
-            schema = output_columns(schema, registry.load(recipe.target))
+            schema = output_columns(schema, *located(recipe))
     return schema
 
 
@@ -99,9 +98,10 @@ def _annotate(stage: Any, table: pa.Table, seed: int) -> Result:
 
 
 def _with_columns(stage: Any, table: pa.Table, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.Table:
-    if set(columns) != set(stage.adds.names):
-        raise StageError(f"{stage.name} gave columns {sorted(columns)}, not {stage.adds.names}")
-    for field in stage.adds:
+    added = stage.added(stage.config)
+    if set(columns) != set(added.names):
+        raise StageError(f"{stage.name} gave columns {sorted(columns)}, not {added.names}")
+    for field in added:
         column = columns[field.name]
         if len(column) != len(table):
             raise StageError(f"{stage.name} gave {len(column)} values of {field.name} for {len(table)} rows")
@@ -138,7 +138,7 @@ def _generate(stage: Any, table: pa.Table, seed: int) -> Result:
         else Loss(row, False, Fault("source"), recorded=False)
         for row in range(len(table))
     ]
-    schema = output_columns(table.schema, stage)
+    schema = output_columns(table.schema, type(stage), stage.config)
     return Result(generated.rows.select(schema.names).cast(schema), losses, len(generated.rows))
 
 
@@ -211,7 +211,7 @@ def _nothing(recipe: Recipe, stage: Stage, table: pa.Table) -> Result:
     """No rows, in the columns that the step gives."""
     schema = table.schema
     if recipe.role in ("annotate", "generate", "tokens"):
-        schema = output_columns(schema, stage)
+        schema = output_columns(schema, type(stage), stage.config)
     return Result(schema.empty_table(), [])
 
 

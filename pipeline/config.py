@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -18,12 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline import located
 from pipeline.located import ConfigError, KeyPath, Located
-from pipeline.steps import marked
+from pipeline.steps import each, marked
 from pipeline.storage import StorageSettings, is_local
 from pipeline.weights import Budget, Phase, check_phases
-from pipeline.where import Where, WhereError, parse
 from stages import registry
 from stages.base import InputMark, ResourceMark, RunMark, Stage, StageConfig
+from stages.where import Where, WhereError, parse
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -260,15 +261,12 @@ class _Checker:
         changes: dict[str, Any] = {}
         marks = (InputMark, ResourceMark, RunMark)
         for field in (name for mark in marks for name in marked(cls.Config, mark)):
-            value = getattr(checked, field)
-            if value == "":
-                continue
-            if isinstance(value, str):
-                changes[field] = _absolute(value, self.source.base((*key, field)))
-            elif value is not None:
-                bases = [self.source.base((*key, field, i)) for i in range(len(value))]
-                changes[field] = [_absolute(v, base) for v, base in zip(value, bases, strict=True)]
+            if value := getattr(checked, field):
+                changes[field] = each(value, partial(self._absolute, (*key, field)))
         return Step(name, cls, checked.model_copy(update=changes))
+
+    def _absolute(self, key: KeyPath, path: str, place: KeyPath) -> str:
+        return _absolute(path, self.source.base((*key, *place)))
 
     def order(self, datasets: dict[str, Dataset]) -> list[str]:
         """Parents first; config order otherwise."""
@@ -310,7 +308,7 @@ class _Checker:
 
 
 def _absolute(path: str, base: Path) -> str:
-    if not is_local(path):
+    if not path or not is_local(path):
         return path
     slash = "/" if path.endswith("/") else ""  # a prefix keeps it
     return os.path.abspath(base / os.path.expanduser(path.removeprefix("file://"))) + slash

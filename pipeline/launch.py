@@ -7,7 +7,6 @@ does itself is the order of things and the files that speak of the whole.
 from __future__ import annotations
 
 import json
-import shutil
 import time
 import uuid
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from pipeline import plan as planning
-from pipeline import report
+from pipeline import report, resources
 from pipeline.card import card
 from pipeline.config import Config
 from pipeline.execute.base import Context, Executor
@@ -29,12 +28,15 @@ from pipeline.groups import groups
 from pipeline.located import ConfigError
 from pipeline.plan import Plan
 from pipeline.receipts import TOKEN, ConservationError, Ledger, Superseded
+from pipeline.reduce import round_file
+from pipeline.rounds import round_key
 from pipeline.schedule import RunFailed, Schedule
-from pipeline.segment import OpenTask
+from pipeline.segment import OpenTask, all_rows
 from pipeline.stats import CLUSTER, stats
+from pipeline.steps import unopened
 from pipeline.storage import Storage, StorageError, join
 from pipeline.weights import megatron, weights
-from stages.base import LAST
+from stages.base import LAST, Global
 
 PLAN, STATS, BLEND, CARD = "plan.json", "stats.json", "blend.json", "README.md"
 
@@ -93,8 +95,9 @@ def run(
                 if any(state.failures for state in schedule.states.values()):
                     console.print(report.failures(schedule.states.values()))
             found = stats(plan, schedule.states)
-            _remove_stale(plan, ledger, schedule)
-            _finish(plan, ledger, found)
+            artefacts = _artefacts(plan, ledger, schedule)
+            _remove_stale(plan, ledger, schedule, artefacts)
+            _finish(plan, ledger, found, artefacts)
     except (StorageError, Superseded, ConservationError) as error:
         raise RunFailed(str(error)) from None
     finally:
@@ -172,13 +175,7 @@ def _prepare(plan: Plan, storage: Storage) -> None:
     output = plan.config.output
     storage.sweep(output)
     for source, resource in plan.resources.values():
-        if storage.stat(resource.path) is None:
-            with (
-                storage.create(resource.path) as local,
-                storage.open(source) as file,
-                local.open("wb") as copy,
-            ):
-                shutil.copyfileobj(file, copy, 1 << 20)
+        resources.keep(storage, source, resource)
     path, new = join(output, PLAN), plan.as_json()
     earlier = json.loads(storage.read(path)) if storage.stat(path) is not None else new
     if earlier["segments"] != json.loads(_json(new))["segments"]:
@@ -202,7 +199,7 @@ def _open_stages(plan: Plan, executor: Executor) -> None:
                 raise ConfigError(f"{plan.config.source.path}: {ended.task.label}: {ended.error}")
 
 
-def _finish(plan: Plan, ledger: Ledger, found: Mapping[str, Any]) -> None:
+def _finish(plan: Plan, ledger: Ledger, found: Mapping[str, Any], artefacts: Mapping[str, Any]) -> None:
     """Write the files that speak of the whole."""
     config, write = plan.config, ledger.storage.write
     ledger.check()
@@ -215,22 +212,46 @@ def _finish(plan: Plan, ledger: Ledger, found: Mapping[str, Any]) -> None:
         write(ledger.path(BLEND), _json(blend))
         for phase in config.blend:
             write(ledger.path(_megatron_file(phase.phase)), megatron(blend, phase.phase).encode())
+    for name, artefact in artefacts.items():
+        write(ledger.path(name), _json(artefact))
     write(ledger.path(STATS), _json(found))
     write(ledger.path(CARD), card(found, blend, config.as_json()).encode())
     ledger.storage.delete(ledger.path(TOKEN))
 
 
-def _remove_stale(plan: Plan, ledger: Ledger, schedule: Schedule) -> None:
+def _artefacts(plan: Plan, ledger: Ledger, schedule: Schedule) -> dict[str, Any]:
+    """What global stages leave for later runs, by file name."""
+    found: dict[str, Any] = {}
+    for segment in plan.segments.values():
+        if segment.judged is None:
+            continue
+        stage = unopened(segment.judged)
+        assert isinstance(stage, Global)
+        if stage.shared:
+            key = round_key(segment, LAST)
+            made = sorted(schedule.states[key].made.items())
+            files = [
+                ledger.path(round_file(f"work/{key}", name)) for name, made in made if made.counts["rows"]
+            ]
+            rows = all_rows(ledger.storage, files, stage.verdicts)
+            if (artefact := stage.artefact(rows)) is not None:
+                found[f"artefacts/{segment.dataset}-{segment.judged.label}.json"] = artefact
+    return found
+
+
+def _remove_stale(plan: Plan, ledger: Ledger, schedule: Schedule, artefacts: Mapping[str, Any]) -> None:
     """Delete what an earlier config of this run made and this one does not."""
     storage, path = ledger.storage, ledger.path
-    current = {resource.path for _, resource in plan.resources.values()}
-    current |= {path(name) for name in (TOKEN, *_blends(plan.config))}
+    # a calibration of this run may be what its own config names by now
+    current = {source for source, _ in plan.resources.values()}
+    current |= {kept for _, resource in plan.resources.values() for kept in resource.paths()}
+    current |= {path(name) for name in (TOKEN, *_blends(plan.config), *artefacts)}
     for key, group in schedule.groups.items():
         for name, made in schedule.states[key].made.items():
             # of a failed part the receipt alone: files there are those of an earlier config
             names = group.files(name) if made.done else [f"{group.receipts}/{name}.json"]
             current |= {path(file) for file in names}
-    found = [info for directory in ("work", "corpus") for info in storage.list(path(directory))]
+    found = [info for directory in ("work", "corpus", "artefacts") for info in storage.list(path(directory))]
     for info in [*found, *storage.glob(path("blend*"))]:
         if info.path not in current:
             ledger.check()

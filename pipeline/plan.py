@@ -14,20 +14,19 @@ import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
-from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 
-from pipeline import earlier
+from pipeline import earlier, resources
 from pipeline.calls import output_columns, output_schema
 from pipeline.config import Config, Dataset, Step
 from pipeline.earlier import EarlierPart
-from pipeline.steps import Recipe, Resource, Role, canonical, fingerprint, marked
-from pipeline.storage import Storage, StorageError, is_local, join
-from pipeline.where import Where, WhereError
-from stages import registry
+from pipeline.resources import Resource
+from pipeline.steps import Recipe, Role, canonical, each, fingerprint, located, marked
+from pipeline.storage import Storage, StorageError, is_local
 from stages.base import (
     DOCUMENT,
     MIB,
@@ -42,6 +41,7 @@ from stages.base import (
     RunMark,
     Stage,
 )
+from stages.where import Where, WhereError
 
 #: Raise it when the files of a part change their format.
 FORMAT = 1
@@ -177,7 +177,7 @@ class _Builder:
         parents: tuple[str, ...] = ()
         if dataset.read is not None:
             reader = self._recipe((*key, "read"), dataset.read, "read", "read")
-            schema = pa.schema([*DOCUMENT, *dataset.read.cls.adds])
+            schema = pa.schema([*DOCUMENT, *dataset.read.cls.added(dataset.read.settings)])
             self.plan.inputs[dataset.name] = self._list(dataset)
         else:
             parents = tuple(self.plan.last(parent).key for parent in dataset.parents)
@@ -211,7 +211,7 @@ class _Builder:
             segment = self._segment(dataset.name, name, steps=steps, schema=schema, **current)
             schema = output_schema(schema, steps)
             if segment.judged:
-                schema = output_columns(schema, registry.load(segment.judged.target))
+                schema = output_columns(schema, *located(segment.judged))
             current = {"parents": (segment.key,), "judge": segment.judged}
             steps, number = [], number + 1
 
@@ -233,7 +233,7 @@ class _Builder:
                     current["judged"] = self._recipe(place, step, "judge", label)
                     current["earlier"] = self._earlier(place, step, steps[-1])
                     close()
-                    columns = output_columns(columns, step.cls)
+                    columns = output_columns(columns, step.cls, step.settings)
             columns = output_schema(columns, steps)
         if steps or number == 0 or current.get("judge"):
             close()
@@ -309,14 +309,12 @@ class _Builder:
         unused: tuple[str, ...] = ()
         if role in ("annotate", "map") and issubclass(step.cls, Filter | Global):
             unused = tuple(sorted(step.cls.decides))
-        resources = []
+        found: list[Resource] = []
         for name in marked(step.cls.Config, ResourceMark):
-            if (path := settings.get(name)) is not None:
-                resource = self._resource((*key, name), path)
-                settings[name] = resource.sha256
-                resources.append(resource)
+            if settings.get(name) is not None:
+                settings[name] = each(settings[name], partial(self._resource, (*key, name), found))
         target = f"{step.cls.__module__}:{step.cls.__qualname__}"
-        return Recipe(label, role, target, step.cls.version, canonical(settings), tuple(resources), unused)
+        return Recipe(label, role, target, step.cls.version, canonical(settings), tuple(found), unused)
 
     def _earlier(self, key: tuple[Any, ...], step: Step, mapped: Recipe) -> tuple[EarlierPart, ...]:
         """Partials of the earlier runs that the settings of a global stage name, in that order."""
@@ -335,22 +333,19 @@ class _Builder:
                     raise self.config.problem((*key, name, index), str(error)) from None
         return tuple(found)
 
-    def _resource(self, key: tuple[Any, ...], path: str) -> Resource:
-        for source, resource in self.plan.resources.values():
-            if source == path:
-                return resource
-        try:
-            with self.storage.open(path) as file:
-                digest = hashlib.sha256()
-                while chunk := file.read(MIB):
-                    digest.update(chunk)
-        except (OSError, StorageError) as error:
-            raise self.config.problem(key, f"cannot be read: {error}") from None
-        sha = digest.hexdigest()
-        suffix = PurePosixPath(path).suffix
-        resource = Resource(sha, join(self.config.output, f"work/.resources/{sha[:32]}{suffix}"))
-        self.plan.resources[sha] = (path, resource)
-        return resource
+    def _resource(
+        self, key: tuple[Any, ...], into: list[Resource], path: str, place: tuple[str | int, ...]
+    ) -> str:
+        """The checksum of what lies at ``path``, which stands for it in settings; added to ``into``."""
+        resource = next((known for source, known in self.plan.resources.values() if source == path), None)
+        if resource is None:
+            try:
+                resource = resources.find(self.storage, path, self.config.output)
+            except (OSError, StorageError) as error:
+                raise self.config.problem((*key, *place), f"cannot be read: {error}") from None
+            self.plan.resources[resource.sha256] = (path, resource)
+        into.append(resource)
+        return resource.sha256
 
 
 def _roles(cls: type[Stage]) -> Iterator[Role]:
@@ -365,7 +360,8 @@ def _roles(cls: type[Stage]) -> Iterator[Role]:
 
 
 def _resources(recipe: Recipe) -> Resources:
-    return registry.load(recipe.target).resources
+    cls, settings = located(recipe)
+    return cls.requires(settings)
 
 
 def _part_name(identity: str, count: int = 1) -> str:

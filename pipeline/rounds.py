@@ -54,7 +54,7 @@ class Chain:
         stage = unopened(self.judge)
         assert isinstance(stage, Global)
         self.columns = stage.needs(stage.config)
-        self.resources = Resources(memory=512 * MIB + stage.resources.memory)
+        self.resources = Resources(memory=512 * MIB + stage.requires(stage.config).memory)
         #: Of the stage, less what only the applying of verdicts depends on.
         self._identity = replace(self.judge, unused=tuple(sorted(stage.applies))).identity
         self._rounds = stage.rounds()

@@ -15,9 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import where
 from pipeline.calls import TOKEN_ORDER, Result, apply, judged, output_schema
-from pipeline.exchange import merge, position
+from pipeline.exchange import KEYS, merge, position
 from pipeline.execute.base import Context
 from pipeline.found import Found
 from pipeline.guard import READING, Guard
@@ -25,6 +24,7 @@ from pipeline.parts import REJECT, Outputs, read_batches
 from pipeline.receipts import Receipt, Tally, check_chain
 from pipeline.steps import Recipe, open_stage
 from pipeline.storage import Storage, StorageError, join
+from stages import where
 from stages.base import Fault, Input, Resources
 
 BATCH_ROWS = 256
@@ -210,13 +210,15 @@ class _Run:
         judge = open_stage(source.judge, self.context.storage) if source.judge else None
         paths = [join(self.context.output, name) for name in source.verdicts]
         low, high = position(source.index), position(source.index + 1)
-        found = Found(merge(self.storage, enumerate(paths), low, high), judge.verdicts if judge else None)
+        shared = all_rows(self.storage, paths, judge.verdicts) if judge and judge.shared else None
+        about = merge(self.storage, enumerate(paths), low, high)
+        found = Found(about, judge.verdicts if judge else None)
         offset = 0
         with self.storage.open(join(self.context.output, source.name)) as file:
             for table in read_batches(file, schema, BATCH_ROWS):
                 stop = offset + len(table)
                 if tally is not None:
-                    rows = found.rows(source.index, offset, stop)
+                    rows = found.rows(source.index, offset, stop) if shared is None else shared
                     table = self._account(tally, table, judged(judge, table, rows))
                 offset = stop
                 yield table
@@ -283,6 +285,12 @@ class _Run:
             count["documents"] += group["language_count"]
             if tokens:
                 count["tokens"] += group["n_tokens_sum"]
+
+
+def all_rows(storage: Storage, paths: list[str], schema: pa.Schema) -> pa.Table:
+    """What a last round that is shared gave."""
+    tables = merge(storage, enumerate(paths), 0, KEYS)
+    return pa.concat_tables([schema.empty_table(), *(table.select(schema.names) for table in tables)])
 
 
 def _reject(stage: str, failed: bool, fault: Fault) -> dict[str, Any]:

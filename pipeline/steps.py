@@ -8,29 +8,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
-from pipeline.storage import Storage, StorageSettings, is_local
+from pipeline.resources import Resource, fetch
+from pipeline.storage import Storage, StorageSettings
 from stages import registry
-from stages.base import InputMark, ResourceMark, RunMark, Stage
+from stages.base import InputMark, ResourceMark, RunMark, Stage, StageConfig
 
 Role = Literal["read", "annotate", "filter", "generate", "map", "judge", "tokens"]
-
-
-@dataclass(frozen=True)
-class Resource:
-    """A file that a stage opens, kept with the run under a name that holds its checksum."""
-
-    sha256: str
-    path: str
 
 
 @dataclass(frozen=True)
@@ -57,10 +46,16 @@ class Recipe:
         return [self.role, self.target, self.version, settings]
 
 
+def located(recipe: Recipe) -> tuple[type[Stage], StageConfig]:
+    """The class of a recipe's stage and its settings, in which checksums stand for resources."""
+    cls = registry.load(recipe.target)
+    return cls, cls.Config.model_validate_json(recipe.settings)
+
+
 def unopened(recipe: Recipe) -> Stage:
     """The stage of a recipe as the driver sees it: settings, without what ``open`` loads."""
-    cls = registry.load(recipe.target)
-    return cls(cls.Config.model_validate_json(recipe.settings))
+    cls, settings = located(recipe)
+    return cls(settings)
 
 
 def open_stage(recipe: Recipe, settings: StorageSettings) -> Any:
@@ -73,32 +68,13 @@ def _open_stage(recipe: Recipe, storage_json: str) -> Stage:
     cls = registry.load(recipe.target)
     settings = json.loads(recipe.settings)
     storage = Storage(StorageSettings.model_validate_json(storage_json))
-    local = {resource.sha256: _fetch(resource, storage) for resource in recipe.resources}
+    local = {resource.sha256: str(fetch(resource, storage)) for resource in recipe.resources}
     for name in marked(cls.Config, ResourceMark):
         if settings.get(name) is not None:
-            settings[name] = str(local[settings[name]])
+            settings[name] = each(settings[name], lambda sha, _: local[sha])
     stage = cls(cls.Config.model_validate(settings))
     stage.open()
     return stage
-
-
-def _fetch(resource: Resource, storage: Storage) -> Path:
-    """A local path of a resource; copied once per machine if it lies elsewhere."""
-    if is_local(resource.path):
-        return Path(resource.path)
-    folder = Path(tempfile.gettempdir()) / f"nanocorpus-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to another user; set TMPDIR to a directory of your own")
-    target = folder / resource.path.rsplit("/", 1)[1]
-    if not target.exists():
-        with Storage().create(str(target)) as temporary, storage.open(resource.path) as source:
-            with temporary.open("wb") as copy:
-                shutil.copyfileobj(source, copy, 1 << 20)
-            with temporary.open("rb") as copy:
-                if hashlib.file_digest(copy, "sha256").hexdigest() != resource.sha256:
-                    raise OSError(f"{resource.path}: content does not match its checksum")
-    return target
 
 
 def canonical(value: Any) -> str:
@@ -111,8 +87,18 @@ def fingerprint(*values: Any) -> str:
     return hashlib.sha256(canonical(values).encode()).hexdigest()
 
 
+def each(value: Any, call: Callable[[str, tuple[str | int, ...]], Any]) -> Any:
+    """``call`` on every string of a marked field's value (one, or a list or mapping of them), with its place
+    in the value."""
+    if isinstance(value, str):
+        return call(value, ())
+    if isinstance(value, Mapping):
+        return {key: call(item, (key,)) for key, item in value.items()}
+    return [call(item, (index,)) for index, item in enumerate(value)]
+
+
 def marked(model: type[BaseModel], mark: type) -> Iterator[str]:
-    """Names of the fields whose type carries a mark, directly or inside a list or union."""
+    """Names of the fields whose type carries a mark, directly or inside a list, mapping or union."""
 
     def carries(annotation: Any, metadata: Any) -> bool:
         if any(isinstance(item, mark) for item in metadata):

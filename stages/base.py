@@ -152,6 +152,16 @@ class Stage:
         return cls.reads
 
     @classmethod
+    def added(cls, config: Any) -> pa.Schema:
+        """The columns that it adds or changes with these settings; ``adds`` unless settings name columns."""
+        return cls.adds
+
+    @classmethod
+    def requires(cls, config: Any) -> Resources:
+        """What one worker needs with these settings; ``resources`` unless settings say."""
+        return cls.resources
+
+    @classmethod
     def check(cls, config: Any, schema: pa.Schema) -> str | None:
         """What is wrong with these columns for these settings, found before any work; None: nothing."""
         return None
@@ -195,7 +205,7 @@ class Annotator(Stage):
     """Measures: same rows, more columns."""
 
     def annotate(self, batch: pa.Table) -> Annotation:
-        """Columns named in ``adds``, one value per row (null where there is a fault)."""
+        """The columns of ``added``, one value per row (null where there is a fault)."""
         raise NotImplementedError
 
 
@@ -225,7 +235,7 @@ class Generator(Stage):
     """Writes new documents from given ones. Only the new rows go on."""
 
     def generate(self, batch: pa.Table) -> Generated:
-        """Rows in the schema of the batch, ``adds`` included, in an order fixed by the batch."""
+        """Rows in the schema of the batch and ``added``, in an order fixed by the batch."""
         raise NotImplementedError
 
 
@@ -259,7 +269,7 @@ LAST = "verdicts"
 
 @dataclass(frozen=True)
 class Applied:
-    """New or changed columns (those of ``adds``) for every row, and why rows go: None keeps a row."""
+    """New or changed columns (those of ``added``) for every row, and why rows go: None keeps a row."""
 
     columns: Mapping[str, pa.Array | pa.ChunkedArray]
     verdicts: Sequence[Fault | None]
@@ -282,6 +292,9 @@ class Global(Stage):
     decides: ClassVar[frozenset[str]] = frozenset()
     #: Config keys that only ``apply`` uses: changing them does no round again.
     applies: ClassVar[frozenset[str]] = frozenset()
+    #: What the last round gives is about all documents, not about those whose positions it names: every
+    #: batch is applied with all of it, ``key`` included. It must be little.
+    shared: ClassVar[bool] = False
     #: The rows of the last round, ``key`` (position) first.
     verdicts: ClassVar[pa.Schema] = pa.schema(
         [("key", pa.uint64()), ("reason", pa.string()), ("detail", pa.string())]
@@ -310,10 +323,15 @@ class Global(Stage):
         raise NotImplementedError
 
     def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
-        """What the last round means for these documents; ``found`` as in ``join``. Every row of ``found``
+        """What the last round means for these documents; ``found`` as in ``join``, or all if it is ``shared``. Every row of ``found``
         drops its document, by its ``reason`` and ``detail``, unless a stage does otherwise."""
         verdicts: list[Fault | None] = [None] * len(batch)
         columns = (found.column(name).to_pylist() for name in ("row", "reason", "detail"))
         for row, reason, detail in zip(*columns, strict=True):
             verdicts[row] = verdicts[row] or Fault(reason, detail or "")
         return Applied({}, verdicts)
+
+    def artefact(self, found: pa.Table) -> Mapping[str, Any] | None:
+        """What of the last round later runs may want, as JSON; None: nothing. ``found`` are all its rows. Only
+        for stages that are ``shared``. The core writes it to ``artefacts/<dataset>-<stage>.json``."""
+        return None

@@ -19,12 +19,20 @@ READERS = {
 
 STAGES = {
     "render": "stages.render.stage:Render",
-    "language": "stages.language:Language",
+    "urls": "stages.urls.stage:Urls",
+    "language": "stages.language.stage:Language",
     "length": "stages.length:Length",
     "exact_dedup": "stages.dedup.exact:ExactDedup",
     "fuzzy_dedup": "stages.dedup.fuzzy:FuzzyDedup",
     "line_dedup": "stages.dedup.lines:LineDedup",
     "passage_dedup": "stages.dedup.passages:PassageDedup",
+    "signals": "stages.signals.stage:Signals",
+    "heuristics": "stages.heuristics.stage:Heuristics",
+    "fasttext": "stages.quality.fasttext.stage:FastText",
+    "regressor": "stages.quality.regressor.stage:Regressor",
+    "ensemble": "stages.quality.ensemble:Ensemble",
+    "decontaminate": "stages.decontaminate.stage:Decontaminate",
+    "pii": "stages.pii.stage:Pii",
 }
 
 #: Put in front of the shards of every blended dataset; not named in a dataset's stages.

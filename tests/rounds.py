@@ -64,7 +64,8 @@ def run(
     for base, part in zip(bases[len(earlier) :], parts, strict=True):
         batches, reasons = [], []
         for start, batch in _batches(part, batch_rows):
-            applied = stage.apply(batch, _about(merged, base + start, len(batch)))
+            about = merged if stage.shared else _about(merged, base + start, len(batch))
+            applied = stage.apply(batch, about)
             batches.append(_with(batch, applied, stage))
             reasons += applied.verdicts
         tables.append(pa.concat_tables(batches))
@@ -124,9 +125,10 @@ def _drain(generator: object, into: list[pa.Table]) -> dict[str, int]:
 
 
 def _with(batch: pa.Table, applied: Applied, stage: Global) -> pa.Table:
-    assert set(applied.columns) == set(stage.adds.names)
+    added = stage.added(stage.config)
+    assert set(applied.columns) == set(added.names)
     assert len(applied.verdicts) == len(batch)
-    for field in stage.adds:
+    for field in added:
         column = applied.columns[field.name].cast(field.type)
         if field.name in batch.schema.names:
             batch = batch.set_column(batch.schema.names.index(field.name), field, column)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stages.base import Fault
-from stages.language import PREFIX, Language, LanguageConfig
+from stages.language.stage import PREFIX, Language, LanguageConfig
 
 TEXTS = {
     "en": "The lighthouse keeper wrote down the wind and the tide every evening before supper.",
@@ -163,7 +163,7 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
 def test_a_missing_package_is_named_with_what_brings_it() -> None:
     script = (
         "import sys; sys.modules['fasttext'] = None\n"
-        "from stages.language import Language, LanguageConfig\n"
+        "from stages.language.stage import Language, LanguageConfig\n"
         "Language(LanguageConfig(model='lid.176.ftz')).open()"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -1,6 +1,7 @@
 """The filter expressions of a config: ``where: language = 'en' and render.equations >= 3``.
 
-Knows a small grammar and turns it into a pyarrow expression; nothing is ever evaluated as Python.
+Knows a small grammar over the columns of documents and turns it into a pyarrow expression; nothing is ever
+evaluated as Python.
 
     expression := term {"or" term}          term := factor {"and" factor}
     factor     := "not" factor | "(" expression ")" | test
@@ -8,7 +9,7 @@ Knows a small grammar and turns it into a pyarrow expression; nothing is ever ev
                 | column ["not"] "in" ("(" | "[") value {"," value} (")" | "]")
                 | column "is" ["not"] "null"
     column     := name{.name}, or anything between double quotes or backticks
-    value      := 'string' | number | true | false
+    value      := 'string' | number | true | false; in a list also a bare name: [high, medium]
 
 A comparison with null is null, and a row is selected only where the whole is true, as in SQL.
 """
@@ -18,6 +19,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.acero as acero
 import pyarrow.compute as pc
@@ -56,12 +59,13 @@ class Where:
 
     def select(self, table: pa.Table) -> pa.Table:
         """The rows for which the expression is true."""
-        # Table.filter runs on threads and promises no order
-        nodes = [
-            acero.Declaration("table_source", acero.TableSourceNodeOptions(table)),
-            acero.Declaration("filter", acero.FilterNodeOptions(self.expression)),
-        ]
-        return acero.Declaration.from_sequence(nodes).to_table(use_threads=False)
+        return _run(table, "filter", acero.FilterNodeOptions(self.expression))
+
+    def mask(self, table: pa.Table) -> npt.NDArray[np.bool_]:
+        """bool[rows]: for which rows the expression is true."""
+        found = _run(table, "project", acero.ProjectNodeOptions([self.expression], ["true"]))
+        mask: npt.NDArray[np.bool_] = pc.fill_null(found.column("true"), False).to_numpy()
+        return mask
 
     def check(self, schema: pa.Schema) -> None:
         """WhereError if the columns are absent or cannot be compared so."""
@@ -72,6 +76,13 @@ class Where:
             self.select(schema.empty_table())
         except (pa.ArrowException, NotImplementedError) as error:
             raise WhereError(f"cannot be evaluated: {error}") from error
+
+
+def _run(table: pa.Table, step: str, options: acero.ExecNodeOptions) -> pa.Table:
+    # Table.filter runs on threads and promises no order
+    source = acero.Declaration("table_source", acero.TableSourceNodeOptions(table))
+    nodes = [source, acero.Declaration(step, options)]
+    return acero.Declaration.from_sequence(nodes).to_table(use_threads=False)
 
 
 def parse(text: str) -> Where:
@@ -161,14 +172,21 @@ class _Parser:
         if closing is None:
             raise self._unexpected("a list in parentheses")
         self.next += 1
-        values = [self._value()]
+        values = [self._listed()]
         while self._take(","):
-            values.append(self._value())
+            values.append(self._listed())
         self._expect(closing)
         try:
             return pa.array(values)
         except pa.ArrowException:
             raise WhereError("the values of a list must be of one type") from None
+
+    def _listed(self) -> str | int | float | bool:
+        kind, token, _ = self._peek()
+        if kind != "name":
+            return self._value()
+        self.next += 1
+        return token
 
     def _value(self) -> str | int | float | bool:
         kind, token, position = self._peek()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.where import WhereError, parse
+from stages.where import WhereError, parse
 
 TABLE = pa.table(
     {
@@ -28,6 +28,7 @@ TABLE = pa.table(
         ("n >= 2 and not (quality.label in ('low'))", []),
         ("n >= 2 or score > 2.9", [1, 2, 3]),
         ("quality.label not in ['high']", [1, 3]),
+        ("quality.label in [high, low]", [0, 1]),
         ("quality.label is null or n == 1", [0, 2]),
         ("n is not null AND score <> -1", [0, 2]),
         ("good = true", [0, 3]),
@@ -41,6 +42,7 @@ def test_selects(text: str, rows: list[int]) -> None:
     where.check(TABLE.schema)
     indexed = TABLE.append_column("i", pa.array(range(len(TABLE))))
     assert where.select(indexed)["i"].to_pylist() == rows
+    assert where.mask(indexed).nonzero()[0].tolist() == rows
 
 
 @pytest.mark.parametrize(

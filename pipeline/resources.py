@@ -1,0 +1,141 @@
+"""What stages load (models, tables, lists): hashed by the driver, kept with the run, brought to each machine.
+
+The run keeps a copy under a name that holds the checksum, so that every worker, and a start next month, loads
+the same bytes whatever became of the original. Knows files, directories and repositories of a model hub; does
+not know what is in them.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from pipeline.storage import Storage, StorageError, is_local, join
+
+HUB = "hf://"
+_HUB = re.compile(r"hf://(?P<name>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?(?:/(?P<file>.+))?")
+#: Of hub repositories: the same weights in formats that nothing here reads.
+_OTHER_FORMATS = ("onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A file, or a directory of ``files``, kept under a name that holds its checksum."""
+
+    sha256: str  # of a directory: of its names and their checksums
+    path: str
+    files: tuple[tuple[str, str], ...] = ()  # of a directory: relative names and sha256
+
+    def contents(self) -> Iterator[tuple[str, str]]:
+        """Every file: its name below ``path`` ("" for a resource that is a file) and its sha256."""
+        yield from self.files or [("", self.sha256)]
+
+    def paths(self) -> Iterator[str]:
+        """Every file where the run keeps it."""
+        return (_below(self.path, name) for name, _ in self.contents())
+
+
+def find(storage: Storage, source: str, output: str) -> Resource:
+    """Hash what lies at ``source``: a file, a directory or a hub repository. Hidden files are left out.
+    StorageError if it cannot be read."""
+    if not source:
+        raise StorageError("an empty path")
+    origin = _origin(source)
+    if storage.stat(origin) is not None:
+        sha = _hash(storage, origin)
+        return Resource(sha, _kept(output, sha, PurePosixPath(origin).suffix))
+    found = (info.path.removeprefix(origin.rstrip("/") + "/") for info in storage.list(origin))
+    names = [name for name in found if not any(part.startswith(".") for part in name.split("/"))]
+    if not names:
+        raise StorageError(f"{source}: there is no such file or directory")
+    files = tuple((name, _hash(storage, _below(origin, name))) for name in sorted(names))
+    sha = hashlib.sha256("".join(f"{name}\n{sha}\n" for name, sha in files).encode()).hexdigest()
+    return Resource(sha, _kept(output, sha), files)
+
+
+def keep(storage: Storage, source: str, resource: Resource) -> None:
+    """Copy a resource to where the run keeps it, unless it is there."""
+    for name, _ in resource.contents():
+        kept = _below(resource.path, name)
+        if storage.stat(kept) is None:
+            with storage.create(kept) as local, storage.open(_below(_origin(source), name)) as file:
+                _copy(file, local)
+
+
+def fetch(resource: Resource, storage: Storage) -> Path:
+    """A local path of a resource; copied once per machine if it is kept elsewhere."""
+    if is_local(resource.path):
+        return Path(resource.path)
+    folder = Path(tempfile.gettempdir()) / f"nanocorpus-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to another user; set TMPDIR to a directory of your own")
+    target = folder / resource.path.rsplit("/", 1)[1]
+    if target.exists():
+        return target
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        whole = Path(scratch) / "whole"
+        for name, sha in resource.contents():
+            path, copy = _below(resource.path, name), whole / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            with storage.open(path) as source:
+                _copy(source, copy)
+            with copy.open("rb") as check:
+                if hashlib.file_digest(check, "sha256").hexdigest() != sha:
+                    raise OSError(f"{path}: content does not match its checksum")
+        try:
+            whole.rename(target)
+        except OSError:
+            if not target.exists():  # otherwise another worker of this machine was first
+                raise
+    return target
+
+
+@functools.cache
+def _origin(source: str) -> str:
+    """Where a source can be read: hub repositories are fetched into the hub's own cache."""
+    if not source.startswith(HUB):
+        return source
+    import huggingface_hub
+
+    if (match := _HUB.fullmatch(source)) is None:
+        raise StorageError(f"{source}: write it as hf://organisation/name, with @revision or /file at will")
+    name, revision, file = match["name"], match["revision"], match["file"]
+    try:
+        if file:
+            return huggingface_hub.hf_hub_download(name, file, revision=revision)
+        return huggingface_hub.snapshot_download(
+            name, revision=revision, ignore_patterns=list(_OTHER_FORMATS)
+        )
+    except Exception as error:  # of requests, of the hub, of the cache's file system
+        raise StorageError(f"{source}: {type(error).__name__}: {error}") from error
+
+
+def _below(path: str, name: str) -> str:
+    return join(path, name) if name else path
+
+
+def _kept(output: str, sha: str, suffix: str = "") -> str:
+    return join(output, f"work/.resources/{sha[:32]}{suffix}")
+
+
+def _hash(storage: Storage, path: str) -> str:
+    with storage.open(path) as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _copy(source: BinaryIO, target: Path) -> None:
+    with target.open("wb") as copy:
+        shutil.copyfileobj(source, copy, _CHUNK)
