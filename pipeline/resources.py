@@ -117,7 +117,8 @@ def _origin(source: str) -> str:
             name, revision=revision, ignore_patterns=list(_OTHER_FORMATS)
         )
     except Exception as error:  # of requests, of the hub, of the cache's file system
-        raise StorageError(f"{source}: {type(error).__name__}: {error}") from error
+        what = " ".join(str(error).split())
+        raise StorageError(f"{source}: {type(error).__name__}: {what}") from error
 
 
 def _below(path: str, name: str) -> str:

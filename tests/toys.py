@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +35,7 @@ from stages.base import (
     Reader,
     Reduced,
     Reject,
+    ResourceFile,
     Round,
     Rounds,
     StageConfig,
@@ -230,3 +232,32 @@ class Longest(Global):
             elif len(texts[at]) < self.config.chars:
                 verdicts[at] = Fault("too_short")
         return Applied({"toy.same": pa.array(same, pa.int32())}, verdicts)
+
+
+class ScoreConfig(StageConfig):
+    name: str
+    tables: dict[str, ResourceFile]
+
+
+class Score(Annotator):
+    """``quality.<name>``: how many of the words that the tables list a text has, per word."""
+
+    name = "score"
+    Config = ScoreConfig
+    reads = ("text",)
+
+    @classmethod
+    def added(cls, config: ScoreConfig) -> pa.Schema:
+        return pa.schema([(f"quality.{config.name}", pa.float32())])
+
+    def open(self) -> None:
+        paths = [Path(path) for path in self.config.tables.values()]
+        files = [
+            file for path in paths for file in (sorted(path.rglob("*.txt")) if path.is_dir() else [path])
+        ]
+        self._words = {word for file in files for word in file.read_text().split()}
+
+    def annotate(self, batch: pa.Table) -> Annotation:
+        texts = [text.split() for text in batch["text"].to_pylist()]
+        scores = [sum(word in self._words for word in words) / max(len(words), 1) for words in texts]
+        return Annotation({f"quality.{self.config.name}": pa.array(scores, pa.float32())})
