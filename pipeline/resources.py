@@ -21,7 +21,9 @@ from typing import BinaryIO
 from pipeline.storage import Storage, StorageError, is_local, join
 
 HUB = "hf://"
-_HUB = re.compile(r"hf://(?P<name>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?(?:/(?P<file>.+))?")
+_HUB = re.compile(
+    r"hf://(?P<data>datasets/)?(?P<name>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?(?:/(?P<file>.+))?"
+)
 #: Of hub repositories: the same weights in formats that nothing here reads.
 _OTHER_FORMATS = ("onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot")
 _CHUNK = 1 << 20
@@ -108,14 +110,14 @@ def _origin(source: str) -> str:
     import huggingface_hub
 
     if (match := _HUB.fullmatch(source)) is None:
-        raise StorageError(f"{source}: write it as hf://organisation/name, with @revision or /file at will")
-    name, revision, file = match["name"], match["revision"], match["file"]
+        how = "hf://organisation/name or hf://datasets/organisation/name, with @revision or /file at will"
+        raise StorageError(f"{source}: write it as {how}")
+    name, file = match["name"], match["file"]
+    where = {"revision": match["revision"], "repo_type": "dataset" if match["data"] else "model"}
     try:
         if file:
-            return huggingface_hub.hf_hub_download(name, file, revision=revision)
-        return huggingface_hub.snapshot_download(
-            name, revision=revision, ignore_patterns=list(_OTHER_FORMATS)
-        )
+            return huggingface_hub.hf_hub_download(name, file, **where)
+        return huggingface_hub.snapshot_download(name, ignore_patterns=list(_OTHER_FORMATS), **where)
     except Exception as error:  # of requests, of the hub, of the cache's file system
         what = " ".join(str(error).split())
         raise StorageError(f"{source}: {type(error).__name__}: {what}") from error

@@ -137,7 +137,13 @@ class Hub(BaseHTTPRequestHandler):
     FILES: ClassVar = {"config.json": b"{}", "model.safetensors": b"\0" * 1000, "onnx/model.onnx": b"x"}
 
     def do_GET(self) -> None:
-        if self.path.startswith("/api/models/org/name"):
+        if self.path.startswith("/api/models/org/name/tree/"):
+            entries = [
+                {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+                for name, data in self.FILES.items()
+            ]
+            self._send(json.dumps(entries).encode())
+        elif self.path.startswith("/api/models/org/name"):
             siblings = [{"rfilename": name} for name in self.FILES]
             self._send(json.dumps({"id": "org/name", "sha": self.COMMIT, "siblings": siblings}).encode())
         else:
@@ -180,7 +186,8 @@ def test_repositories_of_a_hub_are_fetched_by_the_driver(tmp_path: Path, hub: st
             except StorageError as error:
                 print(error)
     """
-    sources = ["hf://org/name", "hf://org/name@main/config.json", "hf://org/other"]
+    file = "hf://datasets/org/name@main/config.json"
+    sources = ["hf://org/name", "hf://org/name/config.json", file, "hf://org/other"]
     variables = {"HF_ENDPOINT": hub, "HF_HOME": str(tmp_path / "hub"), "HF_HUB_DISABLE_TELEMETRY": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code, *sources],
@@ -190,9 +197,9 @@ def test_repositories_of_a_hub_are_fetched_by_the_driver(tmp_path: Path, hub: st
         text=True,
         timeout=60,
     )
-    repository, file, missing = done.stdout.splitlines()
+    repository, *files, missing = done.stdout.splitlines()
     sha, *names = repository.split()
     assert names == ["config.json", "model.safetensors"]
     assert (tmp_path / f"out/work/.resources/{sha[:32]}/model.safetensors").stat().st_size == 1000
-    assert file.split()[0] == hashlib.sha256(b"{}").hexdigest()
+    assert {line.split()[0] for line in files} == {hashlib.sha256(b"{}").hexdigest()}
     assert missing.startswith("hf://org/other: ")
