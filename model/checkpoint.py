@@ -37,8 +37,9 @@ _ELEMENT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 #: What weights can be in memory.
 DTYPES = ("float32", "bfloat16", "float16")
 
-#: Layers for multi-token prediction, of whatever dtype: generation works without them.
-_UNUSED = "mtp."
+#: Of whatever dtype, and not loaded: layers for multi-token prediction, which generation works without, and a
+#: table of 0, 1, 2 … that older exports of BERT have.
+UNUSED = ("mtp.", "bert.embeddings.position_ids")
 
 #: A header of more than this is not one of weights (the safetensors library has the same limit).
 _MAX_HEADER = 100_000_000
@@ -97,10 +98,10 @@ def validate(config: ModelConfig, tensors: dict[str, StoredTensor]) -> dict[str,
     Layers for multi-token prediction (``mtp.*``), which members of the family have besides, are left out with
     a note in the log.
     """
-    extra = sorted(name for name in tensors if name.startswith(_UNUSED))
+    extra = sorted(name for name in tensors if name.startswith(UNUSED))
     if extra:
         log.info("%d tensors for multi-token prediction are not loaded: %s", len(extra), _few(extra))
-    found = {name: tensor for name, tensor in tensors.items() if not name.startswith(_UNUSED)}
+    found = {name: tensor for name, tensor in tensors.items() if not name.startswith(UNUSED)}
     expected = config.tensor_shapes()
     unknown = sorted(found.keys() - expected.keys())
     if any(name.endswith("_scale") for name in unknown):
@@ -249,7 +250,7 @@ def _header(file: Path) -> dict[str, StoredTensor]:
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{file}: no dtype, shape and offsets for {name}") from error
         spans.append((begin, end, name))
-        if dtype not in _ELEMENT_BYTES and not name.startswith(_UNUSED):
+        if dtype not in _ELEMENT_BYTES and not name.startswith(UNUSED):
             message = f"{name} is {dtype}; only floats of 16 bits or more are implemented"
             raise CheckpointError(f"{file}: {message}")
         tensor = StoredTensor(file, dtype, shape)

@@ -170,18 +170,25 @@ def apply(
     if not len(table):
         return nothing
     role = _ROLES[recipe.role]
-    return _guarded(guard, batch, number, table, lambda rows: role(stage, rows, seed), nothing)
+    results = {}
+    for start in range(0, len(table), stage.rows):
+        rows = table.slice(start, stage.rows)
+        results[start] = _guarded(
+            guard, (batch, number, start), rows, lambda t: role(stage, t, seed), nothing
+        )
+    return _join(results)
 
 
 def _guarded(
     guard: Guard,
-    batch: int,
-    number: int,
+    place: tuple[int, int, int],
     table: pa.Table,
     call: Callable[[pa.Table], Result],
     nothing: Result,
 ) -> Result:
-    """The call on the whole batch; if that fails, row by row. ``nothing``: what no row gives."""
+    """The call on all rows; if that fails, row by row. ``place``: of the first row, by batch, step and row.
+    ``nothing``: what no row gives."""
+    batch, number, start = place
     if not guard.by_row(batch):
         try:
             with guard.watch(batch, number):
@@ -189,13 +196,13 @@ def _guarded(
         except (Exception, DeadlineExceeded) as error:
             if _of_the_machine(error):
                 raise
-    results: list[Result] = []
+    results = {}
     for row in range(len(table)):
-        fault = guard.poison(batch, number, row)
+        fault = guard.poison(batch, number, start + row)
         if fault is None:
             try:
-                with guard.watch(batch, number, row):
-                    results.append(call(table.slice(row, 1)))
+                with guard.watch(batch, number, start + row):
+                    results[row] = call(table.slice(row, 1))
                 continue
             except DeadlineExceeded:
                 fault = Fault("deadline", f"more than {guard.seconds:g} seconds")
@@ -203,7 +210,7 @@ def _guarded(
                 if _of_the_machine(error):
                     raise
                 fault = Fault(type(error).__name__, str(error)[:500])
-        results.append(nothing._replace(losses=[Loss(0, True, fault)]))
+        results[row] = nothing._replace(losses=[Loss(0, True, fault)])
     return _join(results)
 
 
@@ -223,13 +230,15 @@ def without(table: pa.Table, losses: Sequence[Loss]) -> pa.Table:
     return table.filter(pa.array(keep))
 
 
-def _join(results: Sequence[Result]) -> Result:
-    """Results of single rows as that of their batch."""
+def _join(results: Mapping[int, Result]) -> Result:
+    """Results of slices of a batch, by their first rows, as that of the batch."""
+    if len(results) == 1:  # it begins where the batch does
+        return next(iter(results.values()))
     losses: list[Loss] = []
     partials: list[pa.Table] = []
     kept = 0
-    for row, result in enumerate(results):
-        losses += [loss._replace(row=row) for loss in result.losses]
+    for start, result in results.items():
+        losses += [loss._replace(row=start + loss.row) for loss in result.losses]
         if result.partials is not None:
             part = result.partials
             if "row" in part.schema.names:
@@ -238,9 +247,9 @@ def _join(results: Sequence[Result]) -> Result:
             partials.append(part)
         kept += len(result.table)
     return Result(
-        pa.concat_tables([result.table for result in results]),
+        pa.concat_tables([result.table for result in results.values()]),
         losses,
-        sum(result.generated for result in results),
+        sum(result.generated for result in results.values()),
         pa.concat_tables(partials) if partials else None,
     )
 

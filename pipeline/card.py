@@ -264,9 +264,11 @@ def _limitations(datasets: Iterable[str], config: Mapping[str, Any]) -> str:
 
 
 def _lineage(datasets: Mapping[str, Any], name: str) -> Iterator[str]:
-    """Names of all stages that documents of a dataset went through, those of its parents included."""
+    """Names of all stages that did something to documents of a dataset or its parents; those that only
+    annotated left them as they were."""
     data = datasets[name]
-    yield from (stage for step in data.get("stages") or () for stage in step)
+    for step in data.get("stages") or ():
+        yield from (stage for stage, settings in step.items() if (settings or {}).get("action") != "annotate")
     for parent in _listed(data.get("from") or []):
         yield from _lineage(datasets, parent)
 

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from pipeline.storage import Storage, StorageError, is_local, join
 
@@ -113,7 +113,10 @@ def _origin(source: str) -> str:
         how = "hf://organisation/name or hf://datasets/organisation/name, with @revision or /file at will"
         raise StorageError(f"{source}: write it as {how}")
     name, file = match["name"], match["file"]
-    where = {"revision": match["revision"], "repo_type": "dataset" if match["data"] else "model"}
+    where: dict[str, Any] = {
+        "revision": match["revision"],
+        "repo_type": "dataset" if match["data"] else "model",
+    }
     try:
         if file:
             return huggingface_hub.hf_hub_download(name, file, **where)

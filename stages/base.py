@@ -142,6 +142,9 @@ class Stage:
     #: Columns that are not wanted after this stage.
     consumes: ClassVar[tuple[str, ...]] = ()
     resources: ClassVar[Resources] = Resources()
+    #: Most rows that one call gets. The deadline of a document holds for a call: a stage that takes a second
+    #: over a document asks for few.
+    rows: ClassVar[int] = 256
 
     def __init__(self, config: Any) -> None:
         self.config = config

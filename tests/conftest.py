@@ -12,3 +12,5 @@ for entry in (str(ROOT), str(ROOT / "tests")):
     if entry not in sys.path:
         sys.path.insert(0, entry)
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
+# tests run side by side: threads that wait for each other by spinning would take each other's cores
+os.environ.setdefault("OMP_NUM_THREADS", "1")

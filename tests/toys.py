@@ -88,6 +88,7 @@ class Poison(Annotator):
     """Adds ``toy.length``; a text with the word ``poison`` does harm."""
 
     name = "poison"
+    rows = 7
     Config = MarkConfig
     reads = ("text",)
     adds = pa.schema([("toy.length", pa.int32())])
@@ -141,6 +142,7 @@ class Echo(Generator):
     """Two documents from each: the text said twice, with the source as parent."""
 
     name = "echo"
+    rows = 7
 
     def generate(self, batch: pa.Table) -> Generated:
         rows = []

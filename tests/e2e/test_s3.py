@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from runs import command, hashes, toy_config
+from runs import ROOT, command, hashes, toy_config
 from s3_server import ENVIRONMENT, FaultProxy, S3Server
 
 from pipeline.storage import Storage, StorageSettings
@@ -73,6 +74,11 @@ def test_cc_v2_and_cc_math_are_valid_plans(
         key = f"crawl-data/CC-MAIN-2025-13/segments/1{number}/warc/CC-MAIN-{number}.warc.gz"
         client.put_object(Bucket="commoncrawl", Key=key, Body=b"x" * number)
     client.put_object(Bucket="corpus", Key="tokenizer.json", Body=b"{}")
+    text = (ROOT / "configs/cc_v2.yaml").read_text()
+    for name in set(re.findall(r"\$\{NANOCORPUS_HUB:-hf://\}([^\s\"]+)", text)):
+        key = f"mirror/{name}" if "." in name.rsplit("/", 1)[1] else f"mirror/{name}/config.json"
+        client.put_object(Bucket="corpus", Key=key, Body=name.encode())
+    monkeypatch.setenv("NANOCORPUS_HUB", "s3://corpus/mirror/")
     monkeypatch.setenv("NANOCORPUS_S3_ENDPOINT", s3.endpoint)
     monkeypatch.setenv("NANOCORPUS_OUTPUT", "s3://corpus/out")
     monkeypatch.setenv("NANOCORPUS_TOKENIZER", "s3://corpus/tokenizer.json")

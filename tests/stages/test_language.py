@@ -1,4 +1,4 @@
-"""Language identification: the default and lid.176 from a file, and the decision on top."""
+"""Language identification: the identifiers, scripts, and the decision on top."""
 
 from __future__ import annotations
 
@@ -14,26 +14,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stages.base import Fault
+from stages.language.identifiers import meaning
+from stages.language.scripts import WRITTEN_IN, fits, measure
 from stages.language.stage import PREFIX, Language, LanguageConfig
 
+#: Sentences written for the benchmark, by language.
 TEXTS = {
-    "en": "The lighthouse keeper wrote down the wind and the tide every evening before supper.",
-    "ar": "كان حارس المنارة يكتب أحوال الريح والبحر كل مساء قبل العشاء في دفتر قديم.",
-    "zh": "灯塔的看守人每天晚饭前都会在一本旧本子上记下风向和潮水的情况。",
-    "da": "Fyrpasseren skrev hver aften vinden og tidevandet ned, før han spiste sin aftensmad.",
-    "nl": "De vuurtorenwachter schreef elke avond voor het eten op hoe de wind en het tij waren.",
-    "fr": "Le gardien du phare notait chaque soir le vent et la marée avant de se mettre à table.",
-    "de": "Der Leuchtturmwärter schrieb jeden Abend vor dem Essen auf, wie Wind und Flut standen.",
-    "it": "Il guardiano del faro annotava ogni sera il vento e la marea prima di mettersi a cena.",
-    "ja": "灯台守は毎晩、夕食の前に風と潮のようすを古いノートに書きとめていました。",
-    "ko": "등대지기는 매일 저녁 식사를 하기 전에 바람과 물때를 낡은 공책에 적어 두었다.",
-    "pl": "Latarnik każdego wieczora przed kolacją zapisywał w zeszycie, jaki był wiatr i przypływ.",
-    "pt": "O faroleiro anotava todas as noites, antes do jantar, como estavam o vento e a maré.",
-    "ru": "Смотритель маяка каждый вечер перед ужином записывал в тетрадь, какой был ветер и прилив.",
-    "es": "El farero apuntaba todas las noches, antes de cenar, cómo estaban el viento y la marea.",
-    "sv": "Fyrvaktaren skrev varje kväll upp vinden och tidvattnet innan han åt sin kvällsmat.",
-    "th": "คนเฝ้าประภาคารจดทิศทางลมและระดับน้ำลงในสมุดเล่มเก่าทุกเย็นก่อนกินข้าว",
+    path.stem: path.read_text(encoding="utf-8").split("\n")
+    for path in sorted(Path(__file__).parents[2].glob("benchmarks/language_texts/*.txt"))
 }
+TEXTS = {code: [line for line in lines if line] for code, lines in TEXTS.items()}
 
 
 def lid176() -> str:
@@ -54,16 +44,20 @@ def answers(stage: Language, texts: list[str | None]) -> list[tuple[str | None, 
     done = stage.annotate(pa.table({"text": pa.array(texts, pa.string())}))
     assert not done.faults
     got = pa.table(dict(done.columns))
-    assert got.schema.equals(Language.adds)
+    assert got.schema.equals(Language.added(stage.config))
     return list(zip(got["language"].to_pylist(), got["language_score"].to_pylist(), strict=True))
 
 
-def judge(rows: list[tuple[str | None, float]], **config: object) -> list[Fault | None]:
-    codes, scores = zip(*rows, strict=True)
-    table = pa.table(
-        {"language": pa.array(codes, pa.string()), "language_score": pa.array(scores, pa.float32())}
+def judge(rows: list[tuple[object, ...]], **config: object) -> list[Fault | None]:
+    """``rows``: language, score, and then second, script and share where the test is about them."""
+    stage = Language(LanguageConfig(**config))  # type: ignore[arg-type]
+    fields = {field.name: field for field in Language.added(LanguageConfig(second="pycld2"))}
+    names = ("language", "language_score", "language.second", "language.script", "language.script_share")
+    columns = zip(*((*row, *(None,) * (5 - len(row))) for row in rows), strict=True)
+    table = pa.table(list(map(pa.array, columns)), list(names)).cast(
+        pa.schema([fields[name] for name in names])
     )
-    return list(Language(LanguageConfig(**config)).judge(table))  # type: ignore[arg-type]
+    return list(stage.judge(table))
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +65,19 @@ def default() -> Language:
     return opened()
 
 
-@pytest.mark.parametrize("code", TEXTS)
-def test_default_knows_the_sixteen_languages(default: Language, code: str) -> None:
-    ((found, score),) = answers(default, [TEXTS[code]])
-    assert found == code
-    assert 0.3 < score <= 1
+def share_of_right(stage: Language) -> dict[str, float]:
+    named = {code: [found for found, _ in answers(stage, list(texts))] for code, texts in TEXTS.items()}
+    return {code: found.count(code) / len(found) for code, found in named.items()}
+
+
+def test_sentences_of_sixteen_languages(default: Language) -> None:
+    assert set(TEXTS) == set(WRITTEN_IN)
+    assert all(len(set(texts)) >= 60 for texts in TEXTS.values())
+    assert min(share_of_right(default).values()) > 0.98
 
 
 def test_lid176_from_a_file_knows_them_too() -> None:
-    found = answers(opened(model=lid176()), list(TEXTS.values()))
-    assert [code for code, _ in found] == list(TEXTS)
-    assert all(0.3 < score <= 1 for _, score in found)
+    assert min(share_of_right(opened(model=lid176())).values()) > 0.98
 
 
 def test_languages_beyond_the_sixteen_are_told_apart_from_them(default: Language) -> None:
@@ -102,14 +98,14 @@ def test_no_language_is_null_with_score_zero(default: Language, text: str | None
 
 
 def test_only_the_start_of_a_text_counts(default: Language) -> None:
-    english = (TEXTS["en"] + "\n") * 40
+    english = (TEXTS["en"][0] + "\n") * 40
     head = english[:PREFIX]
-    assert answers(default, [head + TEXTS["ja"] * 500]) == answers(default, [head])
+    assert answers(default, [head + TEXTS["ja"][0] * 500]) == answers(default, [head])
 
 
 def test_lines_do_not_matter_to_fasttext() -> None:
     model = opened(model=lid176())
-    assert answers(model, [TEXTS["de"].replace(" ", "\n")]) == answers(model, [TEXTS["de"]])
+    assert answers(model, [TEXTS["de"][0].replace(" ", "\n")]) == answers(model, [TEXTS["de"][0]])
 
 
 @settings(max_examples=150, deadline=None)
@@ -123,7 +119,7 @@ def test_any_text_gets_an_answer_that_does_not_depend_on_its_neighbours(
 
 
 def test_decisions() -> None:
-    rows: list[tuple[str | None, float]] = [("en", 0.9), ("cs", 0.9), (None, 0.0), ("en", 0.3), ("en", 0.21)]
+    rows: list[tuple[object, ...]] = [("en", 0.9), ("cs", 0.9), (None, 0.0), ("en", 0.3), ("en", 0.21)]
     assert judge(rows, keep=["de", "en"], min_score=0.3) == [
         None,
         Fault("language", "cs"),
@@ -134,9 +130,95 @@ def test_decisions() -> None:
     assert judge(rows) == [None] * 5
 
 
+def test_two_identifiers_have_to_agree() -> None:
+    rows: list[tuple[object, ...]] = [
+        ("en", 0.9, "en"),
+        ("en", 0.9, "nl"),
+        ("en", 0.1, None),
+        (None, 0.0, None),
+    ]
+    assert judge(rows, second="pycld2", min_score=0.2) == [
+        None,
+        Fault("language_disagrees", "en, by pycld2 nl"),
+        Fault("language_disagrees", "en, by pycld2 none"),
+        Fault("language_score", "0 < 0.2"),
+    ]
+
+
+def seconds(stage: Language, texts: list[str | None]) -> list[str | None]:
+    columns = stage.annotate(pa.table({"text": pa.array(texts, pa.string())})).columns
+    return columns["language.second"].to_pylist()
+
+
+def test_the_second_opinion_is_of_the_other_identifier() -> None:
+    stage = opened(model=lid176(), second="py3langid")
+    texts = [texts[0] for texts in TEXTS.values()]
+    assert seconds(stage, [*texts, None, "42"]) == [*TEXTS, None, None]
+
+
+def test_pycld2_agrees_and_takes_any_text() -> None:
+    pytest.importorskip("pycld2", reason="needs pycld2")
+    stage = opened(second="pycld2")
+    texts = [" ".join(texts[:5]) for texts in TEXTS.values()]
+    assert seconds(stage, list(texts)) == list(TEXTS)
+    refused = "".join(map(chr, [*range(0xA0), *range(0xFDD0, 0xFDF0), 0xFFFE, 0xFFFF, 0x10FFFF]))
+    assert seconds(stage, [texts[2] + refused]) == [[*TEXTS][2]]
+    hebrew = "הספרייה פתוחה בכל יום עד השעה שמונה בערב, והכניסה חופשית לכולם."
+    assert (seconds(stage, [hebrew]), meaning("jw"), meaning("zh-Hant")) == (["he"], "jv", "zh")
+    with pytest.raises(ValueError, match="pycld2 does not know an"):
+        opened(second="pycld2", keep=["en", "an"])
+
+
+def test_scripts_of_letters_are_those_of_unicode() -> None:
+    regex = pytest.importorskip("regex", reason="needs regex, which has the property Script")
+    letters = [chr(c) for c in range(1 << 16) if chr(c).isalpha() and not 0xD800 <= c < 0xE000]
+    counted, _ = measure(letters, [None] * len(letters))
+    classes = {code: rf"\p{{Script={code}}}" for code in set(counted) - {"Zzzz", None}}
+    classes |= {"Jpan": r"[\p{Script=Hira}\p{Script=Kana}]", "Hani": r"[\p{Script=Hani}\p{Script=Bopo}]"}
+    truth = {letter: code for code, of in classes.items() for letter in regex.findall(of, "".join(letters))}
+    wrong = [one for one, code in zip(letters, counted, strict=True) if truth.get(one, "Zzzz") != code]
+    # raised letters of phonetics, and signs such as that of the Kelvin, have names of their own
+    assert {one for one in wrong if not regex.fullmatch(r"\p{Lm}", one)} == set("ªº\u2126\u212a\u212bℲⅎↃ〆")
+
+
+@pytest.mark.parametrize(
+    ("text", "script", "languages"),
+    [
+        ("Grüße aus Łódź", "Latn", "de pl en cs ka"),
+        ("Ждём ответа, please", "Cyrl", "ru cs"),
+        ("図書館の開館時間", "Jpan", "ja cs"),
+        ("圖書館下個星期開始", "Hani", "zh cs"),
+        ("店招牌写着「いら」但是老板是广东人只会说中文听不懂日文", "Hani", "zh"),
+        ("pip install foo bar で新しい版を入れる", "Latn", "ja en"),
+        ("ＡＢＣ ｱｲｳｴ", "Jpan", "ja"),
+        ("x = 在; return other.map(function)", "Latn", "en"),
+        ("도서관은 漢字", "Hang", "ko"),
+        ("ห้องสมุดจะเปิดถึงสองทุ่ม", "Thai", "th"),
+        ("𝑥 + 𝑦 = 42", None, ""),
+    ],
+)  # fmt: skip
+def test_which_languages_a_script_speaks_for(text: str, script: str | None, languages: str) -> None:
+    known = [*WRITTEN_IN, "cs", "ka"]
+    most, shares = measure([text] * len(known), known)
+    assert set(most) == {script}
+    fitting = {code for code, *found in zip(known, most, shares, strict=True) if fits(code, *found)}
+    latin = {code for code, own in WRITTEN_IN.items() if own == "Latn"} if script == "Latn" else set()
+    assert fitting == {*languages.split(), *latin, "cs", "ka"}
+
+
+def test_a_text_in_another_script_goes() -> None:
+    rows: list[tuple[object, ...]] = [
+        ("ja", 0.9, None, "Latn", 0.2), ("ja", 0.9, None, "Latn", 0.01), ("cs", 0.9, None, "Hang", None),
+    ]  # fmt: skip
+    assert judge(rows, scripts=True) == [None, Fault("language_script", "ja in Latn, 0.01 in its own"), None]
+    assert judge(rows) == [None] * 3
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
+        ({"second": "py3langid"}, "the first identifier already"),
+        ({"second": "lingua"}, "py3langid"),
         ({"keep": ["EN"]}, "'EN' is not an ISO 639 code"),
         ({"keep": ["english"]}, "'english' is not an ISO 639 code"),
         ({"keep": []}, "at least 1 item"),
@@ -160,11 +242,18 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
         opened(model=str(tmp_path / "page.ftz"))
 
 
-def test_a_missing_package_is_named_with_what_brings_it() -> None:
+@pytest.mark.parametrize(
+    ("package", "config", "words"),
+    [
+        ("fasttext", "model='lid.176.ftz'", "pip install 'nanocorpus[fasttext]'"),
+        ("pycld2", "second='pycld2'", "pip install pycld2"),
+    ],
+)
+def test_a_missing_package_is_named_with_what_brings_it(package: str, config: str, words: str) -> None:
     script = (
-        "import sys; sys.modules['fasttext'] = None\n"
+        f"import sys; sys.modules[{package!r}] = None\n"
         "from stages.language.stage import Language, LanguageConfig\n"
-        "Language(LanguageConfig(model='lid.176.ftz')).open()"
+        f"Language(LanguageConfig({config})).open()"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert "pip install 'nanocorpus[fasttext]'" in done.stderr
+    assert words in done.stderr

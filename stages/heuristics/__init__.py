@@ -1,0 +1,1 @@
+"""Which documents go, by rules over signals."""

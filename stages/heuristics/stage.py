@@ -1,0 +1,97 @@
+"""The stage ``heuristics``: drops documents by the rules of a file, over signals measured before.
+
+Knows columns ``signal.*`` and rule files (``stages.heuristics.rules``). Does not read the text: another
+threshold is another verdict over the same columns, and nothing is measured again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pydantic import field_validator
+
+from stages.base import Fault, Filter, ResourceFile, StageConfig
+from stages.heuristics.rules import RuleError, Rules, Verdict, load
+from stages.signals.table import PREFIX, SIGNALS
+from stages.where import Where, WhereError, parse
+
+
+class HeuristicsConfig(StageConfig):
+    #: A rule file; ``configs/rules`` has those of Gopher, C4, FineWeb, RefinedWeb and Nemotron-CC.
+    rules: ResourceFile
+    #: Documents for which this expression is true stay, whatever their signals: ``quality.label in [high]``.
+    spare: str | None = None
+
+    @field_validator("spare")
+    @classmethod
+    def _readable(cls, spare: str | None) -> str | None:
+        if spare is not None:
+            parse(spare)
+        return spare
+
+
+class Heuristics(Filter):
+    """The reason is the first rule of the file that a document breaks; the detail has value and bound, and
+    the names of the other rules that it breaks."""
+
+    name = "heuristics"
+    version = 1
+    Config = HeuristicsConfig
+
+    def __init__(self, config: HeuristicsConfig) -> None:
+        super().__init__(config)
+        self._spare: Where | None = parse(config.spare) if config.spare is not None else None
+        self._rules: Rules | None = None
+
+    @classmethod
+    def needs(cls, config: HeuristicsConfig) -> tuple[str, ...]:
+        """Certain columns only: which signals the rules use stands in a file that may lie elsewhere."""
+        spare = parse(config.spare).columns if config.spare is not None else ()
+        return ("language", *sorted(set(spare) - {"language"}))
+
+    @classmethod
+    def check(cls, config: HeuristicsConfig, schema: pa.Schema) -> str | None:
+        if not any(name.startswith(PREFIX) for name in schema.names):
+            return "needs the stage `signals` before it"
+        try:
+            if config.spare is not None:
+                parse(config.spare).check(schema)
+            if Path(config.rules).is_file():  # otherwise its mistakes are found when it is opened
+                there = {name: of for name, of in SIGNALS.items() if PREFIX + name in schema.names}
+                load(Path(config.rules), there)
+        except WhereError as error:
+            return f"spare: {error}"
+        except RuleError as error:
+            return f"rules:\n{error}"
+        return None
+
+    def open(self) -> None:
+        """Loads the rules; RuleError names every mistake in the file with its line."""
+        self._rules = load(Path(self.config.rules))
+
+    def judge(self, batch: pa.Table) -> Sequence[Fault | None]:
+        assert self._rules is not None, "open() comes first"
+        verdict = self._rules.judge(batch)
+        dropped = verdict.fired.any(axis=1)
+        if self._spare is not None:
+            dropped &= ~self._spare.mask(batch)
+        faults: list[Fault | None] = [None] * len(batch)
+        for row in np.flatnonzero(dropped).tolist():
+            faults[row] = _fault(self._rules, verdict, row)
+        return faults
+
+
+def _fault(rules: Rules, verdict: Verdict, row: int) -> Fault:
+    first, *others = np.flatnonzero(verdict.fired[row])
+    value, low, high = (table[row, first] for table in (verdict.values, verdict.low, verdict.high))
+    bound = f"< {_number(low)}" if value < low else f"> {_number(high)}"
+    also = "; also " + ", ".join(rules.reasons[rule] for rule in others) if others else ""
+    return Fault(rules.reasons[first], f"{rules.columns[first]} {_number(value)} {bound}{also}")
+
+
+def _number(value: float) -> str:
+    """The shortest digits that tell the float32 apart: a ratio just above 0.1 is never printed as 0.1."""
+    return str(int(value)) if value == int(value) else str(np.float32(value))

@@ -1,0 +1,122 @@
+"""Language identifiers under one interface, and what their labels mean in ISO 639.
+
+Knows three packages and their models. Does not know which answers are wanted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+#: One text without line breaks to a label and its score.
+Classify = Callable[[str], tuple[str, float]]
+
+#: Labels by the ISO 639-1 code of what they mean: varieties by their macrolanguage (ISO 639-3 tables), codes
+#: that ISO 639 has replaced, scripts.
+_MEANS = {
+    "arz": "ar",
+    "ary": "ar",
+    "azb": "az",
+    "ckb": "ku",
+    "fuv": "ff",
+    "gug": "gn",
+    "iw": "he",
+    "jw": "jv",
+    "kik": "ki",
+    "sdh": "ku",
+    "sr-ME": "sr",
+    "uzs": "uz",
+    "wuu": "zh",
+    "yue": "zh",
+    "zh-Hant": "zh",
+}
+#: What they answer where there is no language.
+_NONE = frozenset({"zxx", "un"})
+
+_LETTER = re.compile(r"[^\W\d_]")
+#: Code points that CLD2 refuses a text for: controls and noncharacters.
+_REFUSED = re.compile(
+    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff"
+    + "".join(chr(plane << 16 | last) for plane in range(1, 17) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
+
+
+def meaning(label: str) -> str | None:
+    """The ISO 639 code of a label; None where it means no language."""
+    return None if label in _NONE else _MEANS.get(label, label)
+
+
+@dataclass(frozen=True)
+class Identifier:
+    classify: Classify
+    labels: frozenset[str]
+
+    def __call__(self, text: str) -> tuple[str | None, float]:
+        """Code and score, 0 to 1; None and 0 for a text without a letter or in no language."""
+        if not _LETTER.search(text):
+            return None, 0.0
+        label, score = self.classify(text.replace("\n", " "))
+        code = meaning(label)
+        # fastText's probabilities overshoot 1 by a little; the fifth digit depends on the processor.
+        return code, min(round(float(score), 4), 1.0) if code else 0.0
+
+    def knows(self, code: str) -> bool:
+        return code in set(map(meaning, self.labels))
+
+
+def py3langid() -> Identifier:
+    """Naive Bayes over byte n-grams; the score is its probability, tempered by the length of the text."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return Identifier(identifier.classify, frozenset(identifier.labels))
+
+
+def fasttext(path: str) -> Identifier:
+    """A fastText model with the labels of lid.176. ImportError without the package, ValueError for another
+    file."""
+    try:
+        import fasttext
+    except ImportError as error:
+        raise ImportError(
+            "language.model needs a fastText package: pip install 'nanocorpus[fasttext]'"
+        ) from error
+    try:
+        model = fasttext.load_model(path)
+    except ValueError as error:
+        raise ValueError(f"language.model: {path} is not a fastText model: {error}") from error
+
+    # The binding itself: Model.predict fails under NumPy 2 in some of the packages of this name.
+    # It wants each line with its end.
+    def predictions(text: str, count: int) -> list[tuple[float, str]]:
+        found: list[tuple[float, str]] = model.f.predict(text + "\n", count, 0.0, "strict")
+        return found
+
+    def classify(text: str) -> tuple[str, float]:
+        ((score, label),) = predictions(text, 1)
+        return label.removeprefix("__label__"), score
+
+    labels = frozenset(label.removeprefix("__label__") for _, label in predictions("language", 10_000))
+    if not {"en", "zh", "th"} <= labels:
+        raise ValueError(
+            f"language.model: {path} does not name languages as lid.176 does; its labels start with "
+            + ", ".join(sorted(labels)[:5])
+        )
+    return Identifier(classify, labels)
+
+
+def pycld2() -> Identifier:
+    """Compact Language Detector 2; the score is the share of the text in the first language it names."""
+    try:
+        import pycld2
+    except ImportError as error:
+        raise ImportError("language.second: pycld2 needs its package: pip install pycld2") from error
+
+    def classify(text: str) -> tuple[str, float]:
+        _, _, found = pycld2.detect(_REFUSED.sub(" ", text), isPlainText=True, bestEffort=True)
+        _, label, percent, _ = found[0]
+        return label, percent / 100
+
+    return Identifier(classify, frozenset(label for _, label in pycld2.LANGUAGES))

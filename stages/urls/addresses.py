@@ -1,0 +1,63 @@
+"""The one form of an address that lists and documents are compared in.
+
+Knows the syntax of URLs (RFC 3986, with the backslash that browsers take for a slash) and of host names. Does
+not know lists, public suffixes or what is behind an address.
+
+A host is in lower case, ASCII (punycode, RFC 3492, of the NFKC form), without user, port and last dot. A path
+is everything from the host to the fragment, percent-decoded and in lower case: squidGuard, whose lists these
+are, folds case, and so do those who write the lists.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import unquote
+
+_ADDRESS = re.compile(
+    r"(?:(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}|(?![a-z][a-z0-9+.-]*:[/\\]))"  # scheme, or none
+    r"(?:[^/\\?#]*@)?"  # user
+    r"(\[[0-9a-f:.]+\]|[^\[\]:/\\?#]{1,1000})"  # host
+    r"(?::[0-9]*)?"  # port
+    r"([/\\?][^#]*)?"  # path and query
+    r"(?:#.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+|\[.+\]", re.ASCII)
+_WWW = re.compile(r"\Awww\d*\.(?=.+\.)", re.ASCII)
+_OTHER = re.compile(r"\A(?:www|web|ftp)\d*\.(?=.+\.)", re.ASCII)
+_BREAKS = re.compile(r"[\r\n]")
+
+
+def split(address: str) -> tuple[str, str] | None:
+    """Host and path of a URL, with or without scheme; None where there is no host."""
+    found = _ADDRESS.fullmatch(address.strip())
+    host = found and _host(found[1])
+    return (host, _path(found[2] or "")) if found and host else None
+
+
+def _host(text: str) -> str | None:
+    host = unquote(text).lower()
+    if not host.isascii():
+        host = ".".join(map(_punycode, unicodedata.normalize("NFKC", host).replace("。", ".").split(".")))
+    host = host.removesuffix(".")
+    return host if _HOST.fullmatch(host) else None
+
+
+def _punycode(label: str) -> str:
+    return label if label.isascii() else f"xn--{label.encode('punycode').decode()}"
+
+
+def _path(text: str) -> str:
+    return _BREAKS.sub(" ", unquote(text.strip())).replace("\\", "/").lower().rstrip("/")
+
+
+def bare(host: str) -> str:
+    """A host without the ``www`` or ``www2`` before it; ``www.com`` is whole."""
+    return _WWW.sub("", host)
+
+
+def keys(host: str, path: str) -> set[str]:
+    """What a list of URLs may have this one under: as ``bare``, and without ``web`` or ``ftp``, as squidGuard
+    has it."""
+    return {bare(host) + path, _OTHER.sub("", host) + path}
