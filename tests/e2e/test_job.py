@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,31 +33,50 @@ def dashboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     }.items():
         monkeypatch.setenv(name, value)
     port, gcs = free_port(), free_port()
-    started = subprocess.run(
-        [RAY, "start", "--head", f"--port={gcs}", f"--dashboard-port={port}", "--num-cpus=2",
-         "--disable-usage-stats", "--include-dashboard=true"],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert started.returncode == 0, started.stderr
     monkeypatch.setenv("TEST_GCS", f"127.0.0.1:{gcs}")
-    yield f"http://127.0.0.1:{port}"
-    subprocess.run([RAY, "stop", "--force"], capture_output=True, check=False, timeout=120)
+    options = [f"--port={gcs}", f"--dashboard-port={port}", f"--ray-client-server-port={free_port()}"]
+    log = tmp_path / "head"
+    with node([RAY, "start", "--head", "--include-dashboard=true", "--num-cpus=2", *options], log) as started:
+        assert started, log.read_text()
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def node(start: list[str], log: Path) -> Iterator[bool]:
+    """A node of a cluster of its own, and nothing of any other on this machine; False if it does not start."""
+    with log.open("w") as output:
+        process = subprocess.Popen([*start, "--block"], stdout=output, stderr=output)
+        try:
+            deadline = time.monotonic() + 120
+            while "Ray runtime started" not in log.read_text():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    yield False
+                    return
+                time.sleep(0.1)
+            yield True
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 def test_an_output_that_one_node_cannot_see_is_refused(tmp_path: Path, dashboard: str) -> None:
     config = toy_config(tmp_path)
     (tmp_path / "out").mkdir()
     gcs = os.environ["TEST_GCS"]
-    join = f"mount -t tmpfs tmpfs {tmp_path / 'out'} && exec {RAY} start --address={gcs} --num-cpus=1"
-    blind = subprocess.run(["unshare", "-m", "sh", "-c", join], capture_output=True, text=True, check=False)
-    if blind.returncode and "Ray runtime" not in blind.stdout:
-        pytest.skip(f"needs the right to make a mount namespace: {blind.stderr[-200:]}")
-    done = command("run", "-c", config, "--set", f"execution.address={gcs}", check=2)
-    assert "that 1 of the cluster's 2 nodes cannot see" in done.stderr
-    assert not list((tmp_path / "out").rglob("*.parquet"))
-    # a directory that both see will do
-    command("run", "-c", config, "--set", f"execution.address={gcs}", "--set", f"output={tmp_path / 'seen'}")
-    assert hashes(tmp_path / "seen")
+    join = f'mount -t tmpfs tmpfs {tmp_path / "out"} && exec {RAY} start --address={gcs} --num-cpus=1 "$@"'
+    with node(["unshare", "-m", "sh", "-c", join, "sh"], tmp_path / "blind") as started:
+        if not started:
+            pytest.skip(
+                f"needs the right to make a mount namespace: {(tmp_path / 'blind').read_text()[-200:]}"
+            )
+        done = command("run", "-c", config, "--set", f"execution.address={gcs}", check=2)
+        assert "that 1 of the cluster's 2 nodes cannot see" in done.stderr
+        assert not list((tmp_path / "out").rglob("*.parquet"))
+        # a directory that both see will do
+        command(
+            "run", "-c", config, "--set", f"execution.address={gcs}", "--set", f"output={tmp_path / 'seen'}"
+        )
+        assert hashes(tmp_path / "seen")
 
 
 def test_submitted_job_gives_the_same_bytes(tmp_path: Path, dashboard: str) -> None:
