@@ -1,0 +1,191 @@
+"""E-mail and IP addresses, recognised around a candidate.
+
+Knows RFC 5322 as far as people use it, the top-level domains (``tlds.txt``: IANA's, as the Public Suffix
+List of April 2025 has them), the special ranges of RFC 6890, and what else in code and prose has an ``@`` or
+three dots. Does not know where candidates come from.
+
+What identifies nobody is no personal data: addresses of private networks, loopback, multicast, public
+resolvers and blocks (93.184.0.0/16). What standards set aside for documentation (RFC 2606, 5737, 3849) is
+found on request only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from functools import cache
+from pathlib import Path
+
+Span = tuple[int, int]
+
+
+@cache
+def _top_level() -> frozenset[str]:
+    return frozenset(Path(__file__).with_name("tlds.txt").read_text(encoding="utf-8").split())
+
+
+# E-mail --------------------------------------------------------------------------------------------------
+
+#: RFC 5321: 64 octets of local part, 255 of domain, 63 of a label.
+_LOCAL = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+%&'-]{0,63}")  # reads from right to left
+_LABEL = r"[A-Za-z0-9À-ɏ](?:[A-Za-z0-9À-ɏ-]{0,61}[A-Za-z0-9À-ɏ])?"
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.){{1,8}}[A-Za-z]{{2,24}}(?![A-Za-z0-9_])")
+_SPOKEN = re.compile(
+    rf"[\[({{]at[\])}}] ?"
+    rf"({_LABEL}(?:(?:\.| ?[\[({{](?:dot|punkt|point|punto|ponto)[\])}}] ?){_LABEL}){{1,4}})",
+    re.I,
+)
+_DOT = re.compile(r" ?[\[({]\w{3,5}[\])}] ?")
+_ESCAPES = re.compile(r".*%[0-9A-Fa-f]{2}")
+#: ``git@host`` names a service; ``this@Label.name`` is Kotlin.
+_NO_PERSON = frozenset({"git", "hg", "svn", "this", "super", "return"})
+_DOCUMENTATION_HOST = re.compile(r"(?:.*\.)?example\.(?:com|net|org)|.*\.(?:example|test|invalid)", re.I)
+_PATH = re.compile(r":(?:[~/.]|[\w.-]{1,64}/)")
+
+
+def email(text: str, at: int, documentation: bool) -> Span | None:
+    """The address around the ``@`` at a position, or around the bracket that begins ``(at)``."""
+    plain = text[at] == "@"
+    stop = _domain(text, at, documentation) if plain else _spoken_domain(text, at, documentation)
+    end = at if plain or text[at - 1 : at] != " " else at - 1
+    local = _local_part(text[max(0, end - 66) : end])
+    start = end - len(local)
+    before = text[max(0, start - 80) : start]
+    if stop is None or not local or local.lower() in _NO_PERSON or _NO_START.search(before):
+        return None
+    if plain and (_PATH.match(text, stop) or text[stop : stop + 1] in ("(", "@") or _USER.search(before)):
+        return None
+    return start, stop
+
+
+def _domain(text: str, at: int, documentation: bool) -> int | None:
+    """Where the domain after an ``@`` ends."""
+    found = _DOMAIN.match(text, at + 1, at + 256)
+    if not found:
+        return None
+    if _may_be_host(found[0], documentation):
+        return found.end()
+    # "jo@site.org.The next sentence"
+    shorter, _, rest = found[0].rpartition(".")
+    if rest[0].isupper() and "." in shorter and _may_be_host(shorter, documentation):
+        return found.end() - len(rest) - 1
+    return None
+
+
+def _spoken_domain(text: str, at: int, documentation: bool) -> int | None:
+    found = _SPOKEN.match(text, at, at + 256)
+    return found.end() if found and _may_be_host(_DOT.sub(".", found[1]), documentation) else None
+
+
+def _may_be_host(host: str, documentation: bool) -> bool:
+    if _DOCUMENTATION_HOST.fullmatch(host):
+        return documentation
+    return host.rpartition(".")[2].lower() in _top_level()
+
+
+def _local_part(before: str) -> str:
+    """What of the text before an ``@`` belongs to the address; empty: nothing."""
+    found = _LOCAL.match(before[::-1])
+    local = found[0][::-1].rpartition("..")[2] if found else ""
+    return _ESCAPES.sub("", local).lstrip(".'%&+-")
+
+
+#: A handle (``@anna@site.org``), a user in an address, the end of a path (``<team/pull/1@site.org>``), and
+#: the name of a message instead of a mailbox.
+_NO_START = re.compile(r"@\Z|/[^\s/]*/\Z|(?i:message-id|in-reply-to|references)\W{1,4}\Z")
+#: What comes before the password in ``scheme://user:password@host``.
+_USER = re.compile(r"://[^\s:/@]{0,64}:\Z")
+
+# IPv4 ----------------------------------------------------------------------------------------------------
+
+_V4 = re.compile(
+    r"(?<![A-Za-z0-9_.])(?<![A-Za-z]-)(?<![A-Za-z0-9]/)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})"
+    r"(?![A-Za-z0-9_]|\.[A-Za-z0-9]|-[A-Za-z]|\+\d)(/\d{1,2}(?!\d))?"
+)
+_VERSION = re.compile(
+    r"(?:version(?:e|en|s)?|versi[oóòãa]n?|versão|versie|wersj[aięe]|верси[яию]|\bver|\bv|release|\brel|build|revision|\brev"
+    r"|update|section|\bsec[t]?|chapter|clause|table|figure|\bfig|\brule|abschnitt|kapitel|ziffer|раздел\w{0,2}|\boid"
+    r"|player|firmware|driver|patch|バージョン|版本|버전|§)[\s:=.\"'#_-]{0,7}v?\Z",
+    re.I,
+)
+_NETWORK = re.compile(
+    r"IP|\bip\b|[aA]ddr|[aA]dress|host|[sS]erv[e]u?r|\b[pP]ing|peer|remote|client|\bport\b|ssh|dns|proxy|block|bann"
+    r"|адрес|地址|アドレス|주소|http|@\Z",
+)
+#: Public resolvers, and the one that everybody takes for an example.
+_COMMON = frozenset(
+    (
+        "1.2.3.4",
+        "1.1.1.1",
+        "1.0.0.1",
+        "8.8.8.8",
+        "8.8.4.4",
+        "9.9.9.9",
+        "208.67.222.222",
+        "208.67.220.220",
+        "4.2.2.2",
+    )
+)
+_DOCUMENTATION = [
+    ipaddress.ip_network(name)
+    for name in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
+]
+#: Three numbers of four below this, and the first below twice this, look like a version; so does one public
+#: address in 200. They are an address only near a word that has to do with networks.
+_SMALL = 32
+
+
+def ipv4(text: str, start: int, end: int, documentation: bool) -> list[Span]:
+    """The addresses in a run of digits and separators."""
+    spans = []
+    for found in _V4.finditer(text, start, min(end + 3, len(text))):
+        parts = [int(part) for part in found.groups()[:4]]
+        if max(parts) > 255 or any(len(part) > 1 and part[0] == "0" for part in found.groups()[:4]):
+            continue
+        last = found.end(4)
+        address = ipaddress.IPv4Address(text[found.start() : last])
+        if not _of_somebody(address, found[5], documentation):
+            continue
+        before = text[max(0, found.start() - 40) : found.start()]
+        if _VERSION.search(before):
+            continue
+        small = parts[0] < 2 * _SMALL and sum(part < _SMALL for part in parts) >= 3
+        if small and not _NETWORK.search(before + text[last : last + 12]):
+            continue
+        spans.append((found.start(), last))
+    return spans
+
+
+def _of_somebody(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, prefix: str | None, documentation: bool
+) -> bool:
+    if any(address in network for network in _DOCUMENTATION if network.version == address.version):
+        return documentation
+    if not address.is_global or address.is_multicast or str(address) in _COMMON:
+        return False
+    # a block, such as 93.184.0.0/16, is a fact about routing
+    bits = address.max_prefixlen - int(prefix[1:]) if prefix else 0
+    return not (bits > 0 and int(address) % (1 << bits) == 0)
+
+
+# IPv6 ----------------------------------------------------------------------------------------------------
+
+_V6 = re.compile(r"(?<![A-Za-z0-9_:.])[0-9A-Fa-f:]{4,39}(?![0-9A-Za-z_:])(/\d{1,3}(?!\d))?")
+
+
+def ipv6(text: str, start: int, documentation: bool) -> Span | None:
+    """The address that begins at a position."""
+    found = _V6.match(text, start)
+    if not found:
+        return None
+    prefix = found[1]
+    written = found[0].removesuffix(prefix or "")
+    if written.endswith(":") and not written.endswith("::"):
+        written, prefix = written[:-1], None
+    try:
+        address = ipaddress.IPv6Address(written)
+    except ValueError:
+        return None
+    if not _of_somebody(address, prefix, documentation):
+        return None
+    return start, start + len(written)

@@ -1,0 +1,72 @@
+"""The stage ``pii``: counts personal data and secrets in the text and puts placeholders in their place.
+
+    - pii: {}                                    # all kinds, redacted
+    - pii: {kinds: [email, ip], action: annotate}
+
+Knows columns. Does not know what personal data looks like (``find``).
+
+It is regular: who is named, and where somebody lives, it does not see. What it redacts, and what it leaves
+because it identifies nobody, is said in ``addresses``, ``accounts``, ``phones`` and ``secrets``; the
+placeholders in ``find``. A text that was redacted is not changed by being redacted again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, field_validator
+
+from stages.base import Annotation, Annotator, StageConfig
+from stages.pii.find import redact
+
+Kind = Literal["email", "ip", "phone", "card", "iban", "secret"]
+
+
+class PiiConfig(StageConfig):
+    kinds: list[Kind] = Field(default=["email", "ip", "phone", "card", "iban", "secret"], min_length=1)
+    #: ``annotate`` counts and leaves the text as it is.
+    action: Literal["redact", "annotate"] = "redact"
+    #: Also what is set aside for examples and tests and so identifies nobody: example.com and the like,
+    #: 192.0.2.0/24, 2001:db8::/32, test numbers of cards, keys that call themselves an example.
+    documentation: bool = False
+
+    @field_validator("kinds")
+    @classmethod
+    def _once(cls, kinds: list[Kind]) -> list[Kind]:
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("a kind is named twice")
+        return kinds
+
+
+class Pii(Annotator):
+    """``pii.<kind>``: how many pieces of each of the kinds asked for, int32; a null text has none."""
+
+    name = "pii"
+    version = 1
+    Config = PiiConfig
+    reads = ("text",)
+
+    @classmethod
+    def added(cls, config: Any) -> pa.Schema:
+        """A count per kind, and ``text`` if it is redacted."""
+        counts = pa.schema([(f"pii.{kind}", pa.int32()) for kind in config.kinds])
+        return counts.append(pa.field("text", pa.string())) if config.action == "redact" else counts
+
+    def annotate(self, batch: pa.Table) -> Annotation:
+        column = batch["text"].combine_chunks()
+        found = list(redact(column, self.config.kinds, self.config.documentation))
+        columns = {}
+        for kind in self.config.kinds:
+            counts = np.zeros(len(batch), np.int32)
+            for row, pieces, _ in found:
+                counts[row] = pieces[kind]
+            columns[f"pii.{kind}"] = pa.array(counts)
+        if self.config.action == "redact":
+            changed = np.zeros(len(batch), bool)
+            changed[[row for row, _, _ in found]] = True
+            texts = pa.array([text for _, _, text in found], column.type)
+            columns["text"] = pc.replace_with_mask(column, pa.array(changed), texts)
+        return Annotation(columns)
