@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -22,7 +22,7 @@ from pipeline.config import Config, Execution
 from pipeline.execute.on_ray import ClusterError
 from pipeline.located import ConfigError
 from pipeline.schedule import RunFailed
-from pipeline.storage import StorageError
+from pipeline.storage import Storage, StorageError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -34,6 +34,9 @@ SetOption = Annotated[
 
 model_app = typer.Typer(no_args_is_help=True, help="Checkpoints of the embedded engine.")
 app.add_typer(model_app, name="model")
+
+train_app = typer.Typer(no_args_is_help=True, help="Models that stages load, from documents.")
+app.add_typer(train_app, name="train")
 
 
 @app.callback()
@@ -131,6 +134,52 @@ def model_inspect(
         for row in found.rows():
             table.add_row(*row)
         _console().print(table)
+
+
+@train_app.command("classifier")
+def train_classifier(
+    positive: Annotated[
+        list[str], typer.Option(help="Parquet or JSONL files, patterns, or directories of them. Repeatable.")
+    ],
+    negative: Annotated[list[str], typer.Option(help="As --positive. Repeatable.")],
+    output: Annotated[str, typer.Option(help="The model, ….bin; its card is written beside it.")],
+    where_positive: Annotated[
+        str | None, typer.Option(help="Which of the rows; as `where` in a config.")
+    ] = None,
+    where_negative: Annotated[str | None, typer.Option(help="Which of the rows.")] = None,
+    dim: Annotated[int | None, typer.Option(help="Numbers for each word; default 100.", min=1)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Default 5.", min=1)] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate at the start; default 0.1.", min=0)] = None,
+    word_ngrams: Annotated[
+        int | None, typer.Option(help="Most words of an n-gram; default 2.", min=1, max=10)
+    ] = None,
+    buckets: Annotated[
+        int | None, typer.Option(help="Rows for all n-grams; default 2,000,000.", min=1, max=10**9)
+    ] = None,
+    min_count: Annotated[int | None, typer.Option(help="Rarer words are left out; default 1.", min=1)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the first numbers; default 0.", min=0, max=2**31)
+    ] = None,
+    holdout: Annotated[float, typer.Option(help="Share of the documents to measure with.", max=0.9)] = 0.1,
+    note: Annotated[str, typer.Option(help="A text for the card.")] = "",
+) -> None:
+    """A fastText classifier that tells positive documents from negative ones, and how well it does."""
+    from pipeline.train import Side, classifier
+    from stages.quality.fasttext.train import Plan
+
+    settings: dict[str, Any] = {
+        "dim": dim, "epochs": epochs, "rate": lr, "word_ngrams": word_ngrams,
+        "buckets": buckets, "min_count": min_count, "seed": seed,
+    }  # fmt: skip
+    plan = Plan(**{key: value for key, value in settings.items() if value is not None})
+    sides = Side(positive, where_positive), Side(negative, where_negative)
+    with _answered():
+        card = classifier(Storage(), *sides, output, plan, holdout, note)
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for name in ("documents", "auc", "precision", "recall", "f1"):
+            table.add_row(name, f"{card['held_out'][name]:g}")
+        _console(stderr=True).print(table)
+        print(output)
 
 
 def main() -> None:

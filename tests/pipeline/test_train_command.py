@@ -12,11 +12,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from runs import command
+from runs import ROOT, command
 
 from pipeline.located import ConfigError
 from pipeline.storage import Storage
 from pipeline.train import MAX_CHARS, Side, classifier
+from pipeline.train_card import markdown
 from stages.quality.fasttext.stage import FastText, FastTextConfig
 from stages.quality.fasttext.train import Plan
 
@@ -189,3 +190,21 @@ def test_mistakes_are_answered(tmp_path: Path, segment: Path) -> None:
         "train", "classifier", "--positive", segment, "--negative", segment, "--output", output, check=2
     )
     assert failed.stderr.startswith("nanocorpus: 300 documents are on both sides")
+
+
+def test_the_classifiers_of_the_sample_are_those_of_their_cards() -> None:
+    folder = ROOT / "configs" / "sample" / "classifiers"
+    texts = pa.table(
+        {"text": ["This page gives the proof of the lemma.", "Cheap pills! Buy now, click here!"]}
+    )
+    for name in ("clean", "instructive"):
+        model = folder / f"{name}.bin"
+        card = json.loads((folder / f"{name}.json").read_text())
+        assert hashlib.sha256(model.read_bytes()).hexdigest() == card["model"]["sha256"]
+        assert model.stat().st_size < 300_000
+        assert markdown(card) == (folder / f"{name}.md").read_text()
+        assert card["held_out"]["auc"] > 0.9
+        stage = FastText(FastTextConfig(model=str(model), name=name))
+        stage.open()
+        (scores,) = stage.annotate(texts).columns.values()
+        assert scores[0].as_py() > scores[1].as_py()

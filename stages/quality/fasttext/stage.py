@@ -1,0 +1,76 @@
+"""The stage ``fasttext``: the probability that a fastText classifier gives one of its labels.
+
+    - fasttext: {model: openhermes_reddit_eli5_vs_rw_v2_bigram_200k_train.bin, label: __label__hq, name: dclm}
+
+adds ``quality.dclm``. The model is a ``.bin`` or ``.ftz`` file of the fastText library, or of ``nanocorpus
+train classifier``. The whole text is scored, its line breaks taken for spaces, as DCLM does. All workers of
+a machine share the matrices of a ``.bin``; what each has to itself is up to 40 bytes for a word of the model.
+
+Knows a column and a model. Does not know what a good probability is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from stages.base import MIB, Annotation, Annotator, Fault, ResourceFile, Resources, StageConfig
+from stages.quality.fasttext.format import ModelError, read
+from stages.quality.fasttext.predict import Predictor
+
+
+class FastTextConfig(StageConfig):
+    #: A supervised fastText model.
+    model: ResourceFile
+    #: The label whose probability is wanted.
+    label: str = "__label__hq"
+    #: The column is ``quality.<name>``.
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+
+
+class FastText(Annotator):
+    """``quality.<name>``: float32, 0 to 1, the same on every machine; the higher, the more like the label.
+
+    A null text has a null. A text for which the model has no row, not even for its end, or one that is no
+    number (the library's training may leave such behind), is a fault.
+    """
+
+    name = "fasttext"
+    version = 1
+    Config = FastTextConfig
+    reads = ("text",)
+    resources = Resources(memory=256 * MIB)
+
+    config: FastTextConfig
+
+    def __init__(self, config: FastTextConfig) -> None:
+        super().__init__(config)
+        self._predictor: Predictor | None = None
+        self._label = 0
+
+    @classmethod
+    def added(cls, config: FastTextConfig) -> pa.Schema:
+        return pa.schema([(f"quality.{config.name}", pa.float32())])
+
+    def open(self) -> None:
+        """Maps the model. Raises ``ValueError`` when it is no classifier, or has no such label."""
+        try:
+            self._predictor = Predictor(read(self.config.model))
+        except ModelError as error:
+            raise ValueError(f"fasttext.model: {error}") from None
+        labels = self._predictor.labels
+        if self.config.label not in labels:
+            some = ", ".join(labels[:10]) + (f" and {len(labels) - 10} more" if len(labels) > 10 else "")
+            raise ValueError(f"fasttext.label: the model has no {self.config.label}; it has {some}")
+        self._label = labels.index(self.config.label)
+
+    def annotate(self, batch: pa.Table) -> Annotation:
+        if self._predictor is None:
+            raise RuntimeError("FastText.open() comes before annotate()")
+        texts = batch["text"]
+        found = self._predictor.probabilities(texts)[:, self._label]
+        undone = np.flatnonzero(np.isnan(found) & texts.is_valid().to_numpy())
+        faults = {int(row): Fault("no_score", "the model has nothing about this text") for row in undone}
+        scores = pa.array(found, pa.float32(), from_pandas=True)
+        return Annotation({f"quality.{self.config.name}": scores}, faults)
