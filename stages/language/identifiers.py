@@ -1,6 +1,6 @@
 """Language identifiers under one interface, and what their labels mean in ISO 639.
 
-Knows three packages and their models. Does not know which answers are wanted.
+Knows two packages, fastText models, and what they answer. Does not know which answers are wanted.
 """
 
 from __future__ import annotations
@@ -8,6 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import pyarrow as pa
+
+from stages.quality.fasttext.format import ModelError, read
+from stages.quality.fasttext.predict import Predictor
 
 #: One text without line breaks to a label and its score.
 Classify = Callable[[str], tuple[str, float]]
@@ -59,8 +64,8 @@ class Identifier:
             return None, 0.0
         label, score = self.classify(text.replace("\n", " "))
         code = meaning(label)
-        # fastText's probabilities overshoot 1 by a little; the fifth digit depends on the processor.
-        return code, min(round(float(score), 4), 1.0) if code else 0.0
+        # the fifth digit may depend on the processor
+        return code, round(float(score), 4) if code else 0.0
 
     def knows(self, code: str) -> bool:
         return code in set(map(meaning, self.labels))
@@ -75,36 +80,24 @@ def py3langid() -> Identifier:
 
 
 def fasttext(path: str) -> Identifier:
-    """A fastText model with the labels of lid.176. ImportError without the package, ValueError for another
-    file."""
+    """A fastText model with the labels of lid.176, ``.bin`` or ``.ftz``. ValueError for another file."""
     try:
-        import fasttext
-    except ImportError as error:
-        raise ImportError(
-            "language.model needs a fastText package: pip install 'nanocorpus[fasttext]'"
-        ) from error
-    try:
-        model = fasttext.load_model(path)
-    except ValueError as error:
-        raise ValueError(f"language.model: {path} is not a fastText model: {error}") from error
-
-    # The binding itself: Model.predict fails under NumPy 2 in some of the packages of this name.
-    # It wants each line with its end.
-    def predictions(text: str, count: int) -> list[tuple[float, str]]:
-        found: list[tuple[float, str]] = model.f.predict(text + "\n", count, 0.0, "strict")
-        return found
-
-    def classify(text: str) -> tuple[str, float]:
-        ((score, label),) = predictions(text, 1)
-        return label.removeprefix("__label__"), score
-
-    labels = frozenset(label.removeprefix("__label__") for _, label in predictions("language", 10_000))
-    if not {"en", "zh", "th"} <= labels:
+        predictor = Predictor(read(path))
+    except ModelError as error:
+        raise ValueError(f"language.model: {error}") from None
+    labels = [label.removeprefix("__label__") for label in predictor.labels]
+    if not {"en", "zh", "th"} <= set(labels):
         raise ValueError(
             f"language.model: {path} does not name languages as lid.176 does; its labels start with "
             + ", ".join(sorted(labels)[:5])
         )
-    return Identifier(classify, labels)
+
+    def classify(text: str) -> tuple[str, float]:
+        (found,) = predictor.probabilities(pa.array([text]))
+        best = int(found.argmax())
+        return labels[best], float(found[best])
+
+    return Identifier(classify, frozenset(labels))
 
 
 def pycld2() -> Identifier:

@@ -238,22 +238,15 @@ def test_a_language_that_the_model_does_not_know_cannot_be_kept() -> None:
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     lid176()
     (tmp_path / "page.ftz").write_bytes(b"<html>not found</html>" * 20)
-    with pytest.raises(ValueError, match=r"page\.ftz is not a fastText model"):
+    with pytest.raises(ValueError, match=r"language.model: .*page\.ftz"):
         opened(model=str(tmp_path / "page.ftz"))
 
 
-@pytest.mark.parametrize(
-    ("package", "config", "words"),
-    [
-        ("fasttext", "model='lid.176.ftz'", "pip install 'nanocorpus[fasttext]'"),
-        ("pycld2", "second='pycld2'", "pip install pycld2"),
-    ],
-)
-def test_a_missing_package_is_named_with_what_brings_it(package: str, config: str, words: str) -> None:
+def test_a_missing_package_is_named_with_what_brings_it() -> None:
     script = (
-        f"import sys; sys.modules[{package!r}] = None\n"
+        "import sys; sys.modules['pycld2'] = None\n"
         "from stages.language.stage import Language, LanguageConfig\n"
-        f"Language(LanguageConfig({config})).open()"
+        "Language(LanguageConfig(second='pycld2')).open()"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert words in done.stderr
+    assert "pip install pycld2" in done.stderr
