@@ -99,6 +99,39 @@ def test_texts_hold_what_they_should(kept: dict[str, Any]) -> None:
     assert sum(bool(row["dedup.passages"]) for row in kept.values()) < 0.15 * len(kept)
 
 
+def test_good_pages_rank_above_poor_ones_and_no_rule_touches_the_best(out: Path) -> None:
+    quality = {page["record_id"]: page["quality"] for page in TRUTH}
+    left = [row for row in rejects(out, "english") if row["stage"] == "heuristics"]
+    assert all(row["detail"].startswith("signal.") for row in left)
+    ranks = defaultdict(list)
+    for row in documents(out, "english"):
+        assert row["quality.rank"] is not None
+        assert (row["quality.label"] == "high") == (row["quality.rank"] == 19)
+        ranks[quality[row["provenance"]["record"].removeprefix("urn:uuid:")]].append(row["quality.rank"])
+    mean = {name: sum(found) / len(found) for name, found in ranks.items()}
+    assert mean["high"] > mean["medium"] > mean["low"] + 2
+    calibration = json.loads((out / "artefacts/english-ensemble.json").read_text())
+    assert set(calibration["scores"]) == {"quality.clean", "quality.instructive"}
+
+
+def test_personal_data_is_out_of_the_texts(out: Path) -> None:
+    pieces = {page["record_id"]: page["pii"] for page in TRUTH if page.get("pii")}
+    seen = 0
+    for dataset in ("english", "multilingual"):
+        for row in documents(out, dataset):
+            for piece in pieces.get(row["provenance"]["record"].removeprefix("urn:uuid:"), ()):
+                if piece["kind"] != "national_id":
+                    assert piece["value"] not in row["text"], piece
+                    seen += 1
+    assert seen >= 20
+
+
+def test_questions_of_a_benchmark_go_and_their_like_stay(out: Path) -> None:
+    gone = [row for row in rejects(out, "english") if row["stage"] == "decontaminate"]
+    assert {row["reason"] for row in gone} == {"contaminated_sums"}
+    assert sorted(int(row["detail"].split()[2].rstrip(":")) for row in gone) == [0, 1, 2]
+
+
 def test_damage_is_reported(out: Path) -> None:
     read = stats(out)["datasets"]["web"]["stages"][0]
     assert read["failed"] == {"damaged_member": sum(page["record_id"] is None for page in TRUTH)}
@@ -160,11 +193,11 @@ def test_a_dry_run_takes_the_first_records(tmp_path: Path) -> None:
 
 def test_machine_and_place_leave_no_trace(out: Path, tmp_path: Path) -> None:
     """The sample from another directory on Ray: the same bytes."""
-    shutil.copytree(SAMPLE, tmp_path / "elsewhere")
+    shutil.copytree(ROOT / "configs", tmp_path / "elsewhere")
     command(
         "run",
         "-c",
-        tmp_path / "elsewhere/sample.yaml",
+        tmp_path / "elsewhere/sample/sample.yaml",
         "--workers",
         "2",
         "--set",

@@ -174,7 +174,7 @@ WORDS = [f"{a}{b}" for a in ("ba", "ke", "lo") for b in ("mi", "nu")]
 )
 def test_against_brute_force(items: list[list[str]], documents: list[list[str]], data: st.DataObject) -> None:
     """An item is found if and only if a gram of it that is of few items is; then its overlap is at least the
-    longest run of both around such a gram and at most their longest common subsequence."""
+    longest run of both around the first of such a gram and at most their longest common subsequence."""
     size = 4
     documents.append([*documents[0], *data.draw(st.sampled_from(items)), *documents[0]])
 
@@ -193,18 +193,16 @@ def test_against_brute_force(items: list[list[str]], documents: list[list[str]],
     for document, best, share in zip(documents, result.item.tolist(), result.overlap.tolist(), strict=True):
         least, possible = {}, {}
         for item, n in zip(distinct, sizes, strict=True):
-            specific = {gram for gram in grams(list(item), n) if owners[gram] <= COMMON}
-            counted = {
-                i + k for i in range(len(item) - n + 1) if item[i : i + n] in specific for k in range(n)
-            }
-            if specific & grams(document, n).keys():
+            places = {gram: i for gram, i in grams(list(item), n).items() if owners[gram] <= COMMON}
+            counted = {i + k for i in range(len(item) - n + 1) if item[i : i + n] in places for k in range(n)}
+            if places.keys() & grams(document, n).keys():
                 row = items.index(list(item))
                 runs = [
                     sum(i + k in counted for k in range(length))
                     for i in range(len(item))
                     for length in range(n, len(item) - i + 1)
                     if item[i : i + length] in grams(document, length)
-                    and any(item[i + k : i + k + n] in specific for k in range(length - n + 1))
+                    and any(places.get(item[i + k : i + k + n]) == i + k for k in range(length - n + 1))
                 ]
                 least[row] = max(runs) / len(counted)
                 possible[row] = common([item[i] for i in sorted(counted)], document) / len(counted)
