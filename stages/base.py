@@ -326,8 +326,9 @@ class Global(Stage):
         raise NotImplementedError
 
     def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
-        """What the last round means for these documents; ``found`` as in ``join``, or all if it is ``shared``. Every row of ``found``
-        drops its document, by its ``reason`` and ``detail``, unless a stage does otherwise."""
+        """What the last round means for these documents; ``found`` as in ``join``, or all of it if it is
+        ``shared``. Every row of ``found`` drops its document, by its ``reason`` and ``detail``, unless a
+        stage does otherwise."""
         verdicts: list[Fault | None] = [None] * len(batch)
         columns = (found.column(name).to_pylist() for name in ("row", "reason", "detail"))
         for row, reason, detail in zip(*columns, strict=True):
@@ -335,6 +336,6 @@ class Global(Stage):
         return Applied({}, verdicts)
 
     def artefact(self, found: pa.Table) -> Mapping[str, Any] | None:
-        """What of the last round later runs may want, as JSON; None: nothing. ``found`` are all its rows. Only
-        for stages that are ``shared``. The core writes it to ``artefacts/<dataset>-<stage>.json``."""
+        """What of the last round later runs may want, as JSON; None: nothing. ``found`` are all its rows.
+        For stages that are ``shared``; the core writes it to ``artefacts/<dataset>-<stage>.json``."""
         return None

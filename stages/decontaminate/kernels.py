@@ -1,18 +1,13 @@
 """The compiled loops: tokens of texts, hashes of n-grams, what of the index is in a document.
 
-One module, because they call one another, and Numba looks at the date of one module only to tell whether the
-machine code that it keeps is of today.
-
 Knows bytes and hashes. What they mean is said where the loops are called: ``words``, ``index``, ``measure``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
+
+from stages.compiled import compiled
 
 #: Classes of characters, in the upper 8 bits of an entry of ``words.table``; the last three are also what
 #: tokens are of.
@@ -30,15 +25,6 @@ _SEED = np.uint64(0x9E3779B97F4A7C15)
 _STEP = np.uint64(0xBF58476D1CE4E5B9)
 _BASE = np.uint64(0x94D049BB133111EB)
 _HALF = np.uint64(32)
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """As machine code, kept on disk where there is a directory that can be written to."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(function, cache=True, **options)
-    except RuntimeError:
-        return numba.njit(function, **options)
 
 
 @compiled

@@ -41,8 +41,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stages.base import OWN, Reduced
+from stages.compiled import compiled
 from stages.dedup.groups import groups_of
-from stages.dedup.intrinsics import compiled
 
 Names = npt.NDArray[np.uint64]
 Index = npt.NDArray[np.int64]

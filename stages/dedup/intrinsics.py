@@ -1,17 +1,13 @@
-"""What LLVM can do and Numba does not offer, for the kernels of this package, and how they are compiled.
+"""What LLVM can do and Numba does not offer, for the kernels of this package.
 
-Knows LLVM's instructions and Numba's cache; does not know what the kernels compute.
+Knows LLVM's instructions; does not know what the kernels compute.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba import extending, types
 
@@ -19,36 +15,6 @@ from numba import extending, types
 intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = extending.intrinsic
 
 _WORD = ir.IntType(64)
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """``numba.njit`` for a kernel, with its machine code kept on disk: a worker then starts in a second
-    instead of six. It is compiled in every process where neither the package nor the user's cache directory
-    can be written to (a read-only container)."""
-    return _compile(function, inline=False)
-
-
-def inlined(function: Callable[..., Any]) -> Any:
-    """``compiled``, and part of the kernels that call it: for what is small and called for every byte."""
-    return _compile(function, inline=True)
-
-
-def _compile(function: Callable[..., Any], inline: bool) -> Any:
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "forceinline": inline}
-    try:
-        kernel = numba.njit(cache=True, **options)(function)
-        # Numba compares the date of the one file; a kernel has parts of other files in it
-        kernel._cache._cache_file._source_stamp = _stamp()
-    except (RuntimeError, AttributeError):
-        return numba.njit(**options)(function)
-    return kernel
-
-
-@cache
-def _stamp() -> str:
-    """Of all the code of this package."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return blake2b(b"\0".join(source.read_bytes() for source in sources), digest_size=16).hexdigest()
 
 
 @intrinsic

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.dedup.intrinsics import compiled
+from stages.compiled import compiled
 
 #: Classes of characters, in the upper 8 bits of an entry of ``tokens.table``.
 BLANK, PUNCTUATION, WORD, LETTER, MARK, SYMBOL, IGNORED = range(7)

@@ -22,7 +22,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from stages.dedup.intrinsics import compiled, fold, use_widest_vectors
+from stages.compiled import compiled
+from stages.dedup.intrinsics import fold, use_widest_vectors
 from stages.dedup.shingles import Texts, character_table, pieces, shingle, shingle_hash
 
 __all__ = ["EMPTY", "band_keys", "is_empty", "optimal_bands", "shingle_hash", "signatures"]

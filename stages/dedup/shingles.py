@@ -28,7 +28,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stages.dedup.intrinsics import compiled, fold, inlined, load_byte, load_word
+from stages.compiled import compiled, inlined
+from stages.dedup.intrinsics import fold, load_byte, load_word
 from stages.dedup.kernels import IGNORED, LETTER, MARK, WORD, decode, look_up
 from stages.dedup.tokens import table, utf8
 

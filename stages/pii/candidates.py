@@ -19,12 +19,11 @@ Kinds of candidates, with positions in code points of the text:
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from stages.compiled import compiled
 
 AT, NUMBER, COLON, IBAN, BLOB = range(5)
 
@@ -74,14 +73,7 @@ def candidates(texts: pa.Array) -> npt.NDArray[np.int64]:
     return found[:count]
 
 
-def _compiled(function: Any) -> Any:
-    try:
-        return numba.njit(function, cache=True)
-    except RuntimeError:  # no directory for the machine code
-        return numba.njit(function)
-
-
-@_compiled
+@compiled
 def _scan(raw, offsets, classes, found):  # type: ignore[no-untyped-def]
     """Fills ``found`` as far as it reaches; returns how many candidates there are."""
     count = 0

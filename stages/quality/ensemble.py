@@ -76,7 +76,7 @@ class EnsembleConfig(StageConfig):
 
 
 class Ensemble(Global):
-    """Adds ``quality.rank`` (int8) and ``quality.label``; both are null where every score is. Drops nothing."""
+    """Adds ``quality.rank`` (int8) and ``quality.label``; both are null where every score is."""
 
     name = "ensemble"
     Config = EnsembleConfig

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from stages.quality.fasttext.compiled import compiled
+from stages.compiled import compiled
 from stages.quality.fasttext.kernels import (
     EOS,
     LABEL,

@@ -29,7 +29,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.quality.fasttext.compiled import compiled, inlined, load_float, prefetch
+from stages.compiled import compiled, inlined
+from stages.quality.fasttext.intrinsics import load_float, prefetch
 
 #: ``Lookup.loss`` of what the kernels tell apart.
 TREE, SOFTMAX, EACH = 0, 1, 2

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages.compiled import compiled
 from stages.render.blocks import Block, Container
-from stages.render.main.compiled import compiled
 from stages.render.main.tree import Names, tree
 from stages.render.main.words import (
     CLASSES,

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.render.main.compiled import compiled
+from stages.compiled import compiled
 from stages.render.main.features import Features
 from stages.render.main.words import Floats, Ints
 
@@ -96,11 +96,12 @@ def weights_of(arrays: Mapping[str, Floats]) -> Weights:
 
 def probabilities(features: Features, weights: Weights) -> Floats:
     """(n,): how likely each block is main content."""
-    return _probabilities(
+    found: Floats = _probabilities(
         *(features.block, features.group, features.ancestors, features.first, features.last),
         *(features.name_ids, features.name_groups, features.text_ids, features.text_blocks),
         *weights,
     )
+    return found
 
 
 @compiled
@@ -156,7 +157,7 @@ def _rows_of(bias: Floats, n: int) -> Floats:
 
 @compiled
 def _dense(x: Floats, matrix: Floats, bias: Floats) -> Floats:
-    y = _rows_of(bias, len(x))
+    y: Floats = _rows_of(bias, len(x))
     _add_product(y, x, matrix)
     return y
 
@@ -239,7 +240,7 @@ def _means(x: Floats, first: Ints, last: Ints) -> Floats:
 @compiled
 def _convolved(x: Floats, dilation: int, matrices: Floats, bias: Floats) -> Floats:
     """Maps of the block ``dilation`` before, itself, and the one ``dilation`` after, where there is one."""
-    y = _dense(x, matrices[1], bias)
+    y: Floats = _dense(x, matrices[1], bias)
     _add_product(y[dilation:], x[:-dilation], matrices[0])
     _add_product(y[:-dilation], x[dilation:], matrices[2])
     return y

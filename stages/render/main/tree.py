@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages.compiled import compiled
 from stages.render.blocks import Block, Container
-from stages.render.main.compiled import compiled
 from stages.render.main.words import Ints, Lexicon
 
 #: Groups that a block sees, from the innermost out.

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.render.main.compiled import compiled
+from stages.compiled import compiled
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -233,7 +233,7 @@ def count(texts: Sequence[str]) -> Words:
     codes, lengths = _codes(texts)
     tables = _tables()
     found = _scan(codes, lengths, tables.classes, tables.values, _powers(), tables.korean_endings, _flags())
-    return Words(*found, chars=lengths)
+    return Words._make((*found, lengths))
 
 
 class Lexicon:
@@ -253,7 +253,9 @@ class Lexicon:
 
     def early(self, words: Words) -> tuple[Ints, Ints]:
         """Ids of those of ``words.early`` that are known, and the block of each."""
-        return _known(words.early, words.early_blocks, self._keys, self._ids, self._bits)
+        found: tuple[Ints, Ints]
+        found = _known(words.early, words.early_blocks, self._keys, self._ids, self._bits)
+        return found
 
     def names(self, texts: Sequence[str], tokens: int, longest: int) -> tuple[Ints, Ints]:
         """Ids of the known words in the class names of each text, once each, and how many each text has.
@@ -262,7 +264,8 @@ class Lexicon:
         """
         codes, lengths = _codes(texts)
         tables = _tables()
-        return _scan_names(
+        found: tuple[Ints, Ints]
+        found = _scan_names(
             codes,
             lengths,
             tokens,
@@ -274,6 +277,7 @@ class Lexicon:
             self._ids,
             self._bits,
         )
+        return found
 
 
 @compiled

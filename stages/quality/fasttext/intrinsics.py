@@ -1,48 +1,14 @@
-"""What Numba and LLVM are asked for: machine code that is kept on disk, and two instructions.
-
-Kept code is out of date when any module of the package has changed, since a kernel has parts of others in it.
-"""
+"""Two instructions that LLVM has and Numba does not offer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba import extending, types
 
 _intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = extending.intrinsic
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Decorates a function of arrays and numbers; it runs without the interpreter's lock. Where neither the
-    package nor the user's cache directory can be written to, every process compiles anew."""
-    return _compile(function, inline=False)
-
-
-def inlined(function: Callable[..., Any]) -> Any:
-    """``compiled``, and part of its callers: for what is called for each byte or token."""
-    return _compile(function, inline=True)
-
-
-def _compile(function: Callable[..., Any], inline: bool) -> Any:
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "forceinline": inline}
-    try:
-        kernel = numba.njit(cache=True, **options)(function)
-        kernel._cache._cache_file._source_stamp = _stamp()
-    except (RuntimeError, AttributeError):
-        return numba.njit(**options)(function)
-    return kernel
-
-
-@cache
-def _stamp() -> str:
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return blake2b(b"\0".join(source.read_bytes() for source in sources), digest_size=16).hexdigest()
 
 
 @_intrinsic

@@ -1,0 +1,54 @@
+"""Loops as machine code, kept on disk: how kernels of stages are compiled.
+
+The first call in a fresh installation compiles, which takes seconds; later processes load what is kept
+beside the modules, or in the user's cache directory. Where neither can be written to (a read-only container),
+every process compiles anew. Kernels compute in the order in which they are written, whatever the processor:
+there is no "fast" mathematics.
+
+Knows Numba's cache. Does not know what kernels compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numba
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Decorates a function of arrays and numbers. It runs without the interpreter's lock; division by zero
+    gives infinity, as in NumPy."""
+    return _compile(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """``compiled``, and part of its callers: for what is small and called for every byte."""
+    return _compile(function, forceinline=True)
+
+
+def borrowed(function: Callable[..., Any]) -> Any:
+    """``inlined``, for what makes no arrays and keeps none: Numba need not count references then, which
+    costs a small function called for every character ten times what it does itself."""
+    return _compile(function, forceinline=True, _nrt=False)
+
+
+def _compile(function: Callable[..., Any], **options: Any) -> Any:
+    options |= {"nogil": True, "error_model": "numpy"}
+    try:
+        kernel: Any = numba.njit(cache=True, **options)(function)
+        # Numba looks at the date of the one file; a kernel has parts and constants of others in it
+        kernel._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
+    except (RuntimeError, AttributeError):
+        kernel = numba.njit(**options)(function)
+    return kernel
+
+
+@cache
+def _stamp(package: Path) -> str:
+    """Of all the code of a package, and of this module."""
+    sources = [Path(__file__), *sorted(package.glob("*.py"))]
+    return blake2b(b"\0".join(source.read_bytes() for source in sources), digest_size=16).hexdigest()
