@@ -30,10 +30,15 @@ def inlined(function: Callable[..., Any]) -> Any:
     return _compile(function, forceinline=True)
 
 
-def borrowed(function: Callable[..., Any]) -> Any:
-    """``inlined``, for what makes no arrays and keeps none: Numba need not count references then, which
-    costs a small function called for every character ten times what it does itself."""
-    return _compile(function, forceinline=True, _nrt=False)
+def lean(function: Callable[..., Any]) -> Any:
+    """``compiled``, for what makes no arrays: callers give all that is written to. Numba need not count
+    references then, which costs a small function called for every word ten times what it does itself."""
+    return _compile(function, _nrt=False)
+
+
+def lean_inlined(function: Callable[..., Any]) -> Any:
+    """``lean``, and part of its callers."""
+    return _compile(function, _nrt=False, forceinline=True)
 
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:

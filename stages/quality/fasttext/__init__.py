@@ -5,7 +5,7 @@ The modules, from the file to the pipeline:
     format.py    a model as it lies in a file: settings, dictionary, two matrices
     kernels.py   the loops of scoring: from a text to rows of the matrix, from rows to probabilities
     descent.py   the loops of training
-    compiled.py  what Numba and LLVM are asked for
+    intrinsics.py  what LLVM can do and Numba does not offer
     predict.py   texts to probabilities
     train.py     labelled texts to a model
     metrics.py   how good a classifier is on documents that it was not trained on

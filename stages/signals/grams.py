@@ -1,0 +1,122 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
+"""Repeated n-grams of a text's words, for n from 2 to 10, in time linear in the number of words.
+
+Knows words as hashes and lengths. Does not know characters.
+
+An n-gram can occur twice only if both (n-1)-grams in it do. So each size looks only at the places where the
+size before found two repeated ones side by side; an n-gram is the pair of their numbers, which is exact: no
+two of them share a number unless two words share a 64-bit hash. Prose has few repeated pairs and hardly a
+repeated 5-gram, so that all sizes together cost little more than numbering the words.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stages.compiled import lean as compiled
+from stages.signals.lexicon import SPREAD
+
+_SPREAD, _ONE, _HALF = np.uint64(SPREAD), np.uint64(1), np.uint64(32)
+LARGEST_TOP, LARGEST = 4, 10
+#: Columns that ``repetitions`` fills in.
+SIZES = LARGEST - 1
+
+
+@compiled
+def number(keys, count, slots, numbers, firsts, counts):
+    """Number keys in the order in which they first occur; how many numbers there are.
+
+    ``numbers[i]`` is that of key ``i``; ``firsts`` and ``counts`` say of each number where it first occurs
+    and how often. ``slots`` has room for the first power of two from twice ``count`` and from 16 on.
+    """
+    size = 16
+    while size < 2 * count:
+        size *= 2
+    for slot in range(size):
+        slots[slot] = -1
+    mask = np.uint64(size - 1)
+    found = 0
+    for item in range(count):
+        key = keys[item]
+        slot = (key * _SPREAD >> _HALF) & mask
+        while slots[slot] >= 0 and keys[slots[slot]] != key:
+            slot = (slot + _ONE) & mask
+        if slots[slot] < 0:
+            slots[slot] = item
+            numbers[item] = found
+            firsts[found], counts[found] = item, 1
+            found += 1
+        else:
+            numbers[item] = numbers[slots[slot]]
+            counts[numbers[item]] += 1
+    return found
+
+
+@compiled
+def repetitions(
+    hashes, starts, stops, bounds, greedy, keys, slots, numbers, firsts, counts, places, ends, out
+):
+    """Characters of the most frequent 2-, 3- and 4-gram, and of repeated 5- to 10-grams: ``out[text, 0:9]``.
+
+    The most frequent n-gram, the first of several, counts with blanks between its words, as often as it
+    occurs. Of repeated n-grams, ``greedy`` (datatrove) goes through the text and jumps over an n-gram that
+    it has met before; blanks do not count. Otherwise (Curator) every second and later occurrence counts,
+    with blanks, and what overlaps counts once.
+    """
+    for text in range(out.shape[0]):
+        first = bounds[text]
+        here = count = bounds[text + 1] - first
+        ends[0] = 0
+        for word in range(count):
+            ends[word + 1] = ends[word] + stops[first + word] - starts[first + word]
+            places[word] = word
+            keys[word] = hashes[first + word]
+        number(keys, count, slots, numbers, firsts, counts)
+        for n in range(2, min(LARGEST, count) + 1):
+            here = _keep_repeated(places, numbers, counts, here)
+            pairs = np.int64(0)
+            for item in range(here - 1):
+                if places[item + 1] == places[item] + 1:
+                    keys[pairs] = np.uint64(numbers[item]) << _HALF | np.uint64(numbers[item + 1])
+                    places[pairs] = places[item]
+                    pairs += 1
+            here = pairs
+            found = number(keys, pairs, slots, numbers, firsts, counts)
+            if n <= LARGEST_TOP:
+                best, place = 1, 0
+                for gram in range(found):
+                    if counts[gram] > best:
+                        best, place = counts[gram], places[firsts[gram]]
+                out[text, n - 2] = best * (ends[place + n] - ends[place] + n - 1)
+            else:
+                out[text, n - 2] = _repeated(places, numbers, here, n, ends, counts, greedy)
+
+
+@compiled
+def _keep_repeated(places, numbers, counts, count):
+    """Move items that occur more than once to the front; how many there are."""
+    kept = 0
+    for item in range(count):
+        if abs(counts[numbers[item]]) > 1:
+            places[kept], numbers[kept] = places[item], numbers[item]
+            kept += 1
+    return kept
+
+
+@compiled
+def _repeated(places, numbers, here, n, ends, counts, greedy):
+    """Marks as met by negative counts."""
+    chars, free = 0, 0
+    for item in range(here):
+        place, gram = places[item], numbers[item]
+        if abs(counts[gram]) < 2 or (greedy and place < free):
+            continue
+        if counts[gram] > 0:
+            counts[gram] = -counts[gram]
+            continue
+        begin = max(place, free)
+        chars += ends[place + n] - ends[begin]
+        if not greedy:
+            chars += min(place + n - begin, n - 1)
+        free = place + n
+    return chars
