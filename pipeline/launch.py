@@ -79,7 +79,7 @@ def run(
         executor.check(segment.resources for segment in plan.segments.values())
         ledger.take_over()
         _prepare(plan, storage)
-        _open_stages(plan, executor)
+        _open_stages(plan, executor, console)
         with report.Board(console) as board:
             schedule = Schedule(
                 groups(plan, limit),
@@ -174,7 +174,7 @@ def _prepare(plan: Plan, storage: Storage) -> None:
     """Clear what killed writers left, keep the resources, freeze the plan."""
     output = plan.config.output
     storage.sweep(output)
-    for source, resource in plan.resources.values():
+    for source, resource in plan.resources.items():
         resources.keep(storage, source, resource)
     path, new = join(output, PLAN), plan.as_json()
     earlier = json.loads(storage.read(path)) if storage.stat(path) is not None else new
@@ -185,8 +185,9 @@ def _prepare(plan: Plan, storage: Storage) -> None:
     storage.write(path, _json(new))
 
 
-def _open_stages(plan: Plan, executor: Executor) -> None:
+def _open_stages(plan: Plan, executor: Executor, console: Console) -> None:
     """Open every stage once where it will run: what a model or setting is missing shows before any work."""
+    notes: dict[str, None] = {}
     waiting = [OpenTask(s.key, s.steps, s.resources) for s in plan.segments.values() if s.steps]
     running = 0
     while waiting or running:
@@ -197,6 +198,9 @@ def _open_stages(plan: Plan, executor: Executor) -> None:
             running -= 1
             if ended.receipt is None:
                 raise ConfigError(f"{plan.config.source.path}: {ended.task.label}: {ended.error}")
+            notes |= dict.fromkeys(ended.receipt.notes)
+    for note in sorted(notes):  # the roles of a stage say the same
+        console.print(note, markup=False, highlight=False)
 
 
 def _finish(plan: Plan, ledger: Ledger, found: Mapping[str, Any], artefacts: Mapping[str, Any]) -> None:
@@ -243,8 +247,7 @@ def _remove_stale(plan: Plan, ledger: Ledger, schedule: Schedule, artefacts: Map
     """Delete what an earlier config of this run made and this one does not."""
     storage, path = ledger.storage, ledger.path
     # a calibration of this run may be what its own config names by now
-    current = {source for source, _ in plan.resources.values()}
-    current |= {kept for _, resource in plan.resources.values() for kept in resource.paths()}
+    current = {*plan.resources, *(kept for r in plan.resources.values() for kept in r.paths())}
     current |= {path(name) for name in (TOKEN, *_blends(plan.config), *artefacts)}
     for key, group in schedule.groups.items():
         for name, made in schedule.states[key].made.items():

@@ -114,7 +114,7 @@ class Plan:
     config: Config
     segments: dict[str, Segment]
     inputs: dict[str, list[tuple[str, Input]]]  # dataset → (part, input)
-    resources: dict[str, tuple[str, Resource]] = field(default_factory=dict)  # checksum → (from, kept as)
+    resources: dict[str, Resource] = field(default_factory=dict)  # by the path that the config names
 
     def last(self, dataset: str) -> Segment:
         """The segment whose parts are the dataset's documents."""
@@ -127,7 +127,7 @@ class Plan:
             "config": self.config.as_json(),
             "versions": {"nanocorpus": _version("nanocorpus"), "python": platform.python_version()}
             | {package: _version(package) for package in _NOTED},
-            "resources": {sha: {"from": source} for sha, (source, _) in sorted(self.resources.items())},
+            "resources": {source: {"sha256": kept.sha256} for source, kept in sorted(self.resources.items())},
             "segments": [
                 {
                     "dataset": segment.dataset,
@@ -337,15 +337,13 @@ class _Builder:
         self, key: tuple[Any, ...], into: list[Resource], path: str, place: tuple[str | int, ...]
     ) -> str:
         """The checksum of what lies at ``path``, which stands for it in settings; added to ``into``."""
-        resource = next((known for source, known in self.plan.resources.values() if source == path), None)
-        if resource is None:
+        if path not in self.plan.resources:
             try:
-                resource = resources.find(self.storage, path, self.config.output)
+                self.plan.resources[path] = resources.find(self.storage, path, self.config.output)
             except (OSError, StorageError) as error:
                 raise self.config.problem((*key, *place), f"cannot be read: {error}") from None
-            self.plan.resources[resource.sha256] = (path, resource)
-        into.append(resource)
-        return resource.sha256
+        into.append(self.plan.resources[path])
+        return into[-1].sha256
 
 
 def _roles(cls: type[Stage]) -> Iterator[Role]:

@@ -128,6 +128,7 @@ class Receipt:
     peak_memory: int = 0  # bytes resident at most in the worker, up to the end of this part
     attempts: int = 1
     error: str | None = None
+    notes: list[str] = field(default_factory=list)  # of stages, as they were opened
 
     @property
     def digest(self) -> str:

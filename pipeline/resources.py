@@ -1,7 +1,7 @@
 """What stages load (models, tables, lists): hashed by the driver, kept with the run, brought to each machine.
 
-The run keeps a copy under a name that holds the checksum, so that every worker, and a start next month, loads
-the same bytes whatever became of the original. Knows files, directories and repositories of a model hub; does
+The run keeps a copy under a name that holds the checksum, so that every worker loads the bytes that were hashed,
+whatever becomes of the original while the run lasts. Knows files, directories and repositories of a model hub; does
 not know what is in them.
 """
 
@@ -11,7 +11,6 @@ import functools
 import hashlib
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,12 +64,14 @@ def find(storage: Storage, source: str, output: str) -> Resource:
 
 
 def keep(storage: Storage, source: str, resource: Resource) -> None:
-    """Copy a resource to where the run keeps it, unless it is there."""
-    for name, _ in resource.contents():
-        kept = _below(resource.path, name)
+    """Copy a resource to where the run keeps it, unless it is there. StorageError if it is no longer what
+    was hashed."""
+    for name, sha in resource.contents():
+        kept, path = _below(resource.path, name), _below(_origin(source), name)
         if storage.stat(kept) is None:
-            with storage.create(kept) as local, storage.open(_below(_origin(source), name)) as file:
-                _copy(file, local)
+            with storage.create(kept) as local, storage.open(path) as file:
+                if _copy(file, local) != sha:
+                    raise StorageError(f"{path}: changed while the run was being prepared; start again")
 
 
 def fetch(resource: Resource, storage: Storage) -> Path:
@@ -90,9 +91,7 @@ def fetch(resource: Resource, storage: Storage) -> Path:
             path, copy = _below(resource.path, name), whole / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             with storage.open(path) as source:
-                _copy(source, copy)
-            with copy.open("rb") as check:
-                if hashlib.file_digest(check, "sha256").hexdigest() != sha:
+                if _copy(source, copy) != sha:
                     raise OSError(f"{path}: content does not match its checksum")
         try:
             whole.rename(target)
@@ -142,6 +141,11 @@ def _hash(storage: Storage, path: str) -> str:
     return digest.hexdigest()
 
 
-def _copy(source: BinaryIO, target: Path) -> None:
+def _copy(source: BinaryIO, target: Path) -> str:
+    """The checksum of what was copied."""
+    digest = hashlib.sha256()
     with target.open("wb") as copy:
-        shutil.copyfileobj(source, copy, _CHUNK)
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+            copy.write(chunk)
+    return digest.hexdigest()

@@ -89,10 +89,10 @@ class OpenTask:
         return f"stages of {self.segment}"
 
     def run(self, context: Context, storage: Storage, guard: Guard) -> Receipt:
-        """Open them; the receipt is empty and not published."""
-        for step in self.steps:
-            open_stage(step, context.storage)
-        return Receipt(self.fingerprint)
+        """Open them; the receipt holds their notes and is not published."""
+        opened = [(step.label, open_stage(step, context.storage)) for step in self.steps]
+        notes = [f"{label}: {note}" for label, stage in opened for note in stage.notes]
+        return Receipt(self.fingerprint, notes=notes)
 
 
 def document_file(directory: str, part: str) -> str:

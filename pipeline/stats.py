@@ -24,7 +24,7 @@ def stats(plan: Plan, states: Mapping[str, State]) -> dict[str, Any]:
     tokenizer = None
     if plan.config.tokenizer is not None:
         path = plan.config.tokenizer.settings.model_dump()["path"]
-        tokenizer = {"sha256": next(sha for sha, (source, _) in plan.resources.items() if source == path)}
+        tokenizer = {"sha256": plan.resources[path].sha256}
     return {
         "name": plan.config.name,
         "seed": plan.config.seed,

@@ -148,6 +148,8 @@ class Stage:
 
     def __init__(self, config: Any) -> None:
         self.config = config
+        #: What users should know of what ``open`` loaded, one sentence each; shown as a run begins.
+        self.notes: list[str] = []
 
     @classmethod
     def needs(cls, config: Any) -> tuple[str, ...]:
