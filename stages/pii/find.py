@@ -7,7 +7,8 @@ The placeholder of a piece is ``REDACTED_`` and its kind, such as ``REDACTED_EMA
 underscores, to which no markup and no programming language gives a meaning. Brackets have one somewhere:
 ``<EMAIL>`` is a tag in HTML, a type in code and unreadable within ``Jane <jane@…>``; ``[EMAIL]`` is a link in
 Markdown, ``{EMAIL}`` a field of a template, ``|||EMAIL|||`` cells of a table. The bare word stays a string
-within quotes and a value in YAML. It has no digit and no sign that a recogniser looks for.
+within quotes and a value in YAML. It has no digit and no sign that a recogniser looks for, and its words say
+nothing about what is beside it: a number after ``REDACTED_PHONE`` is no telephone for that.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Hit(NamedTuple):
     start: int
     end: int
 
+
+_PLACEHOLDER = re.compile(f"REDACTED_(?:{'|'.join(KINDS).upper()})")
 
 #: Digits, blanks, hyphens and brackets of other scripts and styles, and those of ASCII, one to one.
 _FOREIGN = (
@@ -104,6 +107,7 @@ def _find(
 
 
 def _hits(text: str, found: Iterable[list[int]], kinds: Collection[str], documentation: bool) -> list[Hit]:
+    text = _PLACEHOLDER.sub(lambda found: "X" * len(found[0]), text)
     plain = _ascii(text)
     spans: dict[str, list[tuple[int, int] | None]] = {kind: [] for kind in KINDS}
     if "secret" in kinds:

@@ -5,8 +5,8 @@ the 5th, 10th … 95th percentile, weighted by length, so that every one of the 
 tokens; a document's rank is the best of its buckets, so that it is enough that one classifier likes it
 (Nemotron-CC, arXiv 2412.02595, section 2.2; the labels of the ranks: its table 2).
 
-The cuts are fitted on a sample of this run's documents, the same whatever the order they come in, and left
-behind as a *calibration* (``artefacts/<dataset>-ensemble.json``). A later run that names it as its
+The cuts are fitted on a sample of this run's documents, chosen by their ids, whatever the order they come in (but
+for very small ones, see ``LEAST_DOCUMENTS``), and left behind as a *calibration* (``artefacts/<dataset>-ensemble.json``). A later run that names it as its
 ``calibration`` fits nothing: a rank means the same from snapshot to snapshot.
 
 Knows columns of scores; does not know what gave them.
@@ -42,6 +42,9 @@ BUCKETS = 20
 FORMAT = 1
 #: The cuts are fitted on at most so many documents: those whose ids have the smallest hashes.
 SAMPLE_DOCUMENTS = 4_000_000
+#: Where the share is fewer documents than this, as in a dry run, the ``FEW`` of each batch whose ids have the
+#: smallest hashes are added.
+LEAST_DOCUMENTS, FEW = 1000, 8
 
 #: Lowest rank of each label, as in Nemotron-CC.
 LABELS = {"high": 19, "medium_high": 18, "medium": 12, "medium_low": 7, "low": 0}
@@ -52,7 +55,7 @@ class EnsembleConfig(StageConfig):
     scores: list[str] = Field(min_length=1)
     #: An artefact of an earlier run, to be used as it is.
     calibration: ResourceFile | None = None
-    #: Share of the documents that the cuts are fitted on.
+    #: Share of the documents that the cuts are fitted on; some more where that is fewer than ``LEAST_DOCUMENTS``.
     fraction: float = Field(default=1.0, gt=0, le=1)
     #: What a document weighs: its tokens by this tokenizer.json; without one its UTF-8 bytes.
     tokenizer: ResourceFile | None = None
@@ -127,12 +130,17 @@ class Ensemble(Global):
         keys = np.frombuffer(ids, ">u8").reshape(-1, 2)[:, 1].astype(np.uint64)
         taken = np.zeros(len(batch), bool)
         if self.config.calibration is None:
-            taken = keys < np.uint64(min(int(self.config.fraction * 2.0**64), (1 << 64) - 1))
+            taken = keys <= self._last_key()
+            taken[np.argsort(keys, kind="stable")[:FEW]] = True
         rows = np.flatnonzero(taken)
         weights = self._weights(batch.column("text").take(pa.array(rows)))
         scores = [column[rows] for column in self._scores(batch)]
         names = ["key", "row", "weight", *map(str, range(len(scores)))]
         return pa.table([keys[rows], rows.astype(np.uint32), weights, *scores], names=names)
+
+    def _last_key(self) -> np.uint64:
+        """Of the share of the documents."""
+        return np.uint64(min(int(self.config.fraction * 2.0**64), (1 << 64) - 1))
 
     def _weights(self, texts: pa.ChunkedArray) -> npt.NDArray[np.int64]:
         if self._tokenizer is None:
@@ -161,6 +169,9 @@ class Ensemble(Global):
             if rows == SAMPLE_DOCUMENTS:
                 break
         whole = pa.concat_tables(sample)
+        share = int(np.searchsorted(whole.column("key").to_numpy(), self._last_key(), side="right"))
+        if share >= LEAST_DOCUMENTS:
+            whole = whole.slice(0, share)
         weights = whole.column("weight").to_numpy()
         found = []
         for index in range(len(self.config.scores)):
@@ -179,7 +190,7 @@ class Ensemble(Global):
                     }
                 )
         yield pa.Table.from_pylist(found, schema=self.verdicts)
-        return {"sampled": rows}
+        return {"sampled": len(whole)}
 
     def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
         """Ranks and labels."""

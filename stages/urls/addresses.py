@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 _ADDRESS = re.compile(
     r"(?:(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}|(?![a-z][a-z0-9+.-]*:[/\\]))"  # scheme, or none
-    r"(?:[^/\\?#]*@)?"  # user
+    r"(?:[^/\\?#]*@)?+"  # user; tried once, or a row of @ takes seconds
     r"(\[[0-9a-f:.]+\]|[^\[\]:/\\?#]{1,1000})"  # host
     r"(?::[0-9]*)?"  # port
     r"([/\\?][^#]*)?"  # path and query
