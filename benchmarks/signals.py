@@ -6,15 +6,14 @@ of real pages.
     python benchmarks/signals.py [--pages FILE.warc.gz] [--size N] [--timed 300] [--rounds 3]
 
 Main texts of the pages, all of them taken for English on both sides, whatever they are, so that both find
-words by the same rules. Thresholds are datatrove's defaults.
+words by the same rules. Ours are the rules of ``configs/rules``, whose thresholds are datatrove's defaults.
 
-**Agreement**, family by family: keep or drop, and the reason. Where they differ, the texts are printed with
-what datatrove says and the values that decide here. Our reason is the first rule in datatrove's order that
-fires.
+**Agreement**, family by family: keep or drop, and the reason, which is the first rule that fires, in
+datatrove's order. Where they differ, the text is printed with both reasons and the values that decide here.
 
 **Speed**: datatrove's filters share the words of a text if it goes through all of them before the next one
-does (the last few are kept), so it does. Ours measures batches of 256 texts. Runs take turns; the ratio is
-the median.
+does (the last few are kept), so it does. Ours goes through the stage and the rules, in batches of 256 texts.
+Runs take turns; the ratio is the median.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ import os
 import statistics
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,89 +32,82 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
+import pyarrow as pa  # noqa: E402
 
 from benchmarks.pages import add_pages, line, parser, read_pages, sample, settle  # noqa: E402
+from stages.base import StageConfig  # noqa: E402
+from stages.heuristics.rules import load  # noqa: E402
 from stages.render import render  # noqa: E402
-from stages.signals import measure  # noqa: E402
+from stages.signals.stage import Signals  # noqa: E402
 
 SEED, BATCH, FLOOR, AGREEMENT = 42, 256, 15.0, 0.995
 
-#: By family, datatrove's reasons in its order, each with the signal, what drops and the threshold.
-Rule = tuple[str, str, str, float]
-RULES: Mapping[str, Sequence[Rule]] = {
-    "gopher quality": [
-        ("gopher_short_doc", "words", "<", 50),
-        ("gopher_long_doc", "words", ">", 100_000),
-        ("gopher_below_avg_threshold", "mean_word_length", "<", 3),
-        ("gopher_above_avg_threshold", "mean_word_length", ">", 10),
-        ("gopher_too_many_hashes", "gopher_hash_ratio", ">", 0.1),
-        ("gopher_too_many_ellipsis", "gopher_ellipsis_ratio", ">", 0.1),
-        ("gopher_too_many_bullets", "gopher_bullet_line_ratio", ">", 0.9),
-        ("gopher_too_many_end_ellipsis", "gopher_ellipsis_line_ratio", ">", 0.3),
-        ("gopher_below_alpha_threshold", "gopher_alphabetic_ratio", "<", 0.8),
-        ("gopher_enough_stop_words", "gopher_stop_words", "<", 2),
-    ],
-    "gopher repetition": [
-        ("empty", "chars", "<", 1),
-        ("dup_para_frac", "gopher_duplicate_paragraph_ratio", ">", 0.3),
-        ("dup_para_char_frac", "gopher_duplicate_paragraph_char_ratio", ">", 0.2),
-        ("dup_line_frac", "gopher_duplicate_line_ratio", ">", 0.3),
-        ("dup_line_char_frac", "gopher_duplicate_line_char_ratio", ">", 0.2),
-        *(
-            (f"top_{n}_gram", f"gopher_top_{n}gram_char_ratio", ">", share)
-            for n, share in ((2, 0.2), (3, 0.18), (4, 0.16))
-        ),
-        *(
-            (f"duplicated_{n}_n_grams", f"gopher_duplicate_{n}gram_char_ratio", ">", (20 - n) / 100)
-            for n in range(5, 11)
-        ),
-    ],
-    "c4": [
-        ("lorem_ipsum", "c4_lorem_ipsum_lines", ">", 0),
-        ("curly_bracket", "c4_curly_bracket_lines", ">", 0),
-        ("too_few_sentences", "c4_sentences", "<", 5),
-    ],
-    "fineweb": [
-        ("empty", "lines", "<", 1),
-        ("line_punct_ratio", "fineweb_terminal_line_ratio", "<", 0.12),
-        ("short_line_ratio", "fineweb_short_line_ratio", ">", 0.67),
-        ("char_dup_ratio", "fineweb_duplicate_char_ratio", ">", 0.01),
-        ("list_ratio", "fineweb_newline_ratio", ">", 0.3),
-    ],
+#: By family, the rule file, and by datatrove's reason, in its order, the rule in that file.
+FAMILIES: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "gopher quality": (
+        "gopher",
+        {
+            "gopher_short_doc": "too_few_words",
+            "gopher_long_doc": "too_many_words",
+            "gopher_below_avg_threshold": "mean_word_length",
+            "gopher_above_avg_threshold": "mean_word_length",
+            "gopher_too_many_hashes": "hashes",
+            "gopher_too_many_ellipsis": "ellipses",
+            "gopher_too_many_bullets": "bullet_lines",
+            "gopher_too_many_end_ellipsis": "ellipsis_lines",
+            "gopher_below_alpha_threshold": "alphabetic_words",
+            "gopher_enough_stop_words": "stop_words",
+        },
+    ),
+    "gopher repetition": (
+        "gopher",
+        {
+            "dup_para_frac": "duplicate_paragraphs",
+            "dup_para_char_frac": "duplicate_paragraph_chars",
+            "dup_line_frac": "duplicate_lines",
+            "dup_line_char_frac": "duplicate_line_chars",
+            **{f"top_{n}_gram": f"top_{n}gram" for n in (2, 3, 4)},
+            **{f"duplicated_{n}_n_grams": f"duplicate_{n}grams" for n in range(5, 11)},
+        },
+    ),
+    "c4": ("c4", {name: name for name in ("lorem_ipsum", "curly_bracket", "too_few_sentences")}),
+    "fineweb": (
+        "fineweb",
+        {
+            "empty": "empty",
+            "line_punct_ratio": "unpunctuated_lines",
+            "short_line_ratio": "short_lines",
+            "char_dup_ratio": "duplicate_line_chars",
+            "list_ratio": "newlines",
+        },
+    ),
 }
+RULES = {name: load(ROOT / "configs" / "rules" / f"{name}.yaml") for name, _ in FAMILIES.values()}
+STAGE = Signals(StageConfig())
 
-Signals = dict[str, np.ndarray]
-
-
-def judged(signals: Signals) -> dict[str, np.ndarray]:
-    """By family, the number of the first rule that drops each text; -1 keeps it."""
-    verdicts = {}
-    for family, rules in RULES.items():
-        fires = np.array(
-            [
-                signals[name] > np.float32(bound) if side == ">" else signals[name] < np.float32(bound)
-                for _, name, side, bound in rules
-            ]
-        )
-        verdicts[family] = np.where(fires.any(axis=0), fires.argmax(axis=0), -1)
-    return verdicts
+Verdicts = dict[str, list[str | None]]
 
 
-def ours(texts: Sequence[str]) -> tuple[Signals, dict[str, np.ndarray]]:
-    """All signals, and the verdicts of the four families."""
-    parts = []
+def ours(texts: Sequence[str]) -> tuple[pa.Table, Verdicts]:
+    """All signals as the stage adds them; by family, the first rule that drops each text, None keeps it."""
+    tables, verdicts = [], {family: list[str | None]() for family in FAMILIES}
     for start in range(0, len(texts), BATCH):
-        batch = texts[start : start + BATCH]
-        signals = measure(batch, ["en"] * len(batch))
-        parts.append((signals, judged(signals)))
-    return tuple(  # type: ignore[return-value]
-        {name: np.concatenate([part[side][name] for part in parts]) for name in parts[0][side]}
-        for side in (0, 1)
-    )
+        batch = pa.table({"text": texts[start : start + BATCH]})
+        batch = batch.append_column("language", pa.array(["en"] * len(batch)))
+        tables.append(pa.table({"language": batch["language"], **STAGE.annotate(batch).columns}))
+        fired = {name: rules.judge(tables[-1]).fired for name, rules in RULES.items()}
+        for family, (name, names) in FAMILIES.items():
+            own = [rule for rule, reason in enumerate(RULES[name].reasons) if reason in names.values()]
+            first = fired[name][:, own].argmax(axis=1)
+            verdicts[family] += [
+                RULES[name].reasons[own[rule]] if row[own[rule]] else None
+                for row, rule in zip(fired[name], first, strict=True)
+            ]
+    return pa.concat_tables(tables), verdicts
 
 
 def datatrove() -> Callable[[str], dict[str, str | None]]:
-    """The filters with their defaults: by family, why a text goes, None keeps it."""
+    """The filters with their defaults: by family, our name of why a text goes, None keeps it."""
     from datatrove.data import Document
     from datatrove.pipeline.filters import (
         C4QualityFilter,
@@ -126,13 +117,13 @@ def datatrove() -> Callable[[str], dict[str, str | None]]:
     )
 
     classes = (GopherQualityFilter, GopherRepetitionFilter, C4QualityFilter, FineWebQualityFilter)
-    filters = dict(zip(RULES, (cls() for cls in classes), strict=True))
+    filters = dict(zip(FAMILIES, (cls() for cls in classes), strict=True))
 
     def judge(text: str) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
         for family, step in filters.items():
             verdict: Any = step.filter(Document(text=text, id=""))
-            found[family] = None if verdict is True else verdict[1]
+            found[family] = None if verdict is True else FAMILIES[family][1][verdict[1]]
         return found
 
     return judge
@@ -143,23 +134,18 @@ def compare(texts: Sequence[str], judge: Callable[[str], dict[str, str | None]])
     signals, verdicts = ours(texts)
     theirs = [judge(text) for text in texts]
     good = True
-    for family, rules in RULES.items():
-        mine = [rules[rule][0] if rule >= 0 else None for rule in verdicts[family]]
-        peer = [verdict[family] for verdict in theirs]
-        equal = sum((one is None) == (other is None) for one, other in zip(mine, peer, strict=True))
-        reasons = sum(one == other for one, other in zip(mine, peer, strict=True))
+    for family, (name, _) in FAMILIES.items():
+        columns = dict(zip(RULES[name].reasons, RULES[name].columns, strict=True))
+        pairs = [(mine, peer[family]) for mine, peer in zip(verdicts[family], theirs, strict=True)]
+        equal = sum((mine is None) == (peer is None) for mine, peer in pairs)
         good &= line(f"signals.verdicts equal to datatrove's, {family}", equal, len(texts), AGREEMENT)
-        print(f"  dropped {len(peer) - peer.count(None)}, same reason on {reasons / len(texts):.2%}")
-        for (one, other), count in Counter(zip(mine, peer, strict=True)).items():
-            if one == other:
-                continue
-            print(f"  {count} x ours: {one}, datatrove: {other}")
-            for place in [i for i, pair in enumerate(zip(mine, peer, strict=True)) if pair == (one, other)][
-                :5
-            ]:
-                names = [name for reason, name, *_ in rules if reason in (one, other)]
-                values = ", ".join(f"{name} {signals[name][place]:.6g}" for name in names)
-                print(f"    text {place}, {len(texts[place])} code points: {values}")
+        dropped = sum(peer is not None for _, peer in pairs)
+        print(f"  dropped {dropped}, same reason on {sum(a == b for a, b in pairs) / len(texts):.2%}")
+        for place, pair in enumerate(pairs):
+            if pair[0] != pair[1]:
+                print(f"  text {place}, {len(texts[place])} code points: ours {pair[0]}, datatrove {pair[1]}")
+                for column in (columns[reason] for reason in pair if reason is not None):
+                    print(f"    {column} {signals[column][place].as_py():.6g}")
     return good
 
 

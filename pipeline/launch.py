@@ -7,6 +7,7 @@ does itself is the order of things and the files that speak of the whole.
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -197,10 +198,19 @@ def _open_stages(plan: Plan, executor: Executor, console: Console) -> None:
         for ended in executor.wait(1.0):
             running -= 1
             if ended.receipt is None:
-                raise ConfigError(f"{plan.config.source.path}: {ended.task.label}: {ended.error}")
+                error = _named(plan, ended.error)
+                raise ConfigError(f"{plan.config.source.path}: {ended.task.label}: {error}")
             notes |= dict.fromkeys(ended.receipt.notes)
     for note in sorted(notes):  # the roles of a stage say the same
         console.print(note, markup=False, highlight=False)
+
+
+def _named(plan: Plan, error: str) -> str:
+    """An error of a stage, with its resources by the paths that the config names."""
+    for source, resource in plan.resources.items():
+        kept = resource.path.rsplit("/", 1)[1]
+        error = re.sub(rf"\S*/{re.escape(kept)}", source.replace("\\", r"\\"), error)
+    return error
 
 
 def _finish(plan: Plan, ledger: Ledger, found: Mapping[str, Any], artefacts: Mapping[str, Any]) -> None:

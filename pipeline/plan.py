@@ -2,7 +2,7 @@
 
 A *segment* is a run of stages that goes over the documents once. It ends where a global stage needs
 all parts, and where decisions follow measurements: what was measured is written down first, so that a
-changed threshold reads text, never a WARC.
+changed threshold reads text, never a WARC, and another way to rank scores asks no classifier again.
 
 Knows the order of work and what each piece depends on; does not run anything.
 """
@@ -225,8 +225,8 @@ class _Builder:
                 raise self.config.problem(place, wrong)
             label = self._label(dataset, index)
             for role in _roles(step.cls):
-                measured = current.get("reader") or any(s.role in ("annotate", "generate") for s in steps)
-                if role == "filter" and measured:
+                measured = any(s.role in ("annotate", "generate") for s in steps)
+                if (role == "filter" and (measured or current.get("reader"))) or (role == "map" and measured):
                     close()
                 steps.append(self._recipe(place, step, role, label))
                 if role == "map":

@@ -225,14 +225,13 @@ def _key(identity: Any) -> bytes:
 
 
 def _files(storage: Storage, paths: Sequence[str]) -> list[FileInfo]:
-    """The files that are named, that match, or that lie in a directory (not below it), each once."""
+    """The files that are named or match, or that lie in directories that do (not below them), each once."""
     found: dict[str, FileInfo] = {}
     for path in paths:
         files = storage.glob(path)
         if not files:
-            inside = path.rstrip("/") + "/"
-            files = [info for info in storage.list(path) if "/" not in info.path.removeprefix(inside)]
-            files = [info for info in files if info.path.endswith(_SUFFIXES)]
+            inside = storage.glob(path.rstrip("/") + "/*")
+            files = [info for info in inside if info.path.endswith(_SUFFIXES)]
         if not files:
             raise ConfigError(f"{path}: no such file, and no directory with {', '.join(_SUFFIXES)} in it")
         found |= {info.path: info for info in files}

@@ -30,7 +30,7 @@ def measured(scores: npt.NDArray[np.float32], positive: npt.NDArray[np.bool_]) -
         step = {"precision": precision, "threshold": None, "recall": None}
         if threshold is not None:
             recall = confusion(scores, positive, threshold).recall
-            step |= {"threshold": round(threshold, 6), "recall": round(recall, 4)}
+            step |= {"threshold": threshold, "recall": round(recall, 4)}
         steps.append(step)
     cells = confusion(scores, positive)
     return {

@@ -143,8 +143,8 @@ class Stage:
     consumes: ClassVar[tuple[str, ...]] = ()
     resources: ClassVar[Resources] = Resources()
     #: Most rows that one call gets. The deadline of a document holds for a call: a stage that takes a second
-    #: over a document asks for few.
-    rows: ClassVar[int] = 256
+    #: over a document asks for few. Settings may say: then it is set in ``__init__``.
+    rows: int = 256
 
     def __init__(self, config: Any) -> None:
         self.config = config

@@ -54,6 +54,7 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
 
 @cache
 def _stamp(package: Path) -> str:
-    """Of all the code of a package, and of this module."""
+    """Of all the code of a package, and of this module. Kernels do not call those of other packages, whose
+    changes it would not see."""
     sources = [Path(__file__), *sorted(package.glob("*.py"))]
     return blake2b(b"\0".join(source.read_bytes() for source in sources), digest_size=16).hexdigest()

@@ -45,7 +45,7 @@ With n = 13 in place of 8 it finds 87 % of the copies with three words changed.
 
 **What cannot be told.** An item of fewer than ``shortest`` words (8; of scripts without blanks two letters
 count as a word) is on pages that never saw a benchmark: "What is the capital of France?" It is not looked
-for, nor is one that has nothing but n-grams of templates; both are counted, and the log says so. A paraphrase
+for, nor is one that has nothing but n-grams of templates; both are counted, and the run says so. A paraphrase
 or a translation is not found. Of one number changed among five or more, the others decide.
 
 **What it costs.** A document is tokenized, each n-gram hashed (rolling, 64 bits) and looked up in a bitmap of

@@ -7,7 +7,6 @@ Knows documents and the measure that the index gives. Does not know how it is co
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Sequence
 from typing import Literal
@@ -21,8 +20,6 @@ from stages.base import MIB, Annotation, Annotator, Fault, Filter, ResourceFile,
 from stages.decontaminate.index import Index, build
 from stages.decontaminate.items import read_items
 from stages.decontaminate.measure import measure
-
-_log = logging.getLogger(__name__)
 
 
 class DecontaminateConfig(StageConfig):
@@ -80,7 +77,7 @@ class Decontaminate(Annotator, Filter):
         self._index: Index | None = None
 
     def open(self) -> None:
-        """Reads the benchmarks, and logs how many items of which cannot be looked for, and why.
+        """Reads the benchmarks, and notes how many items of which cannot be looked for, and why.
 
         Raises ValueError for a file that cannot be read, or when no item of a benchmark can be looked for.
         """
@@ -91,11 +88,12 @@ class Decontaminate(Annotator, Filter):
         self._index = build(items, config.ngram, config.shortest)
         for name, counts in self._index.counts.items():
             left_out = {what: counts[what] for what in ("short", "common", "empty") if counts[what]}
-            why = ", ".join(f"{number} {what}" for what, number in left_out.items())
-            if sum(left_out.values()) == len(items[name]):
+            why = ", ".join(f"{count} {what}" for what, count in left_out.items())
+            number = sum(left_out.values())
+            if number == len(items[name]):
                 raise ValueError(f"decontaminate.benchmarks.{name}: no item can be looked for ({why})")
-            if left_out:
-                _log.warning("decontaminate: not looked for of %s: %s", name, why)
+            if number:
+                self.notes.append(f"{number} of {len(items[name])} items of {name} are not looked for: {why}")
 
     def annotate(self, batch: pa.Table) -> Annotation:
         if self._index is None:

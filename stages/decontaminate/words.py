@@ -4,7 +4,8 @@ A question is copied with other line breaks, bullets, quotes, bold marks and dol
 composed or not; in full-width digits. So that all copies are the same tokens,
 
 - case, width and other variants of a letter or digit are one (NFKC and case folding, code point by code
-  point), and accents and vowel signs are left out (``é``, composed or not, is ``e``);
+  point), and accents and vowel signs are left out (``é``, composed or not, is ``e``; only Hangul taken apart
+  into its letters is another text);
 - punctuation, white space and symbols only separate: no Markdown mark, LaTeX delimiter, bullet or operator
   is compared;
 - words of one letter are left out: option letters, the article, the names of variables;

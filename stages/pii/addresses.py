@@ -27,7 +27,7 @@ def _top_level() -> frozenset[str]:
 # E-mail --------------------------------------------------------------------------------------------------
 
 #: RFC 5321: 64 octets of local part, 255 of domain, 63 of a label.
-_LOCAL = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+%&'-]{0,63}")  # reads from right to left
+_LOCAL = re.compile(r"[A-Za-z0-9À-ɏ_+-][A-Za-z0-9À-ɏ_.+%&'-]{0,63}")  # reads from right to left
 _LABEL = r"[A-Za-z0-9À-ɏ](?:[A-Za-z0-9À-ɏ-]{0,61}[A-Za-z0-9À-ɏ])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.){{1,8}}[A-Za-z]{{2,24}}(?![A-Za-z0-9_])")
 _SPOKEN = re.compile(

@@ -5,9 +5,9 @@ the 5th, 10th … 95th percentile, weighted by length, so that every one of the 
 tokens; a document's rank is the best of its buckets, so that it is enough that one classifier likes it
 (Nemotron-CC, arXiv 2412.02595, section 2.2; the labels of the ranks: its table 2).
 
-The cuts are fitted on a sample of this run's documents, chosen by their ids, whatever the order they come in (but
-for very small ones, see ``LEAST_DOCUMENTS``), and left behind as a *calibration* (``artefacts/<dataset>-ensemble.json``). A later run that names it as its
-``calibration`` fits nothing: a rank means the same from snapshot to snapshot.
+The cuts are fitted on a sample of this run's documents, chosen by their ids, and left behind as a
+*calibration* (``artefacts/<dataset>-ensemble.json``). A later run that names it as its ``calibration`` fits
+nothing: a rank means the same from snapshot to snapshot.
 
 Knows columns of scores; does not know what gave them.
 """
@@ -55,7 +55,7 @@ class EnsembleConfig(StageConfig):
     scores: list[str] = Field(min_length=1)
     #: An artefact of an earlier run, to be used as it is.
     calibration: ResourceFile | None = None
-    #: Share of the documents that the cuts are fitted on; some more where that is fewer than ``LEAST_DOCUMENTS``.
+    #: Share of the documents that the cuts are fitted on (more of fewer than ``LEAST_DOCUMENTS``).
     fraction: float = Field(default=1.0, gt=0, le=1)
     #: What a document weighs: its tokens by this tokenizer.json; without one its UTF-8 bytes.
     tokenizer: ResourceFile | None = None

@@ -148,7 +148,8 @@ def classes() -> npt.NDArray[np.uint32]:
 
 @cache
 def lower_case() -> npt.NDArray[np.uint32]:
-    """The lower-case form of every code point, itself where that is several; shape ``[0x110000]``."""
+    """The lower case of every capital letter that has one of a single code point, and every other code point
+    itself; shape ``[0x110000]``."""
     table = np.arange(CODE_POINTS, dtype=np.uint32)
     for code in np.flatnonzero(classes() & UPPER):
         form = chr(code).lower()

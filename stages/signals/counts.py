@@ -15,7 +15,7 @@ class Counts(NamedTuple):
     chars: int
     whitespace: int  # Curator: tab, line feed, carriage return, backspace, blank
     other_than_ascii_text: int  # Curator: not ASCII letters and digits, line feeds, ? ! , .
-    digits: int
+    digits: int  # Curator: ASCII ones
     parentheses: int
     url_chars: int
     hashes: int

@@ -53,20 +53,18 @@ def _sum(counts, first, last):
 
 
 @compiled
-def characters(codes, bounds, classes, ascii, rows):
+def characters(codes, bounds, ascii, rows):
     """Counts of single characters, ellipses and addresses; ``ascii`` has room for 128 counts."""
     for text in range(rows.shape[0]):
         row = rows[text]
         begin, end = bounds[text], bounds[text + 1]
         for code in range(128):
             ascii[code] = 0
-        digits = parentheses = ellipses = url_chars = 0
+        parentheses = ellipses = url_chars = 0
         dots, url_end = 0, begin
         for at in range(begin, end):
             code = codes[at]
             if code >= 128:
-                kind = classes[code]
-                digits += (kind & of.DIGIT) != 0
                 ellipses += code == _ELLIPSIS
                 parentheses += code in _ANGLES
             else:
@@ -80,10 +78,9 @@ def characters(codes, bounds, classes, ascii, rows):
         row[COUNT.chars] = end - begin
         for code in _BLANKS:
             row[COUNT.whitespace] += ascii[code]
-        ascii_digits = _sum(ascii, _ZERO, _NINE)
-        row[COUNT.digits] = digits + ascii_digits
+        row[COUNT.digits] = _sum(ascii, _ZERO, _NINE)
         letters = _sum(ascii, _BIG_A, _BIG_Z) + _sum(ascii, _SMALL_A, _SMALL_Z)
-        row[COUNT.other_than_ascii_text] = end - begin - letters - ascii_digits
+        row[COUNT.other_than_ascii_text] = end - begin - letters - row[COUNT.digits]
         for code in _TEXT_MARKS:
             row[COUNT.other_than_ascii_text] -= ascii[code]
         row[COUNT.parentheses] = parentheses

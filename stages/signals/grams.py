@@ -18,8 +18,6 @@ from stages.signals.lexicon import SPREAD
 
 _SPREAD, _ONE, _HALF = np.uint64(SPREAD), np.uint64(1), np.uint64(32)
 LARGEST_TOP, LARGEST = 4, 10
-#: Columns that ``repetitions`` fills in.
-SIZES = LARGEST - 1
 
 
 @compiled
@@ -54,16 +52,17 @@ def number(keys, count, slots, numbers, firsts, counts):
 
 @compiled
 def repetitions(
-    hashes, starts, stops, bounds, greedy, keys, slots, numbers, firsts, counts, places, ends, out
+    hashes, starts, stops, bounds, greedy, keys, slots, numbers, firsts, counts, places, ends, column, rows
 ):
-    """Characters of the most frequent 2-, 3- and 4-gram, and of repeated 5- to 10-grams: ``out[text, 0:9]``.
+    """Characters of the most frequent 2-, 3- and 4-gram, and of repeated 5- to 10-grams: nine columns of
+    ``rows`` from ``column`` on.
 
     The most frequent n-gram, the first of several, counts with blanks between its words, as often as it
     occurs. Of repeated n-grams, ``greedy`` (datatrove) goes through the text and jumps over an n-gram that
     it has met before; blanks do not count. Otherwise (Curator) every second and later occurrence counts,
     with blanks, and what overlaps counts once.
     """
-    for text in range(out.shape[0]):
+    for text in range(rows.shape[0]):
         first = bounds[text]
         here = count = bounds[text + 1] - first
         ends[0] = 0
@@ -87,9 +86,9 @@ def repetitions(
                 for gram in range(found):
                     if counts[gram] > best:
                         best, place = counts[gram], places[firsts[gram]]
-                out[text, n - 2] = best * (ends[place + n] - ends[place] + n - 1)
+                rows[text, column + n - 2] = best * (ends[place + n] - ends[place] + n - 1)
             else:
-                out[text, n - 2] = _repeated(places, numbers, here, n, ends, counts, greedy)
+                rows[text, column + n - 2] = _repeated(places, numbers, here, n, ends, counts, greedy)
 
 
 @compiled

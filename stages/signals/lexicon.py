@@ -122,8 +122,7 @@ def words() -> tuple[Table, int]:
     lists: dict[int, Iterable[str]] = {GOPHER: GOPHER_WORDS, COUNTER: _COUNTED.split()}
     lists[UNSAFE] = _lines(HERE / "unsafe.txt")
     for which, language in enumerate(LANGUAGES):
-        path = HERE / "stopwords" / f"{language}.txt"
-        lists[which] = _lines(path) if path.exists() else ()
+        lists[which] = _lines(HERE / "stopwords" / f"{language}.txt")
     keys = {list_hash(word, which): None for which in sorted(lists) for word in lists[which]}
     return table({key: number for number, key in enumerate(keys)}), len(keys)
 

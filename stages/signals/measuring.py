@@ -18,7 +18,7 @@ from stages.signals import c4, describe, lexicon, lines, segment
 from stages.signals.characters import classes, lower_case
 from stages.signals.counts import COUNT
 from stages.signals.exceptions import exceptions, units
-from stages.signals.grams import SIZES, repetitions
+from stages.signals.grams import repetitions
 from stages.signals.table import signals
 
 #: Code points that are measured at a time, unless one text has more: few enough for the processor's cache. In
@@ -40,8 +40,10 @@ def measure(texts: Sequence[str], languages: Sequence[str | None]) -> dict[str, 
     """Every signal of ``table.SIGNALS`` by name: one value per text, in the signal's type.
 
     ``languages`` are ISO 639-1 codes, one per text. A language without a list of stop words, or None, has
-    none, and is read as one with blanks between words.
+    none, and is read as one with blanks between words. ValueError if they are not as many as the texts.
     """
+    if len(texts) != len(languages):
+        raise ValueError(f"{len(texts)} texts, but {len(languages)} languages: one for each is needed")
     rows = np.zeros((len(texts), len(COUNT)), dtype=np.int64)
     for group in _groups(texts):
         _count(texts[group], languages[group], rows[group])
@@ -71,14 +73,14 @@ def _count(texts: Sequence[str], languages: Sequence[str | None], rows: npt.NDAr
     hits = (hit_starts, hit_ends, hit_kinds, np.empty_like(bounds))
     describe.search(codes, bounds, *lexicon.phrases(), *hits, rows)
 
-    describe.characters(codes, bounds, kinds, np.empty(128, dtype=np.int64), rows)
+    describe.characters(codes, bounds, np.empty(128, dtype=np.int64), rows)
     hashes, seen = np.empty(codes.size, dtype=np.uint64), np.full(entries, -1)
     scratch = _scratch(max(map(len, texts), default=0) + 1)
     grams = *scratch, np.empty_like(scratch[-1])
     describe.tokens(codes, *tokens, kinds, lower, *vocabulary, np.array(lists), seen, hashes, rows)
-    repetitions(hashes, *tokens, True, *grams, rows[:, COUNT.top_2gram_chars :][:, :SIZES])
+    repetitions(hashes, *tokens, True, *grams, COUNT.top_2gram_chars, rows)
     describe.nemotron_words(codes, *words, kinds, *vocabulary, hashes, rows)
-    repetitions(hashes, *words, False, *grams, rows[:, COUNT.nemotron_top_2gram_chars :][:, :SIZES])
+    repetitions(hashes, *words, False, *grams, COUNT.nemotron_top_2gram_chars, rows)
 
     lines.lines(codes, bounds, kinds, lower, *vocabulary, *tokens, *words, *hits, *scratch, rows)
     places = hit_starts, hit_kinds, hits[-1]

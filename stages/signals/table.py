@@ -1,17 +1,8 @@
-"""The signals: name, type, unit, definition and source of each, and how it is made of counts.
+"""The signals: name, type, unit, definition and source of each, and how it is computed from counts.
 
-Rule files name signals by these names; the columns of a document are ``signal.<name>``. Knows no texts.
-
-Where a published implementation has a definition of its own, the name begins with it, so that its thresholds
-keep their meaning: ``gopher_``, ``c4_`` and ``fineweb_`` follow datatrove's filters, ``nemotron_`` NVIDIA
-Curator's, ``refinedweb_`` the paper. A ratio with nothing to divide by is 0, a share of unique things among
-none 1.
-
-Where ``nemotron_`` is not quite Curator's: a most frequent n-gram counts as often as it occurs, overlaps
-included (Curator replaces it in the text, and of equally frequent ones takes any); n-grams of a text with
-fewer words are 0, not 1; paragraphs are those of Gopher; addresses go on to the next blank; zh, ja and th
-have the tokens of ``segment.py`` for words, where Curator asks Jieba and MeCab, and reads Thai as if it had
-blanks.
+Rule files name signals by these names; the columns of a document are ``signal.<name>``. This is the only
+place where they are defined: the schema, the check of rule files and the table in ``README.md`` come from
+it. Knows no texts.
 """
 
 from __future__ import annotations
@@ -34,9 +25,10 @@ RAE = "Rae et al. 2021, app. A.1"
 GOPHER_QUALITY = f"{RAE}; datatrove GopherQualityFilter"
 GOPHER_REPETITION = f"{RAE}, table A1; datatrove GopherRepetitionFilter"
 C4 = "Raffel et al. 2020, 2.2; datatrove C4QualityFilter"
-FINEWEB = "Penedo et al. 2024, 3.5; datatrove FineWebQualityFilter"
+FINEWEB = "Penedo et al. 2024, 3.6; datatrove FineWebQualityFilter"
 REFINEDWEB = "Penedo et al. 2023, app. G.2"
-CURATOR = "NVIDIA NeMo-Curator, heuristic filters"
+CURATOR = "NVIDIA NeMo Curator, heuristic filters"
+OWN = "own"
 
 
 class Signal(NamedTuple):
@@ -55,12 +47,12 @@ def _share(counts: _Columns, part: str, whole: str) -> npt.NDArray[np.float64]:
     return np.divide(counts[part], counts[whole], out=out, where=counts[whole] > 0)
 
 
-def _count(name: str, unit: str, definition: str, source: str = "", column: str = "") -> Signal:
+def _count(name: str, unit: str, definition: str, source: str = OWN, column: str = "") -> Signal:
     column = column or name
     return Signal(name, pa.int32(), unit, definition, source, lambda counts: counts[column].astype(np.int32))
 
 
-def _ratio(name: str, part: str, whole: str, unit: str, definition: str, source: str = "") -> Signal:
+def _ratio(name: str, part: str, whole: str, unit: str, definition: str, source: str = OWN) -> Signal:
     def of(counts: _Columns) -> npt.NDArray[np.generic]:
         return _share(counts, part, whole).astype(np.float32)
 
@@ -81,29 +73,40 @@ def _boilerplate(counts: _Columns) -> npt.NDArray[np.generic]:
 
 def _common() -> Iterator[Signal]:
     yield _count("chars", "code points", "length of the text")
-    yield _count("tokens", "tokens", "words and marks, see segment.py")
-    yield _count("words", "tokens", "those with a character that is no punctuation", GOPHER_QUALITY)
+    yield _count("tokens", "tokens", "words and marks")
+    yield _count("words", "tokens", "tokens with a character that is not punctuation", GOPHER_QUALITY)
     yield _ratio(
-        "mean_word_length", "word_chars", "words", "code points", "mean length of these words", GOPHER_QUALITY
+        "mean_word_length", "word_chars", "words", "code points", "mean length of words", GOPHER_QUALITY
     )
     yield _count("lines", "lines", "lines that are not blank")
-    yield _ratio("words_per_line", "words", "lines", "tokens", "words for each such line")
-    yield _count("paragraphs", "paragraphs", "pieces of the stripped text between two or more line feeds")
-    yield _count("sentences", "sentences", "sentences of all lines; the end of a line ends one")
-    yield _count("stop_words", "tokens", "tokens, in lower case, of the list stopwords/<language>.txt")
-    yield _count("distinct_stop_words", "words", "how many words of that list occur")
-    yield _ratio("stop_word_ratio", "stop_words", "words", "share", "stop words / words")
+    yield _ratio("words_per_line", "words", "lines", "tokens per line", "words / lines")
+    pieces = "pieces of the stripped text between two or more line feeds"
+    yield _count("paragraphs", "paragraphs", pieces, GOPHER_REPETITION)
+    yield _count(
+        "sentences",
+        "sentences",
+        "up to terminal marks of any script, or the end of a line",
+        "spaCy, sentencizer",
+    )
+    yield _count("stop_words", "tokens", "tokens, in lower case, that are in `stopwords/<language>.txt`", RAE)
+    yield _count("distinct_stop_words", "words", "different words of that list that occur", RAE)
+    yield _ratio("stop_word_ratio", "stop_words", "words", "share", "stop_words / words", RAE)
     yield _ratio(
         "terminal_line_ratio", "punctuated_lines", "lines", "share",
-        "lines that end, quotes and brackets aside, in a terminal mark of any script or an ellipsis",
+        "lines that end, closing quotes and brackets aside, in a terminal mark of any script or an ellipsis",
+        FINEWEB,
     )  # fmt: skip
     yield _count(
-        "lorem_ipsum", "places", "placeholder text in any spelling of lexicon.PHRASES", column="placeholders"
+        "lorem_ipsum",
+        "places",
+        "placeholder text: lorem ipsum, others of `lexicon.PHRASES`",
+        C4,
+        "placeholders",
     )
-    yield _count("javascript", "places", '"javascript", in any case')
-    yield _count("policy_phrases", "places", "C4's six phrases of cookie and privacy policies, in any case")
-    yield _count("curly_brackets", "characters", "opening curly brackets")
-    yield _count("unsafe_words", "tokens", "tokens, in lower case, of the list unsafe.txt")
+    yield _count("javascript", "places", '"javascript", in any case', C4)
+    yield _count("policy_phrases", "places", "six phrases of cookie and privacy policies, in any case", C4)
+    yield _count("curly_brackets", "characters", "opening curly brackets", C4)
+    yield _count("unsafe_words", "tokens", "tokens, in lower case, that are in `unsafe.txt`")
 
 
 def _gopher() -> Iterator[Signal]:
@@ -114,45 +117,43 @@ def _gopher() -> Iterator[Signal]:
     )
     yield _ratio(
         "gopher_bullet_line_ratio", "bullet_lines", "text_lines", "share",
-        'lines of splitlines that start with "•" or "-" after blanks / all of them, blank ones included', of,
+        'lines of `str.splitlines`, of all, that start with "•" or "-" after blanks', of,
     )  # fmt: skip
     yield _ratio(
         "gopher_ellipsis_line_ratio", "ellipsis_lines", "text_lines", "share",
-        'such lines that end in "..." or "…" / all of them', of,
+        'lines of `str.splitlines`, of all, that end in "..." or "…"', of,
     )  # fmt: skip
     yield _ratio(
         "gopher_alphabetic_ratio", "alphabetic_tokens", "tokens", "share",
-        "tokens with a letter / all tokens, marks included", of,
+        "tokens with a letter, of all, marks included", of,
     )  # fmt: skip
-    eight = "the, be, to, of, and, that, have, with, in lower case"
-    yield _count("gopher_stop_words", "words", f"how many occur of {eight}", of)
+    eight = "the, be, to, of, and, that, have, with"
+    yield _count("gopher_stop_words", "words", f"how many of {eight} occur, in lower case", of)
     of = GOPHER_REPETITION
     for kind, pieces, text in (
         ("line", "split_line", "pieces between runs of line feeds"),
         ("paragraph", "paragraph", "paragraphs"),
     ):
-        met = f"{text} that were there before"
-        yield _ratio(
-            f"gopher_duplicate_{kind}_ratio", f"repeated_{pieces}s", f"{pieces}s", "share", f"{met} / all", of
-        )
+        met = f"{text} that repeat an earlier one"
+        yield _ratio(f"gopher_duplicate_{kind}_ratio", f"repeated_{pieces}s", f"{pieces}s", "share", met, of)
         yield _ratio(
             f"gopher_duplicate_{kind}_char_ratio", f"repeated_{pieces}_chars", "chars", "share",
-            f"code points of {met} / of the text", of,
+            f"{met}: their length / chars", of,
         )  # fmt: skip
     for n in (2, 3, 4):
         yield _ratio(
-            f"gopher_top_{n}gram_char_ratio", f"top_{n}gram_chars", "chars", "share",
-            f"length, with blanks, of the most frequent {n} tokens in a row, times its count / chars", of,
+            f"gopher_top_{n}gram_char_ratio", f"top_{n}gram_chars", "chars", "ratio",
+            f"most frequent {n} tokens in a row: length with blanks, times their count / chars", of,
         )  # fmt: skip
     for n in range(5, 11):
         yield _ratio(
             f"gopher_duplicate_{n}gram_char_ratio", f"duplicate_{n}gram_chars", "chars", "share",
-            f"code points of {n} tokens in a row that were there before, in one greedy pass / chars", of,
+            f"{n} tokens in a row that repeat earlier ones, by one greedy pass: length / chars", of,
         )  # fmt: skip
 
 
 def _c4() -> Iterator[Signal]:
-    yield _count("c4_kept_lines", "lines", "lines of splitlines that C4 keeps", C4)
+    yield _count("c4_kept_lines", "lines", "lines of `str.splitlines` that C4 keeps", C4)
     yield _count("c4_kept_words", "words", "words between blanks in the lines kept", C4)
     yield _count("c4_sentences", "sentences", "sentences in the lines kept, citations like [1] taken out", C4)
     for cause, definition in (
@@ -164,7 +165,7 @@ def _c4() -> Iterator[Signal]:
         ("curly_bracket", "with an opening curly bracket"),
         ("policy", "with one of the phrases of policy_phrases"),
     ):
-        text = f"lines, not blank, {definition}; a line counts where it first fails, in this order of signals"
+        text = f"lines of `str.splitlines`, not blank, {definition}; counted for their first reason only"
         yield _count(f"c4_{cause}_lines", "lines", text, C4)
 
 
@@ -177,7 +178,7 @@ def _fineweb() -> Iterator[Signal]:
     yield _ratio("fineweb_short_line_ratio", "short_lines", "lines", "share", short, FINEWEB)
     yield _ratio(
         "fineweb_duplicate_char_ratio", "repeated_line_chars", "other_than_newlines", "share",
-        "code points of lines that were there before / of the text without line feeds", FINEWEB,
+        "lines that repeat an earlier one: their length / that of the text without line feeds", FINEWEB,
     )  # fmt: skip
     yield _ratio(
         "fineweb_newline_ratio", "newlines", "tokens", "line feeds per token", "line feeds / tokens", FINEWEB
@@ -196,7 +197,7 @@ def _refinedweb() -> Iterator[Signal]:
         yield _ratio(name, f"{kind}_lines", "lines", "share", text, REFINEDWEB)
     yield _ratio(
         "refinedweb_flagged_word_ratio", "flagged_words", "nemotron_words", "share",
-        "words, as nemotron_words, in lines of any of these kinds", REFINEDWEB,
+        "nemotron_words in lines of any of these five kinds", REFINEDWEB,
     )  # fmt: skip
 
 
@@ -204,57 +205,62 @@ def _nemotron() -> Iterator[Signal]:
     of = CURATOR
     yield _ratio(
         "nemotron_non_alphanumeric_ratio", "other_than_ascii_text", "chars", "share",
-        "code points that are no ASCII letter or digit, line feed, comma, or . ? !", of,
+        "code points other than ASCII letters and digits, line feeds and . , ? !", of,
     )  # fmt: skip
     for name, part, definition in (
-        ("digit", "digits", "decimal digits of any script"),
-        ("url", "url_chars", "code points of http and https addresses"),
+        ("digit", "digits", "digits 0 to 9"),
+        ("url", "url_chars", "http and https addresses"),
         ("whitespace", "whitespace", "blanks, tabs, line feeds, carriage returns and backspaces"),
         ("parenthesis", "parentheses", "( ) [ ] { } ⟨ ⟩"),
     ):
-        yield _ratio(f"nemotron_{name}_ratio", part, "chars", "share", f"{definition} / code points", of)
+        yield _ratio(
+            f"nemotron_{name}_ratio", part, "chars", "share", f"{definition}: their length / chars", of
+        )
     yield Signal(
         "nemotron_boilerplate_ratio", pa.float32(), "share",
         "paragraphs with a phrase of cookie or privacy policies; 1 if lorem ipsum occurs", of, _boilerplate,
     )  # fmt: skip
     for kind in ("line", "paragraph"):
-        name, text = f"nemotron_unique_{kind}_ratio", f"distinct {kind}s / {kind}s"
+        name, text = f"nemotron_unique_{kind}_ratio", f"{kind}s without repetitions / {kind}s"
         yield _unique(name, f"repeated_{kind}s", f"{kind}s", "share", text)
         yield _unique(
             f"nemotron_unique_{kind}_char_ratio", f"repeated_{kind}_chars", f"{kind}_chars", "share",
-            f"code points of distinct {kind}s / of all {kind}s",
+            f"length of {kind}s without repetitions / of all {kind}s",
         )  # fmt: skip
-    yield _count("nemotron_words", "words", "words between blanks; tokens for ja, th and zh", of)
+    yield _count("nemotron_words", "words", "what stands between blanks; tokens for ja, th and zh", of)
     yield _ratio(
         "nemotron_mean_word_length", "nemotron_word_chars", "nemotron_words", "code points",
         "mean length of these words", of,
     )  # fmt: skip
-    yield _count("nemotron_longest_word", "code points", "length of the longest", of)
+    yield _count("nemotron_longest_word", "code points", "length of the longest of these words", of)
     yield _ratio(
         "nemotron_symbol_ratio", "nemotron_symbol_words", "nemotron_words", "share",
-        "words that are an ellipsis or mostly runs of hash signs", of,
+        "these words that are an ellipsis, or have more runs of hash signs than half their length", of,
     )  # fmt: skip
     yield _ratio(
         "nemotron_alphabetic_ratio", "nemotron_alphabetic_words", "nemotron_words", "share",
-        "words with a letter", of,
+        "these words that have a letter", of,
     )  # fmt: skip
-    yield _count("nemotron_common_words", "words", "words of the list of gopher_stop_words", of)
+    yield _count(
+        "nemotron_common_words", "words", "these words that are one of the eight of gopher_stop_words", of
+    )
     for kind, definition in (
         ("unmarked", "that do not end in . ? ! \" or '"),
         ("ellipsis", 'that end in an ellipsis, or in "read more"'),
-        ("bullet", "that start with a bullet, the hyphen is none"),
+        ("bullet", "that start with a bullet; a hyphen is none"),
     ):
         part = "unmarked_lines" if kind == "unmarked" else f"nemotron_{kind}_lines"
         yield _ratio(f"nemotron_{kind}_line_ratio", part, "lines", "share", f"lines {definition}", of)
     for n in (2, 3, 4):
         yield _ratio(
-            f"nemotron_top_{n}gram_char_ratio", f"nemotron_top_{n}gram_chars", "chars", "share",
-            f"as gopher_top_{n}gram_char_ratio, of these words", of,
+            f"nemotron_top_{n}gram_char_ratio", f"nemotron_top_{n}gram_chars", "chars", "ratio",
+            f"as gopher_top_{n}gram_char_ratio, but of nemotron_words", of,
         )  # fmt: skip
     for n in range(5, 11):
         yield _ratio(
             f"nemotron_duplicate_{n}gram_char_ratio", f"nemotron_duplicate_{n}gram_chars", "chars", "share",
-            f"code points, with blanks, covered by second and later occurrences of {n} words in a row", of,
+            f"what {n} nemotron_words in a row that repeat earlier ones cover with blanks: length / chars",
+            of,
         )  # fmt: skip
 
 
@@ -272,3 +278,13 @@ def signals(counts: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.generic]]
     """Signals by name, from rows of counts; shape ``[texts, len(COUNT)]``."""
     columns = dict(zip(COUNT._fields, counts.T, strict=True))
     return {signal.name: signal.of(columns) for signal in SIGNALS.values()}
+
+
+def markdown() -> str:
+    """The table of all signals, as it stands in ``README.md``."""
+    rows = [
+        f"| `{signal.name}` | {signal.type.to_pandas_dtype().__name__} | {signal.unit} | {signal.definition} "
+        f"| {signal.source} |"
+        for signal in SIGNALS.values()
+    ]
+    return "\n".join(["| signal | type | unit | definition | source |", "|---|---|---|---|---|", *rows, ""])

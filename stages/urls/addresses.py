@@ -5,7 +5,8 @@ not know lists, public suffixes or what is behind an address.
 
 A host is in lower case, ASCII (punycode, RFC 3492, of the NFKC form), without user, port and last dot. A path
 is everything from the host to the fragment, percent-decoded and in lower case: squidGuard, whose lists these
-are, folds case, and so do those who write the lists.
+are, folds case, and so do those who write the lists. Of a longer one the first ``LONGEST`` characters are
+compared, so that an address with a million slashes costs no more than others.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from urllib.parse import unquote
+
+LONGEST = 2_000
 
 _ADDRESS = re.compile(
     r"(?:(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}|(?![a-z][a-z0-9+.-]*:[/\\]))"  # scheme, or none
@@ -49,7 +52,8 @@ def _punycode(label: str) -> str:
 
 
 def _path(text: str) -> str:
-    return _BREAKS.sub(" ", unquote(text.strip())).replace("\\", "/").lower().rstrip("/")
+    path = _BREAKS.sub(" ", unquote(text.strip())).replace("\\", "/").lower()
+    return path[:LONGEST].rstrip("/")
 
 
 def bare(host: str) -> str:

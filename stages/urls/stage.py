@@ -57,7 +57,7 @@ class Urls(Filter):
     that has no host, stays."""
 
     name = "urls"
-    version = 1
+    version = 2
     Config = UrlsConfig
     reads = ("url",)
     resources = Resources(memory=256 * MIB)

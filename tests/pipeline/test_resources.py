@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -82,10 +83,36 @@ def test_tables_of_all_kinds_are_loaded_and_a_calibration_is_left_and_used(tmp_p
     ranks = {row["id"]: row["quality.rank"] for row in scored(used).to_pylist()}
     assert all(ranks[row["id"]] == row["quality.rank"] for row in rows)
     assert not (used / "artefacts").exists()
-    # its own calibration stays where the config names it
+    # its own calibration stays where the config names it, though another name has the same content
+    shutil.copy(artefact, tmp_path / "copy.json")
     for _ in range(2):
-        run(tmp_path, "first", f", calibration: {artefact}")
+        run(
+            tmp_path,
+            "first",
+            f", calibration: {artefact}}}\n      - ensemble: {{scores: [quality.a], calibration: copy.json",
+        )
     assert artefact.exists()
+
+
+def test_equal_files_of_several_stages_are_all_kept_and_errors_name_them(tmp_path: Path) -> None:
+    toy_inputs(tmp_path / "inputs", files=1, bad=False)
+    tables(tmp_path)
+    shutil.copy(tmp_path / "more.txt", tmp_path / "more.lst")
+    other = "}\n      - toys:Score: {name: b, tables: {more: more.lst}"
+    rows = scored(run(tmp_path, "out", other)).to_pylist()
+    assert any(0 < row["quality.b"] < row["quality.a"] for row in rows)
+    with pytest.raises(ConfigError, match=rf"calibration: {tmp_path}/more\.lst is no calibration"):
+        run(tmp_path, "wrong", ", calibration: more.lst")
+
+
+def test_what_changes_after_it_was_hashed_is_not_kept(tmp_path: Path) -> None:
+    tables(tmp_path)
+    source, storage = str(tmp_path / "words"), Storage()
+    resource = resources.find(storage, source, str(tmp_path / "out"))
+    (tmp_path / "words/a.txt").write_text("other")
+    with pytest.raises(StorageError, match=r"a\.txt: changed while"):
+        resources.keep(storage, source, resource)
+    assert not list((tmp_path / "out").rglob("a.txt"))
 
 
 def test_a_changed_table_changes_the_fingerprint_and_a_missing_one_is_named(tmp_path: Path) -> None:

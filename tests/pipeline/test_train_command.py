@@ -9,6 +9,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,7 +18,7 @@ from runs import ROOT, command
 from pipeline.located import ConfigError
 from pipeline.storage import Storage
 from pipeline.train import MAX_CHARS, Side, classifier
-from pipeline.train_card import markdown
+from pipeline.train_card import markdown, measured
 from stages.quality.fasttext.stage import FastText, FastTextConfig
 from stages.quality.fasttext.train import Plan
 
@@ -136,6 +137,15 @@ def test_the_command_trains_writes_a_card_and_does_the_same_twice(tmp_path: Path
         "quality.proofs"
     ]
     assert scores[0].as_py() > 0.5 > scores[1].as_py()
+
+
+def test_a_directory_may_be_a_pattern_and_thresholds_are_exact(tmp_path: Path, segment: Path) -> None:
+    pattern = Side([str(segment.parent / "03-*")], "quality.label in [good]")
+    card = classifier(Storage(), pattern, sides(segment)[1], str(tmp_path / "x.bin"), PLAN, 0.3)
+    assert card["data"]["positive"]["files"] == 2
+    scores = np.array([0.9999997, 0.9999996, 0.2], np.float32)
+    step = measured(scores, np.array([True, True, False]))["thresholds"][-1]
+    assert (scores.astype(np.float64) >= step["threshold"]).sum() == 2
 
 
 def test_nearly_the_same_documents_are_held_out_nearly_alike(tmp_path: Path, segment: Path) -> None:

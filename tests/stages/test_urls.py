@@ -89,6 +89,7 @@ def test_a_domain_and_what_is_below_it(tmp_path: Path, entry: str, listed: str, 
         ("foo.com/t?id=7", "http://foo.com/t?id=7 http://foo.com/t?id=7&p=2", "http://foo.com/t?id=77 http://foo.com/t"),
         ("foo.com", "http://foo.com http://www.foo.com/any/thing?x", "http://a.foo.com http://foo.co"),
         ("www.com/x", "http://www.com/x", "http://com/x"),
+        (f"foo.com/{'x' * 3000}", f"http://foo.com/{'x' * 3000}/y", f"http://foo.com/{'x' * 1990}"),
         ("例え.jp/道", "http://xn--r8jz45g.jp/%E9%81%93/x", "http://例え.jp/"),
     ],
 )  # fmt: skip
@@ -211,6 +212,15 @@ def test_any_url_has_a_verdict_that_does_not_depend_on_its_neighbours(urls: list
     entries = io.BytesIO(b"0\nexample.com\nxn--a\n")
     stage._lists = [lists.Listed("x", *[lists.domains(entries, "x")] * 2)]
     assert judge(stage, *urls) == [judge(stage, url)[0] for url in urls]
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("unit", ["a@", "a.", "a:1", "//", "%41", "ü.", "a/?&"])
+def test_hostile_addresses_end(unit: str) -> None:
+    """At once where time is linear in the address; otherwise it would run into the timeout."""
+    judge(
+        Urls(UrlsConfig(domains={"x": "y"})), "http://" + unit * 200_000 + "[", "http://a/" + unit * 200_000
+    )
 
 
 def test_hashes_of_many_strings_are_distinct_and_even() -> None:

@@ -275,7 +275,8 @@ def _spelled_out(file: _Cursor, codes: Bytes, shape: tuple[int, int]) -> Matrix:
     dim, parts, width, last = file.numbers(struct.Struct("<4i"))
     values = np.frombuffer(file.bytes(4 * _CENTROIDS * max(dim, 0)).tobytes(), "<f4")
     rows, columns = shape
-    if dim != columns or len(codes) != rows * parts or (parts - 1) * width + last != dim:
+    fits = min(parts, width, last) > 0 and last <= width and (parts - 1) * width + last == dim
+    if dim != columns or len(codes) != rows * parts or not fits:
         raise ModelError("has a damaged table of centroids")
     found = np.empty(shape, np.float32)
     for part in range(parts):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import logging
 import random
 from pathlib import Path
 from typing import Any
@@ -280,7 +279,7 @@ def test_files_and_directories(tmp_path: Path) -> None:
     assert [row[0] for row in found(answers, LOOM, SEA)] == [None, "loom"]
 
 
-def test_what_cannot_be_looked_for_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_looked_for_is_said(tmp_path: Path) -> None:
     path = rows(
         tmp_path / "q.jsonl",
         {"question": "What is the capital of France?"},
@@ -293,9 +292,8 @@ def test_what_cannot_be_looked_for_is_said(tmp_path: Path, caplog: pytest.LogCap
         {"question": LOOM.replace(", ", " - ")},
         {"question": None},
     )
-    with caplog.at_level(logging.WARNING):
-        stage = opened(benchmarks={"again": path, "q": path}, ngram=13)
-    assert caplog.messages[0] == "decontaminate: not looked for of again: 2 short, 1 empty"
+    stage = opened(benchmarks={"again": path, "q": path}, ngram=13)
+    assert stage.notes[0] == "3 of 6 items of again are not looked for: 2 short, 1 empty"
     mammal = "Which of them is a mammal?\nA. The dogfish\nB. The sea horse\nC. The manatee"
     assert [row[:2] for row in found(stage, LOOM, mammal)] == [("again", "3"), ("again", "1")]
 

@@ -99,6 +99,14 @@ def test_placeholders_keep_what_is_around_them() -> None:
     )
 
 
+def test_a_placeholder_says_nothing_about_its_neighbours() -> None:
+    key = "4fG7hJ2kL9mN3pQ8rS5t"
+    assert redacted("+49 30 901820, customer number 80123456") == "REDACTED_PHONE, customer number 80123456"
+    assert redacted("from 91.198.44.7 with 2.5.1.3") == "from REDACTED_IP with 2.5.1.3"
+    assert redacted(f"ghp_{'aB3dE5' * 6}: {key}") == f"REDACTED_SECRET: {key}"
+    assert redacted("jörg.müller@site.org") == "REDACTED_EMAIL"
+
+
 PIECES = str.split(
     "a@b.de @ jo.doe@site.org (at) :// : , | Tel. Phone + +49 ( ) 030 23125 112 4 16 212-555-0187 5.9.61.8 IP "
     "2a00:1450::2e DE89370400440532013000 GB82 4929444444444441 4929 4444 token= AKIA2345 x1Y2z3W4v5U6t7S8 / - . = "
@@ -122,7 +130,7 @@ def test_redacting_the_labelled_set_twice(labelled: list[Case]) -> None:
     "unit",
     [
         "1", "1 ", "a@", "a@a.com@", "a.", "(at)", ".", "+", "+1 ", "2001:", "2001:a:", "1.1.", "AB12", "AB12 ", "eyJa-", "eyJa.", "token=",
-        "token=a1", "://:", "://a:b1@", "-----BEGIN PRIVATE KEY-----\n", "A-", "Tel 1", "0 ", "4929 4444 4444 4441 ", "212-555-0187 ", "a@b.de(", "４ ", "٣", "1-", "(0) ", "sk-", "xoxb-1-", "a%20",
+        "token=a1", "://:", "://a:b1@", "-----BEGIN PRIVATE KEY-----\n", "A-", "Tel 1", "0 ", "4929 4444 4444 4441 ", "212-555-0187 ", "a@b.de(", "４ ", "٣", "1-", "(0) ", "sk-", "xoxb-1-", "a%20", "+91.198.44.7", "212-555-0187 +1 ",
     ],
 )  # fmt: skip
 @pytest.mark.timeout(10)

@@ -76,7 +76,7 @@ def test_ranks_are_those_of_plain_numpy_and_a_calibration_keeps_them(tmp_path: P
 
 
 def last_round(fitted: Ensemble, parts: list[pa.Table]) -> pa.Table:
-    partials = pa.concat_tables([fitted.map(part) for part in parts])
+    partials = pa.concat_tables([fitted.map(part) for part in parts]).sort_by("key")
     return next(fitted.reduce("verdicts", iter([partials])))
 
 
@@ -86,6 +86,18 @@ def test_the_sample_is_the_same_however_the_documents_come() -> None:
     one, other = (last_round(stage(fraction=0.3), [part]) for part in (table, shuffled))
     assert one.equals(other)
     assert 100 < one["documents"][0].as_py() < 180
+
+
+def test_the_sample_of_a_dry_run_is_more_than_its_share() -> None:
+    table = documents(100, 5)
+    parts, _, counts = rounds.run(stage(fraction=1e-9), [table], batch_rows=50)
+    assert counts["verdicts"]["sampled"] == 16
+    assert len(set(ranks(parts))) > 5
+    large = documents(3000, 6)
+    fitted = last_round(stage(fraction=0.5), [large.slice(start, 100) for start in range(0, 3000, 100)])
+    keys = [int.from_bytes(identity[8:], "big") for identity in large["id"].to_pylist()]
+    share = large.filter(pa.array([key <= 1 << 63 for key in keys])).select(SCORES)
+    assert fitted["documents"].to_pylist() == [len(share) - column.null_count for column in share.columns]
 
 
 def test_weights_are_tokens_where_a_tokenizer_is_given() -> None:

@@ -220,6 +220,7 @@ def test_settings() -> None:
     for name in ("Edu", "1edu", "edu.x", ""):
         with pytest.raises(ValueError, match="name"):
             RegressorConfig(model="m", name=name)
-    need = Regressor.requires(RegressorConfig(model="m", name="edu", device="cuda"))
-    assert 0 < need.gpus <= 1
+    cuda = RegressorConfig(model="m", name="edu", device="cuda")
+    assert 0 < Regressor.requires(cuda).gpus <= 1
+    assert Regressor(cuda).rows > Regressor(RegressorConfig(model="m", name="edu")).rows
     assert not Regressor.requires(RegressorConfig(model="m", name="edu")).gpus
