@@ -251,7 +251,9 @@ class _Builder:
         judged: Recipe | None = None,
         earlier: tuple[EarlierPart, ...] = (),
     ) -> Segment:
-        needed = [_resources(recipe) for recipe in (reader, judge, *steps) if recipe]
+        # a stage in several roles is opened once
+        stages = {(r.target, r.settings): _resources(r) for r in (reader, judge, *steps) if r}
+        needed = list(stages.values())
         resources = Resources(
             max((r.cpus for r in needed), default=1.0),
             max((r.gpus for r in needed), default=0.0),

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
@@ -59,8 +59,8 @@ def unopened(recipe: Recipe) -> Stage:
 
 
 def open_stage(recipe: Recipe, settings: StorageSettings) -> Any:
-    """The stage of a recipe, opened; the same object again in the same process."""
-    return _open_stage(recipe, settings.model_dump_json())
+    """The stage of a recipe, opened; the same object again in the same process, in whatever role."""
+    return _open_stage(replace(recipe, label="", role="read", unused=()), settings.model_dump_json())
 
 
 @functools.lru_cache(maxsize=64)

@@ -27,6 +27,7 @@ _PREFIXED = re.compile(
     r"|sk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}|sk-[A-Za-z0-9]{48}"
     r"|sk-(?:proj|svcacct|admin|ant-[a-z]{3,8}[0-9]{2}|or-v1)-[A-Za-z0-9_-]{40,250}"  # OpenAI and its like
     r"|hf_[A-Za-z0-9]{34}"  # Hugging Face
+    r"|key[-_](?:[A-Za-z]{2,10}_)?[0-9a-f]{32}"  # Mailgun and its like
     r"|npm_[A-Za-z0-9]{36}|pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,400}"
     r"|SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}|dop_v1_[0-9a-f]{64}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"
     r"|(?P<jwt>eyJ[A-Za-z0-9_-]{10,400})\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{20,1000}"

@@ -64,7 +64,8 @@ def _count(texts: Sequence[str], languages: Sequence[str | None], rows: npt.NDAr
     codes = np.frombuffer(bytearray("".join(texts).encode("utf-32-le", "surrogatepass")), dtype="<u4")
     bounds = np.cumsum([0, *map(len, texts)], dtype=np.int64)
     modes = np.array([_mode(language) for language in languages], dtype=np.int64)
-    lists = [lexicon.LANGUAGES.index(code) if code in lexicon.LANGUAGES else -1 for code in languages]
+    numbers = {code: number for number, code in enumerate(lexicon.LANGUAGES)}
+    lists = np.array([numbers.get(code or "", -1) for code in languages], dtype=np.int64)
     kinds, lower, (vocabulary, entries) = classes(), lower_case(), lexicon.words()
 
     tokens, chunks = _tokenize(codes, bounds, modes)
@@ -77,7 +78,7 @@ def _count(texts: Sequence[str], languages: Sequence[str | None], rows: npt.NDAr
     hashes, seen = np.empty(codes.size, dtype=np.uint64), np.full(entries, -1)
     scratch = _scratch(max(map(len, texts), default=0) + 1)
     grams = *scratch, np.empty_like(scratch[-1])
-    describe.tokens(codes, *tokens, kinds, lower, *vocabulary, np.array(lists), seen, hashes, rows)
+    describe.tokens(codes, *tokens, kinds, lower, *vocabulary, lists, seen, hashes, rows)
     repetitions(hashes, *tokens, True, *grams, COUNT.top_2gram_chars, rows)
     describe.nemotron_words(codes, *words, kinds, *vocabulary, hashes, rows)
     repetitions(hashes, *words, False, *grams, COUNT.nemotron_top_2gram_chars, rows)

@@ -59,7 +59,7 @@ def run(folder: Path, name: str, calibration: str = "") -> Path:
 
 
 def scored(output: Path) -> pa.Table:
-    return pa.concat_tables([pq.read_table(file) for file in sorted(output.glob("work/web/01-*/*.parquet"))])
+    return pa.concat_tables([pq.read_table(file) for file in sorted(output.glob("work/web/02-*/*.parquet"))])
 
 
 def test_tables_of_all_kinds_are_loaded_and_a_calibration_is_left_and_used(tmp_path: Path) -> None:

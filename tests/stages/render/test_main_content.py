@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.compiled import compiled
 from stages.render.blocks import Block, Container
 from stages.render.main import _shipped, choose, load, select
 from stages.render.main.align import aligned, matched, scores, tokens
-from stages.compiled import compiled
 from stages.render.main.features import KINDS, Vocabulary, extract
 from stages.render.main.network import probabilities, weights_of
 from stages.render.main.tree import LEVELS, NAMES, Names, name_words, tree

@@ -401,7 +401,7 @@ def test_the_stage_adds_columns_and_a_fault_for_no_text():
 
 
 def test_kernels_are_compiled_once_for_all_batches():
-    for texts, language in ((["a [1] b."], "en"), (["a [1] b."] * 2, "th"), ([""], None)):
+    for texts, language in ((["a [1] b."], "en"), (["a [1] b."] * 2, "th"), ([""], None), ([], None)):
         measure(texts, [language] * len(texts))
     kernels = (segment.tokenize, describe.search, describe.tokens, describe.nemotron_words, grams.repetitions)
     assert [len(kernel.signatures) for kernel in kernels] == [1] * len(kernels)
