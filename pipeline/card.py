@@ -62,7 +62,7 @@ def card(stats: Mapping[str, Any], blend: Mapping[str, Any] | None, config: Mapp
         _attrition(stats),
         _blend(blend) if blend else "",
         _use(sharded, blend),
-        _making(config),
+        _making(config, stats.get("artefacts", ())),
         _limitations(sharded or stats["datasets"], config),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -208,7 +208,7 @@ def _use(sharded: Mapping[str, Any], blend: Mapping[str, Any] | None) -> str:
     return f"## Use\n\n{_fenced('python', lines)}\n\nA row of a shard (Parquet) is one document:\n\n{schema}"
 
 
-def _making(config: Mapping[str, Any]) -> str:
+def _making(config: Mapping[str, Any], artefacts: Sequence[str]) -> str:
     shown = _shown(config)
     lines = []
     for name, data in shown["datasets"].items():
@@ -225,10 +225,16 @@ def _making(config: Mapping[str, Any]) -> str:
         ]
         lines.append(f"- **{name}**: {' → '.join(steps)}")
     seed = f" (seed {shown['seed']})" if "seed" in shown else ""
+    fitted = ", ".join(f"`{name}`" for name in artefacts)
     return "\n\n".join(
         (
             "## How it was made\n\nEach dataset went through these steps, in this order:",
             "\n".join(lines),
+            *(
+                [f"What was fitted to these documents, for later runs to use as it is: {fitted}."]
+                if fitted
+                else []
+            ),
             "### Reproduce\n\nThe same inputs, settings, seed and version of nanocorpus give the same bytes, "
             f"on any machine and with any number of workers{seed}. The settings, with defaults filled in and "
             "paths that only their owner can open cut to the last part:",

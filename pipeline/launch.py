@@ -97,6 +97,7 @@ def run(
                     console.print(report.failures(schedule.states.values()))
             found = stats(plan, schedule.states)
             artefacts = _artefacts(plan, ledger, schedule)
+            found["artefacts"] = sorted(artefacts)
             _remove_stale(plan, ledger, schedule, artefacts)
             _finish(plan, ledger, found, artefacts)
     except (StorageError, Superseded, ConservationError) as error:

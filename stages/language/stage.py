@@ -11,11 +11,11 @@ characters and passages were written for ``benchmarks/language_id.py`` (it print
 pages are 1,663 real ones, with labels that lid.176 had a say in.
 
     identifier            sentences  start of  passages   pages  pages/s  licence
-    py3langid 0.4.0          99.9 %    96.9 %   100.0 %  99.2 %    1,300  BSD-3-Clause, one wheel for all
-    fastText lid.176.ftz     99.7 %    93.1 %   100.0 %  99.3 %    4,200  model CC-BY-SA-3.0
-    pycld2 0.42              98.2 %    90.4 %    99.9 %  98.7 %    4,000  Apache-2.0, wheels to Python 3.13
-    resiliparse 2.0          66.8 %     5.4 %    95.7 %  91.2 %   46,000  Apache-2.0
-    lingua 2.1               99.6 %    97.2 %    99.8 %  98.9 %      160  Apache-2.0, 1.3 GB of memory
+    py3langid 0.4.0          99.9 %    96.9 %   100.0 %  99.2 %    1,400  BSD-3-Clause, one wheel for all
+    fastText lid.176.ftz     99.7 %    93.1 %   100.0 %  99.3 %    6,300  model CC-BY-SA-3.0
+    pycld2 0.42              98.2 %    90.4 %    99.9 %  98.7 %    5,200  Apache-2.0, wheels to Python 3.13
+    resiliparse 2.0          66.8 %     5.4 %    95.7 %  91.2 %   47,000  Apache-2.0
+    lingua 2.1               99.6 %    97.2 %    99.8 %  98.9 %      190  Apache-2.0, 1.3 GB of memory
 
 py3langid is the default because it is as accurate as lid.176 and its wheel runs everywhere. Both scores are
 probabilities, but not the same ones: of 1,930 pages in any language, 0.3 cuts off 0.3 % with py3langid and
