@@ -2,7 +2,7 @@
 
     python benchmarks/rethreshold.py FILE.warc.gz [--copies 4]
 
-Runs render, language, signals and the rules of Nemotron-CC over copies of a WARC, changes one number in the
+Runs render, language, signals and the rules of Nemotron-CC over copies of a WARC, changes one number in
 the rule file, and runs again. Prints for each segment how many parts were done again, and the seconds of both
 runs; exits 1 if a segment that measures was done again, or under the floor.
 """
