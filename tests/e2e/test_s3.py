@@ -84,7 +84,7 @@ def test_cc_v2_and_cc_math_are_valid_plans(
     monkeypatch.setenv("NANOCORPUS_TOKENIZER", "s3://corpus/tokenizer.json")
     done = command("plan", "--config", "cc_v2.yaml")
     assert "web: 3 inputs" in done.stdout
-    for segment in ("web/00-read-render-language", "english/tokens", "multilingual/shards"):
+    for segment in ("web/00-read-render-language", "high/tokens", "multilingual/shards"):
         assert segment in done.stdout
     done = command("plan", "--config", "cc_math.yaml")
     assert "web: 3 inputs" in done.stdout
