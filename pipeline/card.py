@@ -225,16 +225,14 @@ def _making(config: Mapping[str, Any], artefacts: Sequence[str]) -> str:
         ]
         lines.append(f"- **{name}**: {' → '.join(steps)}")
     seed = f" (seed {shown['seed']})" if "seed" in shown else ""
-    fitted = ", ".join(f"`{name}`" for name in artefacts)
+    steps_taken = "\n".join(lines)
+    if artefacts:
+        fitted = ", ".join(f"`{name}`" for name in artefacts)
+        steps_taken += f"\n\nWhat was fitted to these documents, for later runs to use as it is: {fitted}."
     return "\n\n".join(
         (
             "## How it was made\n\nEach dataset went through these steps, in this order:",
-            "\n".join(lines),
-            *(
-                [f"What was fitted to these documents, for later runs to use as it is: {fitted}."]
-                if fitted
-                else []
-            ),
+            steps_taken,
             "### Reproduce\n\nThe same inputs, settings, seed and version of nanocorpus give the same bytes, "
             f"on any machine and with any number of workers{seed}. The settings, with defaults filled in and "
             "paths that only their owner can open cut to the last part:",

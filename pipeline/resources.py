@@ -7,10 +7,12 @@ model hub; does not know what is in them.
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -85,20 +87,27 @@ def fetch(resource: Resource, storage: Storage) -> Path:
     target = folder / resource.path.rsplit("/", 1)[1]
     if target.exists():
         return target
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        whole = Path(scratch) / "whole"
-        for name, sha in resource.contents():
-            path, copy = _below(resource.path, name), whole / name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            with storage.open(path) as source:
-                if _copy(source, copy) != sha:
-                    raise OSError(f"{path}: content does not match its checksum")
-        try:
-            whole.rename(target)
-        except OSError:
-            if not target.exists():  # otherwise another worker of this machine was first
-                raise
+    with (folder / f"{target.name}.lock").open("w") as lock:
+        # one worker copies and the others wait; the lock goes with the process that holds it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            scratch = folder / f"{target.name}.part"
+            shutil.rmtree(scratch, ignore_errors=True)  # of a worker that was killed
+            try:
+                _bring(resource, storage, scratch / "whole")
+                (scratch / "whole").rename(target)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
     return target
+
+
+def _bring(resource: Resource, storage: Storage, whole: Path) -> None:
+    for name, sha in resource.contents():
+        path, copy = _below(resource.path, name), whole / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with storage.open(path) as source:
+            if _copy(source, copy) != sha:
+                raise OSError(f"{path}: content does not match its checksum")
 
 
 @functools.cache

@@ -33,7 +33,7 @@ from stages.base import MIB, FileInfo
 from stages.quality.fasttext import format
 from stages.quality.fasttext.predict import Predictor
 from stages.quality.fasttext.train import Diverged, Plan, train
-from stages.read.lines import Break, lines
+from stages.read.json_lines import objects
 from stages.read.source import Source
 from stages.where import WhereError, parse
 
@@ -280,21 +280,10 @@ def _jsonl(path: str, source: Source, needed: frozenset[str]) -> Iterator[pa.Tab
 
 
 def _objects(path: str, source: Source) -> Iterator[dict[str, Any]]:
-    for line in lines(source, _LINE_BYTES):
-        where = f"{path}: line {line.number}"
-        if isinstance(line, Break):
-            raise ConfigError(f"{where}: damaged: {line.detail}")
-        if line.data is None:
-            raise ConfigError(f"{where}: longer than {_LINE_BYTES} bytes")
-        if not line.data.strip():
-            continue
-        try:
-            found = json.loads(line.data)
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(f"{where}: {error}") from None
-        if not isinstance(found, dict):
-            raise ConfigError(f"{where}: not a JSON object")
-        yield found
+    try:
+        yield from objects(source, _LINE_BYTES)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def _storable(value: Any) -> Any:

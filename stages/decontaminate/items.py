@@ -10,7 +10,6 @@ Knows JSON Lines and Parquet. Does not know tokens.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.base import MIB
-from stages.read.lines import Break, lines
+from stages.read.json_lines import objects
 from stages.read.source import Source
 
 #: What benchmarks call the question, in lower case. The first that a row has is taken.
@@ -107,21 +106,10 @@ def _rows(file: Path, benchmark: str) -> Iterator[dict[str, Any]]:
             except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 raise ValueError(f"{where} is a damaged Parquet file: {error}") from None
             return
-        for line in lines(Source(stream), _LONGEST_LINE):
-            if isinstance(line, Break):
-                raise ValueError(f"{where}, line {line.number} and all after: {line.detail}")
-            if line.data is None:
-                raise ValueError(f"{where}, line {line.number}: longer than {_LONGEST_LINE} bytes")
-            data = line.data.removeprefix(b"\xef\xbb\xbf")
-            if not data.strip():
-                continue
-            try:
-                row = json.loads(data)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"{where}, line {line.number}: {error}") from None
-            if not isinstance(row, dict):
-                raise ValueError(f"{where}, line {line.number}: no JSON object")
-            yield row
+        try:
+            yield from objects(Source(stream), _LONGEST_LINE)
+        except ValueError as error:
+            raise ValueError(f"{where}, {error}") from None
 
 
 def _text(value: Any) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -152,9 +153,20 @@ def test_directories_are_brought_from_s3_whole_or_not_at_all(
         with pytest.raises(OSError, match="does not match its checksum"):
             resources.fetch(resource, storage)
         storage.write(f"{resource.path}/a.txt", b"text")
-        for _ in range(2):
-            local = resources.fetch(resource, storage)
-            assert (local / "deep/b.txt").read_text() == "number"
+        opened: list[str] = []
+        monkeypatch.setattr(
+            Storage, "open", lambda self, path, do=Storage.open: opened.append(path) or do(self, path)
+        )
+        folder = tmp_path / f"nanocorpus-{os.getuid()}"
+        left = folder / f"{resource.path.rsplit('/', 1)[1]}.part/whole"
+        left.mkdir(parents=True)
+        (left / "of_a_killed_worker.txt").touch()
+        with ThreadPoolExecutor(4) as workers:
+            (local,) = set(workers.map(lambda _: resources.fetch(resource, storage), range(8)))
+        assert sorted(opened) == [f"{resource.path}/{name}" for name in ("a.txt", "deep/b.txt")]
+        assert sorted(p.name for p in local.rglob("*.txt")) == ["a.txt", "b.txt"]
+        assert (local / "deep/b.txt").read_text() == "number"
+        assert not list(folder.glob("*.part"))
 
 
 class Hub(BaseHTTPRequestHandler):

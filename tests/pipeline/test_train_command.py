@@ -178,7 +178,7 @@ def test_mistakes_are_answered(tmp_path: Path, segment: Path) -> None:
         "there is no column 'text'; there are: input_ids": Side([str(tmp_path / "shard.parquet")]),
         "150 documents are on both sides": good,
         "documents 0 are held out": file("few.jsonl", as_jsonl(rows("poor", 1))),
-        "line 6: not a JSON object": file("list.jsonl", texts + b"[1]\n"),
+        "line 6: no JSON object": file("list.jsonl", texts + b"[1]\n"),
         "line 6: Expecting": file("cut.jsonl", texts + b'{"text": \n'),
         "damaged": file("cut.jsonl.gz", gzip.compress(texts)[:-30]),
         "no row has 'text'; there are: body": file("other.jsonl", b'{"body": "x"}\n'),

@@ -1,0 +1,34 @@
+"""JSON Lines of which every line has to be right: lists of questions, examples to train on.
+
+Knows one object a line. Does not know which keys it should have. Corpora are read by ``tables``, which
+records a damaged line and goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from stages.read.lines import Break, lines
+from stages.read.source import Source
+
+
+def objects(source: Source, cap: int) -> Iterator[dict[str, Any]]:
+    """The object of every line that is not blank. ValueError names the first line that is no object, is
+    longer than ``cap`` bytes, or is lost with what follows it in a damaged compressed file."""
+    for line in lines(source, cap):
+        if isinstance(line, Break):
+            raise ValueError(f"line {line.number} and all after: damaged: {line.detail}")
+        if line.data is None:
+            raise ValueError(f"line {line.number}: longer than {cap} bytes")
+        data = line.data.removeprefix(b"\xef\xbb\xbf")
+        if not data.strip():
+            continue
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"line {line.number}: {error}") from None
+        if not isinstance(found, dict):
+            raise ValueError(f"line {line.number}: no JSON object")
+        yield found
