@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from pipeline.sealed import SEAL, Damaged, ParquetFile, Stored, checksum
 from pipeline.storage import Storage, join
 
 Tokens = npt.NDArray[np.int32]
@@ -67,7 +67,8 @@ class BlendedReader:
     workers, make the reader inside the worker, each worker a rank of its own
     (``rank * num_workers + worker_id`` of ``world_size * num_workers``).
 
-    Raises ValueError when arguments, state and corpus do not fit together.
+    Raises ValueError when arguments, state and corpus do not fit together, and ``Damaged``, which names the
+    file, where something of the corpus is not what was written.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class BlendedReader:
             raise ValueError(f"eos is {eos}; a token id is a non-negative int32")
         storage = storage or Storage()
         raw = storage.read(join(path, "blend.json"))
-        blend = json.loads(raw)
+        blend = _read(path, raw)
         seed = blend["seed"] if seed is None else seed
         self._identity = {
             "blend": hashlib.sha256(raw).hexdigest(),
@@ -205,6 +206,17 @@ class BlendedReader:
         return row
 
 
+def _read(path: str, raw: bytes) -> dict[str, Any]:
+    """The content of ``blend.json``; Damaged if it is not what was written."""
+    try:
+        blend: dict[str, Any] = json.loads(raw)
+        if SEAL in blend and blend.pop(SEAL) != checksum(blend):
+            raise ValueError("it has changed")
+    except ValueError as error:
+        raise Damaged(join(path, "blend.json"), f"is not what was written: {error}") from None
+    return blend
+
+
 class _Row(NamedTuple):
     """One document: row ``row`` of a loaded piece, whose tokens are ``values[start:stop]``."""
 
@@ -247,7 +259,9 @@ class _Walk:
             raise ValueError(f"dataset {name} has {documents} documents: too few for {world_size} ranks")
         self.position = Position()
         self._name = name
-        self._paths = [join(path, shard["path"]) for shard in shards]
+        self._shards = [
+            Stored(join(path, shard["path"]), shard.get("bytes"), shard.get("foot", "")) for shard in shards
+        ]
         self._documents = [shard["documents"] for shard in shards]
         self._columns = list(columns)
         self._seed, self._rank, self._world = seed, rank, world_size
@@ -302,11 +316,11 @@ class _Walk:
         if self._loaded == (epoch, piece):
             return
         shard, group, count = (int(value) for value in self._pieces[self._mine[piece]])
-        with self._storage.open(self._paths[shard]) as stream:
-            file = pq.ParquetFile(stream)
-            table = file.read_row_group(group, columns=self._columns, use_threads=False).combine_chunks()
+        table = ParquetFile(self._storage, self._shards[shard]).table(group, self._columns)
         if table.schema.field("input_ids").type != pa.list_(pa.int32()):
-            raise ValueError(f"{self._paths[shard]}: input_ids is not a list of int32: not a token shard")
+            raise ValueError(
+                f"{self._shards[shard].path}: input_ids is not a list of int32: not a token shard"
+            )
         tokens = table["input_ids"].chunk(0)
         self._table, self._values = table, tokens.values.to_numpy()
         self._offsets = tokens.offsets.to_numpy()
@@ -321,18 +335,17 @@ class _Walk:
 
     def _list_pieces(self) -> npt.NDArray[np.int64]:
         def row_groups(shard: int) -> list[tuple[int, int, int]]:
-            with self._storage.open(self._paths[shard]) as stream:
-                footer = pq.ParquetFile(stream).metadata
+            footer = ParquetFile(self._storage, self._shards[shard]).metadata
             if footer.num_rows != self._documents[shard]:
                 raise ValueError(
-                    f"{self._paths[shard]} has {footer.num_rows} documents, blend.json says "
+                    f"{self._shards[shard].path} has {footer.num_rows} documents, blend.json says "
                     f"{self._documents[shard]}: they are not of the same run"
                 )
             counts = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
             return [(shard, group, count) for group, count in enumerate(counts) if count]
 
         with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
-            found = list(pool.map(row_groups, range(len(self._paths))))
+            found = list(pool.map(row_groups, range(len(self._shards))))
         return np.array([piece for pieces in found for piece in pieces], dtype=np.int64)
 
     def _shuffled(self, count: int, *key: object) -> npt.NDArray[np.int64]:

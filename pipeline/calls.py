@@ -193,7 +193,7 @@ def _guarded(
         try:
             with guard.watch(batch, number):
                 return call(table)
-        except (Exception, DeadlineExceeded) as error:
+        except BaseException as error:
             if _of_the_machine(error):
                 raise
     results = {}
@@ -206,7 +206,7 @@ def _guarded(
                 continue
             except DeadlineExceeded:
                 fault = Fault("deadline", f"more than {guard.seconds:g} seconds")
-            except Exception as error:
+            except BaseException as error:  # a stage may call sys.exit(), or raise what it likes
                 if _of_the_machine(error):
                     raise
                 fault = Fault(type(error).__name__, str(error)[:500])
@@ -257,4 +257,4 @@ def _join(results: Mapping[int, Result]) -> Result:
 def _of_the_machine(error: BaseException) -> bool:
     """Errors that no other row order would mend, and that are no fault of a document."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return full or isinstance(error, StorageError | StageError | ImportError | MemoryError)
+    return full or isinstance(error, StorageError | StageError | KeyboardInterrupt)

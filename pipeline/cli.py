@@ -15,9 +15,11 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from pipeline import account as accounts
 from pipeline import config as configuration
 from pipeline import launch
 from pipeline import report as reporting
+from pipeline import verify as verifying
 from pipeline.config import Config, Execution
 from pipeline.execute.on_ray import ClusterError
 from pipeline.located import ConfigError
@@ -105,10 +107,40 @@ def status(
 def report(config: ConfigOption, set_: SetOption = None) -> None:
     """What became of every document of a finished run, and the largest clusters of duplicates."""
     with _answered():
-        found, texts = launch.account(_load(config, set_))
+        found, texts = accounts.account(_load(config, set_))
         console = _console()
+        if "failed" in found:
+            print(f"not finished: {found['failed']}")
         for table in (reporting.attrition(found), *reporting.clusters(found, texts)):
             console.print(table)
+
+
+@app.command()
+def verify(
+    path: Annotated[
+        str | None,
+        typer.Argument(help="An output, or a corpus on its own; default: the output of --config."),
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", "-c", help="Whose output, and how storage is reached.")
+    ] = None,
+    set_: SetOption = None,
+) -> None:
+    """Read every file of a run or a corpus, and name those that are not what was written. Exit 1 if any."""
+    with _answered():
+        loaded = _load(config, set_) if config is not None else None
+        if (place := path or (loaded.output if loaded else None)) is None:
+            raise ConfigError("give the directory or address to verify, or --config")
+        try:
+            found = verifying.verify(Storage(loaded.storage if loaded else None), place)
+        except verifying.NothingToVerify as error:
+            raise ConfigError(str(error)) from None
+        for line in (*map(str, found.damages), *found.notes):
+            print(line)
+        if found.damages:
+            what = "run it again to mend it" if config else "start the run again to mend it"
+            raise RunFailed(f"{len(found.damages)} of {found.files} files are damaged or missing; {what}")
+        print(f"{found.files:,} files, {found.bytes:,} bytes in parts and shards: all as written")
 
 
 @model_app.command("inspect")
@@ -229,6 +261,8 @@ def _answered() -> Iterator[None]:
         _fail(str(error), 2)
     except RunFailed as error:
         _fail(str(error), 1)
+    except SystemExit as error:
+        _fail(f"a stage called sys.exit({error})", 1)
     except KeyboardInterrupt:
         _fail("interrupted; start it again to go on", 130)
 

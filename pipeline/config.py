@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from pipeline import located
 from pipeline.located import ConfigError, KeyPath, Located
@@ -68,8 +68,8 @@ class _Dataset(_Section):
 
 
 class _File(_Section):
-    name: str
-    output: str
+    name: Annotated[str, Field(min_length=1)]
+    output: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     seed: int = Field(default=42, ge=0)
     storage: StorageSettings = StorageSettings()
     limits: Limits = Field(default_factory=Limits)
@@ -121,6 +121,7 @@ class Config:
     blend: tuple[Phase, ...]
     budget: Budget
     source: Located
+    output_relative: bool = False  # as it was given
 
     @property
     def blended(self) -> list[str]:
@@ -174,7 +175,9 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
     datasets = {name: checker.dataset(name, data) for name, data in raw.datasets.items()}
     tokenizer = None
     if raw.tokenizer is not None:
-        tokenizer = checker.step(("tokenizer",), "tokenize", registry.load(registry.TOKENIZE), raw.tokenizer)
+        tokenizer = checker.step(
+            ("tokenizer",), registry.TOKENIZE, registry.load(registry.TOKENIZE), raw.tokenizer
+        )
     order = checker.order(datasets)
     checker.blend(raw, datasets)
     if checker.problems:
@@ -192,6 +195,7 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
         blend=tuple(raw.blend),
         budget=raw.budget,
         source=source,
+        output_relative=is_local(raw.output) and not os.path.isabs(_expanded(raw.output)),
     )
 
 
@@ -311,7 +315,11 @@ def _absolute(path: str, base: Path) -> str:
     if not path or not is_local(path):
         return path
     slash = "/" if path.endswith("/") else ""  # a prefix keeps it
-    return os.path.abspath(base / os.path.expanduser(path.removeprefix("file://"))) + slash
+    return os.path.abspath(base / _expanded(path)) + slash
+
+
+def _expanded(path: str) -> str:
+    return os.path.expanduser(path.removeprefix("file://"))
 
 
 def _suggest(name: str, known: Any) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from pipeline.receipts import DONE, load_all
-from pipeline.segment import run_file
+from pipeline import ownership
+from pipeline.receipts import DONE, RUNS, load_all
+from pipeline.sealed import Stored
 from pipeline.steps import Recipe, fingerprint
 from pipeline.storage import Storage, StorageError, join
 
@@ -17,10 +18,10 @@ from pipeline.storage import Storage, StorageError, join
 class EarlierPart(NamedTuple):
     """Partials of one part of an earlier run."""
 
-    file: str  # run file, with the address of its run
+    file: Stored  # run file, with the address of its run
     rows: int  # partials
     documents: int
-    digest: str
+    digest: str  # of the run file
     etag: str  # of the run file
 
 
@@ -41,11 +42,14 @@ def find(storage: Storage, output: str, mapped: Recipe) -> list[EarlierPart]:
     try:
         plan = json.loads(storage.read(join(output, "plan.json")))
         finished = storage.stat(join(output, "stats.json")) is not None
+        version = plan.get("format", 1)
         segments: list[dict[str, Any]] = plan["segments"]
         wanted = map_identity(mapped)
         keys = sorted(f"{s['dataset']}/{s['segment']}" for s in segments if s["maps"] == wanted)
     except (OSError, ValueError, KeyError, TypeError, StorageError) as error:
         raise NoPartials(f"{output} is not the output of a run: {error}") from None
+    if version != ownership.FORMAT:
+        raise NoPartials(f"the run in {output} was made by another version; run it again with this one")
     if not finished:
         raise NoPartials(f"the run in {output} is not finished")
     if not keys:
@@ -53,13 +57,14 @@ def find(storage: Storage, output: str, mapped: Recipe) -> list[EarlierPart]:
     found = []
     for key in keys:
         etags = {info.path: info.etag for info in storage.list(join(output, f"work/{key}/runs"))}
-        for part, receipt in sorted(load_all(storage, join(output, f"work/{key}/receipts"))):
-            if receipt.status == DONE and receipt.counts["partials"]:
-                file = join(output, run_file(f"work/{key}", part))
-                counts = receipt.counts
-                if file not in etags:
-                    raise NoPartials(f"{file} is gone")
-                found.append(
-                    EarlierPart(file, counts["partials"], counts["documents"], receipt.digest, etags[file])
-                )
+        for _, receipt in sorted(load_all(storage, join(output, f"work/{key}/receipts"))):
+            counts = receipt.counts
+            for file in receipt.files if receipt.status == DONE else ():
+                if file.role != RUNS:
+                    continue
+                stored = file.stored.below(output)
+                if stored.path not in etags:
+                    raise NoPartials(f"{stored.path} is gone")
+                rows, documents = counts["partials"], counts["documents"]
+                found.append(EarlierPart(stored, rows, documents, file.sha256, etags[stored.path]))
     return found

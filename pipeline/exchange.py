@@ -13,15 +13,13 @@ group of blocks, and one for the footer, so maps x reducers small reads in the w
 Knows sorted Arrow tables and storage; does not know what the keys stand for.
 
 File layout: blocks, each an Arrow IPC stream (zstd); then a JSON footer ``{"schema", "runs": [[
-[first_key, last_key, offset, length, rows, size], ...], ...]}``; then the footer's length (8 bytes, little
-endian) and the magic ``NCRUNS1\\n``.
+[first_key, last_key, offset, length, rows, size, crc], ...], ...]}``; then the footer's length (8 bytes,
+little endian) and the magic ``NCRUNS2\\n``. Every block is verified as it is read (``pipeline.sealed``).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
@@ -30,21 +28,18 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.cut import Cutter
+from pipeline.sealed import Damaged, Section, Sink, Stored, fetch, foot_digest, read_foot, verified
 from pipeline.storage import Storage
+from pipeline.storage.spool import spool
 from stages.base import MIB
 
-MAGIC = b"NCRUNS1\n"
+MAGIC = b"NCRUNS2\n"
 KEYS = 1 << 64
 #: Runs that are merged at once: each holds a block.
 MAX_RUNS = 512
 #: What one read of a run gives at least, compressed a little less.
 BLOCK_BYTES = MIB // 4
-_FOOTER_GUESS = 64 * 1024
 _IPC = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
-
-
-class ExchangeError(Exception):
-    """A run file is damaged or is none."""
 
 
 class Block(NamedTuple):
@@ -54,6 +49,7 @@ class Block(NamedTuple):
     length: int
     rows: int
     size: int  # bytes in memory
+    crc: int  # CRC-32
 
 
 class RunWriter:
@@ -67,7 +63,8 @@ class RunWriter:
         buffer_bytes: int = 64 * MIB,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
-        self.file, self.schema, self.order = file, schema, tuple(order)
+        self._file, self._sink = file, Sink(file)
+        self.schema, self.order = schema, tuple(order)
         self.block_bytes = block_bytes
         self.rows = 0
         self._cutter = Cutter(buffer_bytes)
@@ -79,29 +76,32 @@ class RunWriter:
         for piece in self._cutter.add(table):
             self._write(piece)
 
-    def close(self) -> None:
-        """Write what is left and the footer; the file itself stays open."""
+    def close(self) -> tuple[int, str, str]:
+        """Write what is left and the footer, and close the file. Size, sha256 and digest of the foot."""
         for piece in self._cutter.rest():
             self._write(piece)
         schema = self.schema.serialize().to_pybytes().hex()
         footer = json.dumps({"schema": schema, "runs": self._runs}, separators=(",", ":")).encode()
-        self.file.write(footer + len(footer).to_bytes(8, "little") + MAGIC)
+        foot = footer + len(footer).to_bytes(8, "little") + MAGIC
+        self._sink.write(foot)
+        self._file.close()
+        return self._sink.tell(), self._sink.sha256, foot_digest(foot)
 
     def _write(self, piece: pa.Table) -> None:
         run = []
         blocks = Cutter(self.block_bytes)
         for block in (*blocks.add(sort(piece, self.order)), *blocks.rest()):
-            offset = self.file.tell()
-            with pa.ipc.new_stream(self.file, self.schema, options=_IPC) as stream:
+            with pa.ipc.new_stream(self._sink, self.schema, options=_IPC) as stream:
                 stream.write_table(block)
-            keys, length = block.column("key"), self.file.tell() - offset
-            run.append(Block(keys[0].as_py(), keys[-1].as_py(), offset, length, len(block), block.nbytes))
+            keys, (offset, length, crc) = block.column("key"), self._sink.section()
+            ends = keys[0].as_py(), keys[-1].as_py()
+            run.append(Block(*ends, offset, length, len(block), block.nbytes, crc or 0))
         self._runs.append(run)
 
 
 def merge(
     storage: Storage,
-    files: Iterable[tuple[int, str]],
+    files: Iterable[tuple[int, Stored]],
     low: int = 0,
     high: int = KEYS,
     order: Sequence[str] = (),
@@ -118,13 +118,13 @@ def merge(
     ``split``: then such a key comes in several tables, each sorted on its own. Beyond ``MAX_RUNS``
     runs the files are merged in two levels, the first into local temporary files.
     """
-    with tempfile.TemporaryDirectory(prefix="nanocorpus-merge-") as folder:
+    with spool("merged runs") as folder:
         cursors: list[_Cursor] = []
         level = 0
-        for index, path in files:
-            cursors += _cursors(storage, index, path, low, high)
+        for index, stored in files:
+            cursors += _cursors(storage, index, stored, low, high)
             if len(cursors) >= MAX_RUNS:
-                local = os.path.join(folder, f"{level}.runs")
+                local = str(folder / f"{level}.runs")
                 cursors = _spill(local, _merge(cursors, order, memory_bytes, split), order, low, high)
                 level += 1
         yield from _merge(cursors, order, memory_bytes, split)
@@ -141,13 +141,15 @@ def _spill(path: str, tables: Iterator[pa.Table], order: Sequence[str], low: int
             return []
         writer.close()
     # the number plays no part: rows have their positions already
-    return _cursors(Storage(), 0, path, low, high)
+    return _cursors(Storage(), 0, Stored(path), low, high)
 
 
-def _cursors(storage: Storage, index: int, path: str, low: int, high: int) -> list[_Cursor]:
-    schema, runs = _footer(storage, path)
+def _cursors(storage: Storage, index: int, stored: Stored, low: int, high: int) -> list[_Cursor]:
+    schema, runs = _footer(storage, stored)
     overlapping = ([b for b in run if b.last >= low and b.first < high] for run in runs)
-    return [_Cursor(storage, path, index, schema, blocks, low, high) for blocks in overlapping if blocks]
+    return [
+        _Cursor(storage, stored.path, index, schema, blocks, low, high) for blocks in overlapping if blocks
+    ]
 
 
 def _merge(
@@ -204,14 +206,12 @@ class _Cursor:
             size += self.blocks[count].size
             count += 1
         start, stop = self.blocks[0].offset, self.blocks[count - 1].offset + self.blocks[count - 1].length
-        data = pa.py_buffer(self.storage.read_range(self.path, start, stop - start))
+        data = fetch(self.storage, self.path, start, stop - start)
         tables = []
         for block in self.blocks[:count]:
-            try:
-                table = pa.ipc.open_stream(data.slice(block.offset - start, block.length)).read_all()
-            except (pa.ArrowException, OSError) as error:
-                raise ExchangeError(f"{self.path}: block at {block.offset} is damaged: {error}") from error
-            tables.append(_position(table, self.index))
+            part = memoryview(data)[block.offset - start : block.offset - start + block.length]
+            verified(self.path, Section(block.offset, block.length, block.crc), part)
+            tables.append(_position(pa.ipc.open_stream(pa.py_buffer(part)).read_all(), self.index))
         del self.blocks[:count]
         table = pa.concat_tables(tables)
         keys = _column(table, "key")
@@ -270,17 +270,11 @@ def _halves(table: pa.Table, name: str) -> npt.NDArray[np.uint64]:
     return flat.reshape(-1, 2)[column.offset : column.offset + len(column)].astype(np.uint64)
 
 
-def _footer(storage: Storage, path: str) -> tuple[pa.Schema, list[list[Block]]]:
-    info = storage.stat(path)
-    if info is None:
-        raise ExchangeError(f"{path}: the run file is gone")
-    tail = min(info.size, _FOOTER_GUESS)
-    data = storage.read_range(path, info.size - tail, tail)
-    if len(data) < 16 or data[-8:] != MAGIC:
-        raise ExchangeError(f"{path}: not a run file, or cut off")
-    length = int.from_bytes(data[-16:-8], "little")
-    if length + 16 > len(data):
-        data = storage.read_range(path, info.size - length - 16, length + 16)
-    footer = json.loads(data[-16 - length : -16])
-    schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(footer["schema"])))
-    return schema, [[Block(*block) for block in run] for run in footer["runs"]]
+def _footer(storage: Storage, stored: Stored) -> tuple[pa.Schema, list[list[Block]]]:
+    foot, _ = read_foot(storage, stored, 16, MAGIC)
+    try:
+        footer = json.loads(foot[:-16])
+        schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(footer["schema"])))
+        return schema, [[Block(*block) for block in run] for run in footer["runs"]]
+    except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise Damaged(stored.path, f"its foot cannot be read: {error}") from None

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from pipeline.exchange import KEYS
 from pipeline.execute.base import Task
 from pipeline.plan import Plan, Segment, child_part
+from pipeline.receipts import DOCUMENTS, RUNS
 from pipeline.rounds import APPLY, FIRST, Chain
-from pipeline.segment import FromInput, FromPart, PartTask, document_file, reject_file, run_file
-from pipeline.shards import ShardTask, receipts, shard_file, shard_name
+from pipeline.segment import FromInput, FromPart, PartTask
+from pipeline.shards import ShardTask, receipts, shard_name
 from pipeline.state import Group, State
 from pipeline.steps import fingerprint
 from stages.base import LAST, MIB, Resources
@@ -41,9 +42,8 @@ class Parts:
         regrouped = self.judged.regrouped.get(APPLY.name, [])
         return (*self.segment.parents, self.judged.key(LAST), *(group.key for group in regrouped))
 
-    def files(self, name: str) -> list[str]:
-        names = [place(self.segment.directory, name) for place in (document_file, reject_file, run_file)]
-        return [*names, f"{self.receipts}/{name}.json"]
+    def receipt(self, name: str) -> str:
+        return f"{self.receipts}/{name}.json"
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
         segment = self.segment
@@ -52,20 +52,21 @@ class Parts:
                 identity = [item.name, item.size, item.etag, item.start, item.stop, self.limit]
                 yield self._task(part, FromInput(segment.reader, item), identity)
             return
-        judged = states[self.judged.key(LAST)].digest if self.judged else ""
+        judged = states[self.judged.key(LAST)].digest(RUNS) if self.judged else ""
         about = self.judged.about(APPLY, states) if self.judged else None
         for parent in segment.parents:
             for index, (part, made) in enumerate(sorted(states[parent].made.items()), FIRST):
                 if not made.done:
                     continue  # it is in the table of failures, and no documents came of it
-                name = document_file(f"work/{parent}", part)
+                documents = made.files[DOCUMENTS].stored
                 if about:
                     verdicts = tuple(run.file for run in about(index))
-                    source = FromPart(name, index, verdicts, segment.judge)
+                    source = FromPart(documents, index, verdicts, segment.judge)
                 else:
-                    source = FromPart(name)
-                name = part if len(segment.parents) == 1 else child_part(parent, part)
-                yield self._task(name, source, [made.digest, source.index, judged])
+                    source = FromPart(documents)
+                dataset = parent.split("/")[0]
+                name = part if len(segment.parents) == 1 else child_part(dataset, part)
+                yield self._task(name, source, [made.digest(DOCUMENTS), source.index, judged])
 
     def following(self, states: Mapping[str, State]) -> Iterator[Group]:
         if self.chain and (group := self.chain.following(self.chain.first(), states)):
@@ -98,14 +99,14 @@ class Shards:
     def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
         return (f"{self.dataset}/tokens",)
 
-    def files(self, name: str) -> list[str]:
-        return [shard_file(self.dataset, name), f"{self.receipts}/{name}.json"]
+    def receipt(self, name: str) -> str:
+        return f"{self.receipts}/{name}.json"
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
         tokens = f"{self.dataset}/tokens"
         state = states[tokens]
         parts = sorted(state.made.items())
-        runs = tuple(run_file(f"work/{tokens}", part) for part, made in parts if made.counts.get("partials"))
+        runs = tuple(made.files[RUNS].stored for _, made in parts if RUNS in made.files)
         count = max(1, round(state.total("tokens") / self.tokens)) if runs else 0
         for index in range(count):
             name = shard_name(index, count)
@@ -113,7 +114,7 @@ class Shards:
             yield ShardTask(
                 self.dataset,
                 name,
-                fingerprint(SHARD_FORMAT, state.digest, index, count),
+                fingerprint(SHARD_FORMAT, state.digest(RUNS), index, count),
                 runs,
                 low,
                 high,
@@ -125,7 +126,7 @@ class Shards:
 
 
 #: Raise it when the same tokens give other shards.
-SHARD_FORMAT = 1
+SHARD_FORMAT = 2
 
 
 def groups(plan: Plan, limit: int | None = None) -> dict[str, Group]:

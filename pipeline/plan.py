@@ -20,13 +20,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline import earlier, resources
+from pipeline import earlier, ownership, resources
 from pipeline.calls import output_columns, output_schema
 from pipeline.config import Config, Dataset, Step
 from pipeline.earlier import EarlierPart
 from pipeline.resources import Resource
 from pipeline.steps import Recipe, Role, canonical, each, fingerprint, located, marked
 from pipeline.storage import Storage, StorageError, is_local
+from stages import registry
 from stages.base import (
     DOCUMENT,
     MIB,
@@ -44,7 +45,7 @@ from stages.base import (
 from stages.where import Where, WhereError
 
 #: Raise it when the files of a part change their format.
-FORMAT = 1
+FORMAT = 2
 
 #: Packages whose versions may change what comes out; recorded, not fingerprinted.
 _NOTED = (
@@ -95,14 +96,14 @@ class Segment:
 
     @property
     def recipe(self) -> str:
-        """Fingerprint of all that the segment does, whatever it does it to."""
+        """Fingerprint of all that the segment does, whatever it does it to. Labels stand in its rejects."""
         return fingerprint(
             FORMAT,
             self.reader.identity if self.reader else None,
-            self.judge.identity if self.judge else None,
+            [self.judge.label, *self.judge.identity] if self.judge else None,
             self.where.text if self.where else None,
             self.schema.to_string(),
-            [step.identity for step in self.steps],
+            [[step.label, *step.identity] for step in self.steps],
             self.seed if any(step.role in ("generate", "tokens") for step in self.steps) else None,
         )
 
@@ -123,6 +124,7 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """What ``plan.json`` holds."""
         return {
+            "format": ownership.FORMAT,
             "name": self.config.name,
             "config": self.config.as_json(),
             "versions": {"nanocorpus": _version("nanocorpus"), "python": platform.python_version()}
@@ -252,7 +254,7 @@ class _Builder:
         earlier: tuple[EarlierPart, ...] = (),
     ) -> Segment:
         # a stage in several roles is opened once
-        stages = {(r.target, r.settings): _resources(r) for r in (reader, judge, *steps) if r}
+        stages = {(r.stage, r.settings): _resources(r) for r in (reader, judge, *steps) if r}
         needed = list(stages.values())
         resources = Resources(
             max((r.cpus for r in needed), default=1.0),
@@ -315,8 +317,8 @@ class _Builder:
         for name in marked(step.cls.Config, ResourceMark):
             if settings.get(name) is not None:
                 settings[name] = each(settings[name], partial(self._resource, (*key, name), found))
-        target = f"{step.cls.__module__}:{step.cls.__qualname__}"
-        return Recipe(label, role, target, step.cls.version, canonical(settings), tuple(found), unused)
+        stage = registry.canonical(step.name)
+        return Recipe(label, role, stage, step.cls.version, canonical(settings), tuple(found), unused)
 
     def _earlier(self, key: tuple[Any, ...], step: Step, mapped: Recipe) -> tuple[EarlierPart, ...]:
         """Partials of the earlier runs that the settings of a global stage name, in that order."""
@@ -370,7 +372,7 @@ def _part_name(identity: str, count: int = 1) -> str:
 
 
 def child_part(parent: str, part: str) -> str:
-    """Name of the part that comes from ``part`` of the segment ``parent``, one of several parents."""
+    """Name of the part that comes from ``part`` of the dataset ``parent``, one of several parents."""
     return _part_name(canonical([parent, part]))
 
 

@@ -19,8 +19,9 @@ from pipeline.found import Found
 from pipeline.guard import Guard
 from pipeline.parts import Outputs, read_batches
 from pipeline.receipts import Receipt
+from pipeline.sealed import ParquetFile, Stored
 from pipeline.steps import Recipe, open_stage
-from pipeline.storage import Storage, StorageError, join
+from pipeline.storage import Storage, StorageError
 from stages.base import LAST, MIB, Reduced, Resources, Round
 
 BATCH_ROWS = 1024
@@ -30,11 +31,11 @@ MERGED_BLOCK_BYTES = 2 * MIB
 
 
 class Run(NamedTuple):
-    """A run file: number of the part that it is about, among all; the name relative to the output; of an
-    earlier run the address, and the etag that it had when it was planned with."""
+    """A run file: number of the part that it is about, among all; its name relative to the output; of an
+    earlier run its address, and the etag that it had when it was planned with."""
 
     part: int
-    file: str
+    file: Stored
     etag: str = ""
 
 
@@ -70,20 +71,19 @@ class _Task:
                     writer = writer or outputs.runs(file, table.schema, (), self.block_bytes)
                     writer.add(table)
             counts["rows"] = writer.rows if writer else 0
-            receipt = Receipt(self.fingerprint, counts=dict(sorted(counts.items())))
-            return outputs.publish(receipt, [file])
+            return outputs.publish(Receipt(self.fingerprint, counts=dict(sorted(counts.items()))))
 
     def _tables(self, context: Context, storage: Storage, counts: Counter[str]) -> Iterator[pa.Table]:
         raise NotImplementedError
 
     def _merged(self, context: Context, storage: Storage, low: int, high: int) -> Iterator[pa.Table]:
         for run in self.runs:
-            info = storage.stat(run.file) if run.etag else None
+            info = storage.stat(run.file.path) if run.etag else None
             if run.etag and (info is None or info.etag != run.etag):
                 raise StorageError(
-                    f"{run.file}: the earlier run changed after the plan was made; start again"
+                    f"{run.file.path}: the earlier run changed after the plan was made; start again"
                 )
-        files = [(run.part, run.file if run.etag else join(context.output, run.file)) for run in self.runs]
+        files = [(run.part, run.file if run.etag else run.file.below(context.output)) for run in self.runs]
         return merge(storage, files, low, high, self.round.order, split=self.round.split)
 
 
@@ -121,7 +121,7 @@ class JoinTask(_Task):
     """Join the rows about the documents of a part with the documents."""
 
     judge: Recipe
-    documents: str  # Parquet file of the part, relative to the output
+    documents: Stored  # Parquet file of the part, relative to the output
     index: int  # of the part
     schema: bytes  # of the columns that the stage reads, as an Arrow schema message
 
@@ -130,14 +130,14 @@ class JoinTask(_Task):
         schema = pa.ipc.read_schema(pa.py_buffer(self.schema))
         found = Found(self._merged(context, storage, position(self.index), position(self.index + 1)))
         offset = 0
-        with storage.open(join(context.output, self.documents)) as file:
-            for batch in read_batches(file, schema, BATCH_ROWS):
-                rows = found.rows(self.index, offset, offset + len(batch))
-                if rows is not None and len(rows):
-                    partials = stage.join(self.round.name, batch, rows)
-                    row = pc.add(partials.column("row"), pa.scalar(offset, pa.uint32()))
-                    yield partials.set_column(partials.schema.names.index("row"), "row", row)
-                offset += len(batch)
+        parquet = ParquetFile(storage, self.documents.below(context.output))
+        for batch in read_batches(parquet, schema, BATCH_ROWS):
+            rows = found.rows(self.index, offset, offset + len(batch))
+            if rows is not None and len(rows):
+                partials = stage.join(self.round.name, batch, rows)
+                row = pc.add(partials.column("row"), pa.scalar(offset, pa.uint32()))
+                yield partials.set_column(partials.schema.names.index("row"), "row", row)
+            offset += len(batch)
 
 
 def _counted(tables: Reduced, counts: Counter[str]) -> Generator[pa.Table]:

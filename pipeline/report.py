@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,9 +17,11 @@ from rich.live import Live
 from rich.table import Table
 
 from pipeline.execute.base import Task
-from pipeline.receipts import FAILED, Receipt, Tally
+from pipeline.receipts import FAILED, Receipt
+from pipeline.sealed import Damaged
 from pipeline.state import Group, State
 from pipeline.stats import CLUSTER
+from pipeline.tallies import Tally
 from stages.base import LAST
 
 LOG_SECONDS = 5.0
@@ -88,6 +90,11 @@ class Board:
             self._say(line)
         if receipt.status == FAILED:
             self.console.print(f"{task.label}: failed: {receipt.error}", style="red", markup=False)
+
+    def damaged(self, damage: Damaged) -> None:
+        """A file of the run is not what was written."""
+        text = f"damaged: {damage}; its part is made again"
+        self.console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def tick(self) -> None:
         """Show where it is."""
@@ -204,6 +211,27 @@ def work(states: Mapping[str, State], seconds: float) -> str:
         f"{made - reused} parts computed, {reused} reused, in {_duration(seconds)} "
         f"({busy.total():,.0f} s of stage time, largest worker {peak / 2**20:,.0f} MiB)"
     )
+
+
+def notices(
+    output: str, damages: Mapping[str, int], kept: Sequence[str], left: Sequence[str]
+) -> Iterator[str]:
+    """What people should know of the files of an output beside what came of its documents.
+
+    damages: files that were damaged and are mended, by path. kept: files that were not written since others
+    stand there. left: files that are not of the run.
+    """
+    if damages:
+        yield f"{len(damages)} damaged files were made again: {_some(sorted(damages))}"
+    for name in kept:
+        what = "is not as this run wrote it and was left alone; remove it and start again for a new one"
+        yield f"{output}/{name} {what}"
+    if left:
+        yield f"{len(left)} files in {output} are not of this run and were left alone: {_some(left)}"
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _duration(seconds: float) -> str:

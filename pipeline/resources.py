@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from pipeline.sealed import Damaged, digest
 from pipeline.storage import Storage, StorageError, is_local, join
 
 HUB = "hf://"
@@ -42,9 +43,10 @@ class Resource:
         """Every file: its name below ``path`` ("" for a resource that is a file) and its sha256."""
         yield from self.files or [("", self.sha256)]
 
-    def paths(self) -> Iterator[str]:
-        """Every file where the run keeps it."""
-        return (_below(self.path, name) for name, _ in self.contents())
+    def kept(self, output: str) -> Iterator[tuple[str, str]]:
+        """Every file as the run keeps it: its name relative to the output, and its sha256."""
+        for name, sha in self.contents():
+            yield _below(self.path, name).removeprefix(join(output, "")), sha
 
 
 def find(storage: Storage, source: str, output: str) -> Resource:
@@ -66,19 +68,24 @@ def find(storage: Storage, source: str, output: str) -> Resource:
 
 
 def keep(storage: Storage, source: str, resource: Resource) -> None:
-    """Copy a resource to where the run keeps it, unless it is there. StorageError if it is no longer what
-    was hashed."""
+    """Copy a resource to where the run keeps it, unless it is there as it was hashed. StorageError if the
+    original is no longer what was hashed."""
     for name, sha in resource.contents():
         kept, path = _below(resource.path, name), _below(_origin(source), name)
-        if storage.stat(kept) is None:
+        if storage.stat(kept) is None or _hash(storage, kept) != sha:
             with storage.create(kept) as local, storage.open(path) as file:
                 if _copy(file, local) != sha:
                     raise StorageError(f"{path}: changed while the run was being prepared; start again")
 
 
 def fetch(resource: Resource, storage: Storage) -> Path:
-    """A local path of a resource; copied once per machine if it is kept elsewhere."""
+    """A local path of a resource; copied once per machine if it is kept elsewhere. Damaged if it is not what
+    was hashed."""
     if is_local(resource.path):
+        for name, sha in resource.contents():
+            path = _below(resource.path, name)
+            if digest(storage, path)[1] != sha:
+                raise Damaged(path, "has changed")
         return Path(resource.path)
     folder = Path(tempfile.gettempdir()) / f"nanocorpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -107,7 +114,7 @@ def _bring(resource: Resource, storage: Storage, whole: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         with storage.open(path) as source:
             if _copy(source, copy) != sha:
-                raise OSError(f"{path}: content does not match its checksum")
+                raise Damaged(path, "has changed")
 
 
 @functools.cache

@@ -20,14 +20,14 @@ import pyarrow as pa
 from pipeline.exchange import KEYS, position
 from pipeline.execute.base import Task
 from pipeline.plan import Segment
-from pipeline.reduce import JoinTask, ReduceTask, RegroupTask, Run, Runs, round_file
-from pipeline.segment import document_file, run_file
+from pipeline.receipts import DOCUMENTS, RUNS
+from pipeline.reduce import JoinTask, ReduceTask, RegroupTask, Run, Runs
 from pipeline.state import Group, Made, State
 from pipeline.steps import fingerprint, unopened
 from stages.base import LAST, MIB, OWN, Global, Resources, Round
 
 #: Raise it when the same rows give other files.
-FORMAT = 2
+FORMAT = 3
 #: Index of the first part of this run, in positions.
 FIRST = OWN >> 32
 #: Rows that one reducer takes. The number of buckets follows from the data alone.
@@ -101,15 +101,15 @@ class Chain:
         if name == "map":
             for index, earlier in enumerate(self.segment.earlier):
                 yield Run(index, earlier.file, earlier.etag)
-            for index, part, made in self.parts(states):
-                if made.counts.get("partials"):
-                    yield Run(index, run_file(self.segment.directory, part))
+            for index, _, made in self.parts(states):
+                if RUNS in made.files:
+                    yield Run(index, made.files[RUNS].stored)
             return
         made_of = states[self.key(name)].made
         indices = {part: index for index, part, _ in self.parts(states)} if self.known[name].documents else {}
         for task, made in sorted(made_of.items()):
-            if made.counts["rows"]:
-                yield Run(indices.get(task, FIRST), round_file(f"work/{self.key(name)}", task))
+            if RUNS in made.files:
+                yield Run(indices.get(task, FIRST), made.files[RUNS].stored)
 
     def rows(self, names: tuple[str, ...], states: Mapping[str, State]) -> int:
         """How many rows rounds wrote."""
@@ -125,7 +125,7 @@ class Chain:
         """What the result of a round depends on."""
         earlier = [part.digest for part in self.segment.earlier]
         keys = [self.segment.key if name == "map" else self.key(name) for name in current.takes]
-        return [FORMAT, self._identity, current, [states[key].digest for key in keys], earlier]
+        return [FORMAT, self._identity, current, [states[key].digest(RUNS) for key in keys], earlier]
 
     def by_position(self, count: int, states: Mapping[str, State]) -> list[int]:
         """``count + 1`` edges between ranges of equally many documents."""
@@ -153,13 +153,12 @@ class Chain:
             return lambda index: runs
         group = self.regrouped[consumer.name][-1]
         edges, made = group.edges(states), states[group.key].made
-        files = [Run(FIRST, round_file(group.directory, group.file(i))) for i in range(len(edges) - 1)]
-        filled = [bool(made[group.file(number)].counts["rows"]) for number in range(len(edges) - 1)]
+        files = [made[group.file(number)].files.get(RUNS) for number in range(len(edges) - 1)]
 
         def overlapping(index: int) -> Runs:
             low = bisect_right(edges, position(index)) - 1
             high = bisect_left(edges, position(index + 1))
-            return tuple(files[number] for number in range(low, high) if filled[number])
+            return tuple(Run(FIRST, file.stored) for file in files[low:high] if file)
 
         return overlapping
 
@@ -192,9 +191,9 @@ class _Rows:
         """See ``state.Group``: groups of a chain are made when all that they need is there."""
         return ()
 
-    def files(self, name: str) -> list[str]:
+    def receipt(self, name: str) -> str:
         """See ``state.Group``."""
-        return [round_file(self.directory, name), f"{self.receipts}/{name}.json"]
+        return f"{self.receipts}/{name}.json"
 
 
 class RoundGroup(_Rows):
@@ -225,12 +224,12 @@ class RoundGroup(_Rows):
                     yield JoinTask(
                         self.directory,
                         part,
-                        fingerprint(*identity, made.digest, index),
+                        fingerprint(*identity, made.digest(DOCUMENTS), index),
                         about(index),
                         chain.resources,
                         current,
                         chain.judge,
-                        document_file(chain.segment.directory, part),
+                        made.files[DOCUMENTS].stored,
                         index,
                         columns,
                     )
@@ -299,9 +298,8 @@ class Regrouping(_Rows):
 
     def runs(self, states: Mapping[str, State]) -> Runs:
         """The files that it made, those without rows left out."""
-        made = sorted(states[self.key].made.items())
-        files = (round_file(self.directory, name) for name, task in made if task.counts["rows"])
-        return tuple(Run(FIRST, file) for file in files)
+        made = (made for _, made in sorted(states[self.key].made.items()))
+        return tuple(Run(FIRST, one.files[RUNS].stored) for one in made if RUNS in one.files)
 
 
 def round_key(segment: Segment, name: str) -> str:

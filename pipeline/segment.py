@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -17,15 +17,17 @@ import pyarrow.compute as pc
 
 from pipeline.calls import TOKEN_ORDER, Result, apply, judged, output_schema
 from pipeline.exchange import KEYS, merge, position
-from pipeline.execute.base import Context
+from pipeline.execute.base import Again, Context
 from pipeline.found import Found
 from pipeline.guard import READING, Guard
 from pipeline.parts import REJECT, Outputs, read_batches
-from pipeline.receipts import Receipt, Tally, check_chain
+from pipeline.receipts import DOCUMENTS, REJECTS, Receipt
+from pipeline.sealed import ParquetFile, Stored
 from pipeline.steps import Recipe, open_stage
-from pipeline.storage import Storage, StorageError, join
+from pipeline.storage import Storage, StorageError
+from pipeline.tallies import Tally, check_chain
 from stages import where
-from stages.base import Fault, Input, Resources
+from stages.base import Fault, Input, MoreMemory, Resources
 
 BATCH_ROWS = 256
 
@@ -42,9 +44,9 @@ class FromInput:
 class FromPart:
     """The part is that of another segment, after what a global stage found about its documents."""
 
-    name: str  # of the Parquet file, relative to the output
+    file: Stored  # Parquet, relative to the output
     index: int = 0  # of the part among those that verdicts speak of
-    verdicts: tuple[str, ...] = ()  # run files, relative to the output
+    verdicts: tuple[Stored, ...] = ()  # run files, relative to the output
     judge: Recipe | None = None  # the global stage whose verdicts they are
 
 
@@ -71,7 +73,20 @@ class PartTask:
 
     def run(self, context: Context, storage: Storage, guard: Guard) -> Receipt:
         """Run the part; see ``execute.base.Task``."""
-        return _Run(self, context, storage, guard).run()
+        try:
+            return _Run(self, context, storage, guard).run()
+        except MoreMemory as error:
+            raise Again(self._larger(error.bytes)) from None
+
+    def _larger(self, memory: int) -> PartTask:
+        """The same, for an input that says that it needs so much memory."""
+        assert isinstance(self.source, FromInput)
+        item = self.source.item
+        if item.memory >= memory:
+            raise StorageError(f"{item.path}: asks for {memory} bytes of memory again and again")
+        source = FromInput(self.source.reader, item._replace(memory=memory))
+        resources = self.resources._replace(memory=self.resources.memory + memory)
+        return replace(self, source=source, resources=resources)
 
 
 @dataclass(frozen=True)
@@ -124,14 +139,14 @@ class _Run:
 
     def run(self) -> Receipt:
         task = self.task
-        names = [name(task.directory, task.part) for name in (document_file, reject_file, run_file)]
         schema = pa.ipc.read_schema(pa.py_buffer(task.schema))
         result_schema = output_schema(schema, task.steps)
         stages = [open_stage(recipe, self.context.storage) for recipe in task.steps]
         with Outputs(self.context.ledger(self.storage), task.receipt_name) as outputs:
             documents = runs = rejects = None
             if not any(recipe.role == "tokens" for recipe in task.steps):
-                documents = outputs.table(names[0], result_schema)
+                name = document_file(task.directory, task.part)
+                documents = outputs.table(DOCUMENTS, name, result_schema)
             source = self._source(schema)
             tallies = [self._tally(recipe.label) for recipe in task.steps]
             for table in source:
@@ -140,13 +155,15 @@ class _Run:
                     table = result.table
                     if result.partials is not None:
                         order = TOKEN_ORDER if recipe.role == "tokens" else ()
-                        runs = runs or outputs.runs(names[2], result.partials.schema, order)
+                        name = run_file(task.directory, task.part)
+                        runs = runs or outputs.runs(name, result.partials.schema, order)
                         runs.add(result.partials)
                 if documents:
                     documents.add(table.select(result_schema.names).cast(result_schema))
                 self._count(table)
                 if self.rejects:
-                    rejects = rejects or outputs.table(names[1], REJECT)
+                    name = reject_file(task.directory, task.part)
+                    rejects = rejects or outputs.table(REJECTS, name, REJECT)
                     rejects.add(pa.Table.from_pylist(self.rejects, schema=REJECT))
                     self.rejects.clear()
             check_chain(self.tallies)
@@ -158,7 +175,7 @@ class _Run:
                 languages={name: dict(count) for name, count in sorted(self.languages.items())},
                 seconds={name: round(value, 3) for name, value in self.seconds.items()},
             )
-            return outputs.publish(receipt, names)
+            return outputs.publish(receipt)
 
     def _tally(self, label: str) -> Tally:
         self.tallies.append(Tally(label))
@@ -208,20 +225,20 @@ class _Run:
 
     def _part(self, source: FromPart, tally: Tally | None, schema: pa.Schema) -> Iterator[pa.Table]:
         judge = open_stage(source.judge, self.context.storage) if source.judge else None
-        paths = [join(self.context.output, name) for name in source.verdicts]
+        files = [file.below(self.context.output) for file in source.verdicts]
         low, high = position(source.index), position(source.index + 1)
-        shared = all_rows(self.storage, paths, judge.verdicts) if judge and judge.shared else None
-        about = merge(self.storage, enumerate(paths), low, high)
+        shared = all_rows(self.storage, files, judge.verdicts) if judge and judge.shared else None
+        about = merge(self.storage, enumerate(files), low, high)
         found = Found(about, judge.verdicts if judge else None)
         offset = 0
-        with self.storage.open(join(self.context.output, source.name)) as file:
-            for table in read_batches(file, schema, BATCH_ROWS):
-                stop = offset + len(table)
-                if tally is not None:
-                    rows = found.rows(source.index, offset, stop) if shared is None else shared
-                    table = self._account(tally, table, judged(judge, table, rows))
-                offset = stop
-                yield table
+        parquet = ParquetFile(self.storage, source.file.below(self.context.output))
+        for table in read_batches(parquet, schema, BATCH_ROWS):
+            stop = offset + len(table)
+            if tally is not None:
+                rows = found.rows(source.index, offset, stop) if shared is None else shared
+                table = self._account(tally, table, judged(judge, table, rows))
+            offset = stop
+            yield table
 
     def _selected(
         self, tables: Iterator[pa.Table], condition: where.Where, tally: Tally
@@ -287,9 +304,9 @@ class _Run:
                 count["tokens"] += group["n_tokens_sum"]
 
 
-def all_rows(storage: Storage, paths: list[str], schema: pa.Schema) -> pa.Table:
+def all_rows(storage: Storage, files: Sequence[Stored], schema: pa.Schema) -> pa.Table:
     """What a last round that is shared gave."""
-    tables = merge(storage, enumerate(paths), 0, KEYS)
+    tables = merge(storage, enumerate(files), 0, KEYS)
     return pa.concat_tables([schema.empty_table(), *(table.select(schema.names) for table in tables)])
 
 

@@ -17,8 +17,10 @@ from pipeline.exchange import merge
 from pipeline.execute.base import Context
 from pipeline.guard import Guard
 from pipeline.parts import Outputs
+from pipeline.receipts import SHARD as SHARD_ROLE
 from pipeline.receipts import Receipt
-from pipeline.storage import Storage, join
+from pipeline.sealed import Stored
+from pipeline.storage import Storage
 from stages.base import MIB, Resources
 
 SHARD = pa.schema(
@@ -44,7 +46,7 @@ class ShardTask:
     dataset: str
     shard: str
     fingerprint: str
-    runs: tuple[str, ...]  # relative to the output
+    runs: tuple[Stored, ...]  # relative to the output
     low: int
     high: int
     resources: Resources
@@ -60,16 +62,16 @@ class ShardTask:
     def run(self, context: Context, storage: Storage, guard: Guard) -> Receipt:
         """Merge and publish; see ``execute.base.Task``."""
         name = shard_file(self.dataset, self.shard)
-        files = enumerate(join(context.output, run) for run in self.runs)
+        files = enumerate(run.below(context.output) for run in self.runs)
         counts = {"documents": 0, "tokens": 0}
         with Outputs(context.ledger(storage), self.receipt_name) as outputs:
-            writer = outputs.table(name, SHARD, group_bytes=GROUP_BYTES, group_rows=GROUP_ROWS)
+            writer = outputs.table(SHARD_ROLE, name, SHARD, group_bytes=GROUP_BYTES, group_rows=GROUP_ROWS)
             for table in merge(storage, files, self.low, self.high, TOKEN_ORDER):
                 dataset = pa.array([self.dataset] * len(table), pa.string())
                 writer.add(table.append_column("dataset", dataset).select(SHARD.names).cast(SHARD))
                 counts["documents"] += len(table)
                 counts["tokens"] += int(table.column("n_tokens").to_numpy().sum())
-            return outputs.publish(Receipt(self.fingerprint, counts=counts), [name])
+            return outputs.publish(Receipt(self.fingerprint, counts=counts))
 
 
 def receipts(dataset: str) -> str:

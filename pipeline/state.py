@@ -11,16 +11,21 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from pipeline.execute.base import Task
-from pipeline.receipts import DONE, Receipt, Tally, add_tallies
+from pipeline.receipts import DONE, File, Receipt
 from pipeline.steps import fingerprint
+from pipeline.tallies import Tally, add_tallies
 
 
 class Made(NamedTuple):
     """What later groups need to know of a finished task; the receipt itself is on storage."""
 
-    digest: str
     done: bool
+    files: Mapping[str, File]  # by role
     counts: Mapping[str, int]
+
+    def digest(self, role: str) -> str:
+        """Of its file of a role, "" if it has none: what is computed from it depends on this, on no name."""
+        return self.files[role].sha256 if role in self.files else ""
 
 
 @dataclass
@@ -38,7 +43,8 @@ class State:
     def add(self, task: Task, receipt: Receipt) -> None:
         """Count one receipt."""
         name = task_name(task)
-        self.made[name] = Made(receipt.digest, receipt.status == DONE, receipt.counts)
+        files = {file.role: file for file in receipt.files}
+        self.made[name] = Made(receipt.status == DONE, files, receipt.counts)
         if receipt.status != DONE:
             self.failures[task.label] = receipt.error or "failed"
         add_tallies(self.tallies, receipt.tallies)
@@ -47,10 +53,10 @@ class State:
         self.seconds.update(receipt.seconds)
         self.peak_memory = max(self.peak_memory, receipt.peak_memory)
 
-    @property
-    def digest(self) -> str:
-        """Of all that the group made, part by part."""
-        return fingerprint([(name, made.digest) for name, made in sorted(self.made.items())])
+    def digest(self, role: str) -> str:
+        """Of all files of a role that the group made, part by part."""
+        made = sorted(self.made.items())
+        return fingerprint([(name, one.done, one.digest(role)) for name, one in made])
 
     def total(self, count: str) -> int:
         """Sum of a count over all parts."""
@@ -64,14 +70,14 @@ class Group(Protocol):
     dataset: str
     reads: bool  # its tasks read inputs
     directories: tuple[str, ...]  # where its files are
-    receipts: str
+    receipts: str  # where its receipts are
 
     def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
         """Keys of the groups that must be done before, as far as is known by now."""
         ...
 
-    def files(self, name: str) -> list[str]:
-        """All files that the task of a name may have made, its receipt included."""
+    def receipt(self, name: str) -> str:
+        """The receipt of the task of a name, relative to the output."""
         ...
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:

@@ -6,21 +6,27 @@ Knows states and names; holds no time, no path of a machine, no order of complet
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.plan import Plan, Segment
-from pipeline.receipts import Tally, check_chain, merge_steps
-from pipeline.shards import shard_file
+from pipeline.receipts import SHARD
 from pipeline.state import State
+from pipeline.tallies import Tally, check_chain, merge_steps
 
 #: Counts of rounds with this prefix are sizes of single clusters, by the id of the document that stays.
 CLUSTER = "cluster "
 MOST_CLUSTERS = 10
 
 
-def stats(plan: Plan, states: Mapping[str, State]) -> dict[str, Any]:
-    """The content of ``stats.json``; ConservationError if rows went missing between segments."""
+def stats(plan: Plan, states: Mapping[str, State], partial: bool = False) -> dict[str, Any]:
+    """The content of ``stats.json``; ConservationError if rows went missing between segments.
+
+    ``partial``: of a run that has not come to its end, as far as it is known. Rows that one stage kept may
+    not have reached the next by then.
+    """
+    if partial:
+        states = {**{key: State() for key in _keys(plan)}, **states}
     tokenizer = None
     if plan.config.tokenizer is not None:
         path = plan.config.tokenizer.settings.model_dump()["path"]
@@ -29,29 +35,32 @@ def stats(plan: Plan, states: Mapping[str, State]) -> dict[str, Any]:
         "name": plan.config.name,
         "seed": plan.config.seed,
         "tokenizer": tokenizer,
-        "datasets": {name: _dataset(plan, states, name) for name in plan.config.datasets},
+        "datasets": {name: _dataset(plan, states, name, partial) for name in plan.config.datasets},
     }
 
 
-def _dataset(plan: Plan, states: Mapping[str, State], name: str) -> dict[str, Any]:
+def _keys(plan: Plan) -> Iterator[str]:
+    yield from plan.segments
+    yield from (f"{name}/shards" for name in plan.config.blended)
+
+
+def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) -> dict[str, Any]:
     keys = [segment.key for segment in plan.segments.values() if segment.dataset == name]
-    tallies: list[Tally] = []
+    stages: list[Tally] = []
     for key in keys:
-        tallies += states[key].tallies
-    stages = list(merge_steps(tallies))
-    check_chain(stages)
+        stages += states[key].tallies
+    if not partial:
+        stages = list(merge_steps(stages))
+        check_chain(stages)
     blended = name in plan.config.blended
     last = states[keys[-1]]
-    shards = (
-        [
-            {"path": shard_file(name, shard), **dict(made.counts)}
-            for shard, made in sorted(states[f"{name}/shards"].made.items())
-        ]
-        if blended
-        else []
-    )
+    shards = []
+    for _, one in sorted(states[f"{name}/shards"].made.items()) if blended else ():
+        if (file := one.files.get(SHARD)) is not None:
+            said = {"bytes": file.size, "sha256": file.sha256, "foot": file.foot}
+            shards.append({"path": file.name, **one.counts, **said})
     made = states[keys[0]].made
-    failed = [item.name for part, item in plan.inputs.get(name, ()) if not made[part].done]
+    failed = [item.name for part, item in plan.inputs.get(name, ()) if part in made and not made[part].done]
     return {
         "failed_inputs": sorted(failed),
         "inputs": len(plan.inputs.get(name, ())) or len(states[keys[0]].made),

@@ -28,7 +28,7 @@ class Recipe:
 
     label: str
     role: Role
-    target: str
+    stage: str  # as it is registered
     version: int
     settings: str
     resources: tuple[Resource, ...] = ()
@@ -37,18 +37,18 @@ class Recipe:
 
     @property
     def identity(self) -> list[Any]:
-        """What decides the result, for fingerprints: not the label, not where a resource lies."""
+        """What decides the result, for fingerprints: not the label, not where code or a resource lies."""
         settings = json.loads(self.settings)
         # inputs and earlier runs have identities of their own
-        config = registry.load(self.target).Config
+        config = registry.load(self.stage).Config
         for name in (*self.unused, *marked(config, InputMark), *marked(config, RunMark)):
             settings.pop(name, None)
-        return [self.role, self.target, self.version, settings]
+        return [self.role, self.stage, self.version, settings]
 
 
 def located(recipe: Recipe) -> tuple[type[Stage], StageConfig]:
     """The class of a recipe's stage and its settings, in which checksums stand for resources."""
-    cls = registry.load(recipe.target)
+    cls = registry.load(recipe.stage)
     return cls, cls.Config.model_validate_json(recipe.settings)
 
 
@@ -65,7 +65,7 @@ def open_stage(recipe: Recipe, settings: StorageSettings) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def _open_stage(recipe: Recipe, storage_json: str) -> Stage:
-    cls = registry.load(recipe.target)
+    cls = registry.load(recipe.stage)
     settings = json.loads(recipe.settings)
     storage = Storage(StorageSettings.model_validate_json(storage_json))
     local = {resource.sha256: str(fetch(resource, storage)) for resource in recipe.resources}

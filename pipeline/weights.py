@@ -17,6 +17,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+#: What ``blend.json`` says of a shard; ``foot`` is what a reader verifies it by (``pipeline.sealed``).
+SHARD_KEYS = ("path", "documents", "tokens", "bytes", "sha256", "foot")
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -69,11 +71,11 @@ def weights(phases: Sequence[Phase], budget: Budget, stats: Mapping[str, Any]) -
     """The content of ``blend.json`` for a corpus with these ``stats`` (the content of ``stats.json``).
 
     ``{name, seed, tokenizer, tokens, max_epochs,
-    datasets: {name: {documents, tokens, training_tokens, epochs, shards: [{path, documents, tokens}]}},
-    phases: [{phase, from, until, datasets: {name: {weight, tokens, epochs, cumulative_epochs}}}],
-    warnings: [str]}``. ``from`` and ``until`` are training tokens; ``tokens`` of a dataset is what its
-    shards hold, ``training_tokens`` what is drawn from it over all phases; shard paths are relative to
-    the directory of ``blend.json``. Tokens are those of documents: a reader that adds an
+    datasets: {name: {documents, tokens, training_tokens, epochs, shards: [{path, documents, tokens, bytes,
+    sha256, foot}]}}, phases: [{phase, from, until, datasets: {name: {weight, tokens, epochs,
+    cumulative_epochs}}}], warnings: [str]}``. ``from`` and ``until`` are training tokens; ``tokens`` of a
+    dataset is what its shards hold, ``training_tokens`` what is drawn from it over all phases; shard paths
+    are relative to the directory of ``blend.json``. Tokens are those of documents: a reader that adds an
     end-of-document token spends budget on it, so its epochs are slightly fewer than stated here.
 
     Raises ValueError for a dataset that has a weight but no tokens. Its share is not given to others in
@@ -128,8 +130,7 @@ def weights(phases: Sequence[Phase], budget: Budget, stats: Mapping[str, Any]) -
                 "training_tokens": spent[name],
                 "epochs": _rounded(Fraction(spent[name], counted["tokens"])),
                 "shards": [
-                    {key: shard[key] for key in ("path", "documents", "tokens")}
-                    for shard in counted["shards"]
+                    {key: shard[key] for key in SHARD_KEYS if key in shard} for shard in counted["shards"]
                 ],
             }
             for name, counted in counts.items()

@@ -1,5 +1,9 @@
 """The names that a config may use, each with the class behind it.
 
+A stage is what its name says, wherever its code lies: what was made by a stage is identified by its name
+here (of a user's own stage: ``package.module:Class``) and its version. So files and classes may be renamed at
+will, and names may not.
+
 It knows where the stages are and nothing of what they do; a module is imported when its stage is
 named in a config, so that an extra that nobody uses need not be installed.
 """
@@ -36,7 +40,8 @@ STAGES = {
 }
 
 #: Put in front of the shards of every blended dataset; not named in a dataset's stages.
-TOKENIZE = "stages.tokenize:Tokenize"
+TOKENIZE = "tokenize"
+_TOKENIZE = {TOKENIZE: "stages.tokenize:Tokenize"}
 
 
 def find_reader(name: str) -> type[Reader]:
@@ -55,12 +60,19 @@ def find_stage(name: str) -> type[Stage]:
     return cls
 
 
-def load(target: str) -> type[Stage]:
-    """The class at ``package.module:Class``; LookupError if it is not there."""
+def canonical(name: str) -> str:
+    """The one name of a stage: that of the registry, also where a config says ``module:Class``."""
+    names = {target: known for known, target in {**STAGES, **_TOKENIZE}.items()}
+    return names.get(name, name)
+
+
+def load(name: str) -> type[Stage]:
+    """The class of a name: one of the registry, or ``package.module:Class``. LookupError if there is none."""
+    target = {**READERS, **STAGES, **_TOKENIZE}.get(name, name)
     module, _, attribute = target.partition(":")
     try:
         cls = getattr(import_module(module), attribute)
-    except Exception as error:  # a module of the user's own may fail in any way
+    except (Exception, SystemExit) as error:  # a module of the user's own may fail in any way
         raise LookupError(f"cannot load {target!r}: {type(error).__name__}: {error}") from error
     if not (isinstance(cls, type) and issubclass(cls, Stage)):
         raise LookupError(f"{target!r} is not a Stage")
@@ -74,4 +86,4 @@ def _load(name: str, table: dict[str, str], what: str) -> type[Stage]:
         close = difflib.get_close_matches(name, table, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(table))}"
         raise LookupError(f"unknown {what} {name!r}; {hint}")
-    return load(table[name])
+    return load(name)

@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.guard import READ_SECONDS, DeadlineExceeded, Guard
-from pipeline.receipts import Ledger, Receipt, Superseded
+from pipeline.ledger import Foreign, Ledger, Superseded
+from pipeline.receipts import Receipt
+from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, StorageFull, StorageSettings
-from stages.base import Resources
+from pipeline.storage.spool import clear_spools
+from stages.base import DamagedInput, Resources
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,11 @@ class Context:
     document_seconds: float
     #: First records of each input only (dry run); None: all.
     limit: int | None = None
+    name: str = ""  # of the run
 
     def ledger(self, storage: Storage) -> Ledger:
         """The output, as this run may change it."""
-        return Ledger(storage, self.output, self.token)
+        return Ledger(storage, self.output, self.token, self.name)
 
 
 class Task(Protocol):
@@ -77,6 +81,18 @@ class Ended:
     retryable: bool = False
     #: Nothing more can succeed (full disk): stop the run.
     fatal: bool = False
+    #: A file of the run that is not what was written.
+    damaged: Damaged | None = None
+    #: The task as it has to be tried instead.
+    again: Task | None = None
+
+
+class Again(Exception):
+    """A task cannot be done as it is; ``task`` is the same with what it needs."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task.label)
+        self.task = task
 
 
 class Executor(Protocol):
@@ -108,8 +124,14 @@ def attempt(task: Task, context: Context, guard: Guard) -> Ended:
     """Run a task in this process; whatever it raises becomes an ``Ended``."""
     try:
         receipt = task.run(context, _storage(context.storage.model_dump_json()), guard)
-    except (StorageFull, Superseded) as error:
+    except (StorageFull, Superseded, Foreign) as error:
         return Ended(task, error=str(error), fatal=True)
+    except Damaged as error:
+        return Ended(task, error=str(error), damaged=error)
+    except DamagedInput as error:
+        return Ended(task, error=str(error))
+    except Again as again:
+        return Ended(task, again=again.task)
     except StorageError as error:
         return Ended(task, error=str(error), retryable=error.retryable)
     except MemoryError:
@@ -119,7 +141,9 @@ def attempt(task: Task, context: Context, guard: Guard) -> Ended:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return Ended(task, error=f"{type(error).__name__}: {error}", fatal=full)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stage may call sys.exit(), or raise what it likes
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
         return Ended(task, error=f"{type(error).__name__}: {error} ({place})")
@@ -128,4 +152,5 @@ def attempt(task: Task, context: Context, guard: Guard) -> Ended:
 
 @functools.lru_cache(maxsize=4)
 def _storage(settings: str) -> Storage:
+    clear_spools()  # of workers of this machine that died
     return Storage(StorageSettings.model_validate_json(settings))

@@ -19,7 +19,7 @@ from typing import Any
 from pipeline.execute.base import Context, Ended, Task, attempt
 from pipeline.execute.isolated import run_isolated
 from pipeline.guard import Guard
-from pipeline.storage import Storage, StorageError, is_local, join
+from pipeline.storage import TEMP_PREFIX, Storage, StorageError, is_local, join
 from stages.base import Resources
 
 #: Tasks after which a worker process is replaced.
@@ -121,7 +121,7 @@ class RayExecutor:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         storage = Storage(context.storage)
-        probe = join(context.output, f"work/probe-{uuid.uuid4().hex}")
+        probe = join(context.output, f"work/{TEMP_PREFIX}probe-{uuid.uuid4().hex}")
         storage.write(probe, b"seen")
         try:
             see = self._ray.remote(num_cpus=0, max_retries=0)(_sees)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from runs import command, documents, hashes, rejects, stats, toy_config, toy_inputs
 
-from pipeline.receipts import TOKEN
+from pipeline.ledger import TOKEN
 from pipeline.storage import TEMP_PREFIX
 
 

@@ -21,8 +21,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import s3 as s3_module
-from pipeline import s3_requests
 from pipeline.storage import (
     TEMP_PREFIX,
     S3Settings,
@@ -33,6 +31,8 @@ from pipeline.storage import (
     is_local,
     join,
 )
+from pipeline.storage import requests as s3_requests
+from pipeline.storage import s3 as s3_module
 from tests.s3_server import ENVIRONMENT, PAGE, FaultProxy, S3Server
 
 MIB = 1 << 20

@@ -1,32 +1,27 @@
 """S3 objects: listing, reading by ranges, publishing by one request.
 
 Knows: which requests make up a listing, a read and an upload, and how to go on where an answer broke off.
-Does not know: how a request is tried again (``pipeline.s3_requests``), or what is in the objects. The rest of
-the pipeline gets here through ``pipeline.storage``.
+Does not know: how a request is tried again (``pipeline.storage.requests``), or what is in the objects. The
+rest of the pipeline gets here through ``pipeline.storage.store``.
 """
 
 from __future__ import annotations
 
 import builtins
+import datetime
 import io
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pipeline.patterns import MAGIC, split_pattern
-from pipeline.s3_requests import FAILURES, Address, Requests, error_code
-from pipeline.storage import (
-    TEMP_PREFIX,
-    S3Settings,
-    StorageError,
-    explain_os,
-    full_explained,
-    temporary_name,
-)
+from pipeline.storage.errors import Conflict, Missing, StorageError, full_explained
+from pipeline.storage.names import TEMP_PREFIX, temporary_name
+from pipeline.storage.patterns import MAGIC, split_pattern
+from pipeline.storage.requests import FAILURES, Address, Requests, error_code
+from pipeline.storage.settings import S3Settings
+from pipeline.storage.spool import clear_spools, spool
 from stages.base import MIB, FileInfo
 
 #: Larger files go up in parts, which S3 puts together in one step at the end.
@@ -40,15 +35,20 @@ LAST_WINDOW = 8 * MIB
 BUFFER = 128 * 1024
 PIECE = 256 * 1024
 
-_SPOOL = f"{TEMP_PREFIX}spool-"
+#: Codes of a condition that does not hold, and of services that know no conditions.
+_REFUSED = frozenset({"PreconditionFailed", "412", "NoSuchKey", "404"})
+_NO_CONDITIONS = frozenset({"NotImplemented", "501"})
+
+_Options = Mapping[str, Any]
 
 
 class S3:
-    """The objects that one set of settings reaches; methods as in ``pipeline.storage.Storage``."""
+    """The objects that one set of settings reaches; methods as in ``pipeline.storage.store.Storage``."""
 
     def __init__(self, settings: S3Settings) -> None:
         self._requests = Requests(settings)
         self._buckets: set[str] = set()  # known to exist
+        self._conditions = True  # the service knows conditional writes, as far as we know
 
     # -- listing -------------------------------------------------------------------------------------
 
@@ -61,7 +61,7 @@ class S3:
                 key = entry["Key"]
                 # Keys that end in a slash are how some tools draw directories.
                 if not key.endswith("/") and f"/{TEMP_PREFIX}" not in f"/{key}":
-                    yield FileInfo(str(Address(prefix.bucket, key)), entry["Size"], entry["ETag"].strip('"'))
+                    yield FileInfo(str(Address(prefix.bucket, key)), entry["Size"], _etag(entry))
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}
@@ -91,18 +91,23 @@ class S3:
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]:
         return sorted(self._objects(Address.directory(prefix_dir)))
 
+    def scan(self, directory: str) -> Iterator[FileInfo]:
+        return self._objects(Address.directory(directory))
+
     def stat(self, path: str) -> FileInfo | None:
         at = Address.parse(path)
-        if not at.key:
-            return None
+        head = self._head(at) if at.key else None
+        return FileInfo(path, head["ContentLength"], _etag(head)) if head else None
+
+    def _head(self, at: Address) -> Any:
+        """The answer of HEAD; None where there is no such object."""
         try:
-            head = self._requests.send("look at", at, "head_object", Key=at.key)
+            return self._requests.send("look at", at, "head_object", Key=at.key)
         except StorageError as error:
             if error_code(error) not in ("404", "NoSuchKey"):
                 raise
             self._require_bucket(at)
             return None
-        return FileInfo(path, head["ContentLength"], head["ETag"].strip('"'))
 
     def _require_bucket(self, at: Address) -> None:
         """Tells a missing bucket from a missing object: HEAD on the object answers 404 for both."""
@@ -134,7 +139,7 @@ class S3:
             body = None
             try:
                 answer = self._requests.send_once(at, "get_object", Key=at.key, **options)
-                body, etag = answer["Body"], answer["ETag"].strip('"')
+                body, etag = answer["Body"], _etag(answer)
                 if start and "ContentRange" not in answer:
                     raise StorageError(f"cannot read {at}: the service does not do byte ranges")
                 end = start + answer["ContentLength"]
@@ -155,7 +160,7 @@ class S3:
     def open(self, path: str) -> BinaryIO:
         info = self.stat(path)
         if info is None:
-            raise StorageError(f"cannot read {path}: there is no such object")
+            raise Missing(f"cannot read {path}: there is no such object")
         return io.BufferedReader(_Stream(self, info), BUFFER)
 
     def read(self, path: str) -> bytes:
@@ -166,67 +171,125 @@ class S3:
 
     # -- writing -------------------------------------------------------------------------------------
 
-    def write(self, path: str, data: bytes) -> None:
-        at = Address.parse(path)
-        self._requests.send("write", at, "put_object", Key=at.key, Body=data)
+    def write(self, path: str, data: bytes, expect: str | None = None) -> str:
+        return self._put(Address.parse(path), io.BytesIO(data), len(data), expect)
 
     @contextmanager
-    def create(self, path: str) -> Iterator[Path]:
-        at = Address.parse(path)
-        with _spool(path) as directory:
-            file = directory / temporary_name(at.key.rpartition("/")[2])
-            with full_explained(str(directory)):
-                yield file
-            if not file.exists():
-                raise StorageError(f"cannot write {path}: nothing was written to its temporary file")
-            with file.open("rb") as stream:
-                if file.stat().st_size <= SINGLE_PUT:
-                    self._requests.send("write", at, "put_object", Key=at.key, Body=stream)
-                else:
-                    self._upload(at, stream, file.stat().st_size)
+    def stage(self, path: str) -> Iterator[Path]:
+        with spool(path) as directory, full_explained(str(directory)):
+            yield directory / temporary_name(Address.parse(path).key.rpartition("/")[2])
 
-    def _upload(self, at: Address, stream: BinaryIO, size: int) -> None:
+    def publish(self, local: Path, path: str, expect: str | None = None) -> str:
+        if not local.exists():
+            raise StorageError(f"cannot write {path}: nothing was written to its temporary file")
+        with local.open("rb") as stream:
+            return self._put(Address.parse(path), stream, local.stat().st_size, expect)
+
+    def _put(self, at: Address, stream: BinaryIO, size: int, expect: str | None) -> str:
+        """One request, or one that puts parts together. Returns the etag.
+
+        The answer to a conditional request may get lost, and the next attempt then meets its own object:
+        the object carries a mark that tells.
+        """
+        put = self._put_once if size <= SINGLE_PUT else self._upload
+        if expect is None:
+            return put(at, stream, size, {}, {})
+        mark = {"nanocorpus-put": uuid.uuid4().hex}
+        condition = {"IfMatch": f'"{expect}"'} if expect else {"IfNoneMatch": "*"}
+        try:
+            if self._conditions:
+                return put(at, stream, size, {"Metadata": mark}, condition)
+        except StorageError as error:
+            if error_code(error) not in (*_REFUSED, *_NO_CONDITIONS):
+                raise
+            self._conditions = error_code(error) in _REFUSED
+        head = self._head(at)
+        if head is not None and head.get("Metadata", {}).items() >= mark.items():
+            return _etag(head)
+        if self._conditions or ("" if head is None else _etag(head)) != expect:
+            raise Conflict(f"{at} was written by someone else meanwhile")
+        stream.seek(0)
+        return put(at, stream, size, {}, {})
+
+    def _put_once(self, at: Address, stream: BinaryIO, size: int, more: _Options, condition: _Options) -> str:
+        answer = self._requests.send("write", at, "put_object", Key=at.key, Body=stream, **more, **condition)
+        return _etag(answer)
+
+    def _upload(self, at: Address, stream: BinaryIO, size: int, more: _Options, condition: _Options) -> str:
         """Multipart upload, part after part.
 
         The answer to its last request may get lost: then the service has done it and forgotten the upload,
         and all that is left is to upload again, which gives the same object.
         """
-        for left in (2, 1, 0):
+        part_size = max(PART, -(-size // MAX_PARTS))
+        left = 2
+        while True:
             stream.seek(0)
             try:
-                self._upload_once(at, stream, max(PART, -(-size // MAX_PARTS)))
-                return
+                return self._upload_once(at, stream, part_size, more, condition)
             except StorageError as error:
                 if error_code(error) != "NoSuchUpload" or not left:
                     raise
+            left -= 1
 
-    def _upload_once(self, at: Address, stream: BinaryIO, part_size: int) -> None:
+    def _upload_once(
+        self, at: Address, stream: BinaryIO, part_size: int, more: _Options, condition: _Options
+    ) -> str:
         send = self._requests.send
         upload = {"Key": at.key}
-        upload["UploadId"] = send("write", at, "create_multipart_upload", **upload)["UploadId"]
+        upload["UploadId"] = send("write", at, "create_multipart_upload", **upload, **more)["UploadId"]
         parts: list[dict[str, Any]] = []
         try:
             while body := stream.read(part_size):
                 number = len(parts) + 1
                 part = send("write", at, "upload_part", **upload, PartNumber=number, Body=body)
                 parts.append({"PartNumber": number, "ETag": part["ETag"]})
-            send("write", at, "complete_multipart_upload", **upload, MultipartUpload={"Parts": parts})
+            whole = {"MultipartUpload": {"Parts": parts}}
+            return _etag(send("write", at, "complete_multipart_upload", **upload, **whole, **condition))
         except BaseException:
             with suppress(StorageError):  # what stays behind, ``sweep`` finds
                 send("write", at, "abort_multipart_upload", **upload)
             raise
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, expect: str | None = None) -> None:
         at = Address.parse(path)
-        self._requests.send("delete", at, "delete_object", Key=at.key)
+        condition = {"IfMatch": f'"{expect}"'} if expect and self._conditions else {}
+        try:
+            self._requests.send("delete", at, "delete_object", Key=at.key, **condition)
+        except StorageError as error:
+            if not condition or error_code(error) not in (*_REFUSED, *_NO_CONDITIONS):
+                raise
+            head = self._head(at)
+            if head is None:
+                return
+            if error_code(error) in _REFUSED or _etag(head) != expect:
+                raise Conflict(f"{at} was written by someone else meanwhile") from None
+            self._conditions = False
+            self._requests.send("delete", at, "delete_object", Key=at.key)
 
-    def sweep(self, prefix_dir: str) -> int:
+    def move(self, old: str, new: str) -> None:
+        source, target = Address.parse(old), Address.parse(new)
+        if self._head(target) is not None:
+            raise Conflict(f"{target} was written by someone else meanwhile")
+        copied = {"Bucket": source.bucket, "Key": source.key}
+        self._requests.send("copy", target, "copy", Key=target.key, CopySource=copied)
+        self.delete(old)
+
+    def sweep(
+        self, prefix_dir: str, upload_age_s: float, ours: Callable[[str], bool] | None, deep: bool
+    ) -> int:
         at = Address.directory(prefix_dir)
-        found = _clear_spools()
+        found = clear_spools()
+        if not deep:
+            return found
+        before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=upload_age_s)
         more: dict[str, str] = {}
         while True:
             page = self._requests.send("list", at, "list_multipart_uploads", Prefix=at.key, **more)
             for upload in page.get("Uploads", ()):
+                path = str(Address(at.bucket, upload["Key"]))
+                if upload["Initiated"] > before or not (ours is None or ours(path)):
+                    continue
                 names = {"Key": upload["Key"], "UploadId": upload["UploadId"]}
                 try:
                     self._requests.send("delete", at, "abort_multipart_upload", **names)
@@ -309,30 +372,5 @@ class _Stream(io.RawIOBase):
         super().close()
 
 
-@contextmanager
-def _spool(path: str) -> Iterator[Path]:
-    """A directory of this process for a file on its way to S3."""
-    try:
-        directory = Path(tempfile.mkdtemp(prefix=f"{_SPOOL}{os.getpid()}-"))
-    except OSError as error:
-        raise explain_os(error, f"write {path} through", tempfile.gettempdir()) from error
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _clear_spools() -> int:
-    """Remove the spool directories of dead processes of this user on this machine."""
-    found = 0
-    for directory in sorted(Path(tempfile.gettempdir()).glob(f"{_SPOOL}*")):
-        pid = directory.name.removeprefix(_SPOOL).partition("-")[0]
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            with suppress(OSError):  # another user's, or gone meanwhile
-                shutil.rmtree(directory)
-                found += 1
-        except (PermissionError, ValueError):
-            continue  # alive and another user's, or not one of ours
-    return found
+def _etag(answer: Mapping[str, Any]) -> str:
+    return str(answer["ETag"]).strip('"')

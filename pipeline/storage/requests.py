@@ -1,7 +1,7 @@
 """Requests to S3: connecting, trying again, and saying what a failure means.
 
 Knows: boto3's clients, which failures pass and which do not, and the words for them. Does not know: what the
-requests are for (``pipeline.s3`` does).
+requests are for (``pipeline.storage.s3`` does).
 
 Trying again is done here and nowhere else; botocore's own retries are off. They do not cover an answer that
 breaks off while its body is read. They draw on a quota that a long spell of errors uses up, after which the
@@ -27,7 +27,8 @@ from botocore import exceptions as aws
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
-from pipeline.storage import S3Settings, StorageError, StorageFull
+from pipeline.storage.errors import Missing, StorageError, StorageFull
+from pipeline.storage.settings import S3Settings
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 20.0
@@ -49,6 +50,7 @@ _TRANSIENT_CODES = frozenset(
     {
         "429",
         "BandwidthLimitExceeded",
+        "ConditionalRequestConflict",
         "IncompleteBody",
         "OperationAborted",
         "RequestLimitExceeded",
@@ -232,4 +234,6 @@ class Requests:
                 "access denied; the credentials need s3:ListBucket and s3:GetObject to read, and to write "
                 "s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload and s3:ListBucketMultipartUploads"
             )
+        if code in ("NoSuchKey", "404"):
+            return Missing(f"{failed}: {reason}")
         return StorageError(f"{failed}: {reason}", retryable=is_transient(error))

@@ -1,0 +1,59 @@
+"""Temporary directories of one process, and how those of dead processes are told and removed.
+
+Each is locked by the process that made it. The lock goes with the process, however it ends, also where
+process numbers say nothing (containers that share a temporary directory). Knows directories and locks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pipeline.storage.errors import explain_os
+from pipeline.storage.names import TEMP_PREFIX
+
+_SPOOL = f"{TEMP_PREFIX}spool-"
+
+
+@contextmanager
+def spool(path: str) -> Iterator[Path]:
+    """A directory of this process for what is on its way to ``path``."""
+    try:
+        directory, lock = _locked()
+        while not directory.exists():  # taken for a dead one's before it was locked
+            os.close(lock)
+            directory, lock = _locked()
+    except OSError as error:
+        raise explain_os(error, f"write {path} through", tempfile.gettempdir()) from error
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked() -> tuple[Path, int]:
+    directory = Path(tempfile.mkdtemp(prefix=f"{_SPOOL}{os.getpid()}-"))
+    lock = os.open(directory, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return directory, lock
+
+
+def clear_spools() -> int:
+    """Remove the spool directories of dead processes of this user on this machine; how many there were."""
+    found = 0
+    for directory in sorted(Path(tempfile.gettempdir()).glob(f"{_SPOOL}*")):
+        with suppress(OSError):  # another user's, or gone meanwhile
+            lock = os.open(directory, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(directory)
+                found += 1
+            finally:
+                os.close(lock)
+    return found

@@ -1,0 +1,103 @@
+"""Whether the files of an output, or of a corpus on its own, are what was written.
+
+Knows receipts, the manifest and lists of checksums; reads every byte, and writes none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from pipeline.ledger import missing_or_changed
+from pipeline.output import SUMS
+from pipeline.ownership import Manifest, NotOurs
+from pipeline.receipts import BEGUN, load
+from pipeline.sealed import Damaged, digest
+from pipeline.storage import Storage, join
+
+_READERS = 8  # hashing lets other threads run
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+
+
+@dataclass
+class Verified:
+    """What was found. ``damages`` name the files."""
+
+    files: int = 0
+    bytes: int = 0
+    damages: list[Damaged] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class NothingToVerify(Exception):
+    """There is neither an output nor a corpus; the message says so."""
+
+
+def verify(storage: Storage, path: str) -> Verified:
+    """Every file of the run whose output ``path`` is, against its receipts and its manifest; or of a corpus,
+    against its list of checksums. NothingToVerify if it is neither."""
+    path = path.rstrip("/")
+    try:
+        manifest = Manifest.read(storage, path)
+    except NotOurs as error:
+        raise NothingToVerify(str(error)) from None
+    if manifest is not None:
+        return _run(storage, path, manifest)
+    name = SUMS.rsplit("/", 1)[1]
+    for directory in (path, join(path, "corpus")):
+        if storage.stat(join(directory, name)) is not None:
+            return _corpus(storage, directory, join(directory, name))
+    raise NothingToVerify(f"{path} is neither the output of a run nor a corpus with its {name}")
+
+
+def _run(storage: Storage, output: str, manifest: Manifest) -> Verified:
+    found = Verified(files=len(manifest.files), damages=manifest.changed(storage, output))
+    paths = [info.path for info in storage.list(join(output, "work")) if "/receipts/" in info.path]
+    checks: list[Callable[[], list[Damaged]]] = []
+    for path, receipt in load(storage, paths):
+        found.files += 1
+        if receipt is None:
+            found.damages.append(Damaged(path, "is no receipt, or has changed"))
+        elif receipt.status == BEGUN:
+            found.notes.append(f"{path}: this part is being written, or its writer was killed")
+        else:
+            found.files += len(receipt.files)
+            found.bytes += sum(file.size for file in receipt.files)
+            checks.append(lambda receipt=receipt: missing_or_changed(storage, output, receipt))  # type: ignore[misc]
+    _collect(found, checks)
+    return found
+
+
+def _corpus(storage: Storage, directory: str, sums: str) -> Verified:
+    found = Verified()
+
+    def check(name: str, sha256: str) -> list[Damaged]:
+        path = join(directory, name)
+        try:
+            size, there = digest(storage, path)
+        except Damaged as damage:
+            return [damage]
+        found.bytes += size
+        return [] if there == sha256 else [Damaged(path, "has changed")]
+
+    checks: list[Callable[[], list[Damaged]]] = []
+    for line in storage.read(sums).decode("utf-8", "replace").splitlines():
+        if (match := _LINE.fullmatch(line)) is None:
+            found.damages.append(Damaged(sums, f"has a line that is none: {line[:80]!r}"))
+            continue
+        checks.append(lambda match=match: check(match[2], match[1]))  # type: ignore[misc]
+    found.files = len(checks)
+    _collect(found, checks)
+    return found
+
+
+def _collect(found: Verified, checks: list[Callable[[], list[Damaged]]]) -> None:
+    def results() -> Iterator[list[Damaged]]:
+        with ThreadPoolExecutor(_READERS) as pool:
+            yield from pool.map(lambda check: check(), checks)
+
+    for damages in results():
+        found.damages += damages
+    found.damages.sort(key=lambda damage: damage.path)
