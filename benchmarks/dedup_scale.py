@@ -36,7 +36,8 @@ from pipeline import plan as planning
 from pipeline.execute.base import Context, Task
 from pipeline.execute.inline import InlineExecutor
 from pipeline.groups import groups
-from pipeline.receipts import Ledger, Receipt
+from pipeline.ledger import Ledger
+from pipeline.receipts import Receipt
 from pipeline.schedule import Schedule
 from pipeline.state import Group
 from pipeline.storage import Storage

@@ -90,22 +90,22 @@ class Ledger:
         for left in reversed(range(TRIES)):
             try:
                 return self._commit(name, replace(receipt, run=self.name), staged)
-            except Conflict:
+            except Conflict as conflict:
                 self.check()
                 if not left:
-                    raise
+                    raise Foreign(conflict.path) from None
         raise AssertionError("unreachable")
 
     def _commit(self, name: str, receipt: Receipt, staged: Sequence[tuple[File, Path]]) -> Receipt:
         storage, place = self.storage, self.path(name)
         self._check_links(name)
         stands = storage.stat(place)
-        old = self._files(place, [file for file, _ in staged]) if stands else {}
+        named, old = self._files(place, [file for file, _ in staged]) if stands else ([], {})
         self.check()
         coming = {file.name for file, _ in staged}
         etag = stands.etag if stands else ""
-        if staged or old:
-            files = [*(file for file, _ in staged), *(file for file, _ in old.values())]
+        if staged or named:
+            files = [*(file for file, _ in staged), *named]
             begun = replace(receipt, status=BEGUN, tallies=[], files=list(dict.fromkeys(files)))
             etag = storage.write(place, begun.as_bytes(), etag)
         for file, version in old.values():
@@ -121,19 +121,25 @@ class Ledger:
 
     def _publish(self, file: File, local: Path, expect: str) -> str:
         path = self.path(file.name)
+        if not local.exists() and (version := self._same(file)) is not None:
+            return version  # an earlier try came this far
         try:
             return self.storage.publish(local, path, expect)
         except Conflict:
-            info = self.storage.stat(path)
-            if expect or info is None:
-                raise
-            # no receipt named it: of one that was deleted by hand it would be the very same file
-            if digest(self.storage, path) == (file.size, file.sha256):
-                return info.etag
-            raise Foreign(path) from None
+            if (version := self._same(file)) is not None:
+                return version  # its receipt was deleted by hand
+            raise
 
-    def _files(self, place: str, coming: Sequence[File]) -> dict[str, tuple[File, str]]:
-        """What stands there of the files that the receipt at ``place`` names, by name, with its version."""
+    def _same(self, file: File) -> str | None:
+        """The version of a file that is there already, byte for byte."""
+        info = self.storage.stat(self.path(file.name))
+        if info is not None and digest(self.storage, info.path) == (file.size, file.sha256):
+            return info.etag
+        return None
+
+    def _files(self, place: str, coming: Sequence[File]) -> tuple[list[File], dict[str, tuple[File, str]]]:
+        """The files that the receipt at ``place`` names; and what of them stands there, by name, with its
+        version."""
         try:
             receipt = Receipt.from_bytes(self.storage.read(place))
             named, begun = receipt.files, receipt.status == BEGUN
@@ -145,14 +151,15 @@ class Ledger:
             # of a part that was being published, what is there is what was to go or what was to come
             if info and (not begun or digest(self.storage, info.path) == (file.size, file.sha256)):
                 found[file.name] = (file, info.etag)
-        return found
+        return named, found
 
     def _check_links(self, name: str) -> None:
         """What lies behind a link is not ours, however it is named."""
         if not is_local(self.output):
             return
         directory = os.path.dirname(self.path(name))
-        if os.path.realpath(directory) != join(os.path.realpath(self.output), os.path.dirname(name)):
+        plain = os.path.join(os.path.realpath(self.output), os.path.dirname(name))
+        if os.path.realpath(directory) != os.path.normpath(plain):
             raise StorageError(
                 f"{directory} is reached through a link, and links inside an output are not followed; "
                 "let `output` itself be where the files are"

@@ -1,6 +1,6 @@
 """Whose an output is, and which files in it are the run's own.
 
-An output belongs to a run from its first start on, when nothing else was there: ``work/manifest.json`` says
+An output belongs to a run from its first start on, when nothing else was there: its manifest says
 so. Every later file is named before it is written, by a receipt (``pipeline.ledger``) or by the manifest.
 What neither names was put there by somebody else: it is left alone, and named in what the run prints.
 
@@ -20,7 +20,7 @@ from pipeline.receipts import BEGUN, load
 from pipeline.sealed import Damaged, digest, seal, unseal
 from pipeline.storage import Conflict, Missing, Storage, join
 
-MANIFEST, PLAN = "work/manifest.json", "plan.json"
+MANIFEST, PLAN = "work/receipts/manifest.json", "plan.json"
 #: Of the files that a run keeps; raise it when an earlier version's can no longer be gone on with.
 FORMAT = 2
 #: In place of a checksum: whatever is in a file of this name, it is the run's.
@@ -55,9 +55,7 @@ class Manifest:
         except Missing:
             return None
         except (ValueError, KeyError, TypeError):
-            raise NotOurs(
-                f"{path} is damaged; remove it if this is the right place, and start again"
-            ) from None
+            raise NotOurs(f"{path} is damaged; remove it and start again") from None
         if version != FORMAT:
             raise NotOurs(_other_format(output, manifest.name))
         return manifest

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pipeline.ledger import missing_or_changed
 from pipeline.output import SUMS
-from pipeline.ownership import Manifest, NotOurs
+from pipeline.ownership import MANIFEST, Manifest, NotOurs
 from pipeline.receipts import BEGUN, load
 from pipeline.sealed import Damaged, digest
 from pipeline.storage import Storage, join
@@ -55,6 +55,7 @@ def verify(storage: Storage, path: str) -> Verified:
 def _run(storage: Storage, output: str, manifest: Manifest) -> Verified:
     found = Verified(files=len(manifest.files), damages=manifest.changed(storage, output))
     paths = [info.path for info in storage.list(join(output, "work")) if "/receipts/" in info.path]
+    paths.remove(join(output, MANIFEST))
     checks: list[Callable[[], list[Damaged]]] = []
     for path, receipt in load(storage, paths):
         found.files += 1

@@ -34,7 +34,14 @@ class Missing(StorageError):
 
 
 class Conflict(StorageError):
-    """What stands at a path is not the version that was to be replaced."""
+    """What stands at ``path`` is not the version that was to be replaced."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} was written by someone else meanwhile")
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[Conflict], tuple[str]]:
+        return Conflict, (self.path,)
 
 
 def explain_os(error: OSError, action: str, path: str) -> StorageError:

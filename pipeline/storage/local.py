@@ -164,7 +164,7 @@ class Local:
         else:
             found = _info(path, status).etag
         if found != expect:
-            raise Conflict(f"{path} was written by someone else meanwhile")
+            raise Conflict(path)
 
     def delete(self, path: str, expect: str | None = None) -> None:
         with explained("delete", path):
@@ -182,7 +182,9 @@ class Local:
     def sweep(
         self, prefix_dir: str, upload_age_s: float, ours: Callable[[str], bool] | None, deep: bool
     ) -> int:
-        leftovers = []
+        leftovers: builtins.list[str] = []
+        if deep and os.path.islink(prefix_dir):
+            return 0  # what lies behind a link is nobody's leftover
         for directory, below, names in os.walk(prefix_dir):
             leftovers += [os.path.join(directory, name) for name in names if is_temporary(name)]
             if not deep:
@@ -220,7 +222,7 @@ def _link(local: Path, path: str) -> None:
     try:
         os.link(local, path, follow_symlinks=False)
     except FileExistsError:
-        raise Conflict(f"{path} was written by someone else meanwhile") from None
+        raise Conflict(path) from None
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise

@@ -207,7 +207,7 @@ class S3:
         if head is not None and head.get("Metadata", {}).items() >= mark.items():
             return _etag(head)
         if self._conditions or ("" if head is None else _etag(head)) != expect:
-            raise Conflict(f"{at} was written by someone else meanwhile")
+            raise Conflict(str(at))
         stream.seek(0)
         return put(at, stream, size, {}, {})
 
@@ -263,14 +263,14 @@ class S3:
             if head is None:
                 return
             if error_code(error) in _REFUSED or _etag(head) != expect:
-                raise Conflict(f"{at} was written by someone else meanwhile") from None
+                raise Conflict(str(at)) from None
             self._conditions = False
             self._requests.send("delete", at, "delete_object", Key=at.key)
 
     def move(self, old: str, new: str) -> None:
         source, target = Address.parse(old), Address.parse(new)
         if self._head(target) is not None:
-            raise Conflict(f"{target} was written by someone else meanwhile")
+            raise Conflict(str(target))
         copied = {"Bucket": source.bucket, "Key": source.key}
         self._requests.send("copy", target, "copy", Key=target.key, CopySource=copied)
         self.delete(old)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.cut import Cutter, row_bytes
-from pipeline.exchange import KEYS, ExchangeError, RunWriter, merge, position
+from pipeline.exchange import KEYS, RunWriter, merge, position
+from pipeline.sealed import Damaged, Stored
 from pipeline.storage import Storage
 
 SCHEMA = pa.schema([("key", pa.uint64()), ("row", pa.uint32()), ("id", pa.binary(16)), ("text", pa.string())])
@@ -29,13 +30,12 @@ def rows_of(keys: list[int], seed: int = 0) -> pa.Table:
     )
 
 
-def write(path: Path, table: pa.Table, batch: int = 7, **options: int) -> str:
-    with path.open("wb") as file:
-        writer = RunWriter(file, table.schema, ("id",), **options)
-        for start in range(0, len(table), batch):
-            writer.add(table.slice(start, batch))
-        writer.close()
-    return str(path)
+def write(path: Path, table: pa.Table, batch: int = 7, **options: int) -> Stored:
+    writer = RunWriter(path.open("wb"), table.schema, ("id",), **options)
+    for start in range(0, len(table), batch):
+        writer.add(table.slice(start, batch))
+    size, _, foot = writer.close()
+    return Stored(str(path), size, foot)
 
 
 keys_strategy = st.lists(st.integers(0, 20) | st.integers(0, KEYS - 1), max_size=80)
@@ -81,32 +81,44 @@ def test_bytes_do_not_depend_on_batches(tmp_path: Path) -> None:
     table = rows_of([random.Random(3).randrange(KEYS) for _ in range(500)])
     one = write(tmp_path / "a", table, batch=500, buffer_bytes=4000, block_bytes=500)
     many = write(tmp_path / "b", table, batch=3, buffer_bytes=4000, block_bytes=500)
-    assert Path(one).read_bytes() == Path(many).read_bytes()
+    assert Path(one.path).read_bytes() == Path(many.path).read_bytes()
 
 
 def test_a_million_equal_keys_stay_together(tmp_path: Path) -> None:
     keys = pa.array(np.full(1_000_000, 7, np.uint64))
     path = tmp_path / "same"
-    with path.open("wb") as file:
-        writer = RunWriter(file, pa.schema([("key", pa.uint64())]), buffer_bytes=1 << 20)
-        writer.add(pa.table({"key": keys}))
-        writer.close()
-    tables = list(merge(Storage(), [(0, str(path))]))
+    writer = RunWriter(path.open("wb"), pa.schema([("key", pa.uint64())]), buffer_bytes=1 << 20)
+    writer.add(pa.table({"key": keys}))
+    writer.close()
+    tables = list(merge(Storage(), [(0, Stored(str(path)))]))
     assert [len(t) for t in tables] == [1_000_000]
 
 
-def test_damage_is_named(tmp_path: Path) -> None:
-    path = Path(write(tmp_path / "x.runs", rows_of([1, 2, 3])))
+def test_every_damage_is_named(tmp_path: Path) -> None:
+    stored = write(tmp_path / "x.runs", rows_of(list(range(300))), block_bytes=2000)
+    path = Path(stored.path)
     whole = path.read_bytes()
+    rng = random.Random(1)
+    for bit in [*range(64), *(rng.randrange(8 * len(whole)) for _ in range(200))]:
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        with pytest.raises(Damaged, match=str(path)):
+            list(merge(Storage(), [(0, stored)]))
     path.write_bytes(whole[:-5])
-    with pytest.raises(ExchangeError, match="cut off"):
-        list(merge(Storage(), [(0, str(path))]))
-    path.write_bytes(b"\xff" * 64 + whole[64:])
-    with pytest.raises(ExchangeError, match="damaged"):
-        list(merge(Storage(), [(0, str(path))]))
+    with pytest.raises(Damaged, match="cut off"):
+        list(merge(Storage(), [(0, Stored(str(path)))]))
     path.unlink()
-    with pytest.raises(ExchangeError, match="gone"):
-        list(merge(Storage(), [(0, str(path))]))
+    with pytest.raises(Damaged, match="gone"):
+        list(merge(Storage(), [(0, stored)]))
+
+
+def test_another_file_of_equal_size_is_noticed(tmp_path: Path) -> None:
+    one, other = (write(tmp_path / f"{seed}.runs", rows_of([seed, 7])) for seed in (1, 2))
+    assert one.size == other.size
+    Path(other.path).replace(one.path)
+    with pytest.raises(Damaged, match="foot"):
+        list(merge(Storage(), [(0, one)]))
 
 
 @given(

@@ -24,6 +24,7 @@ from runs import toy_inputs
 
 from pipeline import config, launch, resources
 from pipeline.located import ConfigError
+from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, StorageSettings
 from tests.s3_server import ENVIRONMENT, S3Server
 
@@ -150,7 +151,7 @@ def test_directories_are_brought_from_s3_whole_or_not_at_all(
         again = resources.find(storage, resource.path, "s3://bucket/out")
         assert again == resource
         storage.write(f"{resource.path}/a.txt", b"spoilt")
-        with pytest.raises(OSError, match="does not match its checksum"):
+        with pytest.raises(Damaged, match="has changed"):
             resources.fetch(resource, storage)
         storage.write(f"{resource.path}/a.txt", b"text")
         opened: list[str] = []

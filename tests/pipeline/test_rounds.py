@@ -201,14 +201,14 @@ def test_an_earlier_run_that_changes_in_the_meantime_is_noticed(
 ) -> None:
     inputs = toy_inputs(tmp_path / "in", files=2)
     earlier = run(tmp_path, inputs, "january")
-    real = launch._prepare
+    real = launch.prepare
 
     def prepare(*arguments):  # type: ignore[no-untyped-def]
         for path in (earlier / "work/web").glob("00-*/runs/*.runs"):
             path.write_bytes(path.read_bytes() + b" ")
         real(*arguments)
 
-    monkeypatch.setattr(launch, "_prepare", prepare)
+    monkeypatch.setattr(launch, "prepare", prepare)
     with pytest.raises(RunFailed):
         run(tmp_path, inputs, "february", f"{{against: ['{earlier}']}}")
     receipts = (tmp_path / "february/work/web").glob("00-*/groups/receipts/*.json")

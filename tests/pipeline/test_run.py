@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from runs import command, documents, hashes, rejects, stats, toy_config, toy_inputs
 
-from pipeline.ledger import TOKEN
 from pipeline.storage import TEMP_PREFIX
 
 
@@ -263,15 +262,6 @@ def test_a_stage_that_cannot_open_is_told_before_any_work(tmp_path: Path) -> Non
     answer = run(config, check=2)
     assert "stages of en/tokens" in answer
     assert not list((tmp_path / "out").rglob("*.parquet"))
-
-
-def test_a_blend_that_is_gone_leaves_no_files(tmp_path: Path) -> None:
-    config = toy_config(tmp_path)
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/blend-phase2.txt").write_text("1 corpus/old/train-00000-of-00001")
-    run(config)
-    assert not list((tmp_path / "out").glob("blend*"))
-    assert not (tmp_path / "out" / TOKEN).exists()
 
 
 def test_leftovers_of_killed_writers_are_swept(tmp_path: Path) -> None:
