@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
@@ -24,6 +26,7 @@ from stages.base import (
     Annotator,
     Applied,
     Batch,
+    DamagedInput,
     EarlierRun,
     Fault,
     Filter,
@@ -32,6 +35,7 @@ from stages.base import (
     Global,
     Input,
     InputPath,
+    MoreMemory,
     Reader,
     Reduced,
     Reject,
@@ -77,6 +81,27 @@ class Lines(Reader):
             yield Batch(pa.Table.from_pylist(rows, schema=DOCUMENT), rejects)
 
 
+class Cut(Lines):
+    """Finds ``d1.jsonl`` cut in the middle."""
+
+    def read(self, item: Input, storage: Storage, limit: int | None = None) -> Iterator[Batch]:
+        for batch in super().read(item, storage, limit):
+            yield batch
+            if item.name == "d1.jsonl":
+                raise DamagedInput(f"{item.name}: 100 of 200 bytes were read; fetch it again")
+
+
+class Large(Lines):
+    """Reads ``d1.jsonl`` only with enough memory."""
+
+    def read(self, item: Input, storage: Storage, limit: int | None = None) -> Iterator[Batch]:
+        batches = super().read(item, storage, limit)
+        yield next(batches)
+        if item.name == "d1.jsonl" and item.memory < 5 << 20:
+            raise MoreMemory(5 << 20)
+        yield from batches
+
+
 class MarkConfig(StageConfig):
     """``how`` a text with the word ``poison`` is answered."""
 
@@ -102,6 +127,17 @@ class Poison(Annotator):
                 time.sleep(60)
             if self.config.how == "hang":
                 ctypes.PyDLL(None).sleep(600)  # holds the interpreter lock: no Python runs meanwhile
+            if self.config.how == "exit":
+                sys.exit()
+            if self.config.how == "memory":
+                bytearray(1 << 60)
+            if self.config.how == "fill":
+                self.filled = bytearray(b"x") * (1 << 30)
+                time.sleep(60)
+            if self.config.how == "import":
+                importlib.import_module("no_such_module")
+            if self.config.how == "base":
+                raise BaseException("not an Exception")
             raise ValueError("poisoned")
         return Annotation({"toy.length": pa.array([len(text) for text in texts], pa.int32())})
 
@@ -263,3 +299,40 @@ class Score(Annotator):
         texts = [text.split() for text in batch["text"].to_pylist()]
         scores = [sum(word in self._words for word in words) / max(len(words), 1) for words in texts]
         return Annotation({f"quality.{self.config.name}": pa.array(scores, pa.float32())})
+
+
+class ExitsConfig(StageConfig):
+    where: str
+
+
+class Exits(Global):
+    """Calls ``sys.exit`` in one of its methods."""
+
+    name = "exits"
+    Config = ExitsConfig
+    reads = ("id",)
+
+    def _maybe(self, where: str) -> None:
+        if self.config.where == where:
+            sys.exit(0)
+
+    def open(self) -> None:
+        self._maybe("open")
+
+    def map(self, batch: pa.Table) -> pa.Table:
+        rows = np.arange(len(batch))
+        return pa.table({"key": rows.astype(np.uint64), "row": rows.astype(np.uint32)})
+
+    def rounds(self) -> Rounds:
+        self._maybe("rounds")
+        yield Round(LAST)
+
+    def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
+        self._maybe("reduce")
+        for _ in groups:
+            yield self.verdicts.empty_table()
+        return {}
+
+    def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
+        self._maybe("apply")
+        return super().apply(batch, found)

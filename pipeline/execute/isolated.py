@@ -3,12 +3,15 @@
 The child writes into a journal which batch, step and row it is about to do. When it dies in a batch,
 the next child takes that batch row by row; when it dies in a row, the next child leaves that row out
 and records it as failed. So each poisonous document costs two more children, and no other document.
+A child that fills the machine's memory is ended before the machine does it.
 
 Knows processes and journals; does not know executors. Run as a module it is the child.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import pickle
 import signal
@@ -19,12 +22,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.execute import memory
 from pipeline.execute.base import Context, Ended, Task, attempt
 from pipeline.guard import HARD_EXTRA, HARD_FACTOR, READING, Guard, Suspects, last_entry, new_journal
 from stages.base import Fault
 
 #: A part with more poisonous documents than this has another problem.
 MAX_CHILDREN = 64
+_LOOK_SECONDS = 0.02
+_PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
 def run_isolated(task: Task, context: Context) -> Ended:
@@ -32,10 +38,12 @@ def run_isolated(task: Task, context: Context) -> Ended:
     suspects = Suspects()
     with tempfile.TemporaryDirectory(prefix="nanocorpus-isolated-") as folder:
         for _ in range(MAX_CHILDREN):
-            code, ended, entry = _child(Path(folder), task, context, suspects)
+            code, ended, entry, hungry = _child(Path(folder), task, context, suspects)
             if ended is not None:
                 return replace(ended, task=task)
             how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            if hungry:
+                how = f"out of memory: {hungry}"
             if entry is None:
                 return Ended(task, error=f"the worker died before its first document ({how})")
             batch, step, row, started = entry
@@ -45,18 +53,19 @@ def run_isolated(task: Task, context: Context) -> Ended:
                 suspects = Suspects(suspects.batches | {batch}, suspects.rows)
             else:
                 slow = time.monotonic() - started >= context.document_seconds * HARD_FACTOR + HARD_EXTRA
-                fault = (
-                    Fault("deadline", f"more than {context.document_seconds:g} seconds")
-                    if slow
-                    else Fault("worker_died", how)
-                )
+                fault = Fault("worker_died", how)
+                if slow:
+                    fault = Fault("deadline", f"more than {context.document_seconds:g} seconds")
+                if hungry:
+                    fault = Fault("out_of_memory", hungry)
                 suspects = Suspects(suspects.batches, {**suspects.rows, (batch, step, row): fault})
     return Ended(task, error=f"more than {MAX_CHILDREN} workers died on this part")
 
 
 def _child(
     folder: Path, task: Task, context: Context, suspects: Suspects
-) -> tuple[int, Ended | None, tuple[int, int, int, float] | None]:
+) -> tuple[int, Ended | None, tuple[int, int, int, float] | None, str | None]:
+    """Exit code; the answer, or else the last entry of the journal, and what was wrong if it was memory."""
     journal, answer = folder / "journal", folder / "answer"
     new_journal(journal)
     answer.unlink(missing_ok=True)
@@ -66,17 +75,28 @@ def _child(
         stdin=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
+    kills, hungry = memory.kills(), None
     try:
-        process.communicate(pickle.dumps((task, context, suspects)))
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(pickle.dumps((task, context, suspects)))
+        while process.poll() is None and hungry is None:
+            hungry = memory.too_much(process.pid)
+            time.sleep(_LOOK_SECONDS)
     finally:
         process.kill()
         process.wait()
     if process.returncode == 0 and answer.exists():
-        return 0, pickle.loads(answer.read_bytes()), None
-    return process.returncode, None, last_entry(journal)
+        return 0, pickle.loads(answer.read_bytes()), None, None
+    if hungry is None and process.returncode == -signal.SIGKILL and memory.kills() > kills:
+        hungry = "the kernel ended it"
+    return process.returncode, None, last_entry(journal), hungry
 
 
 def _main(journal: str, answer: str) -> None:
+    # who started this may be ended for want of memory, and must not leave behind what fills it
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     task, context, suspects = pickle.load(sys.stdin.buffer)
     guard = Guard(context.document_seconds, killable=True, journal=Path(journal), suspects=suspects)
     Path(answer).write_bytes(pickle.dumps(attempt(task, context, guard)))

@@ -1,0 +1,67 @@
+"""How much memory a machine has left and a process holds: to end a child before the machine ends it.
+
+Who is ended by the kernel or by Ray takes with it what it was doing; a child that is ended here leaves its
+journal, which names the document. Reads ``/proc`` and ``/sys/fs/cgroup``; where there is neither, it says
+nothing. Knows bytes and process numbers.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+#: Share of the memory in use at which a child that holds much of it is ended. Ray ends workers at 0.95.
+LIMIT = 0.9
+#: A child that holds less is not what fills the machine.
+LEAST = 1 << 30
+_GROUP = Path("/sys/fs/cgroup")
+
+
+def too_much(pid: int) -> str | None:
+    """Why process ``pid`` has to be ended now; None: it may go on."""
+    total, used = _machine()
+    held = resident(pid)
+    if not total or used < min(LIMIT, _ray_limit() - 0.03) * total or held < LEAST:
+        return None
+    return f"held {held >> 20} MiB when {used >> 20} of {total >> 20} MiB of the machine were in use"
+
+
+def kills() -> int:
+    """How many processes the kernel has ended for want of memory, as far as it tells."""
+    with suppress(OSError, ValueError):
+        if match := re.search(r"^oom_kill (\d+)$", (_GROUP / "memory.events").read_text(), re.MULTILINE):
+            return int(match[1])
+    with suppress(OSError, ValueError):
+        if match := re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE):
+            return int(match[1])
+    return 0
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process holds; 0 if that is not known."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def _machine() -> tuple[int, int]:
+    """Bytes that there are and bytes in use: of the container if it has a limit, else of the machine."""
+    total = used = 0
+    with suppress(OSError, ValueError):
+        fields = dict(re.findall(r"^(\w+):\s+(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE))
+        total = int(fields["MemTotal"]) << 10
+        used = total - (int(fields["MemAvailable"]) << 10)
+    with suppress(OSError, ValueError, KeyError):
+        limit = int((_GROUP / "memory.max").read_text())  # "max" without a limit
+        if limit < total:
+            fields = dict(line.split() for line in (_GROUP / "memory.stat").read_text().splitlines())
+            return limit, int((_GROUP / "memory.current").read_text()) - int(fields["inactive_file"])
+    return total, used
+
+
+def _ray_limit() -> float:
+    with suppress(ValueError):
+        return float(os.environ.get("RAY_memory_usage_threshold", "0.95"))  # noqa: SIM112 (Ray spells it so)
+    return 0.95
