@@ -58,16 +58,14 @@ class Ledger:
         return join(self.output, name)
 
     def take_over(self) -> None:
-        """From now on this token alone may publish."""
+        """From now on this token alone may publish. Superseded if another driver comes in between: of two
+        that start at once, or one whose request is held up, one gives way."""
         path = self.path(TOKEN)
-        for left in reversed(range(TRIES)):
-            info = self.storage.stat(path)
-            try:
-                self.storage.write(path, self.token.encode(), info.etag if info else "")
-                return
-            except Conflict:
-                if not left:
-                    raise
+        info = self.storage.stat(path)
+        try:
+            self.storage.write(path, self.token.encode(), info.etag if info else "")
+        except Conflict:
+            raise self._superseded() from None
 
     def check(self) -> None:
         """Superseded unless the token may publish."""
@@ -76,7 +74,10 @@ class Ledger:
                 return
         except Missing:
             pass
-        raise Superseded(f"{self.output}: another run has taken this output over; this one stops")
+        raise self._superseded()
+
+    def _superseded(self) -> Superseded:
+        return Superseded(f"{self.output}: another run has taken this output over; this one stops")
 
     def release(self) -> None:
         """Nobody may publish any more."""

@@ -19,6 +19,7 @@ from pipeline.ledger import TOKEN, Ledger
 from pipeline.receipts import BEGUN, load
 from pipeline.sealed import Damaged, digest, seal, unseal
 from pipeline.storage import Conflict, Missing, Storage, join
+from pipeline.storage.spool import clear_spools
 
 MANIFEST, PLAN = "work/receipts/manifest.json", "plan.json"
 #: Of the files that a run keeps; raise it when an earlier version's can no longer be gone on with.
@@ -241,6 +242,7 @@ def tidy(ledger: Ledger, manifest: Manifest, current: set[str]) -> list[str]:
 
 def sweep(storage: Storage, output: str, ours: Callable[[str], bool]) -> None:
     """Remove temporary files in the directories of the run, and old unfinished uploads of ``ours``."""
+    clear_spools()
     storage.sweep(output, UPLOAD_AGE_S, ours, deep=False)
     for directory in ("work", "corpus", "artefacts"):
         storage.sweep(join(output, directory), UPLOAD_AGE_S, ours)

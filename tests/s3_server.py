@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import io
 import json
 import os
 import random
@@ -108,12 +109,16 @@ class Handled(NamedTuple):
 
 
 class FaultProxy:
-    """HTTP/1.1 proxy in a thread. ``unavailable`` and ``cut`` are shares of all requests, 0 to 1.
+    """HTTP/1.1 proxy in a thread. ``unavailable`` and ``cut`` are shares of all requests, 0 to 1. Every PUT
+    goes on ``delay`` seconds after it came, also if who sent it is gone by then.
 
     The shares may be changed while it runs. ``handled`` lists what went through.
     """
 
-    def __init__(self, upstream: str, *, unavailable: float = 0.0, cut: float = 0.0, seed: int = 0) -> None:
+    def __init__(
+        self, upstream: str, *, unavailable: float = 0.0, cut: float = 0.0, seed: int = 0, delay: float = 0.0
+    ) -> None:
+        self.delay = delay
         self.unavailable = unavailable
         self.cut = cut
         self.upstream = urlsplit(upstream).netloc
@@ -172,6 +177,10 @@ class _Handler(BaseHTTPRequestHandler):
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             self.send_error(411)
             return
+        if self.command == "PUT" and self.server.proxy.delay:
+            body = self.rfile.read(length)
+            time.sleep(self.server.proxy.delay)
+            self.rfile, self.close_connection = io.BytesIO(body), True
         signed = "Authorization" in self.headers
         fault, share = self.server.proxy.draw(self.command, self.path, signed, length > 0)
         if fault == "cut request":

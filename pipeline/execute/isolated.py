@@ -17,7 +17,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from pathlib import Path
 from pipeline.execute import memory
 from pipeline.execute.base import Context, Ended, Task, attempt
 from pipeline.guard import HARD_EXTRA, HARD_FACTOR, READING, Guard, Suspects, last_entry, new_journal
+from pipeline.storage.spool import spool
 from stages.base import Fault
 
 #: A part with more poisonous documents than this has another problem.
@@ -36,9 +36,9 @@ _PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 def run_isolated(task: Task, context: Context) -> Ended:
     """Run ``task`` in child processes until one survives; dies only if the machine does."""
     suspects = Suspects()
-    with tempfile.TemporaryDirectory(prefix="nanocorpus-isolated-") as folder:
+    with spool(task.label) as folder:
         for _ in range(MAX_CHILDREN):
-            code, ended, entry, hungry = _child(Path(folder), task, context, suspects)
+            code, ended, entry, hungry = _child(folder, task, context, suspects)
             if ended is not None:
                 return replace(ended, task=task)
             how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
