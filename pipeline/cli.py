@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -216,6 +217,9 @@ def train_classifier(
 
 def main() -> None:
     """Entry point of the console command and of ``pipeline/run.py``."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal or pipe that cannot show a character shows another
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.path.append(os.getcwd())  # where a config's own stages (``module:Class``) may lie
     app()
 

@@ -6,6 +6,7 @@ It checks what can be known without touching storage; ``plan`` checks the rest.
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import os
 import re
@@ -21,7 +22,7 @@ from pipeline import located
 from pipeline.located import ConfigError, KeyPath, Located
 from pipeline.steps import each, marked
 from pipeline.storage import StorageSettings, is_local
-from pipeline.weights import Budget, Phase, check_phases
+from pipeline.weights import Budget, Phase, check_phases, check_sum
 from stages import registry
 from stages.base import InputMark, ResourceMark, RunMark, Stage, StageConfig
 from stages.where import Where, WhereError, parse
@@ -218,7 +219,11 @@ class _Checker:
         ):
             self.problem((*key, "from"), "names a dataset twice")
         if (data.read is None) == (not parents):
-            self.problem(key, "give either `read` (inputs) or `from` (other datasets)")
+            others = [known for known in self.source.value["datasets"] if known != name]
+            if key not in self.source.marks and (hint := _suggest(name, others)):  # by --set alone
+                self.problem(key, f"there is no dataset {name!r}{hint}")
+            else:
+                self.problem(key, "give either `read` (inputs) or `from` (other datasets)")
         read = self._reader((*key, "read"), name, data.read) if data.read is not None else None
         where = None
         if data.where is not None:
@@ -300,6 +305,10 @@ class _Checker:
                 if name not in datasets:
                     what = f"there is no dataset {name!r}{_suggest(name, datasets)}"
                     self.problem(("blend", i, "weights", name), what)
+            try:
+                check_sum(phase)
+            except ValueError as error:
+                self.problem(("blend", i, "weights"), str(error))
         try:
             check_phases(raw.blend)
         except ValueError as error:
@@ -329,8 +338,7 @@ def _suggest(name: str, known: Any) -> str:
 
 def _explain(error: ValidationError, source: Located, key: KeyPath, model: type[BaseModel]) -> Iterator[str]:
     for item in error.errors(include_url=False):
-        # a union puts the tried type into the location; only keys that exist help the reader
-        place = tuple(part for part in item["loc"] if not (isinstance(part, str) and "[" in part))
+        place = tuple(_existing(item["loc"], source, key))
         if item["type"] == "extra_forbidden":
             known = _fields_at(model, place[:-1])
             what = f"unknown key{_suggest(str(place[-1]), known)}"
@@ -344,9 +352,25 @@ def _explain(error: ValidationError, source: Located, key: KeyPath, model: type[
             what = what[0].lower() + what[1:]
             if len(given) < 80 and item["type"] != "value_error":
                 what += f" (given: {given})"
+            if item["type"] == "string_type" and isinstance(item["input"], _UNQUOTED):
+                what += "; YAML reads it as something else, so put it in quotes"
         while place and place[-1] in ("str", "list", "int", "float"):
             place = place[:-1]
         yield source.problem((*key, *place), what)
+
+
+#: What YAML makes of words and digits that were meant as text: ``no``, ``2025``, ``1:30``, ``2025-01-01``.
+_UNQUOTED = (bool, int, float, datetime.date)
+
+
+def _existing(location: tuple[str | int, ...], source: Located, key: KeyPath) -> Iterator[str | int]:
+    """The keys of a location. A union puts the type that it tried there too, in brackets."""
+    place: KeyPath = key
+    for part in location:
+        if isinstance(part, str) and "[" in part and (*place, part) not in source.marks:
+            continue
+        place = (*place, part)
+        yield part
 
 
 def _fields_at(model: type[BaseModel], place: KeyPath) -> list[str]:

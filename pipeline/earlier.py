@@ -46,7 +46,7 @@ def find(storage: Storage, output: str, mapped: Recipe) -> list[EarlierPart]:
         segments: list[dict[str, Any]] = plan["segments"]
         wanted = map_identity(mapped)
         keys = sorted(f"{s['dataset']}/{s['segment']}" for s in segments if s["maps"] == wanted)
-    except (OSError, ValueError, KeyError, TypeError, StorageError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StorageError) as error:
         raise NoPartials(f"{output} is not the output of a run: {error}") from None
     if version != ownership.FORMAT:
         raise NoPartials(f"the run in {output} was made by another version; run it again with this one")

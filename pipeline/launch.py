@@ -91,7 +91,8 @@ def run(
                 if any(state.failures for state in schedule.states.values()):
                     console.print(report.failures(schedule.states.values()))
             found = stats(plan, schedule.states)
-            kept, left = finish(plan, ledger, manifest, schedule, found, _blend(config, found))
+            blend = _blend(config, found, dry=limit is not None)
+            kept, left = finish(plan, ledger, manifest, schedule, found, blend)
     except (StorageError, Superseded, ConservationError, Damaged, RunFailed, SystemExit) as error:
         reason = f"a stage called sys.exit({error})" if isinstance(error, SystemExit) else str(error)
         if schedule is not None:
@@ -125,8 +126,10 @@ def _check_job(config: Config) -> None:
         )
 
 
-def _blend(config: Config, found: dict[str, Any]) -> dict[str, Any] | None:
-    if not config.blend:
+def _blend(config: Config, found: dict[str, Any], dry: bool) -> dict[str, Any] | None:
+    """What ``blend.json`` says; None without a blend, and in a dry run whose few records leave a dataset
+    without tokens: which stage took them is in the table that it is for."""
+    if not config.blend or (dry and not all(found["datasets"][name]["tokens"] for name in config.blended)):
         return None
     try:
         return weights(config.blend, config.budget, found)

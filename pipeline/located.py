@@ -5,6 +5,8 @@ Knows YAML, ``${ENV}`` references and ``--set`` overrides; knows nothing of what
 
 from __future__ import annotations
 
+import difflib
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -15,6 +17,9 @@ from typing import Any
 import yaml
 
 KeyPath = tuple[str | int, ...]
+#: A config is written by people: what is larger is a mistake, or an alias that stands for itself many times.
+MOST_BYTES, MOST_VALUES = 4 << 20, 100_000
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}")
 
 
@@ -62,17 +67,24 @@ class Located:
 def load(path: Path, overrides: Iterable[str] = ()) -> Located:
     """Read a YAML file; ``overrides`` are ``a.b=value``. ConfigError names what cannot be read."""
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ConfigError(f"{path}: longer than {MOST_BYTES >> 20} MiB: not a config")
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply to be a config") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
     marks: dict[KeyPath, Mark] = {}
-    value = _Builder(str(path), marks).build(node, ()) if node is not None else {}
+    try:
+        value = _Builder(str(path), marks).build(node, ()) if node is not None else {}
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply to be a config") from None
     if not isinstance(value, dict):
         raise ConfigError(f"{path}:1: a config is a mapping of keys to values")
     located = Located(value, marks, path.resolve())
@@ -82,11 +94,29 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Located:
 
 
 class _Builder:
-    def __init__(self, origin: str, marks: dict[KeyPath, Mark]) -> None:
-        self.origin, self.marks = origin, marks
+    def __init__(self, origin: str, marks: dict[KeyPath, Mark], environment: bool = True) -> None:
+        self.origin, self.marks, self.environment = origin, marks, environment
         self.loader = yaml.SafeLoader("")
+        self.values = self.bytes = 0
+        self.above: set[int] = set()  # nodes that we are in
 
     def build(self, node: yaml.Node, key: KeyPath) -> Any:
+        line = node.start_mark.line + 1
+        self.values += 1
+        self.bytes += len(node.value) if isinstance(node, yaml.ScalarNode) else 0
+        if self.values > MOST_VALUES or self.bytes > MOST_BYTES:
+            raise ConfigError(
+                f"{self.origin}:{line}: more than a config can hold; do aliases stand for aliases?"
+            )
+        if id(node) in self.above:
+            raise ConfigError(f"{self.origin}:{line}: an alias (`*`) stands for what it is a part of")
+        self.above.add(id(node))
+        try:
+            return self._build(node, key)
+        finally:
+            self.above.discard(id(node))
+
+    def _build(self, node: yaml.Node, key: KeyPath) -> Any:
         self.marks.setdefault(key, Mark(self.origin, node.start_mark.line + 1))
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*key, index)) for index, item in enumerate(node.value)]
@@ -111,7 +141,9 @@ class _Builder:
 
         def look_up(match: re.Match[str]) -> str:
             name, default = match["name"], match["default"]
-            found = os.environ.get(name, default)
+            found = os.environ.get(name)
+            if default is not None and not found:  # as in a shell: empty is as good as unset
+                found = default
             if found is None:
                 raise ConfigError(
                     f"{self.origin}:{line}: ${{{name}}} is not set in the environment; "
@@ -120,25 +152,35 @@ class _Builder:
             return found
 
         try:
-            text = _REFERENCE.sub(look_up, node.value)
-            if text != node.value and node.style is None:
-                return yaml.safe_load(text)  # an unquoted reference may stand for a number
+            text = _REFERENCE.sub(look_up, node.value) if self.environment else node.value
             if text != node.value:
-                return text
-            return self.loader.construct_object(node)
+                return _plain(text) if node.style is None else text
+            value = self.loader.construct_object(node)
+            if isinstance(value, str) and "\0" in value:
+                raise ConfigError(f"{self.origin}:{line}: holds the character U+0000, which nothing here can")
+            return value
         except (yaml.YAMLError, ValueError) as error:
             raise ConfigError(f"{self.origin}:{line}: cannot be read: {error}") from None
 
 
+def _plain(text: str) -> Any:
+    """What an unquoted reference stands for: one value, never YAML. A number, true, false and null are what
+    they are in JSON; anything else is text."""
+    if re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", text):
+        return json.loads(text)
+    return {"true": True, "false": False, "null": None}.get(text, text)
+
+
 def _override(located: Located, text: str) -> None:
     name, sign, raw = text.partition("=")
-    mark = Mark(f"--set {text}")
+    mark = Mark(f"--set {_CREDENTIALS.sub('…@', text)}")
     if not sign or not name:
         raise ConfigError(f"{mark}: write it as key.key=value")
     try:
-        value = yaml.safe_load(raw)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{mark}: the value is not YAML: {error}") from None
+        node = yaml.compose(raw, Loader=yaml.SafeLoader)
+        value = _Builder(str(mark), {}, environment=False).build(node, ()) if node is not None else None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"{mark}: the value is not YAML: {' '.join(str(error).split())}") from None
     container: Any = located.value
     key: list[str | int] = []
     parts = name.split(".")
@@ -170,5 +212,8 @@ def _index(container: list[Any], part: str, mark: Mark) -> int:
     named = [i for i, item in enumerate(container) if isinstance(item, dict) and part in item]
     if len(named) != 1:
         found = "no item" if not named else f"{len(named)} items"
-        raise ConfigError(f"{mark}: {found} {part!r} in this list of {len(container)}")
+        known = [str(key) for item in container if isinstance(item, dict) for key in item]
+        close = difflib.get_close_matches(part, known, n=1) if not named else []
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ConfigError(f"{mark}: {found} {part!r} in this list of {len(container)}{hint}")
     return named[0]

@@ -9,9 +9,11 @@ Knows the order of work and what each piece depends on; does not run anything.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import platform
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -293,6 +295,8 @@ class _Builder:
         seen: dict[str, int] = {}
         parts = []
         for item in items:
+            if re.search("[\ud800-\udfff]", item.path):
+                raise self.config.problem(key, f"{item.path!r}: a name that is not UTF-8; rename the file")
             # the name of a part comes from its input, not its place in the listing: a new input
             # beside old ones leaves their parts as they are
             identity = canonical([item.name, item.start, item.stop])
@@ -345,9 +349,19 @@ class _Builder:
             try:
                 self.plan.resources[path] = resources.find(self.storage, path, self.config.output)
             except (OSError, StorageError) as error:
-                raise self.config.problem((*key, *place), f"cannot be read: {error}") from None
+                hint = _neighbour(path)
+                raise self.config.problem((*key, *place), f"cannot be read: {error}{hint}") from None
         into.append(self.plan.resources[path])
         return into[-1].sha256
+
+
+def _neighbour(path: str) -> str:
+    """The file beside a missing one whose name is most like it."""
+    folder = os.path.dirname(path)
+    if not is_local(path) or os.path.exists(path) or not os.path.isdir(folder):
+        return ""
+    close = difflib.get_close_matches(os.path.basename(path), sorted(os.listdir(folder)), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _roles(cls: type[Stage]) -> Iterator[Role]:

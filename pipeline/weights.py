@@ -25,7 +25,7 @@ Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class Phase(BaseModel):
     """One phase of training: the mix of datasets until a fraction of all training tokens.
 
-    ``weights`` have any scale (0.7 and 0.3, or 70 and 30). ``until`` of the last phase is 1.
+    ``weights`` are shares; in a config they sum to 1 (within a millionth). ``until`` of the last phase is 1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,6 +65,13 @@ def check_phases(phases: Sequence[Phase]) -> None:
             f"phase {last.phase} is the last and ends at {last.until:g}; the last phase must end at 1 "
             "(its `until` may be left out)"
         )
+
+
+def check_sum(phase: Phase) -> None:
+    """Raise ValueError unless the weights of a phase sum to 1: a mix that was meant otherwise is noticed."""
+    total = sum((_decimal(weight) for weight in phase.weights.values()), Fraction())
+    if abs(total - 1) > Fraction(1, 10**6):
+        raise ValueError(f"the weights of phase {phase.phase} sum to {float(total):g}, not to 1")
 
 
 def weights(phases: Sequence[Phase], budget: Budget, stats: Mapping[str, Any]) -> dict[str, Any]:

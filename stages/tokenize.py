@@ -5,13 +5,15 @@ sequence (whoever packs them adds that), nor chat formats.
 
 Web text is data, never instruction: a page that spells out ``<|endoftext|>`` gives the ordinary tokens
 of these characters. The library does that on request for most models (``encode_special_tokens``);
-a Unigram model finds its control pieces in text even so, hence the check of every result.
+a Unigram model finds its control pieces in text even so, and the pieces that stand for single bytes, hence
+the check of every result.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -28,6 +30,9 @@ CHARS_PER_CALL = 1 << 20
 #: Characters that few vocabularies hold: a tokenizer which gives nothing for them drops the unknown.
 _RARE = ("ꙮ", "𓀀", "🧿")
 
+#: How vocabularies name a single byte.
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
+
 _NO_IDS = np.empty(0, dtype=np.int32)
 
 
@@ -41,12 +46,12 @@ class Tokenize(Annotator):
     the file may ask for are left off. Added tokens that the file does not call special (such as runs of
     blanks) are ordinary vocabulary.
 
-    Faults: ``no_text`` (null), ``tokenize_error``, and ``special_token`` where a special id would have come
-    from the text all the same.
+    Faults: ``no_text`` (null), ``tokenize_error``, and ``special_token`` where a special id, or the id of a
+    byte, would have come from the text all the same.
     """
 
     name = "tokenize"
-    version = 1
+    version = 2
     Config = TokenizeConfig
     reads = ("text",)
     adds = pa.schema([("input_ids", pa.list_(pa.int32())), ("n_tokens", pa.int32())])
@@ -72,6 +77,7 @@ class Tokenize(Annotator):
         if getattr(tokenizer.model, "dropout", None):
             tokenizer.model.dropout = None
         self._special = _special_ids(tokenizer)
+        self._bytes = _byte_ids(tokenizer)
         self._tokenizer = tokenizer
         for text in _RARE:
             result = self._encode([text])[0]
@@ -111,10 +117,13 @@ class Tokenize(Annotator):
                 return [Fault("tokenize_error", str(error))]
             # One text fails the whole call: find it.
             return [result for text in texts for result in self._encode([text])]
-        return [self._checked(np.array(encoding.ids, dtype=np.int32)) for encoding in encodings]
+        ids = (np.array(encoding.ids, dtype=np.int32) for encoding in encodings)
+        return [self._checked(one, text) for one, text in zip(ids, texts, strict=True)]
 
-    def _checked(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32] | Fault:
+    def _checked(self, ids: npt.NDArray[np.int32], text: str) -> npt.NDArray[np.int32] | Fault:
         found = ids[np.isin(ids, self._special)]
+        if self._bytes and (spelt := _BYTE.findall(text)):
+            found = ids[np.isin(ids, [*self._special, *(self._bytes.get(piece, -1) for piece in spelt)])]
         if not len(found):
             return ids
         assert self._tokenizer is not None
@@ -135,6 +144,14 @@ def _groups(texts: Sequence[str | None]) -> Iterator[list[int]]:
         chars += len(text)
     if rows:
         yield rows
+
+
+def _byte_ids(tokenizer: Tokenizer) -> dict[str, int]:
+    """Pieces that stand for bytes, where the model would find them spelt out in a text: Unigram looks for
+    every piece of its vocabulary, BPE only merges what it split into characters."""
+    if json.loads(tokenizer.to_str())["model"].get("type") != "Unigram":
+        return {}
+    return {piece: id for piece, id in tokenizer.get_vocab().items() if _BYTE.fullmatch(piece)}
 
 
 def _special_ids(tokenizer: Tokenizer) -> npt.NDArray[np.int32]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,9 @@ _TOKEN = re.compile(
     r"|(?P<name>[A-Za-z_][\w.]*)"
     r"|(?P<mark><=|>=|==|!=|<>|[=<>()\[\],]))"
 )
+#: Parentheses and `not` within each other, and comparisons in all: beyond this it is no expression that
+#: anybody wrote, and Python's and Arrow's stacks have ends.
+MOST_NESTED, MOST_TESTS = 50, 500
 _KEYWORDS = {"and", "or", "not", "in", "is", "null", "true", "false"}
 _COMPARE = {
     "=": "equal",
@@ -71,7 +75,9 @@ class Where:
         """WhereError if the columns are absent or cannot be compared so."""
         for column in sorted(self.columns):
             if column not in schema.names:
-                raise WhereError(f"there is no column {column!r}; there are: {', '.join(schema.names)}")
+                close = get_close_matches(column, schema.names, n=1)
+                hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(schema.names)}"
+                raise WhereError(f"there is no column {column!r}; {hint}")
         try:
             self.select(schema.empty_table())
         except (pa.ArrowException, NotImplementedError) as error:
@@ -95,7 +101,7 @@ class _Parser:
         self.text = text
         self.tokens: list[tuple[str, str, int]] = []  # kind, text, position
         self.columns: set[str] = set()
-        self.next = 0
+        self.next = self.nested = self.tests = 0
         position = 0
         while text[position:].strip():
             match = _TOKEN.match(text, position)
@@ -131,15 +137,23 @@ class _Parser:
         return left
 
     def _factor(self) -> pc.Expression:
+        self.nested += 1
+        if self.nested > MOST_NESTED:
+            raise self._error(f"nested more than {MOST_NESTED} deep", self._peek()[2])
         if self._take("not"):
-            return ~self._factor()
-        if self._take("("):
-            inner = self._or()
+            found = ~self._factor()
+        elif self._take("("):
+            found = self._or()
             self._expect(")")
-            return inner
-        return self._test()
+        else:
+            found = self._test()
+        self.nested -= 1
+        return found
 
     def _test(self) -> pc.Expression:
+        self.tests += 1
+        if self.tests > MOST_TESTS:
+            raise self._error(f"more than {MOST_TESTS} comparisons; use `in`", self._peek()[2])
         column = pc.field(self._column())
         if self._take("is"):
             negated = self._take("not")
@@ -221,4 +235,6 @@ class _Parser:
         return self._error(f"expected {wanted}, found {token}", position)
 
     def _error(self, message: str, position: int) -> WhereError:
-        return WhereError(f"{message} (at character {position + 1} of {self.text!r})")
+        start = max(0, position - 40)  # an expression may be longer than anybody wants to read
+        shown = self.text if len(self.text) <= 200 else f"…{self.text[start : position + 40]}…"
+        return WhereError(f"{message} (at character {position + 1} of {shown!r})")

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import threading
 import time
 from typing import Any, NamedTuple
@@ -79,10 +80,16 @@ _REASONS = {
     "SignatureDoesNotMatch": "the secret key is wrong, or something on the way changes requests",
     "ExpiredToken": "the credentials have expired; get new ones and start again",
     "InvalidToken": "the session token is not valid; get new credentials",
+    "TokenRefreshRequired": "the credentials have expired; get new ones and start again",
+    "RequestExpired": "the request was signed too long ago: is the clock of this machine wrong?",
     "PermanentRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
-    "RequestTimeTooSkewed": "the clock of this machine is wrong",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong; set it and start again",
+    "InvalidObjectState": "it is archived; restore it first, or read a copy in another storage class",
 }
+
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 class Address(NamedTuple):
@@ -207,6 +214,11 @@ class Requests:
             raise StorageError(f"cannot set up S3: {error}; check storage.s3 and the AWS settings") from error
 
     def _explain(self, error: Exception, attempts: int, action: str, at: Address) -> StorageError:
+        explained = self._explained(error, attempts, action, at)
+        explained.args = (_CREDENTIALS.sub("…@", str(explained)),)  # of an endpoint in the environment
+        return explained
+
+    def _explained(self, error: Exception, attempts: int, action: str, at: Address) -> StorageError:
         failed = f"cannot {action} {at}"
         code = error_code(error)
         if code in _FULL_CODES:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import builtins
 import datetime
 import io
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import urllib3.exceptions
 
 from pipeline.storage.errors import Conflict, Missing, StorageError, full_explained
 from pipeline.storage.names import TEMP_PREFIX, temporary_name
@@ -40,6 +43,7 @@ _REFUSED = frozenset({"PreconditionFailed", "412", "NoSuchKey", "404"})
 _NO_CONDITIONS = frozenset({"NotImplemented", "501"})
 
 _Options = Mapping[str, Any]
+_RANGE = re.compile(r"bytes \d+-(\d+)/.*")
 
 
 class S3:
@@ -104,10 +108,17 @@ class S3:
         try:
             return self._requests.send("look at", at, "head_object", Key=at.key)
         except StorageError as error:
+            if error_code(error) in ("400", "403"):
+                self._ask_why(at)
             if error_code(error) not in ("404", "NoSuchKey"):
                 raise
             self._require_bucket(at)
             return None
+
+    def _ask_why(self, at: Address) -> None:
+        """Answers to HEAD have no body to say what was wrong: those to GET have."""
+        with closing(self._requests.send("look at", at, "get_object", Key=at.key, Range="bytes=0-0")["Body"]):
+            pass
 
     def _require_bucket(self, at: Address) -> None:
         """Tells a missing bucket from a missing object: HEAD on the object answers 404 for both."""
@@ -134,20 +145,23 @@ class S3:
         failures = 0
         while stop is None or start < stop:
             options: dict[str, Any] = {} if etag is None else {"IfMatch": f'"{etag}"'}
-            if stop is not None:
-                options["Range"] = f"bytes={start}-{stop - 1}"
+            options["Range"] = f"bytes={start}-" if stop is None else f"bytes={start}-{stop - 1}"
             body = None
             try:
                 answer = self._requests.send_once(at, "get_object", Key=at.key, **options)
                 body, etag = answer["Body"], _etag(answer)
                 if start and "ContentRange" not in answer:
                     raise StorageError(f"cannot read {at}: the service does not do byte ranges")
-                end = start + answer["ContentLength"]
+                # what was promised, not what was sent: a proxy may cut an answer and give its length as whole
+                promised = _RANGE.fullmatch(answer.get("ContentRange", ""))
+                end = int(promised[1]) + 1 if promised else start + answer["ContentLength"]
                 stop = end if stop is None else min(stop, end)
                 while start < stop and (piece := body.read(min(PIECE, stop - start))):
                     start += len(piece)
                     failures = 0
                     yield piece
+                if start < stop:
+                    raise urllib3.exceptions.ProtocolError(f"the answer ends at byte {start} of {stop}")
             except FAILURES as error:
                 if error_code(error) in ("InvalidRange", "416"):
                     return  # starts at the end, or after it

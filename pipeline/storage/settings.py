@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _without_credentials(endpoint: str) -> str:
+    if "@" in endpoint.partition("://")[2].partition("/")[0]:
+        raise ValueError("credentials do not belong in a config; give them as AWS_ACCESS_KEY_ID and so on")
+    return endpoint
 
 
 class S3Settings(BaseModel):
@@ -11,7 +19,7 @@ class S3Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     #: URL of an S3-compatible service; None is AWS (or what AWS_ENDPOINT_URL says).
-    endpoint: str | None = None
+    endpoint: Annotated[str, AfterValidator(_without_credentials)] | None = None
     region: str | None = None
     #: Read without credentials: everywhere, or in the buckets named.
     anonymous: bool | list[str] = False

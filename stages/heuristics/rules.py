@@ -203,7 +203,14 @@ def _against(file: _File, signals: Mapping[str, Signal]) -> Iterator[_Problem]:
 
 def _problem(found: Mapping[str, Any]) -> _Problem:
     place = [part for part in found["loc"] if part != "[key]"]
-    plain = {"extra_forbidden": "there is no such key", "model_type": "must be a mapping of keys to values"}
+    models: tuple[type[_Strict], ...] = (_File, _Rule, _Bounds)
+    known = [field.alias or name for model in models for name, field in model.model_fields.items()]
+    close = get_close_matches(str(place[-1]) if place else "", known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    plain = {
+        "extra_forbidden": f"there is no such key{hint}",
+        "model_type": "must be a mapping of keys to values",
+    }
     return place, plain.get(found["type"], found["msg"].removeprefix("Value error, "))
 
 

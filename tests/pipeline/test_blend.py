@@ -402,15 +402,27 @@ def test_shards_of_another_run(tmp_path: Path) -> None:
         next(BlendedReader(str(tmp_path), sequence_length=10))
 
 
-def test_documents_without_tokens(tmp_path: Path) -> None:
-    """They are documents like others; but a rank that has only such would never come to an end."""
+@pytest.mark.parametrize("world_size", [1, 2, 5])
+@pytest.mark.parametrize("tokens", [[0, 3, 0, 0, 2], [0, 0, 0, 0, 0, 4]])
+def test_documents_without_tokens(tmp_path: Path, tokens: list[int], world_size: int) -> None:
+    """They are documents like others; one that has some is read again and again by every rank."""
     phases = [Phase(phase=1, weights={"web": 1})]
-    write_corpus(tmp_path, {"web": [[0, 3, 0, 0, 2]]}, phases)
-    rows = list(BlendedReader(str(tmp_path), sequence_length=None, seed=1))
-    assert sum(row["n_tokens"] for row in rows) == 5
-    readers = [BlendedReader(str(tmp_path), sequence_length=1, rank=r, world_size=5) for r in range(5)]
-    with pytest.raises(ValueError, match=r"no document of rank \d has any token"):
-        [list(reader) for reader in readers]
+    write_corpus(tmp_path, {"web": [tokens]}, phases, Budget(tokens=100))
+    readers = [
+        BlendedReader(str(tmp_path), sequence_length=1, rank=rank, world_size=world_size)
+        for rank in range(world_size)
+    ]
+    assert [len(list(reader)) for reader in readers] == [100 // world_size] * world_size
+
+
+def test_a_dataset_without_any_token_is_an_error(tmp_path: Path) -> None:
+    write_corpus(tmp_path, {"web": [[1, 2]]}, [Phase(phase=1, weights={"web": 1})])
+    shard = next(tmp_path.rglob("*.parquet"))
+    table = pq.read_table(shard)
+    empty = pa.array([[]] * len(table), table.schema.field("input_ids").type)
+    pq.write_table(table.set_column(table.schema.names.index("input_ids"), "input_ids", empty), shard)
+    with pytest.raises(ValueError, match="no document of rank 0 has any token"):
+        next(BlendedReader(str(tmp_path), sequence_length=1))
 
 
 def test_reads_from_s3(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,3 +156,85 @@ def test_find_looks_in_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert config.find("mine.yaml") == Path("configs/mine.yaml")
     with pytest.raises(ConfigError, match="no such config"):
         config.find("theirs.yaml")
+
+
+SMALL = "name: t\noutput: out\ndatasets:\n  a:\n    read: {format: jsonl, paths: [a.jsonl]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: t\noutput: out\ndatasets: &d\n  a: *d\n", "an alias (`*`) stands for what it is a part of"),
+        (SMALL + "    stages: &s [*s]\n", "an alias (`*`) stands for what it is a part of"),
+        (SMALL + "blend: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
+        (
+            "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}' if i else 'x'] * 10)}]\n" for i in range(9))
+            + SMALL,
+            "more than a config can hold",
+        ),
+        ("x: &x " + "y" * 100_000 + "\nz: [" + "*x, " * 100 + "*x]\n" + SMALL, "more than a config can hold"),
+        ("#" * (5 << 20), "longer than 4 MiB"),
+        (SMALL.replace("out\n", '"o\\0ut"\n'), "U+0000"),
+        (SMALL.replace("output: out", "output: ''"), "output"),
+        (SMALL + "    stages: [{language: {keep: [en, no]}}]\n", "put it in quotes"),
+        (SMALL.replace("name: t", "name: 2025"), "put it in quotes"),
+        (SMALL.replace("name: t", "name: 2025-01-01"), "put it in quotes"),
+        (SMALL.replace("  a:\n", "  a[0]:\n"), "datasets.a[0]: a dataset's name is lower-case letters"),
+        (SMALL + "    colour[x]: 1\n", "datasets.a.colour[x]: unknown key"),
+        (SMALL + "    where: " + "(" * 5000 + "id = 1" + ")" * 5000, "nested more than 50 deep"),
+        (SMALL + "    where: " + "not " * 5000 + "id = 1", "nested more than 50 deep"),
+        (SMALL + "    where: " + " or ".join(["language = 'en'"] * 5000), "more than 500 comparisons"),
+        (
+            SMALL + "tokenizer: {path: t.json}\nblend: [{phase: 1, weights: {a: 0.7}}]\n",
+            "blend.0.weights: the weights of phase 1 sum to 0.7, not to 1",
+        ),
+        (SMALL + "storage: {s3: {endpoint: 'http://me:secret@host:9000'}}\n", "credentials do not belong"),
+    ],
+)
+def test_what_no_config_is_meant_to_be(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text)
+    assert message in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("", "d"),
+        ("out #1", "out #1"),
+        ("{a: 1}", "{a: 1}"),
+        ("*", "*"),
+        ("010", "010"),
+        ("no", "no"),
+        ("1:30", "1:30"),
+    ],
+)
+def test_a_value_of_the_environment_is_one_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, found: str
+) -> None:
+    monkeypatch.setenv("NC_VALUE", value)
+    assert read(tmp_path, SMALL.replace("name: t", "name: ${NC_VALUE:-d}")).name == found
+    monkeypatch.setenv("NC_VALUE", "7")
+    assert read(tmp_path, SMALL + "seed: ${NC_VALUE}\n").seed == 7
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("datasets.wbe.where=language = 'en'", "there is no dataset 'wbe'; did you mean 'web'?"),
+        ("datasets.web.stages.lenght.min_chars=3", "did you mean 'length'?"),
+        ("storage.s3.endpoint=http://me:secret@host", "credentials do not belong"),
+        ("output=[*x]", "not YAML"),
+    ],
+)
+def test_mistakes_on_the_command_line(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, GOOD, override)
+    assert message in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_reference_on_the_command_line_is_the_shells(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD, "name=${HOME}").name == "${HOME}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob as reference
+import http.server
 import io
 import os
 import pickle
@@ -13,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 from zlib import crc32
 
 import pyarrow as pa
@@ -23,6 +25,7 @@ from hypothesis import strategies as st
 
 from pipeline.storage import (
     TEMP_PREFIX,
+    Conflict,
     S3Settings,
     Storage,
     StorageError,
@@ -697,3 +700,134 @@ def test_refused_credentials_and_rights() -> None:
             with pytest.raises(StorageError, match=r"s3://bucket.*access denied.*s3:PutObject") as caught:
                 call()
             assert not caught.value.retryable
+
+
+class _Scripted(http.server.BaseHTTPRequestHandler):
+    """Answers of services that moto does not give."""
+
+    codes: ClassVar[dict[str, tuple[int, str]]] = {
+        "expired": (400, "ExpiredToken"),
+        "archived": (403, "InvalidObjectState"),
+        "skewed": (403, "RequestTimeTooSkewed"),
+    }
+    data = bytes(range(256)) * 40
+    short: ClassVar[list[int]] = []
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        status = self.codes.get(self.path.rsplit("/", 1)[-1], (200, ""))[0]
+        self._answer(status, b"", {"Content-Length": str(len(self.data)), "ETag": '"1"'})
+
+    def do_GET(self) -> None:
+        status, code = self.codes.get(self.path.rsplit("/", 1)[-1], (206, ""))
+        if code:
+            body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+            self._answer(status, body, {"Content-Length": str(len(body))})
+            return
+        first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
+        start, stop = int(first), int(last or len(self.data) - 1) + 1
+        body = self.data[start:stop]
+        if len(self.short) < 3 and len(body) > 100:
+            self.short.append(start)
+            body = body[: len(body) // 3]  # as a proxy that lost the rest, and says that this is all
+        said = {
+            "Content-Range": f"bytes {start}-{stop - 1}/{len(self.data)}",
+            "Content-Length": str(len(body)),
+        }
+        self._answer(status, body, {**said, "ETag": '"1"'})
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_answers_that_moto_does_not_give(monkeypatch: pytest.MonkeyPatch, hurried: None) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Scripted) as scripted:
+        threading.Thread(target=scripted.serve_forever, args=(0.05,), daemon=True).start()
+        storage = s3(f"http://127.0.0.1:{scripted.server_port}", max_attempts=5)
+        for name, words in [
+            ("expired", "credentials have expired"),
+            ("archived", "it is archived; restore it"),
+            ("skewed", "clock of this machine is wrong"),
+        ]:
+            for call in (storage.stat, storage.open, storage.read):
+                with pytest.raises(StorageError, match=words):
+                    call(f"s3://bucket/{name}")
+        assert storage.read("s3://bucket/whole") == _Scripted.data
+        assert len(_Scripted.short) == 3
+        _Scripted.short.clear()
+        assert storage.read_range("s3://bucket/whole", 300, 5000) == _Scripted.data[300:5300]
+        _Scripted.short.clear()
+        with storage.open("s3://bucket/whole") as stream:
+            assert stream.read() == _Scripted.data
+        scripted.shutdown()
+
+
+def test_credentials_of_an_endpoint_reach_no_message(monkeypatch: pytest.MonkeyPatch, hurried: None) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://me:secret@127.0.0.1:1")
+    with pytest.raises(StorageError) as caught:
+        Storage().stat("s3://bucket/file")
+    assert "secret" not in str(caught.value)
+
+
+# -- writing over what one does not know -----------------------------------------------------------------
+
+
+def test_a_version_that_is_not_expected_is_not_replaced(place: tuple[Storage, str]) -> None:
+    storage, out = place
+    path = join(out, "file")
+    first = storage.write(path, b"one", "")
+    with pytest.raises(Conflict):
+        storage.write(path, b"two", "")
+    second = storage.write(path, b"three", first)
+    with pytest.raises(Conflict):
+        storage.write(path, b"four", first)
+    with pytest.raises(Conflict):
+        storage.delete(path, first)
+    assert storage.read(path) == b"three"
+    storage.delete(path, second)
+    assert storage.stat(path) is None
+    with pytest.raises(Conflict):
+        storage.write(path, b"five", second)
+    assert storage.stat(path) is None
+
+
+def test_a_conditional_write_whose_answer_was_not_heard(
+    server: S3Server, bucket: str, hurried: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_module, "SINGLE_PUT", MIB)
+    with FaultProxy(server.endpoint, cut=0.4, seed=5) as proxy:
+        storage = s3(proxy.endpoint, max_attempts=30)
+        etags = {}
+        for number in range(12):
+            etags[number] = storage.write(f"{bucket}/{number}", noise(1000 + number), "")
+        with storage.stage(f"{bucket}/big") as local:
+            local.write_bytes(noise(3 * MIB))
+            storage.publish(local, f"{bucket}/big", "")
+        for number, etag in etags.items():
+            storage.write(f"{bucket}/{number}", noise(10), etag)
+        assert proxy.faults.total() > 10
+    plain = s3(server.endpoint)
+    assert plain.read(f"{bucket}/big") == noise(3 * MIB)
+    assert all(plain.read(f"{bucket}/{number}") == noise(10) for number in etags)
+
+
+def test_moving_and_scanning(place: tuple[Storage, str]) -> None:
+    storage, out = place
+    storage.write(join(out, "a/one"), b"1")
+    storage.write(join(out, "b/two"), b"2")
+    storage.move(join(out, "a/one"), join(out, "c/one"))
+    with pytest.raises(Conflict):
+        storage.move(join(out, "b/two"), join(out, "c/one"))
+    found = {info.path.removeprefix(join(out, "")) for info in storage.scan(out)}
+    assert found == {"b/two", "c/one"}
+    assert storage.read(join(out, "c/one")) == b"1"
