@@ -107,7 +107,7 @@ class Ledger:
         etag = stands.etag if stands else ""
         if staged or named:
             files = [*(file for file, _ in staged), *named]
-            begun = replace(receipt, status=BEGUN, tallies=[], files=list(dict.fromkeys(files)))
+            begun = replace(receipt, status=BEGUN, tallies=[], named=list(dict.fromkeys(files)))
             etag = storage.write(place, begun.as_bytes(), etag)
         for file, version in old.values():
             if file.name not in coming:
@@ -143,7 +143,8 @@ class Ledger:
         version."""
         try:
             receipt = Receipt.from_bytes(self.storage.read(place))
-            named, begun = receipt.files, receipt.status == BEGUN
+            begun = receipt.status == BEGUN
+            named = receipt.named if begun else receipt.files
         except ValueError:  # damaged: what it named are the names that this part has
             named, begun = list(coming), False
         found = {}

@@ -70,7 +70,7 @@ def _move(ledger: Ledger, path: str, receipt: Receipt, old: str, new: str) -> No
     target = ledger.path(new) + path[len(ledger.path(old)) :]
     files = [replace(file, name=new + file.name[len(old) :]) for file in receipt.files]
     # the new names are named before anything has them, as in every commit
-    begun = replace(receipt, status=BEGUN, files=files)
+    begun = replace(receipt, status=BEGUN, files=[], named=files)
     etag = storage.write(target, begun.as_bytes(), "")
     for file, moved in zip(receipt.files, files, strict=True):
         storage.move(ledger.path(file.name), ledger.path(moved.name))

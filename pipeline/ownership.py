@@ -21,7 +21,7 @@ from pipeline.sealed import Damaged, digest, seal, unseal
 from pipeline.storage import Conflict, Missing, Storage, join
 from pipeline.storage.spool import clear_spools
 
-MANIFEST, PLAN = "work/receipts/manifest.json", "plan.json"
+MANIFEST, PLAN = "work/receipts/manifest", "plan.json"
 #: Of the files that a run keeps; raise it when an earlier version's can no longer be gone on with.
 FORMAT = 2
 #: In place of a checksum: whatever is in a file of this name, it is the run's.
@@ -220,7 +220,7 @@ def tidy(ledger: Ledger, manifest: Manifest, current: set[str]) -> list[str]:
         entry = path[len(output.rstrip("/")) + 1 :]
         if receipt is None or receipt.run != ledger.name:
             continue
-        for file in receipt.files:
+        for file in (*receipt.files, *receipt.named):
             if file.name in current or not _belongs(entry, file.name):
                 continue
             named.add(file.name)

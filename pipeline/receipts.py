@@ -14,7 +14,7 @@ from pipeline.sealed import Stored, seal, unseal
 from pipeline.storage import Missing, Storage
 from pipeline.tallies import Tally
 
-#: A part that is ``begun`` is being published: its files may be there, all or some.
+#: A part that is ``begun`` is being published: what it ``named`` may be there, all or some.
 DONE, FAILED, BEGUN = "done", "failed", "begun"
 #: What a file is to those who take it.
 DOCUMENTS, REJECTS, RUNS, SHARD = "documents", "rejects", "runs", "shard"
@@ -50,6 +50,7 @@ class Receipt:
     run: str = ""  # name of the run
     tallies: list[Tally] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
+    named: list[File] = field(default_factory=list)  # of a part that is begun: what was there, what will be
     counts: dict[str, int] = field(default_factory=dict)
     languages: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class Receipt:
         try:
             raw["tallies"] = [Tally.from_json(item) for item in raw["tallies"]]
             raw["files"] = [File(**item) for item in raw["files"]]
+            raw["named"] = [File(**item) for item in raw["named"]]
             return cls(**raw)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a receipt: {error}") from error

@@ -282,3 +282,38 @@ def test_python_run_py_from_anywhere(tmp_path: Path) -> None:
         check=True, cwd=tmp_path, env=environment, capture_output=True,
     )  # fmt: skip
     assert stats(tmp_path / "out")["name"] == "toy"
+
+
+def test_a_dry_run_that_empties_a_dataset_shows_where(tmp_path: Path) -> None:
+    config = toy_config(tmp_path)
+    tokenizer = Path(__file__).parents[2] / "configs/sample/tokenizer.json"
+    blend = f"tokenizer: {{path: {tokenizer}}}\nblend: [{{phase: 1, weights: {{en: 1}}}}]\n"
+    config.write_text(config.read_text().replace("language = 'en'", "language = 'fr'") + blend)
+    text = run(config, "--dry-run", "--records", "30")
+    assert "not_selected" in text
+    assert not (tmp_path / "out/dry-run/blend.json").exists()
+    assert "no tokens" in run(config, check=1)
+
+
+def test_a_report_can_be_read_in_any_encoding(tmp_path: Path) -> None:
+    config = toy_config(tmp_path)
+    run(config)
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    assert "exact_duplicate" in command("report", "-c", config, env=environment).stdout
+
+
+def test_names_that_are_no_utf8_are_a_mistake(tmp_path: Path) -> None:
+    config = toy_config(tmp_path)
+    Path(os.fsdecode(bytes(tmp_path / "in") + b"/\xff.jsonl")).write_text("")
+    text = run(config, check=2)
+    assert "a name that is not UTF-8" in text
+    assert len(text.splitlines()) == 1
+
+
+def test_a_file_of_almost_that_name_is_suggested(tmp_path: Path) -> None:
+    config = toy_config(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    blend = f"tokenizer: {{path: {tmp_path / 'tokeniser.json'}}}\nblend: [{{phase: 1, weights: {{en: 1}}}}]\n"
+    config.write_text(config.read_text() + blend)
+    assert "did you mean 'tokenizer.json'?" in run(config, check=2)
+    run(config, "--set", "datasets.twice.where=toy.char > 3", check=2)

@@ -104,6 +104,20 @@ def test_a_control_piece_that_a_unigram_model_finds_in_text_is_a_fault(tmp_path:
     assert done.faults == {1: ("special_token", "'</s>' from the text")}
 
 
+def test_a_byte_that_is_spelt_out_is_a_fault_where_it_would_become_the_byte(tmp_path: Path) -> None:
+    pieces = [(f"<0x{number:02X}>", -8.0) for number in range(256)]
+    letters = [(letter, -3.0) for letter in "abcdefghijklmnopqrstuvwxyz <>x0123456789ABCDEF"]
+    tokenizer = Tokenizer(models.Unigram([("<unk>", 0.0), *pieces, *letters], unk_id=0, byte_fallback=True))
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    stage = opened(tokenizer, tmp_path)
+    texts = ["plain words", "a <0x41> and <0x0A> here", "the sign ⚓ takes bytes", "<0xZZ> <0x4> are none"]
+    ids, done = run(stage, texts)
+    assert {row: fault.reason for row, fault in done.faults.items()} == {1: "special_token"}
+    assert "'<0x41>'" in done.faults[1].detail
+    for row in (0, 2, 3):
+        assert tokenizer.decode(ids[row], skip_special_tokens=False) == texts[row]
+
+
 def test_null_is_a_fault_and_empty_text_has_no_tokens(stage: Tokenize) -> None:
     ids, done = run(stage, [None, "", "boat", None])
     assert ids[0] is None
