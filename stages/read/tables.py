@@ -85,6 +85,7 @@ class Tables(Reader):
     """Reads documents from Parquet or JSONL (plain, .gz or .zst, told by content)."""
 
     name: ClassVar[str] = "tables"
+    version: ClassVar[int] = 2
     Config: ClassVar[type[StageConfig]] = TablesConfig
     #: Raw HTML where the table has it: then ``text`` may be null.
     adds: ClassVar[pa.Schema] = pa.schema([("html", pa.string())])

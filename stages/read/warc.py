@@ -82,6 +82,7 @@ class Warc(Reader):
     """Reads WARC files whole, or the records that an index table names."""
 
     name: ClassVar[str] = "warc"
+    version: ClassVar[int] = 2
     Config: ClassVar[type[StageConfig]] = WarcConfig
     #: HTML as text and the character set it came in. For a plain text ``html`` is null and ``text`` is set.
     adds: ClassVar[pa.Schema] = pa.schema([("html", pa.string()), ("charset", pa.string())])

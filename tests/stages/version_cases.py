@@ -199,7 +199,7 @@ def _warc(folder: Path) -> dict[str, Case]:
     return {
         "captures": Case({"paths": [whole], "source": "crawl"}),
         "truncated ones too": Case({"paths": [whole], "truncated": "keep", "max_bytes": 300}),
-        "damage": Case({"paths": [damaged]}),
+        "damage": Case({"paths": [damaged], "damaged": "keep"}),
         "an index": Case({"index": [folder / "index.parquet"], "prefix": str(folder)}),
     }
 
