@@ -316,10 +316,17 @@ class S3:
             more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
     def check_writable(self, directory: str) -> None:
-        # One name for all: what a killed check leaves, the next one removes.
-        probe = f"{Address.directory(directory)}{TEMP_PREFIX}probe"
-        self.write(probe, b"")
-        self.delete(probe)
+        # To write over a version that does not exist: the service says whether we may, and does nothing.
+        at = Address.parse(f"{Address.directory(directory)}{TEMP_PREFIX}probe")
+        try:
+            self._requests.send("write", at, "put_object", Key=at.key, Body=b"", IfMatch=f'"{"0" * 32}"')
+        except StorageError as error:
+            if error_code(error) not in (*_REFUSED, *_NO_CONDITIONS):
+                raise
+            if error_code(error) in _NO_CONDITIONS:
+                self._conditions = False
+                self.write(str(at), b"")
+        self.delete(str(at))
 
 
 class _Stream(io.RawIOBase):
