@@ -36,11 +36,17 @@ class Local:
     """Methods as in ``pipeline.storage.store.Storage``."""
 
     def glob(self, pattern: str) -> list[FileInfo]:
-        base, wild = split_pattern(re.sub("//+", "/", pattern))
+        base, wild = self._split(pattern)
         if wild is None:
             found = self.stat(base)
             return [found] if found else []
         return sorted(self._walk(base, wild))
+
+    def base(self, pattern: str) -> str:
+        return _directory(*self._split(pattern))
+
+    def _split(self, pattern: str) -> tuple[str, Glob | None]:
+        return split_pattern(re.sub("//+", "/", pattern), os.path.lexists)
 
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]:
         base = "/" if prefix_dir == "/" else prefix_dir.rstrip("/") + "/"
@@ -206,6 +212,10 @@ class Local:
         finally:
             with suppress(OSError):
                 probe.unlink(missing_ok=True)
+
+
+def _directory(base: str, wild: Glob | None) -> str:
+    return base if wild is not None else base[: base.rfind("/") + 1]
 
 
 def _entries(directory: str) -> builtins.list[os.DirEntry[str]]:

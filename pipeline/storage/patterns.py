@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 #: What makes a path a pattern.
 MAGIC = re.compile(r"[*?\[]")
@@ -49,10 +49,14 @@ class Glob:
         return len(self._segments) in states
 
 
-def split_pattern(pattern: str) -> tuple[str, Glob | None]:
-    """The leading directory without wildcards (with its slash) and the rest; None where nothing is wild."""
-    magic = MAGIC.search(pattern)
-    if magic is None:
-        return pattern, None
-    fixed = pattern.rfind("/", 0, magic.start()) + 1
-    return pattern[:fixed], Glob(pattern[fixed:].split("/"))
+def split_pattern(pattern: str, exists: Callable[[str], bool]) -> tuple[str, Glob | None]:
+    """The leading directory that is no pattern (with its slash) and the rest; None where nothing is wild.
+
+    A name that ``exists`` as it is spelt is that name, whatever characters are in it: brackets are common in
+    names of directories.
+    """
+    segments = pattern.split("/")
+    for index, segment in enumerate(segments):
+        if MAGIC.search(segment) and not exists("/".join(segments[: index + 1])):
+            return "".join(f"{part}/" for part in segments[:index]), Glob(segments[index:])
+    return pattern, None

@@ -21,7 +21,7 @@ import urllib3.exceptions
 
 from pipeline.storage.errors import Conflict, Missing, StorageError, full_explained
 from pipeline.storage.names import TEMP_PREFIX, temporary_name
-from pipeline.storage.patterns import MAGIC, split_pattern
+from pipeline.storage.patterns import MAGIC, Glob, split_pattern
 from pipeline.storage.requests import FAILURES, Address, Requests, error_code
 from pipeline.storage.settings import S3Settings
 from pipeline.storage.spool import clear_spools, spool
@@ -74,14 +74,15 @@ class S3:
         at = Address.parse(pattern)
         if MAGIC.search(at.bucket):
             raise StorageError(f"{pattern}: wildcards do not work in the name of a bucket")
-        base, wild = split_pattern(at.key)
+        base, wild = self._split(at)
         if wild is None:
             found = self.stat(pattern)
             return [found] if found else []
         below = len(str(Address(at.bucket, base)))
         states = {"": wild.start}  # by directory: listings are long, directories few
         matching = []
-        for info in self._objects(Address(at.bucket, MAGIC.split(at.key, maxsplit=1)[0])):
+        fixed = base + MAGIC.split(at.key[len(base) :], maxsplit=1)[0]
+        for info in self._objects(Address(at.bucket, fixed)):
             directory, slash, name = info.path[below:].rpartition("/")
             if directory + slash not in states:
                 state = wild.start
@@ -91,6 +92,22 @@ class S3:
             if wild.accepts(wild.step(states[directory + slash], name)):
                 matching.append(info)
         return sorted(matching)
+
+    def base(self, pattern: str) -> str:
+        at = Address.parse(pattern)
+        base, wild = self._split(at)
+        return str(Address(at.bucket, base if wild is not None else base[: base.rfind("/") + 1]))
+
+    def _split(self, at: Address) -> tuple[str, Glob | None]:
+        """As of ``split_pattern``. Names with stars are not asked for: every pattern would cost requests."""
+
+        def exists(key: str) -> bool:
+            if "*" in key:
+                return False
+            below = self._requests.send("list", at, "list_objects_v2", Prefix=f"{key}/", MaxKeys=1)
+            return bool(below.get("Contents")) or self._head(Address(at.bucket, key)) is not None
+
+        return split_pattern(at.key, exists)
 
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]:
         return sorted(self._objects(Address.directory(prefix_dir)))

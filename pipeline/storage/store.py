@@ -34,6 +34,8 @@ class Store(Protocol):
 
     def glob(self, pattern: str) -> builtins.list[FileInfo]: ...
 
+    def base(self, pattern: str) -> str: ...
+
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]: ...
 
     def scan(self, directory: str) -> Iterator[FileInfo]: ...
@@ -85,6 +87,11 @@ class Storage:
             return self._local, path
         if scheme[1] == "file":
             return self._local, unquote(path[scheme.end() :])
+        if scheme[1] == "hf":
+            raise StorageError(
+                f"{path}: hf:// names what stages load, not inputs or outputs; fetch the files first (`hf "
+                "download`) and give their directory"
+            )
         if scheme[1] != "s3":
             raise StorageError(
                 f"{path}: {scheme[1]}:// is not supported; give a local path or s3://bucket/key"
@@ -100,11 +107,18 @@ class Storage:
     def glob(self, pattern: str) -> list[FileInfo]:
         """Files that match, sorted by path; a pattern without wildcards is that file or nothing.
 
-        ``*``, ``?`` and ``[…]`` stay within one path segment; ``**`` as a whole segment is any number.
+        ``*``, ``?`` and ``[…]`` stay within one path segment; ``**`` as a whole segment is any number. A name
+        that exists as it is spelt is that name and no pattern.
         On S3 everything under the text before the first wildcard is listed.
         """
         store, name = self._route(pattern)
         return store.glob(name)
+
+    def base(self, pattern: str) -> str:
+        """The directory that ``pattern`` starts in, with its slash: all before its first segment that is a
+        pattern, or the directory of the file."""
+        store, name = self._route(pattern)
+        return store.base(name)
 
     # From here on ``list`` is the method: annotations say ``builtins.list``.
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]:

@@ -831,3 +831,20 @@ def test_moving_and_scanning(place: tuple[Storage, str]) -> None:
     found = {info.path.removeprefix(join(out, "")) for info in storage.scan(out)}
     assert found == {"b/two", "c/one"}
     assert storage.read(join(out, "c/one")) == b"1"
+
+
+def test_names_with_brackets_are_found_as_they_are(place: tuple[Storage, str]) -> None:
+    storage, out = place
+    for name in ("in [v1]/a[1].txt", "in [v1]/a1.txt", "in [v1]/b c.txt", "in v/a1.txt", "in [v1]-x"):
+        storage.write(join(out, name), b"x")
+
+    def found(pattern: str) -> list[str]:
+        return [info.path.removeprefix(join(out, "")) for info in storage.glob(join(out, pattern))]
+
+    assert found("in [v1]/*.txt") == ["in [v1]/a1.txt", "in [v1]/a[1].txt", "in [v1]/b c.txt"]
+    assert found("in [v1]/a[1].txt") == ["in [v1]/a[1].txt"]
+    assert found("in [v]/a[1].txt") == ["in v/a1.txt"]
+    assert found("in [[]v1]/a[[]1].txt") == ["in [v1]/a[1].txt"]
+    assert storage.base(join(out, "in [v1]/*.txt")) == join(out, "in [v1]/")
+    assert storage.base(join(out, "in [v1]/a[1].txt")) == join(out, "in [v1]/")
+    assert storage.base(join(out, "in [vx]/a1.txt")) == join(out, "")
