@@ -214,13 +214,21 @@ def work(states: Mapping[str, State], seconds: float) -> str:
 
 
 def notices(
-    output: str, damages: Mapping[str, int], kept: Sequence[str], left: Sequence[str]
+    output: str,
+    found: Mapping[str, Any],
+    damages: Mapping[str, int],
+    kept: Sequence[str],
+    left: Sequence[str],
 ) -> Iterator[str]:
-    """What people should know of the files of an output beside what came of its documents.
+    """What people should know of an output beside the tables.
 
-    damages: files that were damaged and are mended, by path. kept: files that were not written since others
-    stand there. left: files that are not of the run.
+    found: the content of ``stats.json``. damages: files that were damaged and are mended, by path. kept: files
+    that were not written since others stand there. left: files that are not of the run.
     """
+    for name, dataset in found["datasets"].items():
+        if dataset["repeated_ids"]:
+            what = "being of the same source, id and text; `exact_dedup` removes such"
+            yield f"{name}: {dataset['repeated_ids']:,} documents have the id of another, {what}"
     if damages:
         yield f"{len(damages)} damaged files were made again: {_some(sorted(damages))}"
     for name in kept:

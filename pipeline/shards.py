@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from pipeline.calls import TOKEN_ORDER
@@ -63,13 +64,17 @@ class ShardTask:
         """Merge and publish; see ``execute.base.Task``."""
         name = shard_file(self.dataset, self.shard)
         files = enumerate(run.below(context.output) for run in self.runs)
-        counts = {"documents": 0, "tokens": 0}
+        counts = {"documents": 0, "tokens": 0, "repeated_ids": 0}
+        last = b""
         with Outputs(context.ledger(storage), self.receipt_name) as outputs:
             writer = outputs.table(SHARD_ROLE, name, SHARD, group_bytes=GROUP_BYTES, group_rows=GROUP_ROWS)
             for table in merge(storage, files, self.low, self.high, TOKEN_ORDER):
                 dataset = pa.array([self.dataset] * len(table), pa.string())
                 writer.add(table.append_column("dataset", dataset).select(SHARD.names).cast(SHARD))
                 counts["documents"] += len(table)
+                ids = np.array([last, *table.column("id").to_pylist()], "S16")
+                counts["repeated_ids"] += int(np.count_nonzero(ids[1:] == ids[:-1]))
+                last = table.column("id")[-1].as_py()  # rows of one id stand together
                 counts["tokens"] += int(table.column("n_tokens").to_numpy().sum())
             return outputs.publish(Receipt(self.fingerprint, counts=counts))
 

@@ -54,11 +54,13 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) 
         check_chain(stages)
     blended = name in plan.config.blended
     last = states[keys[-1]]
-    shards = []
+    shards, repeated = [], 0
     for _, one in sorted(states[f"{name}/shards"].made.items()) if blended else ():
         if (file := one.files.get(SHARD)) is not None:
             said = {"bytes": file.size, "sha256": file.sha256, "foot": file.foot}
-            shards.append({"path": file.name, **one.counts, **said})
+            counts = dict(one.counts)
+            repeated += counts.pop("repeated_ids")
+            shards.append({"path": file.name, **counts, **said})
     made = states[keys[0]].made
     failed = [item.name for part, item in plan.inputs.get(name, ()) if part in made and not made[part].done]
     return {
@@ -72,6 +74,7 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) 
         },
         "documents": last.total("documents"),
         "tokens": last.total("tokens") if blended else None,
+        "repeated_ids": repeated if blended else None,  # documents that have the id of another
         "languages": {
             language: {"documents": counts["documents"], "tokens": counts["tokens"] if blended else None}
             for language, counts in sorted(last.languages.items(), key=_most)
