@@ -53,13 +53,29 @@ def row_bytes(table: pa.Table) -> npt.NDArray[np.int64]:
     """Bytes of each row's values, int64[rows]: a function of the row, however the table is chunked."""
     sizes = np.full(len(table), 8, np.int64)
     for column in table.columns:
-        kind = column.type
-        if pa.types.is_string(kind) or pa.types.is_binary(kind):
-            sizes += pc.fill_null(pc.binary_length(column), 0).to_numpy()
-        elif pa.types.is_list(kind):
-            # an estimate will do for lists of strings and the like, if it is the same for the same row
-            width = kind.value_type.bit_width // 8 if pa.types.is_primitive(kind.value_type) else 16
-            sizes += pc.fill_null(pc.list_value_length(column), 0).to_numpy() * np.int64(width)
-        else:
-            sizes += 8
+        start = 0
+        for chunk in column.chunks:
+            sizes[start : start + len(chunk)] += _bytes(chunk)
+            start += len(chunk)
     return sizes
+
+
+_SIZED = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+
+
+def _bytes(values: pa.Array) -> npt.NDArray[np.int64]:
+    """Bytes of each value; 8 for those of a fixed size."""
+    kind = values.type
+    if pa.types.is_struct(kind):
+        fields = [_bytes(field) for field in values.flatten()]  # null where the struct is
+        return np.sum([np.full(len(values), 8, np.int64), *fields], axis=0, dtype=np.int64)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        lengths = pc.fill_null(pc.list_value_length(values), 0).to_numpy().astype(np.int64)
+        if pa.types.is_primitive(kind.value_type):
+            return lengths * np.int64(kind.value_type.bit_width // 8)
+        inner = np.concatenate([[0], np.cumsum(_bytes(values.flatten()))])  # nulls give no values
+        ends = np.cumsum(lengths)
+        return np.asarray(inner[ends] - inner[ends - lengths], np.int64)
+    if any(test(kind) for test in _SIZED):
+        return pc.fill_null(pc.binary_length(values), 0).to_numpy().astype(np.int64)
+    return np.full(len(values), 8, np.int64)

@@ -90,7 +90,7 @@ class Ledger:
         """
         for left in reversed(range(TRIES)):
             try:
-                return self._commit(name, replace(receipt, run=self.name), staged)
+                return self._commit(name, replace(receipt, run=self.name, name=name), staged)
             except Conflict as conflict:
                 self.check()
                 if not left:

@@ -68,6 +68,7 @@ def _is_receipt(path: str) -> bool:
 def _move(ledger: Ledger, path: str, receipt: Receipt, old: str, new: str) -> None:
     storage = ledger.storage
     target = ledger.path(new) + path[len(ledger.path(old)) :]
+    receipt = replace(receipt, name=new + receipt.name[len(old) :])
     files = [replace(file, name=new + file.name[len(old) :]) for file in receipt.files]
     # the new names are named before anything has them, as in every commit
     begun = replace(receipt, status=BEGUN, files=[], named=files)

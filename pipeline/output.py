@@ -13,7 +13,7 @@ from pipeline import moved, ownership, resources
 from pipeline.card import card
 from pipeline.config import Config
 from pipeline.ledger import Foreign, Ledger
-from pipeline.ownership import PLAN, Manifest, NotOurs
+from pipeline.ownership import INDEX, PLAN, Manifest, NotOurs
 from pipeline.plan import Plan
 from pipeline.receipts import RUNS
 from pipeline.rounds import round_key
@@ -34,7 +34,7 @@ SUMS = "corpus/SHA256SUMS"
 
 def whole(config: Config) -> list[str]:
     """Names of the files that speak of the whole."""
-    names = [STATS, CARD, ACCOUNT]
+    names = [STATS, CARD, ACCOUNT, INDEX]
     if config.blend:
         names += [BLEND, SUMS, *(_megatron_file(phase.phase) for phase in config.blend)]
     return names
@@ -45,8 +45,8 @@ def claim(config: Config, storage: Storage, dry: bool) -> Manifest:
     try:
         if dry:  # it shows what the run would do, and the run would be refused
             parent = config.output.removesuffix(f"/{ownership.DRY_RUN}")
-            ownership.claim(storage, parent, config.name, whole(config))
-        manifest = ownership.claim(storage, config.output, config.name, whole(config))
+            ownership.claim(storage, parent, config.name)
+        manifest = ownership.claim(storage, config.output, config.name)
     except NotOurs as error:
         raise config.problem(("output",), str(error)) from None
     storage.check_writable(config.output)
@@ -105,6 +105,8 @@ def finish(
         {**found, "artefacts": sorted(name for name in files if name.startswith("artefacts/"))}
     )
     files[CARD] = card(found, blend, config.as_json()).encode()
+    receipts = (g.receipt(name) for key, g in schedule.groups.items() for name in schedule.states[key].made)
+    files[INDEX] = "".join(f"{name}\n" for name in sorted(receipts)).encode()
     kept = manifest.put(ledger, files)
     if any(name != CARD for name in kept):
         raise Foreign(ledger.path(next(name for name in kept if name != CARD)))

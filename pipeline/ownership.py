@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
@@ -18,18 +19,20 @@ from itertools import islice
 from pipeline.ledger import TOKEN, Ledger
 from pipeline.receipts import BEGUN, load
 from pipeline.sealed import Damaged, digest, seal, unseal
-from pipeline.storage import Conflict, Missing, Storage, join
+from pipeline.storage import Conflict, Missing, Storage, is_local, join
 from pipeline.storage.spool import clear_spools
 
 MANIFEST, PLAN = "work/receipts/manifest", "plan.json"
+#: Names of all receipts of a finished run, for ``verify`` to know what must be there.
+INDEX = "work/receipts/index"
 #: Of the files that a run keeps; raise it when an earlier version's can no longer be gone on with.
 FORMAT = 2
-#: In place of a checksum: whatever is in a file of this name, it is the run's.
+#: Beside a checksum: whatever is in a file of this name, it is the run's to replace.
 ANY = "*"
 #: Unfinished uploads of ours that are younger may still be at work.
 UPLOAD_AGE_S = 24 * 3600.0
 _NAMED = 5  # foreign files that a message names
-_RECEIPT = re.compile(r"(work/[^/]+/[^/]+(?:/[^/]+)?)/receipts/[^/]+\.json")
+_RECEIPT = re.compile(r"(work/[^/]+/[^/]+(?:/[^/]+)?)/receipts/(part|bucket|group|train)-[^/]+\.json")
 DRY_RUN = "dry-run"
 
 
@@ -84,14 +87,13 @@ class Manifest:
                 continue
             if there != new:
                 todo[name] = stands.etag if stands else ""
-            known = [ANY] if ANY in self.files.get(name, ()) else sorted({new, *([there] if there else [])})
-            self.files[name] = known
+            always = {ANY} & {*self.files.get(name, ())}
+            self.files[name] = sorted({new, there, *always} - {""})
         ledger.check()
         self.save(ledger)
         for name, version in todo.items():
             storage.write(ledger.path(name), files[name], version)
-            if self.files[name] != [ANY]:
-                self.files[name] = [_sha(files[name])]
+            self.files[name] = sorted({_sha(files[name]), *({ANY} & {*self.files[name]})})
         return foreign
 
     def drop(self, ledger: Ledger, names: Iterable[str]) -> None:
@@ -108,7 +110,10 @@ class Manifest:
         taken = []
         for name in names:
             path = join(output, name)
-            if storage.stat(path) is not None and not self._ours(name, digest(storage, path)[1]):
+            stands = storage.stat(path)
+            if (is_local(path) and os.path.isdir(path)) or (
+                stands is not None and not self._ours(name, digest(storage, path)[1])
+            ):
                 taken.append(name)
         return taken
 
@@ -117,7 +122,8 @@ class Manifest:
         found = []
         for name in sorted(self.files):
             try:
-                if not self._ours(name, digest(storage, join(output, name))[1]):
+                known = {*self.files[name]} - {ANY}
+                if digest(storage, join(output, name))[1] not in known and known:
                     found.append(Damaged(join(output, name), "has changed"))
             except Damaged as damage:
                 found.append(damage)
@@ -128,15 +134,16 @@ class Manifest:
         return ANY in known or sha256 in known
 
 
-def claim(storage: Storage, output: str, name: str, whole: Iterable[str]) -> Manifest:
+def claim(storage: Storage, output: str, name: str) -> Manifest:
     """The manifest of the run ``name`` in an output that is its own, or may become it; nothing is written.
 
-    ``whole``: files that speak of the whole, which the run may have written if the manifest got lost.
     NotOurs if the output holds anything else.
     """
     manifest = Manifest.read(storage, output)
-    if manifest is None and (earlier := _planned(storage, output)) is not None:
-        manifest = Manifest(earlier, {file: [ANY] for file in (PLAN, *whole)})
+    earlier = _planned(storage, output) if manifest is None else None
+    if earlier is not None and any(True for _ in _receipts(storage, output, earlier)):
+        # it was lost, and what it named outside work/ may be anybody's now
+        manifest = Manifest(earlier, {PLAN: [ANY], INDEX: [ANY]})
     if manifest is None:
         found = list(islice(foreign(storage, output, name), _NAMED + 1))
         if found:
@@ -151,6 +158,24 @@ def claim(storage: Storage, output: str, name: str, whole: Iterable[str]) -> Man
             f"the run that is there as `name: {manifest.name}`"
         )
     return manifest
+
+
+def _receipts(storage: Storage, output: str, name: str) -> Iterator[str]:
+    """Receipts of the run ``name`` where they stand."""
+    entries = (_entry(output, info.path) for info in storage.scan(join(output, "work")))
+    for entry in filter(is_receipt, entries):
+        for _, receipt in load(storage, [join(output, entry)]):
+            if receipt is not None and (receipt.run, receipt.name) == (name, entry):
+                yield entry
+
+
+def is_receipt(entry: str) -> bool:
+    """Whether a name relative to the output is one that receipts have."""
+    return _RECEIPT.fullmatch(entry) is not None
+
+
+def _entry(output: str, path: str) -> str:
+    return path[len(output.rstrip("/")) + 1 :]
 
 
 def _planned(storage: Storage, output: str) -> str | None:
@@ -182,7 +207,7 @@ def foreign(storage: Storage, output: str, name: str) -> Iterator[str]:
     """Files and links below an output to be that a first start of the run ``name`` would find in its way.
     Hidden ones, those of file systems, and its own dry run are not."""
     for info in storage.scan(output):
-        entry = info.path[len(output.rstrip("/")) + 1 :]
+        entry = _entry(output, info.path)
         if not _hidden(entry) and not _of_dry_run(storage, output, name, entry):
             yield entry
 
@@ -198,10 +223,14 @@ def _hidden(entry: str) -> bool:
     return any(part.startswith(".") or part == "lost+found" for part in entry.split("/"))
 
 
-def listed(names: list[str], more: int = 0) -> str:
+def listed(names: list[str]) -> str:
     """The first of some names, for a message."""
-    rest = len(names) - _NAMED + more
-    return ", ".join(names[:_NAMED]) + (" and more" if rest > 0 else "")
+    return ", ".join(map(shown, names[:_NAMED])) + (" and more" if len(names) > _NAMED else "")
+
+
+def shown(name: str) -> str:
+    """A name as a terminal may see it, in one line."""
+    return name if name.isprintable() else ascii(name)
 
 
 def tidy(ledger: Ledger, manifest: Manifest, current: set[str]) -> list[str]:
@@ -210,15 +239,15 @@ def tidy(ledger: Ledger, manifest: Manifest, current: set[str]) -> list[str]:
     storage, output = ledger.storage, ledger.output
     there = {}
     for info in storage.scan(output):
-        entry = info.path[len(output.rstrip("/")) + 1 :]
+        entry = _entry(output, info.path)
         if not entry.startswith(f"{DRY_RUN}/"):
             there[entry] = info.etag
-    stale = [entry for entry in there if entry not in current and _RECEIPT.fullmatch(entry)]
+    stale = [entry for entry in there if entry not in current and is_receipt(entry)]
     ledger.check()
     named: set[str] = set()
     for path, receipt in load(storage, [ledger.path(entry) for entry in stale]):
-        entry = path[len(output.rstrip("/")) + 1 :]
-        if receipt is None or receipt.run != ledger.name:
+        entry = _entry(output, path)
+        if receipt is None or (receipt.run, receipt.name) != (ledger.name, entry):
             continue
         for file in (*receipt.files, *receipt.named):
             if file.name in current or not _belongs(entry, file.name):

@@ -48,6 +48,7 @@ class Receipt:
     fingerprint: str
     status: str = DONE
     run: str = ""  # name of the run
+    name: str = ""  # of the receipt, relative to the output: a copy elsewhere is none
     tallies: list[Tally] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
     named: list[File] = field(default_factory=list)  # of a part that is begun: what was there, what will be

@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 
 from pipeline.execute.base import Task
+from pipeline.ownership import shown
 from pipeline.receipts import FAILED, Receipt
 from pipeline.sealed import Damaged
 from pipeline.state import Group, State
@@ -222,8 +223,8 @@ def notices(
 ) -> Iterator[str]:
     """What people should know of an output beside the tables.
 
-    found: the content of ``stats.json``. damages: files that were damaged and are mended, by path. kept: files
-    that were not written since others stand there. left: files that are not of the run.
+    found: the content of ``stats.json``. damages: files that were damaged and are mended, by path. kept:
+    files that were not written since others stand there. left: files that are not of the run.
     """
     for name, dataset in found["datasets"].items():
         if dataset["repeated_ids"]:
@@ -239,7 +240,9 @@ def notices(
 
 
 def _some(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return ", ".join(map(shown, names[:most])) + (
+        f" and {len(names) - most} more" if len(names) > most else ""
+    )
 
 
 def _duration(seconds: float) -> str:

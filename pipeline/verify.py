@@ -5,17 +5,19 @@ Knows receipts, the manifest and lists of checksums; reads every byte, and write
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from pipeline.ledger import missing_or_changed
 from pipeline.output import SUMS
-from pipeline.ownership import MANIFEST, Manifest, NotOurs
+from pipeline.ownership import INDEX, Manifest, NotOurs, is_receipt
 from pipeline.receipts import BEGUN, load
 from pipeline.sealed import Damaged, digest
-from pipeline.storage import Storage, join
+from pipeline.storage import Storage, is_local, join
 
 _READERS = 8  # hashing lets other threads run
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -39,6 +41,8 @@ def verify(storage: Storage, path: str) -> Verified:
     """Every file of the run whose output ``path`` is, against its receipts and its manifest; or of a corpus,
     against its list of checksums. NothingToVerify if it is neither."""
     path = path.rstrip("/")
+    if is_local(path):
+        path = os.path.abspath(unquote(path.removeprefix("file://")) if path.startswith("file://") else path)
     try:
         manifest = Manifest.read(storage, path)
     except NotOurs as error:
@@ -54,19 +58,26 @@ def verify(storage: Storage, path: str) -> Verified:
 
 def _run(storage: Storage, output: str, manifest: Manifest) -> Verified:
     found = Verified(files=len(manifest.files), damages=manifest.changed(storage, output))
-    paths = [info.path for info in storage.list(join(output, "work")) if "/receipts/" in info.path]
-    paths.remove(join(output, MANIFEST))
+    there = (info.path for info in storage.scan(join(output, "work")))
+    paths = {path for path in there if is_receipt(path[len(output) + 1 :])}
+    wanted: set[str] = set()  # known of a finished run only
+    if INDEX in manifest.files and not any(damage.path.endswith(INDEX) for damage in found.damages):
+        names = storage.read(join(output, INDEX)).decode().splitlines()
+        wanted = {join(output, name) for name in names}
     checks: list[Callable[[], list[Damaged]]] = []
-    for path, receipt in load(storage, paths):
-        found.files += 1
-        if receipt is None:
+    for path, receipt in load(storage, sorted(wanted | paths)):
+        if path not in paths:
+            found.damages.append(Damaged(path, "is gone, and with it what it says of a part"))
+        elif receipt is None:
             found.damages.append(Damaged(path, "is no receipt, or has changed"))
+        elif path != join(output, receipt.name):
+            continue  # a copy that somebody made
         elif receipt.status == BEGUN:
             found.notes.append(f"{path}: this part is being written, or its writer was killed")
         else:
-            found.files += len(receipt.files)
             found.bytes += sum(file.size for file in receipt.files)
             checks.append(lambda receipt=receipt: missing_or_changed(storage, output, receipt))  # type: ignore[misc]
+        found.files += 1 + len(receipt.files if receipt else ())
     _collect(found, checks)
     return found
 

@@ -151,10 +151,12 @@ class Local:
         if not local.exists():
             raise StorageError(f"cannot write {path}: nothing was written to its temporary file")
         with explained("write", path):
+            if os.path.isdir(path):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             _sync(local)
             if expect is not None:
                 self._expect(path, expect)
-            if expect == "" and not os.path.isdir(path):
+            if expect == "":
                 _link(local, path)
             else:
                 os.replace(local, path)

@@ -139,6 +139,23 @@ def test_a_corpus_is_verified_on_its_own(finished: tuple[Path, dict[str, str]], 
     assert "neither the output of a run nor a corpus" in command("verify", corpus / "web", check=2).stderr
 
 
+def test_verify_knows_what_must_be_there(finished: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    output = tmp_path / "copy"
+    shutil.copytree(finished[0] / "out", output)
+    assert "all as written" in command("verify", output.as_uri()).stdout
+    (output / "work/web/00-read-AtLeast/receipts/mine.json").write_text("of a user")
+    assert "all as written" in command("verify", output).stdout
+    with (output / "plan.json").open("a") as plan:
+        plan.write(" ")
+    assert "plan.json: has changed" in command("verify", output, check=1).stdout
+    run_config = finished[0] / "out.yaml"
+    shutil.rmtree(output / "work/web/02-exact_dedup-Longest")
+    said = command("verify", output, check=1).stdout
+    assert said.count("02-exact_dedup-Longest/receipts/part-") == 3
+    command("run", "-c", run_config, "--set", f"output={output}")
+    assert "all as written" in command("verify", "-c", run_config, "--set", f"output={output}").stdout
+
+
 def read_all(stored: Stored) -> pa.Table:
     file = ParquetFile(Storage(), stored)
     groups = range(file.metadata.num_row_groups)

@@ -107,7 +107,7 @@ def test_files_that_appear_later_are_left_alone_and_named(tmp_path: Path) -> Non
     (out / "work/web/copy/receipts").mkdir(parents=True)
     shutil.copy(stray, out / "work/web/copy/receipts/part-1.json")
     text = run(config)
-    assert "6 files in" in text
+    assert "7 files in" in text  # the copied receipt is one
     assert "not of this run and were left alone" in text
     assert untouched(out, before)
     text = run(config, "--set", "datasets.web.stages.toys:AtLeast.chars=30")
@@ -148,8 +148,39 @@ def test_a_lost_manifest_does_not_lose_the_run(tmp_path: Path) -> None:
     (out / MANIFEST).write_text("{}")
     assert "is damaged; remove it and start again" in run(config, check=2)
     (out / MANIFEST).unlink()
+    assert "stats.json was not written by this run" in run(config, check=2)  # nothing says that it was
+    for name in ("stats.json", "README.md"):
+        (out / name).unlink()
     assert "0 parts computed" in run(config)
     assert hashes(out) == before
+
+
+def test_the_plan_of_a_run_alone_is_no_run(tmp_path: Path) -> None:
+    config, out = toy_config(tmp_path), tmp_path / "out"
+    run(config)
+    shutil.rmtree(out / "work")
+    (out / "README.md").write_text("mine")
+    assert "holds files that are not of this run: README.md, plan.json" in run(config, check=2)
+    assert (out / "README.md").read_text() == "mine"
+
+
+def test_a_copy_of_a_segment_is_somebody_elses(tmp_path: Path) -> None:
+    config, out = toy_config(tmp_path), tmp_path / "out"
+    run(config)
+    shutil.copytree(out / "work/web/02-exact_dedup", out / "work/web/backup")
+    copied = sorted(path for path in (out / "work/web/backup").rglob("*") if path.is_file())
+    for _ in range(2):
+        run(config)
+        assert sorted(path for path in (out / "work/web/backup").rglob("*") if path.is_file()) == copied
+    assert "all as written" in command("verify", out).stdout
+
+
+def test_a_directory_in_the_way_is_told_before_any_work(tmp_path: Path) -> None:
+    config, out = toy_config(tmp_path), tmp_path / "out"
+    run(config)
+    (out / "stats.json").unlink()
+    (out / "stats.json").mkdir()
+    assert "stats.json was not written by this run" in run(config, check=2)
 
 
 @pytest.mark.parametrize("plan", ['{"name": "toy", "segments": []}', "{", "[1]", '{"name": "mine"}'])
