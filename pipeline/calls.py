@@ -126,6 +126,9 @@ def _filter(stage: Any, table: pa.Table, seed: int) -> Result:
     verdicts = stage.judge(table)
     if len(verdicts) != len(table):
         raise StageError(f"{stage.name} judged {len(verdicts)} of {len(table)} rows")
+    for verdict in verdicts:
+        if not (verdict is None or isinstance(verdict, Fault)):
+            raise StageError(f"{stage.name} judged a row as {verdict!r}, which is neither None nor a Fault")
     losses = [Loss(row, False, fault) for row, fault in enumerate(verdicts) if fault is not None]
     return Result(without(table, losses), losses)
 
@@ -143,7 +146,10 @@ def _generate(stage: Any, table: pa.Table, seed: int) -> Result:
 
 
 def _map(stage: Any, table: pa.Table, seed: int) -> Result:
-    return Result(table, [], partials=stage.map(table))
+    partials = stage.map(table)
+    if not isinstance(partials, pa.Table):
+        raise StageError(f"{stage.name} gave {partials!r} to the exchange, not a table")
+    return Result(table, [], partials=partials)
 
 
 def _tokens(stage: Any, table: pa.Table, seed: int) -> Result:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from pipeline import located
 from pipeline.located import ConfigError, KeyPath, Located
@@ -68,9 +68,15 @@ class _Dataset(_Section):
     stages: list[dict[str, Any]] = []
 
 
+def _place(output: str) -> str:
+    if re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]*:)?/*", output):
+        raise ValueError(f"{output!r} names no directory or prefix to write to")
+    return output
+
+
 class _File(_Section):
     name: Annotated[str, Field(min_length=1)]
-    output: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    output: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_place)]
     seed: int = Field(default=42, ge=0)
     storage: StorageSettings = StorageSettings()
     limits: Limits = Field(default_factory=Limits)
@@ -266,6 +272,9 @@ class _Checker:
             checked = cls.Config.model_validate(settings)
         except ValidationError as error:
             self.problems.extend(_explain(error, self.source, key, cls.Config))
+            return None
+        except Exception as error:  # of a validator of a user's own stage
+            self.problem(key, f"{type(error).__name__}: {error}")
             return None
         changes: dict[str, Any] = {}
         marks = (InputMark, ResourceMark, RunMark)

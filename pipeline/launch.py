@@ -17,6 +17,7 @@ from rich.console import Console
 
 from pipeline import account, ownership, report
 from pipeline import plan as planning
+from pipeline.calls import StageError
 from pipeline.config import Config
 from pipeline.execute.base import Context, Executor
 from pipeline.execute.inline import InlineExecutor
@@ -93,7 +94,7 @@ def run(
             found = stats(plan, schedule.states)
             blend = _blend(config, found, dry=limit is not None)
             kept, left = finish(plan, ledger, manifest, schedule, found, blend)
-    except (StorageError, Superseded, ConservationError, Damaged, RunFailed, SystemExit) as error:
+    except (StorageError, Superseded, ConservationError, Damaged, StageError, RunFailed, SystemExit) as error:
         reason = f"a stage called sys.exit({error})" if isinstance(error, SystemExit) else str(error)
         if schedule is not None:
             reason = account.leave(plan, ledger, manifest, schedule, reason)

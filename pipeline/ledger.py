@@ -99,7 +99,7 @@ class Ledger:
 
     def _commit(self, name: str, receipt: Receipt, staged: Sequence[tuple[File, Path]]) -> Receipt:
         storage, place = self.storage, self.path(name)
-        self._check_links(name)
+        self.check_links(name)
         stands = storage.stat(place)
         named, old = self._files(place, [file for file, _ in staged]) if stands else ([], {})
         self.check()
@@ -155,8 +155,9 @@ class Ledger:
                 found[file.name] = (file, info.etag)
         return named, found
 
-    def _check_links(self, name: str) -> None:
-        """What lies behind a link is not ours, however it is named."""
+    def check_links(self, name: str) -> None:
+        """StorageError if a name is reached through a link below the output: what lies behind
+        one is not ours, however it is named."""
         if not is_local(self.output):
             return
         directory = os.path.dirname(self.path(name))

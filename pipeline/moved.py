@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.ledger import Ledger
 from pipeline.receipts import BEGUN, DONE, Receipt, load
-from pipeline.storage import Conflict
+from pipeline.storage import Conflict, Missing, StorageError
 
 Move = tuple[str, str]  # directories, relative to the output
 
@@ -52,13 +52,18 @@ def move(ledger: Ledger, old: str, new: str) -> None:
     """Give all finished parts of a segment, and of the rounds after it, their new names."""
     storage = ledger.storage
     ledger.check()
+    try:
+        for directory in (old, new):
+            ledger.check_links(f"{directory}/receipts/x")
+    except StorageError:
+        return  # computed again where it belongs, and told there
     paths = [info.path for info in storage.list(ledger.path(old)) if _is_receipt(info.path)]
     for path, receipt in load(storage, paths):
         if receipt is not None and receipt.status == DONE and receipt.run == ledger.name:
             try:
                 _move(ledger, path, receipt, old, new)
-            except Conflict:
-                ledger.check()  # something stands there already: the part is made where it belongs
+            except (Conflict, Missing):
+                ledger.check()  # something stands there, or a file is gone: the part is made where it belongs
 
 
 def _is_receipt(path: str) -> bool:

@@ -31,6 +31,7 @@ FORMAT = 2
 ANY = "*"
 #: Unfinished uploads of ours that are younger may still be at work.
 UPLOAD_AGE_S = 24 * 3600.0
+_NO_FILE = "no file"
 _NAMED = 5  # foreign files that a message names
 _RECEIPT = re.compile(r"(work/[^/]+/[^/]+(?:/[^/]+)?)/receipts/(part|bucket|group|train)-[^/]+\.json")
 DRY_RUN = "dry-run"
@@ -79,14 +80,13 @@ class Manifest:
         storage, foreign = ledger.storage, []
         todo: dict[str, str] = {}
         for name, data in files.items():
-            new, path = _sha(data), ledger.path(name)
-            stands = storage.stat(path)
-            there = digest(storage, path)[1] if stands else ""
-            if stands and there != new and not self._ours(name, there):
+            new = _sha(data)
+            there, version = _stands(storage, ledger.path(name))
+            if there and there != new and not self._ours(name, there):
                 foreign.append(name)
                 continue
             if there != new:
-                todo[name] = stands.etag if stands else ""
+                todo[name] = version
             always = {ANY} & {*self.files.get(name, ())}
             self.files[name] = sorted({new, there, *always} - {""})
         ledger.check()
@@ -99,23 +99,15 @@ class Manifest:
     def drop(self, ledger: Ledger, names: Iterable[str]) -> None:
         """Delete files of ours, where they are as we wrote them; and forget all of them."""
         for name in names:
-            path = ledger.path(name)
-            stands = ledger.storage.stat(path)
-            if stands and self._ours(name, digest(ledger.storage, path)[1]):
-                ledger.storage.delete(path, stands.etag)
+            there, version = _stands(ledger.storage, ledger.path(name))
+            if there and self._ours(name, there):
+                ledger.storage.delete(ledger.path(name), version)
             self.files.pop(name, None)
 
     def blocked(self, storage: Storage, output: str, names: Iterable[str]) -> list[str]:
         """Those of ``names`` at which something stands that this run did not write."""
-        taken = []
-        for name in names:
-            path = join(output, name)
-            stands = storage.stat(path)
-            if (is_local(path) and os.path.isdir(path)) or (
-                stands is not None and not self._ours(name, digest(storage, path)[1])
-            ):
-                taken.append(name)
-        return taken
+        standing = {name: _stands(storage, join(output, name))[0] for name in names}
+        return [name for name, there in standing.items() if there and not self._ours(name, there)]
 
     def changed(self, storage: Storage, output: str) -> list[Damaged]:
         """Its files that are not as they were written, each with the reason."""
@@ -131,7 +123,7 @@ class Manifest:
 
     def _ours(self, name: str, sha256: str) -> bool:
         known = self.files.get(name, [])
-        return ANY in known or sha256 in known
+        return sha256 != _NO_FILE and (ANY in known or sha256 in known)
 
 
 def claim(storage: Storage, output: str, name: str) -> Manifest:
@@ -284,6 +276,14 @@ def _belongs(receipt: str, file: str) -> bool:
     if directory.endswith("/shards") and file.startswith(f"corpus/{directory.split('/')[1]}/"):
         return True
     return file.startswith(f"{directory}/") and ".." not in file.split("/")
+
+
+def _stands(storage: Storage, path: str) -> tuple[str, str]:
+    """Checksum and version of what stands at a path; "" for nothing. A link or directory is nobody's file."""
+    if is_local(path) and (os.path.islink(path) or os.path.isdir(path)):
+        return _NO_FILE, _NO_FILE
+    info = storage.stat(path)
+    return (digest(storage, path)[1], info.etag) if info else ("", "")
 
 
 def _sha(data: bytes) -> str:

@@ -15,6 +15,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
@@ -26,6 +27,7 @@ from pipeline import earlier, ownership, resources
 from pipeline.calls import output_columns, output_schema
 from pipeline.config import Config, Dataset, Step
 from pipeline.earlier import EarlierPart
+from pipeline.located import ConfigError
 from pipeline.resources import Resource
 from pipeline.steps import Recipe, Role, canonical, each, fingerprint, located, marked
 from pipeline.storage import Storage, StorageError, is_local
@@ -219,8 +221,8 @@ class _Builder:
             current = {"parents": (segment.key,), "judge": segment.judged}
             steps, number = [], number + 1
 
-        for index, step in enumerate(dataset.steps):
-            place = (*key, "stages", index, step.name)
+        def add(index: int, step: Step, place: tuple[Any, ...]) -> None:
+            nonlocal columns
             missing = [name for name in step.cls.needs(step.settings) if name not in columns.names]
             if missing:
                 what = f"reads {', '.join(missing)}, which nothing before it gives"
@@ -239,6 +241,11 @@ class _Builder:
                     close()
                     columns = output_columns(columns, step.cls, step.settings)
             columns = output_schema(columns, steps)
+
+        for index, step in enumerate(dataset.steps):
+            place = (*key, "stages", index, step.name)
+            with self._blamed(place):
+                add(index, step, place)
         if steps or number == 0 or current.get("judge"):
             close()
 
@@ -284,12 +291,10 @@ class _Builder:
     def _list(self, dataset: Dataset) -> list[tuple[str, Input]]:
         assert dataset.read is not None
         key = ("datasets", dataset.name, "read")
-        reader = dataset.read.cls(dataset.read.settings)
-        assert isinstance(reader, Reader)
-        try:
+        with self._blamed(key):
+            reader = dataset.read.cls(dataset.read.settings)
+            assert isinstance(reader, Reader)
             items = reader.list(self.storage)
-        except (OSError, ValueError, StorageError) as error:
-            raise self.config.problem(key, str(error)) from None
         if not items:
             raise self.config.problem(key, "there are no inputs")
         seen: dict[str, int] = {}
@@ -305,6 +310,19 @@ class _Builder:
         if len({part for part, _ in parts}) < len(parts):
             raise AssertionError("two inputs have the same part name: a collision of 64-bit hashes")
         return sorted(parts)
+
+    @contextmanager
+    def _blamed(self, key: tuple[Any, ...]) -> Iterator[None]:
+        """What a stage's own code raises here is a mistake of the config that names the stage."""
+        try:
+            yield
+        except (ConfigError, KeyboardInterrupt):
+            raise
+        except (OSError, ValueError, StorageError) as error:
+            raise self.config.problem(key, str(error)) from None
+        except BaseException as error:
+            what = " ".join(str(error).split())
+            raise self.config.problem(key, f"{type(error).__name__}: {what}") from error
 
     def _label(self, dataset: Dataset, index: int) -> str:
         """A stage's name; numbered where the dataset uses it again."""

@@ -12,11 +12,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 
 import pyarrow as pa
 
+from pipeline.calls import StageError
 from pipeline.exchange import KEYS, position
 from pipeline.execute.base import Task
 from pipeline.plan import Segment
@@ -61,20 +63,33 @@ class Chain:
 
     def first(self) -> Round:
         """The round after the map."""
-        return self._take(next(self._rounds))
+        with self._blamed():
+            first = next(self._rounds)
+        return self._take(first)
 
     def after(self, current: Round, state: State) -> Round | None:
         """The round that the stage wants after one that wrote ``state``."""
         counts: Counter[str] = Counter(rows=0)
         for made in state.made.values():
             counts.update(made.counts)
-        try:
-            following = self._take(self._rounds.send(counts))
-        except StopIteration:
-            following = None
+        following = None
+        with self._blamed(), suppress(StopIteration):
+            following = self._rounds.send(counts)
+        if following is not None:
+            self._take(following)
         if (following is None) != (current.name == LAST):
             raise AssertionError(f"{self.segment.key}: the last round, and only the last, is named {LAST!r}")
         return following
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """What a stage's own code raises here is a fault of the stage, which is named."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise StageError(f"{self.judge.label}: rounds(): {type(error).__name__}: {error}") from error
 
     def _take(self, current: Round) -> Round:
         taken = {*self.known, *RESERVED}

@@ -303,16 +303,23 @@ class Score(Annotator):
 
 class ExitsConfig(StageConfig):
     where: str
+    how: str = "exit"
 
 
 class Exits(Global):
-    """Calls ``sys.exit`` in one of its methods."""
+    """Calls ``sys.exit`` in one of its methods, or raises there, or gives nothing."""
 
     name = "exits"
     Config = ExitsConfig
     reads = ("id",)
 
+    def __init__(self, config: ExitsConfig) -> None:
+        super().__init__(config)
+        self._maybe("init")
+
     def _maybe(self, where: str) -> None:
+        if self.config.where == where and self.config.how == "odd":
+            raise RuntimeError("odd")
         if self.config.where == where:
             sys.exit(0)
 
@@ -320,6 +327,8 @@ class Exits(Global):
         self._maybe("open")
 
     def map(self, batch: pa.Table) -> pa.Table:
+        if self.config.where == "map":
+            return None  # type: ignore[return-value]
         rows = np.arange(len(batch))
         return pa.table({"key": rows.astype(np.uint64), "row": rows.astype(np.uint32)})
 

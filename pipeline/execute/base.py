@@ -129,7 +129,7 @@ def attempt(task: Task, context: Context, guard: Guard) -> Ended:
     except Damaged as error:
         return Ended(task, error=str(error), damaged=error)
     except DamagedInput as error:
-        return Ended(task, error=str(error))
+        return Ended(task, error=_line(error))
     except Again as again:
         return Ended(task, again=again.task)
     except StorageError as error:
@@ -146,8 +146,12 @@ def attempt(task: Task, context: Context, guard: Guard) -> Ended:
     except BaseException as error:  # a stage may call sys.exit(), or raise what it likes
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
-        return Ended(task, error=f"{type(error).__name__}: {error} ({place})")
+        return Ended(task, error=f"{type(error).__name__}: {_line(error)} ({place})")
     return Ended(task, receipt)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 @functools.lru_cache(maxsize=4)

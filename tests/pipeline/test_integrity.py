@@ -226,6 +226,22 @@ def test_a_stage_that_changes_nothing_costs_its_own_segments(tmp_path: Path, mor
     assert hashes(tmp_path / "out") == before
 
 
+def test_what_is_gone_or_behind_a_link_is_not_moved(tmp_path: Path) -> None:
+    more = "      - toys:Exits: {where: nowhere}\n"
+    run(make(tmp_path, more))
+    longest = tmp_path / "out/work/web/04-Longest"
+    sorted(longest.glob("part-*.parquet"))[0].unlink()
+    run(make(tmp_path))
+    run(make(tmp_path, output="fresh"))
+    assert hashes(tmp_path / "out") == hashes(tmp_path / "fresh")
+    run(make(tmp_path, more))
+    shutil.move(longest, tmp_path / "elsewhere")
+    longest.symlink_to(tmp_path / "elsewhere")
+    before = hashes(tmp_path / "elsewhere")
+    run(make(tmp_path))
+    assert hashes(tmp_path / "elsewhere") == before
+
+
 def test_renamed_code_recomputes_nothing(tmp_path: Path) -> None:
     path = make(tmp_path)
     run(path)

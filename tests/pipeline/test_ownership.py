@@ -181,6 +181,9 @@ def test_a_directory_in_the_way_is_told_before_any_work(tmp_path: Path) -> None:
     (out / "stats.json").unlink()
     (out / "stats.json").mkdir()
     assert "stats.json was not written by this run" in run(config, check=2)
+    (out / "stats.json").rmdir()
+    (out / "stats.json").symlink_to(tmp_path / "nowhere")
+    assert "stats.json was not written by this run" in run(config, check=2)
 
 
 @pytest.mark.parametrize("plan", ['{"name": "toy", "segments": []}', "{", "[1]", '{"name": "mine"}'])
@@ -193,7 +196,7 @@ def test_outputs_of_other_formats_are_refused_in_a_line(tmp_path: Path, plan: st
     assert ("another version" in text) == (plan == '{"name": "toy", "segments": []}')
 
 
-@pytest.mark.parametrize("value", ["", "' '", "null"])
+@pytest.mark.parametrize("value", ["", "' '", "null", "s3://", "/", "file://"])
 def test_an_empty_output_is_a_mistake(tmp_path: Path, value: str) -> None:
     config = toy_config(tmp_path)
     (tmp_path / "work").mkdir()
