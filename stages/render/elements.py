@@ -15,7 +15,7 @@ from selectolax.lexbor import LexborNode
 from stages.render.blocks import Kind
 from stages.render.layout import BOX_JOINT, CODE_BACKTICK, SCRIPT_JOINT, Page
 from stages.render.lists import ListState, integer
-from stages.render.tables import Cell, Row, Table
+from stages.render.tables import TO_THE_END, Cell, Row, Table
 from stages.render.whitespace import collapse
 
 #: Columns of indentation that nesting may add up to: beyond that, text drifts off any page, and its size
@@ -320,7 +320,10 @@ def open_row(page: Page, node: LexborNode) -> None:
     if page.inline:
         page.line()
     if page.tables:
-        page.tables[-1].rows.append(Row(page.next_container() - 1, []))  # the row's own
+        group = node.parent
+        page.tables[-1].rows.append(
+            Row(page.next_container() - 1, [], 0 if group is None else group.mem_id)  # the row's own container
+        )
 
 
 def close_row(page: Page, saved: None, node: LexborNode) -> None:
@@ -351,7 +354,8 @@ def close_cell(page: Page, saved: tuple[int, Kind], node: LexborNode) -> None:
     columns = rows = 1
     if attributes := node.attributes:
         columns = max(integer(attributes.get("colspan")) or 1, 1)
-        rows = max(integer(attributes.get("rowspan")) or 1, 1)
+        rows = integer(attributes.get("rowspan"))
+        rows = TO_THE_END if rows == 0 else max(rows or 1, 1)
     page.tables[-1].rows[-1].cells.append(Cell(first, len(page.blocks), columns, rows))
 
 
