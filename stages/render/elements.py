@@ -26,7 +26,8 @@ QUOTE_INDENT = 2
 
 # Kinds of elements. Plain integers because the walk looks one up per node; the order matters: below LINE an
 # element is inline, and from HEADING on it does more than to ask for a gap.
-TEXT = -3
+TEXT = -4
+EMBEDDING = -3  # an OBJECT or a BOX, by what stands in it
 BOX = -2  # nothing of it is printed, but words do not meet where it is
 SKIP = -1
 INLINE = 0
@@ -39,22 +40,23 @@ QUOTED = 6
 RUBY = 7
 BUTTON = 8
 CODE = 9
-LINE = 10  # starts and ends a line
-BLOCK = 11  # blank line before and after
-HEADING = 12
-LIST = 13
-ITEM = 14
-TERM = 15
-DEFINITION = 16
-QUOTE = 17
-PRE = 18
-TABLE = 19
-ROW = 20
-CELL = 21
-CAPTION = 22
-HEAD_ROWS = 23
-HEADER_CELL = 24
-BLOCK_LINK = 25  # a link made block-level by its style
+OBJECT = 10  # what it embeds is not here, and what stands in it instead is printed
+LINE = 11  # starts and ends a line
+BLOCK = 12  # blank line before and after
+HEADING = 13
+LIST = 14
+ITEM = 15
+TERM = 16
+DEFINITION = 17
+QUOTE = 18
+PRE = 19
+TABLE = 20
+ROW = 21
+CELL = 22
+CAPTION = 23
+HEAD_ROWS = 24
+HEADER_CELL = 25
+BLOCK_LINK = 26  # a link made block-level by its style
 
 #: A script that needs no braces: a number, a word, a sign or a call-out, after an optional sign.
 _ONE_TOKEN = re.compile(r"[-+−]?(?:[^\W_]+|[^\w\s])|[\[(][^\[\]()]*[\])]")
@@ -91,6 +93,14 @@ def close_block_link(page: Page, is_link: bool, node: LexborNode) -> None:
     close_link(page, is_link, node)
     if page.inline:
         page.line()
+
+
+def open_object(page: Page, node: LexborNode) -> None:
+    page.joint = BOX_JOINT
+
+
+def close_object(page: Page, saved: None, node: LexborNode) -> None:
+    page.joint = BOX_JOINT
 
 
 def open_image(page: Page, node: LexborNode) -> None:
@@ -374,6 +384,7 @@ ELEMENTS: dict[int, tuple[Callable[[Page, LexborNode], Any], Callable[[Page, Any
     RUBY: (open_ruby, close_ruby),
     BUTTON: (open_button, close_button),
     CODE: (open_text, close_code),
+    OBJECT: (open_object, close_object),
     HEADING: (open_heading, close_heading),
     LIST: (open_list, close_list),
     ITEM: (open_item, close_item),

@@ -16,7 +16,7 @@ from typing import Literal
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
-from stages.render import backticks, code, equations, hidden
+from stages.render import backticks, code, equations, hidden, streamed
 from stages.render.blocks import Block, Container, text_of
 from stages.render.guards import to_parse
 from stages.render.layout import Page
@@ -62,6 +62,7 @@ def _find(tree: LexborHTMLParser, html: str) -> tuple[Findings, Set[int]]:
         preformatted=found.preformatted,
         languages=found.languages,
         listings=found.listings,
+        moves=streamed.find(tree, html),
         asciimath=cache(lambda: backticks.declared(tree, html)),
     )
     return findings, styles.hidden - found.skip
