@@ -12,6 +12,7 @@ from typing import Any
 
 from selectolax.lexbor import LexborNode
 
+from stages.render import permalinks
 from stages.render.blocks import Kind
 from stages.render.layout import BOX_JOINT, CODE_BACKTICK, SCRIPT_JOINT, Page
 from stages.render.lists import ListState, integer
@@ -63,6 +64,9 @@ _ONE_TOKEN = re.compile(r"[-+−]?(?:[^\W_]+|[^\w\s])|[\[(][^\[\]()]*[\])]")
 #: What a subscript hangs on, besides letters and digits.
 _BASES = frozenset(")]}′'")
 
+#: Kinds of blocks that have permalinks to themselves.
+_HEADINGS = frozenset(["heading", "term", "caption"])
+
 # What ``open_…`` returns, ``close_…`` is given. Within <pre>, blocks only break lines: theirs are not called.
 
 
@@ -77,9 +81,16 @@ def open_link(page: Page, node: LexborNode) -> bool:
 def close_link(page: Page, is_link: bool, node: LexborNode) -> None:
     if is_link and page.link_from >= 0:
         inline = page.inline
-        page.link_chars += sum(map(len, inline[page.link_from :]))
+        chars = sum(map(len, inline[page.link_from :]))
+        if 0 < chars < permalinks.MAX_CHARS and not page.pre and (chars < 6 or page.kind in _HEADINGS):
+            text = "".join(inline[page.link_from :])
+            if permalinks.is_permalink(text, node.attributes, page.kind in _HEADINGS):
+                del inline[page.link_from :]
+                chars = 0
+                page.links -= 1
+        page.link_chars += chars
         page.link_from = -1
-        if not page.pre and page.links:
+        if not page.pre and (page.links or not chars):
             inline.append("")  # by which the walk knows that an element follows a link at once
 
 
@@ -332,7 +343,9 @@ def open_row(page: Page, node: LexborNode) -> None:
     if page.tables:
         group = node.parent
         page.tables[-1].rows.append(
-            Row(page.next_container() - 1, [], 0 if group is None else group.mem_id)  # the row's own container
+            Row(
+                page.next_container() - 1, [], 0 if group is None else group.mem_id
+            )  # the row's own container
         )
 
 

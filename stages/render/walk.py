@@ -43,6 +43,7 @@ from stages.render.elements import (
 )
 from stages.render.equations import Formula
 from stages.render.layout import BOX_JOINT, Page
+from stages.render.permalinks import is_mark
 from stages.render.streamed import Move
 
 _TAGS = {
@@ -264,7 +265,7 @@ _HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"])
 def _is_content(button: LexborNode) -> bool:
     """Whether a button is text to be read, such as a question whose answer it opens, and no control."""
     parent = button.parent
-    if parent is not None and parent.tag in _HEADINGS:
-        return True
     text = button.text()
+    if parent is not None and parent.tag in _HEADINGS:
+        return not is_mark(text)
     return len(text.split()) > 4 or sum(["\u3040" <= letter <= "\u9fff" for letter in text]) > 10
