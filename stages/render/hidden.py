@@ -38,8 +38,8 @@ class Styles(NamedTuple):
 def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None]) -> Styles:
     """Hidden and block-level elements.
 
-    Not hidden is what holds just one of ``formulas``, what waits for its place on a streamed page, nor ``html`` and ``body``: pages which hide themselves
-    against flicker or framing show themselves by script.
+    Not hidden is what holds just one of ``formulas``, what waits for its place on a streamed page, nor
+    ``html`` and ``body``: pages which hide themselves against flicker or framing show themselves by script.
     """
     nodes: list[LexborNode] = []
     blocks: set[int] = set()

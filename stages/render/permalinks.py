@@ -1,8 +1,8 @@
 """Permalinks of headings: the mark beside a heading (``¶``, ``#``, a link icon) that links to it.
 
-Knows the marks and labels that documentation tools, forums and blogs give such links (Sphinx, MkDocs, rustdoc,
-Javadoc, Doxygen, VitePress, Docusaurus ...). They are no text. Does not know how text is laid out, nor what a
-heading is.
+Knows the marks and labels that documentation tools, forums and blogs give such links (Sphinx, MkDocs,
+rustdoc, Javadoc, Doxygen, VitePress, Docusaurus ...). They are no text. Does not know how text is laid out,
+nor what a heading is.
 """
 
 from __future__ import annotations

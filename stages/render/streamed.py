@@ -1,9 +1,10 @@
 """Pages that arrive in pieces: what stands where, once the scripts that follow each piece have run.
 
 Knows how React, and what is built on it, streams a page. Where something is awaited the page has
-``<template id="B:1">`` and then, up to a comment ``/$``, what is shown meanwhile; the piece follows at the end
-of the page as ``<div hidden id="S:1">``, with a script that puts its content there (``$RC("B:1","S:1")``).
-Pieces have places for others in them (``<template id="P:2">``). Does not know how text is laid out.
+``<template id="B:1">`` and then, up to a comment ``/$``, what is shown meanwhile; the piece follows at the
+end of the page as ``<div hidden id="S:1">``, with a script that puts its content there
+(``$RC("B:1","S:1")``). Pieces have places for others in them (``<template id="P:2">``). Does not know how
+text is laid out.
 """
 
 from __future__ import annotations
