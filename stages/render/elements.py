@@ -123,7 +123,7 @@ def open_image(page: Page, node: LexborNode) -> None:
 
 
 def open_break(page: Page, node: LexborNode) -> None:
-    if page.pre:
+    if page.pre or (page.inline and page.breaks.within_formula(page.inline, node)):
         page.inline.append("\n")
     elif not page.flush() and not page.marker:
         page.gap = 2  # a break on a line of its own is a blank line
@@ -377,8 +377,8 @@ def close_cell(page: Page, saved: tuple[int, Kind], node: LexborNode) -> None:
     columns = rows = 1
     if attributes := node.attributes:
         columns = max(integer(attributes.get("colspan")) or 1, 1)
-        rows = integer(attributes.get("rowspan"))
-        rows = TO_THE_END if rows == 0 else max(rows or 1, 1)
+        given = integer(attributes.get("rowspan"))
+        rows = TO_THE_END if given == 0 else max(given or 1, 1)
     page.tables[-1].rows[-1].cells.append(Cell(first, len(page.blocks), columns, rows))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from selectolax.lexbor import LexborNode
 
-from stages.render import backticks, tex
+from stages.render import backticks, rawtex, tex
 from stages.render.blocks import Block, Container, Kind
 from stages.render.equations import Formula
 from stages.render.lists import ListState
@@ -68,6 +68,7 @@ class Page:
         self.link_from = -1  # index into inline of the open link; -1: none is open
         self.formulas = 0
         self.joint = NO_JOINT
+        self.breaks = rawtex.Breaks()
 
     def emit(self, text: str, kind: Kind) -> None:
         """Appends a block with what has gathered for it."""
@@ -83,7 +84,7 @@ class Page:
                     prefix = prefix[: -len(self.marker)] + self.marker
                     self.marker = ""
         equations = self.formulas
-        if ("$" in text or "\\" in text) and kind != "pre":
+        if kind != "pre" and tex.may_be_raw(text):
             equations = max(equations, tex.count_raw(text))
         level = self.level if kind == "heading" else len(self.lists)
         gap = self.gap or 1
@@ -102,6 +103,10 @@ class Page:
         self.joint = NO_JOINT
         if not text:
             return False
+        if "\\" in text or ("<" in text and tex.may_be_raw(text)):
+            text = rawtex.tidy(text)
+            if not text:
+                return False
         if ("`" in text or CODE_BACKTICK in text) and self.asciimath():
             text = backticks.convert(text).replace(CODE_BACKTICK, "`")
         self.emit(text, "item" if self.marker and self.kind == "text" else self.kind)
