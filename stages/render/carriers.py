@@ -52,7 +52,7 @@ _ALWAYS = "img, [data-tex], [data-latex], [data-expr], .latex-rendered"
 _SIGNS = (
     'math, mml\\:math, m\\:math, script[type^="math/" i], [class*=math i], .tex, .latex, .mjpage'
     ", d-math, dt-math, [data-mathml], [data-formula], [data-equation]"
-    ", tex-math, math-inline, math-display, math-span, math-div"
+    ", tex-math, math-inline, math-display, math-span, math-div, mjx-math, mjx-container"
 )
 #: What is in the source of pages with formulas as editors and plug-ins store them.
 _EDITORS = ("ql-formula", "data-lexical-equation", "katex-eq")

@@ -68,6 +68,7 @@ class Page:
         self.link_from = -1  # index into inline of the open link; -1: none is open
         self.formulas = 0
         self.joint = NO_JOINT
+        self.indented = False  # whether a line begins with a no-break space
         self.breaks = rawtex.Breaks()
 
     def emit(self, text: str, kind: Kind) -> None:
@@ -98,7 +99,10 @@ class Page:
         if self.link_from >= 0:
             self.link_chars += sum(map(len, inline[self.link_from :]))
             self.link_from = 0
-        text = collapse("".join(inline))
+        text = "".join(inline)
+        if not self.indented and "\xa0" in text and text.lstrip(" \t\r\n\f").startswith("\xa0"):
+            self.indented = not text.isspace()
+        text = collapse(text)
         inline.clear()
         self.joint = NO_JOINT
         if not text:

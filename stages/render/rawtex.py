@@ -91,7 +91,7 @@ class Breaks:
     """Which line breaks of a page are within raw TeX, where they are white space."""
 
     def __init__(self) -> None:
-        self._left = 400_000  # characters of the page that are looked at for it
+        self._left = 200_000  # characters of the page that are looked at for it
 
     def within_formula(self, inline: list[str], break_: LexborNode) -> bool:
         """Whether a formula begins in the line so far and ends behind ``break_``."""

@@ -54,27 +54,32 @@ def find(tree: LexborHTMLParser, html: str) -> dict[int, Move]:
             for one, other in _CALL.findall(text):
                 named.setdefault(*((other, one) if "S:" in one else (one, other)))
     moves: dict[int, Move] = {}
-    for template in tree.css('template[id*="B:"], template[id*="P:"]'):
+    templates = tree.css('template[id*="B:"], template[id*="P:"]')
+    ends = _ends(templates)
+    for template in templates:
         place = template.attributes.get("id") or ""
         head, _, number = place.rpartition(":")
         piece = pieces.get(named.get(place) or f"{head[:-1]}S:{number}")
         if piece is not None and head:
-            moves[template.mem_id] = Move(piece, _last(template) if head[-1] == "B" else template)
+            moves[template.mem_id] = Move(piece, ends.get(template.mem_id, template))
     return moves
 
 
-def _last(template: LexborNode) -> LexborNode:
-    """The comment that ends what is shown meanwhile; the template itself where there is none."""
-    depth = 0
-    node = template.next
-    while node is not None:
-        if node.is_comment_node:
-            comment = node.comment_content or ""
-            if comment == "/$":
-                if not depth:
-                    return node
-                depth -= 1
-            elif comment in ("$", "$?", "$!", "$~"):
-                depth += 1
-        node = node.next
-    return template
+def _ends(templates: list[LexborNode]) -> dict[int, LexborNode]:
+    """The comments that end what is shown meanwhile, by the ``mem_id`` of the template."""
+    awaited = {node.mem_id for node in templates if "B:" in (node.attributes.get("id") or "")}
+    parents = {parent.mem_id: parent for node in templates if (parent := node.parent) is not None}
+    ends: dict[int, LexborNode] = {}
+    for parent in parents.values():
+        waiting: list[list[int]] = [[]]  # templates by how many boundaries are open around them
+        for node in parent.iter(include_text=True):
+            if node.mem_id in awaited:
+                waiting[-1].append(node.mem_id)
+            elif node.is_comment_node:
+                comment = node.comment_content or ""
+                if comment in ("$", "$?", "$!", "$~"):
+                    waiting.append([])
+                elif comment == "/$":
+                    ends.update((mark, node) for mark in waiting.pop())
+                    waiting = waiting or [[]]
+    return ends

@@ -97,6 +97,11 @@ def _kinds() -> dict[int, int]:
 
 
 _KINDS = _kinds()
+#: What a listing in an element leaves open: its place in a table or list.
+_PLACES = {
+    kind: elements.ELEMENTS[kind]
+    for kind in (elements.ITEM, elements.TERM, elements.DEFINITION, elements.CELL, elements.HEADER_CELL)
+}
 _MATH = LexborHTMLParser("x").create_node("math").tag_id
 
 
@@ -225,7 +230,11 @@ def _marked(page: Page, findings: Findings, node: LexborNode, mark: int, kind: i
     if kind < INLINE:
         return kind
     if (listing := findings.listings.get(mark)) is not None:
+        around = _PLACES.get(kind)
+        saved = around[0](page, node) if around is not None else None
         page.listing(listing, mark)
+        if around is not None:
+            around[1](page, saved, node)
         return SKIP
     if mark in findings.preformatted:
         return PRE
