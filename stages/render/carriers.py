@@ -220,10 +220,8 @@ def _attribute(node: LexborNode) -> Carrier | None:
 def _of_text(tree: LexborHTMLParser) -> Iterator[Carrier]:
     """Elements that hold TeX without delimiters, and nothing else."""
     for node in tree.css(_BARE):
-        child = node.first_child
-        if child is None or not child.is_text_node or child.next is not None:
+        if not (source := _only_text(node)):
             continue
-        source = child.text_content or ""
         attributes = node.attributes
         classes = (attributes.get("class") or "").split()
         owned = (
@@ -261,11 +259,13 @@ def _of_publishers(tree: LexborHTMLParser) -> Iterator[Carrier]:
 
 
 def _only_text(node: LexborNode) -> str:
-    """The text of an element without others in it; CDATA is a comment to a parser of HTML."""
+    """The text of an element without others but line breaks in it; CDATA is a comment to a parser of HTML."""
     parts = []
     for child in node.iter(include_text=True):
         if child.is_text_node:
             parts.append(child.text_content or "")
+        elif child.tag == "br":
+            parts.append("\n")
         elif child.is_comment_node and (comment := child.comment_content or "").startswith("[CDATA["):
             parts.append(comment[len("[CDATA[") :] if comment.endswith("]]") else f"{comment[7:]}>")
         else:

@@ -12,9 +12,9 @@ from typing import Any
 
 from selectolax.lexbor import LexborNode
 
-from stages.render import permalinks
+from stages.render import permalinks, rawtex
 from stages.render.blocks import Kind
-from stages.render.layout import BOX_JOINT, CODE_BACKTICK, SCRIPT_JOINT, Page
+from stages.render.layout import BOX_JOINT, CODE_BACKSLASH, CODE_BACKTICK, SCRIPT_JOINT, Page
 from stages.render.lists import ListState, integer
 from stages.render.tables import TO_THE_END, Cell, Row, Table
 from stages.render.whitespace import collapse
@@ -161,8 +161,13 @@ def open_text(page: Page, node: LexborNode) -> tuple[int, int]:
 def close_code(page: Page, start: tuple[int, int], node: LexborNode) -> None:
     place, line = start
     code = "".join(page.inline[place:])
-    if "`" in code and line == len(page.blocks) and not page.pre and page.asciimath():
-        page.inline[place:] = [code.replace("`", CODE_BACKTICK)]
+    if line != len(page.blocks) or page.pre:
+        return
+    if "`" in code and page.asciimath():
+        code = code.replace("`", CODE_BACKTICK)
+        page.inline[place:] = [code]
+    if "\\" in code and rawtex.is_suspect(code):
+        page.inline[place:] = [code.replace("\\", CODE_BACKSLASH)]
 
 
 def close_superscript(page: Page, start: tuple[int, int], node: LexborNode) -> None:

@@ -164,13 +164,15 @@ class _Page:
         """MathJax 2 puts a preview and its output before the script; some publishers an image as well."""
         twins = {node.mem_id for node in self.tree.css(_TWINS)} if scripts else set()
         for script in scripts:
-            if (formula := found.get(script.mem_id)) is None:
+            if script.mem_id not in found:
                 continue
+            formula = found[script.mem_id]  # None for definitions
+            source = formula.tex if formula is not None else script.text()
             twin = script.prev
             while twin is not None:
                 if twin.is_element_node:
                     if not (
-                        self._small(twin, formula) if twin.mem_id in twins else _shows(twin, formula, found)
+                        self._small(twin, source) if twin.mem_id in twins else _shows(twin, formula, found)
                     ):
                         break
                     found[twin.mem_id] = None
@@ -178,8 +180,8 @@ class _Page:
                     break
                 twin = twin.prev
 
-    def _small(self, twin: LexborNode, formula: Formula) -> bool:
-        return self.left > 0 and self._size(twin) <= SLACK + EXPANSION * len(formula.tex)
+    def _small(self, twin: LexborNode, source: str) -> bool:
+        return self.left > 0 and self._size(twin) <= SLACK + EXPANSION * len(source)
 
     def _rows(self, found: dict[int, Formula | None], roots: dict[int, LexborNode]) -> None:
         """LaTeXML sets the parts of an aligned equation in cells of their own: one formula per row."""
@@ -232,10 +234,10 @@ def _blank(node: LexborNode) -> bool:
     return node.tag == "br" or (node.is_text_node and (node.text_content or "").isspace())
 
 
-def _shows(node: LexborNode, formula: Formula, found: dict[int, Formula | None]) -> bool:
+def _shows(node: LexborNode, formula: Formula | None, found: dict[int, Formula | None]) -> bool:
     """Whether ``node`` is, or has as its child, an image of ``formula``."""
     image: LexborNode | None = node if node.tag == "img" else node.first_child
     while image is not None and _blank(image):
         image = image.next
     other = None if image is None else found.get(image.mem_id)
-    return other is not None and other.tex.split() == formula.tex.split()
+    return other is not None and formula is not None and other.tex.split() == formula.tex.split()

@@ -19,8 +19,9 @@ from stages.render.tables import Table
 from stages.render.whitespace import collapse
 
 _BLANK_START = re.compile(r"\A(?:[ \t]*\n)+")
-#: Stands for a backtick in code, which opens no AsciiMath, until the line is finished.
-CODE_BACKTICK = "\ufdd0"
+#: Stand for a backtick in code, which opens no AsciiMath, and for a backslash in code, which is shown for its
+#: own sake, until the line is finished.
+CODE_BACKTICK, CODE_BACKSLASH = "\ufdd0", "\ufdd3"
 
 # What the last thing on the line was, where that matters for what follows it without white space.
 NO_JOINT = 0
@@ -111,6 +112,8 @@ class Page:
             text = rawtex.tidy(text)
             if not text:
                 return False
+        if CODE_BACKSLASH in text:
+            text = text.replace(CODE_BACKSLASH, "\\")
         if ("`" in text or CODE_BACKTICK in text) and self.asciimath():
             text = backticks.convert(text).replace(CODE_BACKTICK, "`")
         self.emit(text, "item" if self.marker and self.kind == "text" else self.kind)

@@ -23,8 +23,9 @@ _MARK = re.compile(
 #: Beside anything: nobody writes these for anything else.
 _UNMISTAKABLE = re.compile("[¶\u204b\U0001f517]")
 _LABEL = re.compile(
-    r"\s*(?:copy )?(?:(?:perma(?:nent )?|direct |anchor |section |heading |insert_)?link|anchor|hashtag|tag)"
-    r"(?: (?:icon|(?:to|for) \S.*))?\s*",
+    r"[\s(\[]*(?:copy )?"
+    r"(?:(?:perma(?:nent )?|direct |anchor |section |heading |insert_)?link|anchor|hashtag|tag)"
+    r"(?: (?:icon|(?:to|for) \S.*))?[\s)\]]*",
     re.IGNORECASE | re.DOTALL,
 )
 #: What attributes say of such a link.

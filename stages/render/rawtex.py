@@ -21,13 +21,15 @@ _SUSPECT = re.compile(
     r"(?![A-Za-z])|\\lx@|<br[\s/>]",
     re.IGNORECASE,
 )
-_GROUP = re.compile(r"(?:\\?\$|\\\()\s*\\(?:begin|end)group\s*(?:\\?\$|\\\))")
+_GROUP = re.compile(r"(?:\\?\$\$?|\\[(\[])\s*\\(?:begin|end)group\s*(?:\\?\$\$?|\\[)\]])")
 _DOCUMENT = re.compile(
     r"\\documentclass(?:(?!\\documentclass).)*?\\begin\{document\}((?:(?!\\documentclass).)*?)\\end\{document\}",
     re.DOTALL,
 )
 #: What a definition may be the beginning of.
-_OPENED = re.compile(r"(?:(?<![^\s(\[,;:\"'\ufdd2])\$\$?|\\[(\[])(?=[\s%]*\\)")
+_OPENED = re.compile(
+    r"(?:(?<![^\s(\[,;:\"'\ufdd2])\$\$?|\\[(\[]|\\begin\{(?:equation|align|gather|displaymath|math)\*?\})(?=[\s%]*\\)"
+)
 _CLOSING = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 _IN_LINE = ("$", "\\(", "##")
 #: Stands where something was taken out, until the blanks around it are.
@@ -35,9 +37,14 @@ _HOLE = "\ufdd2"
 _HOLES = re.compile(f" *(?:{_HOLE} *)+")
 
 
+def is_suspect(text: str) -> bool:
+    """Whether ``tidy`` has to look at ``text``."""
+    return _SUSPECT.search(text) is not None
+
+
 def tidy(text: str) -> str:
     """``text`` (white space collapsed) without what is in formulas for the typesetter alone."""
-    if _SUSPECT.search(text) is None:
+    if not is_suspect(text):
         return text
     if "\\documentclass" in text:
         text = _DOCUMENT.sub(_of_document, text)
@@ -67,7 +74,8 @@ def _without_definitions(text: str) -> str:
     at = 0
     missing: set[str] = set()
     for opened in _OPENED.finditer(text):
-        first, closing = opened.end(), _CLOSING[opened[0]]
+        first = opened.end()
+        closing = _CLOSING.get(opened[0]) or opened[0].replace("begin", "end")
         if opened.start() < at or closing in missing or (found := macros.head(text, first)).end == first:
             continue
         last = text.find(closing, found.end)
