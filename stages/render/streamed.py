@@ -15,7 +15,7 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 #: Before the letter stands what a page has set to tell its parts from those of others.
-_PIECE = re.compile(r"(.*)S:([0-9a-f]+)", re.DOTALL)
+_PIECE = re.compile(r"(?:.*[^A-Za-z])?S:[0-9a-f]+", re.DOTALL)
 _CALL = re.compile(r"""\$R[CRS]\(\s*["']([^"']*)["']\s*,\s*["']([^"']*)["']""")
 
 
