@@ -61,7 +61,7 @@ _BARRIERS = frozenset(
 )
 _MAX_CLIMB = 8
 #: Elements that are a line, or lines, of their own.
-_LINES = frozenset(str.split("div p li ol dd dt td th address center"))
+_LINES = frozenset(str.split("div p li ol dd dt td th address center blockquote"))
 _UNSEEN = frozenset(["button", "script", "style", "template", "noscript"])
 _UNMARKED = frozenset(["p", "div", "td", "li", "dd", "blockquote"])
 
@@ -115,7 +115,8 @@ class _Finder:
         if self.budget < 0 or node.tag in ("body", "html", "main", "article"):
             return False
         self.budget -= len(node.html or "")
-        if node.css_first(_NO_CODE) is not None:
+        # The node itself is among the matches of its own selection.
+        if any(inner.mem_id != node.mem_id for inner in node.css(_NO_CODE)):
             return False
         return not any(inner.mem_id in self.taken for inner in node.traverse())
 

@@ -346,12 +346,10 @@ def open_row(page: Page, node: LexborNode) -> None:
     if page.inline:
         page.line()
     if page.tables:
-        group = node.parent
-        page.tables[-1].rows.append(
-            Row(
-                page.next_container() - 1, [], 0 if group is None else group.mem_id
-            )  # the row's own container
-        )
+        parent = node.parent
+        group = 0 if parent is None else parent.mem_id
+        own_container = page.next_container() - 1
+        page.tables[-1].rows.append(Row(own_container, [], group))
 
 
 def close_row(page: Page, saved: None, node: LexborNode) -> None:

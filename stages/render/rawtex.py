@@ -69,7 +69,7 @@ def _of_document(match: re.Match[str]) -> str:
 
 
 def _without_definitions(text: str) -> str:
-    """Formulas of nothing but definitions go; those that begin with some have them applied."""
+    """Formulas of nothing but definitions go, and definitions at the head of those that do not use them."""
     out: list[str] = []
     at = 0
     missing: set[str] = set()
@@ -82,7 +82,7 @@ def _without_definitions(text: str) -> str:
         if last < 0:
             missing.add(closing)
             continue
-        formula = macros.applied(text[first:last])
+        formula = macros.without_preamble(text[first:last])
         out.append(text[at : opened.start()])
         out.append(opened[0] + formula + closing if formula else _HOLE)
         at = last + len(closing)

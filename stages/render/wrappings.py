@@ -93,14 +93,14 @@ def unwrap(source: str) -> tuple[str, bool]:
         text = _strip(inner)
     if "\n" in text:
         text = _BLANK_LINES.sub("\n", text)
-    return macros.applied(text), display
+    return macros.without_preamble(text), display
 
 
 def clean(source: str) -> str:
     """TeX without delimiters, ``{\\displaystyle …}`` groups, CDATA, zero-width characters, doubled escapes.
 
-    Also without the document around it, macros of its own, LaTeXML's ``%`` at line ends, and blank lines,
-    which end a formula in TeX.
+    Also without the document around it, macros that it defines in vain, LaTeXML's ``%`` at line ends, and
+    blank lines, which end a formula in TeX.
     """
     return unwrap(source)[0]
 

@@ -29,6 +29,7 @@ BOXES = {
     "TT": f"<P><TT>{lines('%s', '<BR>')}</TT>",
     "class code": f'<div class="code">{lines("%s", "<br />")}</div>',
     "class with more": f'<div class="post bbcode_code">{lines("%s", "<br>")}</div>',
+    "quotation": f'<blockquote class="code">{lines("%s", "<br>")}</blockquote>',
     "camel case": f'<div class="xoopsCode">{lines("%s", "<br>")}</div>',
     "phpBB 2": f'<table><tr><td class="code">{lines("%s", "<br />")}</td></tr></table>',
     "phpBB 3": f'<dl class="codebox"><dd><code>{lines("%s", "<br />")}</code></dd></dl>',

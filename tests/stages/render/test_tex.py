@@ -54,7 +54,7 @@ PREAMBLE = r"\documentclass[12pt]{minimal} \usepackage{amsmath} \setlength{\odds
         (r"R/\lx@acronym{NA}{acronym}{short}", "R/{NA}", False),
         (r"\pagecolor[gray]{0.8}100\cdot{\pagecolor{red}6}", r"100\cdot{6}", False),
         (r"$\newcommand{\R}{\mathbb{R}}$", "", False),
-        (r"\(\newcommand{\R}{\mathbb{R}} \R^n\)", r"\mathbb{R}^n", False),
+        (r"\(\newcommand{\R}{\mathbb{R}} x^n\)", "x^n", False),
     ],
 )
 def test_unwrap(source: str, cleaned: str, display: bool) -> None:
