@@ -3,8 +3,8 @@
 Carriers of one formula (annotation and alttext of one ``<math>``, the ``script`` next to MathJax 2's output,
 the fallback image of a wiki formula) are joined by the outermost element that stands for the formula, and
 the most trusted carrier is its source. Raw delimiters are looked for in visible text, within one block.
-Sources are compared without white space and without what says only how they are set. Does not know what a
-tool makes of them.
+Sources are compared without white space and without what says only how they are set. Formulas with macros
+that only LaTeXML knows are left out: a text need not have them. Does not know what a tool makes of them.
 """
 
 from __future__ import annotations
@@ -51,9 +51,15 @@ _SIZES = re.compile(
 )
 
 
+#: Macros of LaTeXML alone start with this.
+_LATEXML = "\\lx@"
+_CELL_COLOUR = re.compile(r"\\pagecolor(?:\[[^\]]*\])?\{[^{}]*\}")
+
+
 def source(tex: str) -> str:
-    """TeX without white space and what says only how it is set: delimiters, ``{\\displaystyle …}``, sizes."""
-    tex = _after_sizes(tex.replace("&space;", " ")).strip()
+    """TeX without white space and what says only how it is set: delimiters, ``{\\displaystyle …}``, sizes,
+    colours of cells."""
+    tex = _after_sizes(_CELL_COLOUR.sub("", tex).replace("&space;", " ")).strip()
     while True:
         for wrapper in _WRAPPERS:
             match = wrapper.fullmatch(tex)
@@ -195,7 +201,7 @@ def formulas_of(root: etree._Element) -> tuple[set[etree._Element], list[Formula
                 hidden = any(is_hidden(a) for a in unit.iterancestors())
                 twins = _twins(unit, group[kind]) + _twins_text(twins_of.get(unit, []), group[kind])
                 single = len(group[kind]) == 1
-                for tex in filter(None, group[kind]):
+                for tex in (tex for tex in group[kind] if tex and _LATEXML not in tex):
                     formulas.append(Formula(tex, kind, twins if single else (), hidden))
                 break
     units = set(groups).union(*twins_of.values()) if twins_of else set(groups)

@@ -12,10 +12,11 @@ from typing import Any
 
 from selectolax.lexbor import LexborNode
 
+from stages.render import permalinks, rawtex
 from stages.render.blocks import Kind
-from stages.render.layout import BOX_JOINT, CODE_BACKTICK, SCRIPT_JOINT, Page
+from stages.render.layout import BOX_JOINT, CODE_BACKSLASH, CODE_BACKTICK, SCRIPT_JOINT, Page
 from stages.render.lists import ListState, integer
-from stages.render.tables import Cell, Row, Table
+from stages.render.tables import TO_THE_END, Cell, Row, Table
 from stages.render.whitespace import collapse
 
 #: Columns of indentation that nesting may add up to: beyond that, text drifts off any page, and its size
@@ -26,7 +27,8 @@ QUOTE_INDENT = 2
 
 # Kinds of elements. Plain integers because the walk looks one up per node; the order matters: below LINE an
 # element is inline, and from HEADING on it does more than to ask for a gap.
-TEXT = -3
+TEXT = -4
+EMBEDDING = -3  # an OBJECT or a BOX, by what stands in it
 BOX = -2  # nothing of it is printed, but words do not meet where it is
 SKIP = -1
 INLINE = 0
@@ -39,27 +41,31 @@ QUOTED = 6
 RUBY = 7
 BUTTON = 8
 CODE = 9
-LINE = 10  # starts and ends a line
-BLOCK = 11  # blank line before and after
-HEADING = 12
-LIST = 13
-ITEM = 14
-TERM = 15
-DEFINITION = 16
-QUOTE = 17
-PRE = 18
-TABLE = 19
-ROW = 20
-CELL = 21
-CAPTION = 22
-HEAD_ROWS = 23
-HEADER_CELL = 24
-BLOCK_LINK = 25  # a link made block-level by its style
+OBJECT = 10  # what it embeds is not here, and what stands in it instead is printed
+LINE = 11  # starts and ends a line
+BLOCK = 12  # blank line before and after
+HEADING = 13
+LIST = 14
+ITEM = 15
+TERM = 16
+DEFINITION = 17
+QUOTE = 18
+PRE = 19
+TABLE = 20
+ROW = 21
+CELL = 22
+CAPTION = 23
+HEAD_ROWS = 24
+HEADER_CELL = 25
+BLOCK_LINK = 26  # a link made block-level by its style
 
 #: A script that needs no braces: a number, a word, a sign or a call-out, after an optional sign.
 _ONE_TOKEN = re.compile(r"[-+−]?(?:[^\W_]+|[^\w\s])|[\[(][^\[\]()]*[\])]")
 #: What a subscript hangs on, besides letters and digits.
 _BASES = frozenset(")]}′'")
+
+#: Kinds of blocks that have permalinks to themselves.
+_HEADINGS = frozenset(["heading", "term", "caption"])
 
 # What ``open_…`` returns, ``close_…`` is given. Within <pre>, blocks only break lines: theirs are not called.
 
@@ -75,9 +81,16 @@ def open_link(page: Page, node: LexborNode) -> bool:
 def close_link(page: Page, is_link: bool, node: LexborNode) -> None:
     if is_link and page.link_from >= 0:
         inline = page.inline
-        page.link_chars += sum(map(len, inline[page.link_from :]))
+        chars = sum(map(len, inline[page.link_from :]))
+        if 0 < chars < permalinks.MAX_CHARS and not page.pre and (chars < 6 or page.kind in _HEADINGS):
+            text = "".join(inline[page.link_from :])
+            if permalinks.is_permalink(text, node.attributes, page.kind in _HEADINGS):
+                del inline[page.link_from :]
+                chars = 0
+                page.links -= 1
+        page.link_chars += chars
         page.link_from = -1
-        if not page.pre and page.links:
+        if not page.pre and (page.links or not chars):
             inline.append("")  # by which the walk knows that an element follows a link at once
 
 
@@ -93,6 +106,14 @@ def close_block_link(page: Page, is_link: bool, node: LexborNode) -> None:
         page.line()
 
 
+def open_object(page: Page, node: LexborNode) -> None:
+    page.joint = BOX_JOINT
+
+
+def close_object(page: Page, saved: None, node: LexborNode) -> None:
+    page.joint = BOX_JOINT
+
+
 def open_image(page: Page, node: LexborNode) -> None:
     page.joint = BOX_JOINT
     if page.alternatives and (alternative := node.attrs.get("alt")) and not alternative.isspace():
@@ -102,7 +123,7 @@ def open_image(page: Page, node: LexborNode) -> None:
 
 
 def open_break(page: Page, node: LexborNode) -> None:
-    if page.pre:
+    if page.pre or (page.inline and page.breaks.within_formula(page.inline, node)):
         page.inline.append("\n")
     elif not page.flush() and not page.marker:
         page.gap = 2  # a break on a line of its own is a blank line
@@ -140,8 +161,13 @@ def open_text(page: Page, node: LexborNode) -> tuple[int, int]:
 def close_code(page: Page, start: tuple[int, int], node: LexborNode) -> None:
     place, line = start
     code = "".join(page.inline[place:])
-    if "`" in code and line == len(page.blocks) and not page.pre and page.asciimath():
-        page.inline[place:] = [code.replace("`", CODE_BACKTICK)]
+    if line != len(page.blocks) or page.pre:
+        return
+    if "`" in code and page.asciimath():
+        code = code.replace("`", CODE_BACKTICK)
+        page.inline[place:] = [code]
+    if "\\" in code and rawtex.is_suspect(code):
+        page.inline[place:] = [code.replace("\\", CODE_BACKSLASH)]
 
 
 def close_superscript(page: Page, start: tuple[int, int], node: LexborNode) -> None:
@@ -320,7 +346,10 @@ def open_row(page: Page, node: LexborNode) -> None:
     if page.inline:
         page.line()
     if page.tables:
-        page.tables[-1].rows.append(Row(page.next_container() - 1, []))  # the row's own
+        parent = node.parent
+        group = 0 if parent is None else parent.mem_id
+        own_container = page.next_container() - 1
+        page.tables[-1].rows.append(Row(own_container, [], group))
 
 
 def close_row(page: Page, saved: None, node: LexborNode) -> None:
@@ -351,7 +380,8 @@ def close_cell(page: Page, saved: tuple[int, Kind], node: LexborNode) -> None:
     columns = rows = 1
     if attributes := node.attributes:
         columns = max(integer(attributes.get("colspan")) or 1, 1)
-        rows = max(integer(attributes.get("rowspan")) or 1, 1)
+        given = integer(attributes.get("rowspan"))
+        rows = TO_THE_END if given == 0 else max(given or 1, 1)
     page.tables[-1].rows[-1].cells.append(Cell(first, len(page.blocks), columns, rows))
 
 
@@ -370,6 +400,7 @@ ELEMENTS: dict[int, tuple[Callable[[Page, LexborNode], Any], Callable[[Page, Any
     RUBY: (open_ruby, close_ruby),
     BUTTON: (open_button, close_button),
     CODE: (open_text, close_code),
+    OBJECT: (open_object, close_object),
     HEADING: (open_heading, close_heading),
     LIST: (open_list, close_list),
     ITEM: (open_item, close_item),

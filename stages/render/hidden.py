@@ -13,6 +13,7 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render.equations import Formula
+from stages.render.streamed import is_piece
 
 # Not visibility: pages that fade in by script, as all of WeChat's, have their whole content under it.
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
@@ -37,8 +38,8 @@ class Styles(NamedTuple):
 def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None]) -> Styles:
     """Hidden and block-level elements.
 
-    Not hidden is what holds just one of ``formulas``, nor ``html`` and ``body``: pages which hide themselves
-    against flicker or framing show themselves by script.
+    Not hidden is what holds just one of ``formulas``, what waits for its place on a streamed page, nor
+    ``html`` and ``body``: pages which hide themselves against flicker or framing show themselves by script.
     """
     nodes: list[LexborNode] = []
     blocks: set[int] = set()
@@ -53,7 +54,8 @@ def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None]) -> Styl
             or (tag == "dialog" and "open" not in attributes)
             or _HIDDEN.search(style)
         ):
-            nodes.append(node)
+            if not (attributes.get("id") or tag == "table") or not is_piece(node):
+                nodes.append(node)
         elif _BLOCK.search(style):
             blocks.add(node.mem_id)
         elif _BOXES.search(style):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from selectolax.lexbor import LexborNode
 
-from stages.render import backticks, tex
+from stages.render import backticks, rawtex, tex
 from stages.render.blocks import Block, Container, Kind
 from stages.render.equations import Formula
 from stages.render.lists import ListState
@@ -19,8 +19,9 @@ from stages.render.tables import Table
 from stages.render.whitespace import collapse
 
 _BLANK_START = re.compile(r"\A(?:[ \t]*\n)+")
-#: Stands for a backtick in code, which opens no AsciiMath, until the line is finished.
-CODE_BACKTICK = "\ufdd0"
+#: Stand for a backtick in code, which opens no AsciiMath, and for a backslash in code, which is shown for its
+#: own sake, until the line is finished.
+CODE_BACKTICK, CODE_BACKSLASH = "\ufdd0", "\ufdd3"
 
 # What the last thing on the line was, where that matters for what follows it without white space.
 NO_JOINT = 0
@@ -68,6 +69,8 @@ class Page:
         self.link_from = -1  # index into inline of the open link; -1: none is open
         self.formulas = 0
         self.joint = NO_JOINT
+        self.indented = False  # whether a line begins with a no-break space
+        self.breaks = rawtex.Breaks()
 
     def emit(self, text: str, kind: Kind) -> None:
         """Appends a block with what has gathered for it."""
@@ -83,7 +86,7 @@ class Page:
                     prefix = prefix[: -len(self.marker)] + self.marker
                     self.marker = ""
         equations = self.formulas
-        if ("$" in text or "\\" in text) and kind != "pre":
+        if kind != "pre" and tex.may_be_raw(text):
             equations = max(equations, tex.count_raw(text))
         level = self.level if kind == "heading" else len(self.lists)
         gap = self.gap or 1
@@ -97,11 +100,20 @@ class Page:
         if self.link_from >= 0:
             self.link_chars += sum(map(len, inline[self.link_from :]))
             self.link_from = 0
-        text = collapse("".join(inline))
+        text = "".join(inline)
+        if not self.indented and "\xa0" in text and text.lstrip(" \t\r\n\f").startswith("\xa0"):
+            self.indented = not text.isspace()
+        text = collapse(text)
         inline.clear()
         self.joint = NO_JOINT
         if not text:
             return False
+        if "\\" in text or ("<" in text and tex.may_be_raw(text)):
+            text = rawtex.tidy(text)
+            if not text:
+                return False
+        if CODE_BACKSLASH in text:
+            text = text.replace(CODE_BACKSLASH, "\\")
         if ("`" in text or CODE_BACKTICK in text) and self.asciimath():
             text = backticks.convert(text).replace(CODE_BACKTICK, "`")
         self.emit(text, "item" if self.marker and self.kind == "text" else self.kind)

@@ -55,7 +55,7 @@ class Render(Annotator):
     could not be rendered has a ``render_error`` and no text. Documents without HTML keep theirs."""
 
     name = "render"
-    version = 2
+    version = 3
     Config = RenderConfig
     reads = ("html", "text", "url")
     adds = COLUMNS

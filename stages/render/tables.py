@@ -16,18 +16,24 @@ SEPARATOR = " | "
 #: Blocks and characters of one cell up to which a row is still a line, also where the table is data for sure.
 _MAX_BLOCKS, _MAX_BLOCKS_DATA = 3, 12
 _MAX_CHARS, _MAX_CHARS_DATA = 400, 2000
+#: Empty cells that spans leave, per cell of a table. More are no table, and their number grows with the
+#: square of the rows.
+_MAX_BLANKS = 16
+#: What rowspan=0 asks for (HTML 4.9.11): more rows than any table has.
+TO_THE_END = 1 << 30
 
 
 class Cell(NamedTuple):
     first: int  # blocks[first:last] are its blocks
     last: int
     columns: int  # colspan
-    rows: int  # rowspan
+    rows: int  # rowspan; TO_THE_END: down to the last row of its group
 
 
 class Row(NamedTuple):
     container: int
     cells: list[Cell]
+    group: int  # of rows (thead, tbody, tfoot), by any number that is its own: no cell reaches beyond it
 
 
 class Table:
@@ -55,9 +61,15 @@ class Table:
         position = self.first
         moved: list[int] = []  # new places of the blocks from first on
         hanging: dict[int, int] = {}  # column -> rows that a cell above still reaches down
+        group = 0
+        blanks = _MAX_BLANKS * sum([len(row.cells) for row in rows])
         for row, fit in zip(rows, fits, strict=True):
+            if row.group != group or blanks < 0:
+                hanging.clear()
+                group = row.group
             is_line = fit == _LINE or (fit == _LINE_OF_DATA and data) or (fit == _ALONE and self.headed)
             texts = _texts(row, blocks if is_line else [], hanging, widest)
+            blanks -= len(texts) - len(row.cells)
             if not is_line:
                 continue
             first, last = row.cells[0].first, row.cells[-1].last

@@ -1,116 +1,23 @@
-"""TeX source as pages carry it: cleaned, told from prose, read from addresses, counted in text.
+"""TeX as pages carry it: told from prose, read from attributes and addresses, counted in text.
 
-Knows delimiters, the wrappings that generators put around TeX (``{\\displaystyle …}``, CDATA, ``%`` at line
-ends), the addresses of services that draw TeX, and what separates ``$x_1$`` from ``$5``. Does not know HTML
-elements (``equations``), and does not check that TeX is valid: TeX itself stays letter for letter.
+Knows delimiters, the attributes and addresses in which TeX is, and what separates ``$x_1$`` from ``$5``. Does
+not know HTML elements (``carriers``), nor what generators put around TeX (``wrappings``), and does not check
+that TeX is valid.
 
 All patterns here take time linear in the text, whatever the text.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import unquote, unquote_plus
 
-_DELIMITERS = (("$$", "$$", True), ("\\[", "\\]", True), ("\\(", "\\)", False), ("$", "$", False))
-_ZERO_WIDTH = re.compile("[\u200b\u2060\ufeff\u00ad]")
-_CDATA = re.compile(r"(?:(?:%|//)[ \t]*)?(?:<!\[CDATA\[|\]\]>)")
-_ENTITY = re.compile(r"&(lt|gt|amp|quot|nbsp|#39|#x27);", re.IGNORECASE)
-_ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "nbsp": " ", "#39": "'", "#x27": "'"}
-# LaTeXML wraps long alt texts by "%" at line ends; TeX skips the line end and what indents the next line.
-_WRAPPED_LINE = re.compile(r"(\\[A-Za-z]+)?(?<!\\)%[ \t]*\r?\n[ \t]*(?=([A-Za-z])?)")
-_MAX_WRAPPINGS = 8
-_BLANK_LINES = re.compile(r"\n\s+")  # a blank line ends a formula in TeX
-_STYLE_GROUP = re.compile(r"\{\s*\\(?:display|text)style(?![A-Za-z])")
-
-
-def unwrap(source: str) -> tuple[str, bool]:
-    """TeX without its wrappings (see ``clean``), and whether its delimiters make it a display."""
-    text = source
-    if "<![CDATA[" in text or "]]>" in text:
-        text = _CDATA.sub("", text)
-    if not text.isascii():
-        text = _ZERO_WIDTH.sub("", text)
-    if "&" in text:
-        text = _ENTITY.sub(lambda match: _ENTITIES[match[1].lower()], text)
-    if "%" in text:
-        text = _WRAPPED_LINE.sub(
-            lambda match: (match[1] or "") + (" " if match[1] and match[2] else ""), text
-        )
-    display = False
-    text = _strip(text)
-    for _ in range(_MAX_WRAPPINGS):
-        inner = text
-        for opening, closing, displayed in _DELIMITERS:
-            if _delimited(text, opening, closing):
-                inner = text[len(opening) : -len(closing)]
-                display = display or displayed
-                break
-        else:
-            if (match := _STYLE_GROUP.match(text)) and _group_end(text) == len(text):
-                inner = text[match.end() : -1]
-        if inner is text:
-            break
-        text = _strip(inner)
-    return _BLANK_LINES.sub("\n", text) if "\n" in text else text, display
-
-
-def clean(source: str) -> str:
-    """TeX without delimiters, ``{\\displaystyle …}`` groups, CDATA, zero-width characters, doubled escapes.
-
-    Also without LaTeXML's ``%`` at line ends and without blank lines, which end a formula in TeX.
-    """
-    return unwrap(source)[0]
-
-
-def _strip(text: str) -> str:
-    """Without white space around, save for the blank of a final control space (``\\ ``)."""
-    stripped = text.strip()
-    backslashes = len(stripped) - len(stripped.rstrip("\\"))
-    return stripped + " " if backslashes % 2 else stripped
-
-
-def _delimited(text: str, opening: str, closing: str) -> bool:
-    """Whether one pair of delimiters embraces the whole of ``text``."""
-    if not (text.startswith(opening) and text.endswith(closing) and len(text) >= len(opening) + len(closing)):
-        return False
-    inner = text[len(opening) : -len(closing)]
-    if opening[0] == "$":
-        # "$a$ and $b$" is two formulas; "$a \text{ if $b$}$" is one.
-        return not inner.endswith("\\") and not _bare_dollar(inner)
-    return opening not in inner.replace("\\\\", "")
-
-
-def _bare_dollar(text: str) -> bool:
-    """Whether there is a ``$`` outside of braces that is not escaped."""
-    if "$" not in text:
-        return False
-    depth = 0
-    for token in re.findall(r"\\.|[{}$]", text, re.DOTALL):
-        if token == "{":
-            depth += 1
-        elif token == "}":
-            depth -= 1
-        elif token == "$" and depth <= 0:
-            return True
-    return False
-
-
-def _group_end(text: str) -> int:
-    """Where the group that ``text`` starts with ends; 0 if it does not end."""
-    depth = 0
-    for match in re.finditer(r"\\.|[{}]", text, re.DOTALL):
-        if match[0] == "{":
-            depth += 1
-        elif match[0] == "}":
-            depth -= 1
-            if depth == 0:
-                return match.end()
-    return 0
-
+from stages.render.wrappings import clean, unwrap
 
 _GREEK = "alpha|beta|gamma|delta|epsilon|theta|lambda|mu|pi|rho|sigma|tau|phi|psi|omega"
 # What only TeX has. Paths ("C:\new\file") have backslashes after words and colons, escapes one letter ("\n").
@@ -204,6 +111,7 @@ def from_address(address: str) -> str:
 # Attributes whose values are TeX whatever the element; and those where only what must be TeX is.
 _TEX_ATTRIBUTES = ("data-tex", "data-latex", "data-katex", "data-equation-content")
 _OTHER_ATTRIBUTES = ("data-formula", "data-expr", "data-equation", "data-math")
+_EDITED_ATTRIBUTES = ("data-value", "data-content", "data-source")
 _MATHS_CLASS = re.compile(r"math|tex|equation|formula", re.IGNORECASE)
 
 
@@ -219,10 +127,25 @@ def from_attributes(attributes: Mapping[str, str | None]) -> tuple[str, bool] | 
         source = next((value for value in values if is_tex(value)), "")
     if not source and "hurmet-tex" in classes:
         source = attributes.get("data-entry") or ""
+    if not source and "ql-formula" in classes:  # of the editor Quill
+        source = attributes.get("data-value") or ""
+    if not source and (encoded := attributes.get("data-lexical-equation")):
+        source = _of_lexical(encoded)
+        display = attributes.get("data-lexical-inline") == "false"
+    if not source and _MATHS_CLASS.search(classes):
+        values = (attributes.get(name) or "" for name in _EDITED_ATTRIBUTES)
+        source = next((value for value in values if is_tex(value)), "")
     if not source and "latex-rendered" in classes:
         source = _of_substack(attributes.get("data-attrs") or "")
         display = True
     return (source, display) if source and not source.isspace() else None
+
+
+def _of_lexical(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded, validate=True).decode()
+    except ValueError:
+        return ""
 
 
 def _of_substack(attributes: str) -> str:
@@ -302,63 +225,106 @@ _ENVIRONMENTS = (
     "equation|align|alignat|aligned|gather|gathered|multline|eqnarray|displaymath|math|flalign|split|array|cases"
     "|[pbBvV]?matrix|smallmatrix|subequations|dcases|tikzcd"
 )
+#: Of Pressbooks, Lumen, forums and wikis, whose plug-ins read them.
+_SHORTCODES = "latex|tex|itex|imath|dmath|math|mathjax|katex|equation|eqn"
 _RAW = re.compile(
-    r"\\\\|\\\$|\\[()\[\]]|\$+|\\begin\{(?:"
+    r"\\\\|\\\$|\\[()\[\]]|\$+|##+|\\begin\{(?:"
     + _ENVIRONMENTS
     + r")\*?\}|\\end\{(?:"
     + _ENVIRONMENTS
-    + r")\*?\}"
+    + r")\*?\}|\[/?(?i:"
+    + _SHORTCODES
+    + r")(?:[ =][^\[\]\n]{0,60})?\]"
 )
 _AMOUNT = re.compile(r"[\d.,]+\s+[A-Za-z]{2}")
 _CLOSING = {"\\(": "\\)", "\\[": "\\]"}
 
 
-def count_raw(text: str) -> int:
-    """How many formulas ``text`` has between ``\\(…\\)``, ``\\[…\\]``, ``$…$``, ``$$…$$`` or in environments.
+class Span(NamedTuple):
+    """A formula in running text: ``text[start:stop]`` with its delimiters, ``text[first:last]`` without."""
 
-    Dollars count only when what is between looks like TeX, so that prices do not. Linear in the text.
+    start: int
+    first: int
+    last: int
+    stop: int
+
+
+def may_be_raw(text: str) -> bool:
+    """Whether ``text`` has signs of which delimiters consist: where it has none, there is no formula."""
+    return "$" in text or "\\" in text or "[/" in text or "##" in text
+
+
+def raw(text: str) -> list[Span]:
+    """The formulas of ``text`` between ``\\(…\\)``, ``\\[…\\]``, ``$…$`` and ``$$…$$``, in environments, and
+    in what plug-ins and forums take instead: ``[latex]…[/latex]``, ``$latex …$``, ``##…##``.
+
+    Dollars and ``##`` count only when what is between looks like TeX, so that prices do not. Linear in the
+    text.
     """
-    if "$" not in text and "\\" not in text:
-        return 0
-    tokens = [(match[0], match.start(), match.end()) for match in _RAW.finditer(text)]
+    if not may_be_raw(text):
+        return []
+    tokens = [(_kind(match[0]), match.start(), match.end()) for match in _RAW.finditer(text)]
     places: dict[str, list[int]] = {}
     for index, (token, _, _) in enumerate(tokens):
         places.setdefault("$" if token[0] == "$" else token, []).append(index)
-    count = 0
+    spans: list[Span] = []
     index = -1
     while (index := index + 1) < len(tokens):
-        token, _, start = tokens[index]
-        dollars = token[0] == "$"
-        if dollars:
-            closing = "$"
+        token, outer, start = tokens[index]
+        signs = token[0] in "$#"
+        if signs:
+            closing = "$" if token[0] == "$" else token
         elif token.startswith("\\begin"):
             closing = "\\end" + token[len("\\begin") :]
+        elif token[0] == "[":
+            closing = "[/" + token[1:]
         else:
             closing = _CLOSING.get(token, "")
         candidates = places.get(closing, [])
         if (place := bisect_left(candidates, index + 1)) == len(candidates):
             continue
         partner = candidates[place]
-        stop = tokens[partner][1]
-        if dollars:
-            # The very next dollars close, or nothing does: so no text is looked at twice.
-            if (
-                tokens[partner][0] != token
-                or len(token) > 2
-                or not _between_dollars(text, start, stop, token)
-            ):
+        _, stop, end = tokens[partner]
+        if signs:
+            # The very next of them close, or nothing does: so no text is looked at twice.
+            if tokens[partner][0] != token or len(token) > 2:
+                continue
+            if not (_between_dollars if token[0] == "$" else _between_hashes)(text, start, stop, token):
                 continue
         elif not text[start:stop].strip():
             continue
-        count += 1
+        spans.append(Span(outer, start, stop, end))
         index = partner
-    return count
+    return spans
+
+
+def count_raw(text: str) -> int:
+    """How many formulas ``raw`` finds."""
+    return len(raw(text))
+
+
+def _kind(token: str) -> str:
+    """A token by which its partner is looked up: shortcodes without case and options."""
+    if token[0] != "[":
+        return token
+    return token.lower().replace("=", " ").rstrip("]").split(" ", 1)[0] + "]"
+
+
+def _between_hashes(text: str, start: int, stop: int, hashes: str) -> bool:
+    """As MathJax is set up on Physics Forums; not a heading of Markdown, ``a##b`` or a number."""
+    content = text[start:stop]
+    if text[start - 3 : start - 2].isalnum() or text[stop + 2 : stop + 3].isalnum():
+        return False
+    bare = content.strip()
+    return is_formula(bare) and (content == bare or is_tex(bare)) and not bare.replace(".", "").isdecimal()
 
 
 def _between_dollars(text: str, start: int, stop: int, dollars: str) -> bool:
     content = text[start:stop]
     if dollars == "$$":
         return is_formula(content)
+    if content.startswith("latex "):  # WordPress
+        return is_formula(content[6:].strip())
     # The rules of Pandoc, which most authors know: no blank inside the dollars, no digit after.
     after = text[stop + 1 : stop + 2]
     if not content or content[0].isspace() or content[-1].isspace() or after.isdigit() or "\n\n" in content:

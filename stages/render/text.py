@@ -16,7 +16,7 @@ from typing import Literal
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
-from stages.render import backticks, code, equations, hidden
+from stages.render import backticks, code, code_flow, equations, hidden, streamed
 from stages.render.blocks import Block, Container, text_of
 from stages.render.guards import to_parse
 from stages.render.layout import Page
@@ -62,6 +62,7 @@ def _find(tree: LexborHTMLParser, html: str) -> tuple[Findings, Set[int]]:
         preformatted=found.preformatted,
         languages=found.languages,
         listings=found.listings,
+        moves=streamed.find(tree, html),
         asciimath=cache(lambda: backticks.declared(tree, html)),
     )
     return findings, styles.hidden - found.skip
@@ -80,6 +81,12 @@ def _read(html: str, content: Literal["full", "main"]) -> tuple[LexborHTMLParser
     tree = LexborHTMLParser(data, scripting=True, options=_OPTIONS)
     findings, veiled = _find(tree, html)
     page = attempt(tree, findings)
+    if page.indented:
+        taken = findings.formulas.keys() | findings.preformatted | findings.listings.keys()
+        flows = code_flow.find(tree, html, taken, findings.skip)
+        if flows.listings:
+            findings = _with_flows(findings, flows)
+            page = attempt(tree, findings)
     if _size(page) < _SPARSE:
         # What a script would show: forums serve threads in <noscript>, and other pages hide all they have.
         if (plain := tree.css_first("noscript, noframes")) is not None:
@@ -90,6 +97,15 @@ def _read(html: str, content: Literal["full", "main"]) -> tuple[LexborHTMLParser
         if veiled and _size(page) < _SPARSE:
             page = _fuller(page, attempt(tree, findings._replace(skip=findings.skip - veiled)))
     return tree, page
+
+
+def _with_flows(findings: Findings, flows: code_flow.Flows) -> Findings:
+    return findings._replace(
+        skip=findings.skip | flows.skip,
+        preformatted=findings.preformatted | flows.listings.keys(),
+        listings={**findings.listings, **flows.listings},
+        languages={**findings.languages, **flows.languages},
+    )
 
 
 def _size(page: Page) -> int:

@@ -30,10 +30,12 @@ from stages.render.elements import (
     BUTTON,
     CLOSES,
     ELEMENTS,
+    EMBEDDING,
     HEADING,
     INLINE,
     LINE,
     LINK,
+    OBJECT,
     OPENS,
     PRE,
     SKIP,
@@ -41,12 +43,15 @@ from stages.render.elements import (
 )
 from stages.render.equations import Formula
 from stages.render.layout import BOX_JOINT, Page
+from stages.render.permalinks import is_mark
+from stages.render.streamed import Move
 
 _TAGS = {
     # What a browser does not show.
     SKIP: "datalist head noembed noframes noscript option rp script style template title",
     # Controls, whose text is not prose, and what has no text.
-    BOX: "applet audio canvas iframe input meter object progress select svg textarea video",
+    BOX: "iframe input select svg textarea",
+    EMBEDDING: "applet audio canvas meter object progress video",
     LINK: "a",
     elements.IMAGE: "img",
     elements.BREAK: "br",
@@ -92,6 +97,11 @@ def _kinds() -> dict[int, int]:
 
 
 _KINDS = _kinds()
+#: What a listing in an element leaves open: its place in a table or list.
+_PLACES = {
+    kind: elements.ELEMENTS[kind]
+    for kind in (elements.ITEM, elements.TERM, elements.DEFINITION, elements.CELL, elements.HEADER_CELL)
+}
 _MATH = LexborHTMLParser("x").create_node("math").tag_id
 
 
@@ -104,6 +114,7 @@ class Findings(NamedTuple):
     preformatted: Set[int]  # to be treated as <pre>
     languages: Mapping[int, str]  # of <pre> and preformatted elements
     listings: Mapping[int, str]  # of preformatted elements: what to write in place of their lines
+    moves: Mapping[int, Move]  # templates, and what stands there once scripts have run
     asciimath: Callable[[], bool]  # whether text between backticks is AsciiMath on this page
 
 
@@ -116,6 +127,9 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
     skip = set(findings.skip)
     marked = skip | findings.blocks | findings.preformatted
     marked |= findings.listings.keys() | findings.formulas.keys()
+    moves = dict(findings.moves)
+    pieces = {move.piece.mem_id for move in moves.values()}  # not printed yet
+    marked |= moves.keys() | pieces
     pending = page.pending
     open_elements: list[tuple[LexborNode, int, Any]] = []
 
@@ -145,6 +159,15 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
                 inline.append("\n" if "\n" in text else " ")
         else:
             if marked and (mark := node.mem_id) in marked:
+                if (move := moves.get(mark)) is not None and move.piece.mem_id in pieces:
+                    pieces.remove(move.piece.mem_id)
+                    skip.add(move.piece.mem_id)  # not once more at its own place
+                    node = move.last
+                    if (child := move.piece.first_child) is not None:
+                        open_elements.append((node, INLINE, None))
+                        node = child
+                        continue
+                pieces.discard(mark)
                 kind = SKIP if mark in skip else _marked(page, findings, node, mark, kind)
             elif tag == _MATH:
                 # A formula that could not be read shows what is in it, but not the notes for machines.
@@ -153,7 +176,7 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
                 marked |= notes
             if kind == BUTTON and not _is_content(node):
                 kind = BOX
-            if kind == BOX:
+            if kind < SKIP and (kind := _embedding(node, kind)) == BOX:
                 page.joint = BOX_JOINT
             elif kind != SKIP:
                 saved: Any = None
@@ -203,14 +226,19 @@ def _marked(page: Page, findings: Findings, node: LexborNode, mark: int, kind: i
         else:
             page.formula(formula)
         return SKIP
+    kind = _embedding(node, kind)
     if kind < INLINE:
         return kind
     if (listing := findings.listings.get(mark)) is not None:
+        around = _PLACES.get(kind)
+        saved = around[0](page, node) if around is not None else None
         page.listing(listing, mark)
+        if around is not None:
+            around[1](page, saved, node)
         return SKIP
     if mark in findings.preformatted:
         return PRE
-    if kind in (INLINE, elements.CODE):
+    if kind in (INLINE, elements.CODE, OBJECT):
         return LINE
     if kind == LINK:
         return elements.BLOCK_LINK
@@ -219,13 +247,34 @@ def _marked(page: Page, findings: Findings, node: LexborNode, mark: int, kind: i
     return kind
 
 
+#: Characters of a note to those whose browser cannot play a film, and elements that are looked through for
+#: them. Where more stands in the element, it was never closed, and all that follows is in it.
+_NOTE_CHARS = 400
+_NOTE_NODES = 1000
+
+
+def _embedding(node: LexborNode, kind: int) -> int:
+    """``kind``, but for elements that embed something the kind which they have here."""
+    if kind != EMBEDDING:
+        return kind
+    if (tag := node.tag) == "object" or tag == "applet":
+        return BOX if "declare" in node.attributes else OBJECT
+    chars = 0
+    for number, inner in enumerate(node.traverse(include_text=True)):
+        if inner.is_text_node and (inner.parent is None or inner.parent.tag not in ("script", "style")):
+            chars += len((inner.text_content or "").strip())
+        if chars > _NOTE_CHARS or number > _NOTE_NODES:
+            return OBJECT
+    return BOX
+
+
 _HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"])
 
 
 def _is_content(button: LexborNode) -> bool:
     """Whether a button is text to be read, such as a question whose answer it opens, and no control."""
     parent = button.parent
-    if parent is not None and parent.tag in _HEADINGS:
-        return True
     text = button.text()
+    if parent is not None and parent.tag in _HEADINGS:
+        return not is_mark(text)
     return len(text.split()) > 4 or sum(["\u3040" <= letter <= "\u9fff" for letter in text]) > 10

@@ -165,12 +165,22 @@ def wikipedia(source: str) -> str:
             '«mi»x«/mi»«mn»2«/mn»«/msup»«/math»">',
             "$x^2$",
         ),
+        ('<span class="ql-formula" data-value="x">\ufeff</span>', "$x$"),
+        (f'<SPAN CLASS="ql-formula" DATA-VALUE="a &lt; 2"><span>{katex("a")}</span></SPAN>', "$a < 2$"),
+        ('<span data-type="inline-math" data-latex="x"></span>', "$x$"),
+        ('<span data-lexical-equation="eF4y" data-lexical-inline="true"></span>', "$x^2$"),
+        ('<div data-lexical-equation="eF4y" data-lexical-inline="false"></div>', "$$x^2$$"),
+        ('<span class="math-tex" data-value="\\alpha"></span>', r"$\alpha$"),
         # Text that is TeX.
         ('<span class="math inline">\\alpha</span>', r"$\alpha$"),
         ('<span class="math display">RELIES = 1</span>', "$$RELIES = 1$$"),
         ('<code class="language-math math-inline">a^2</code>', "$a^2$"),
         ('<code data-math-style="display" class="code math">a^2</code>', "$$a^2$$"),
         ("<d-math block>x</d-math> <dt-math>\\star</dt-math>", r"$$x$$ $\star$"),
+        ("<math-inline>x</math-inline> <math-display>y</math-display>", "$x$ $$y$$"),
+        ('<span class="katex-eq" data-katex-display="false">E=mc^2</span>', "$E=mc^2$"),
+        ('<span class="wp-katex-eq" data-display="true">E=mc^2</span>', "$$E=mc^2$$"),
+        ('<span class="math inline">\\alpha<br>\\beta</span>', r"$\alpha \beta$"),
         (
             '<span class="mq-math-mode"><span class="mq-selectable">$\\frac12$</span>'
             '<span class="mq-root-block">12</span></span>',
@@ -213,6 +223,59 @@ def test_every_form_of_a_formula(html: str, text: str) -> None:
 )
 def test_what_is_left_alone(html: str) -> None:
     assert equations.find(LexborHTMLParser(html), html) == {}
+
+
+def document(source: str) -> str:
+    """A formula as publishers of articles make pages of it."""
+    return (
+        f"\\documentclass{{minimal}} \\usepackage{{amsmath}}\\begin{{document}}$${source}$$\\end{{document}}"
+    )
+
+
+TWIN = "<mml:math xmlns:mml=x><mml:msub><mml:mi>r</mml:mi><mml:mn>1</mml:mn></mml:msub></mml:math>"
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        (f"<alternatives><tex-math id=M1>{document('r_1')}</tex-math>{TWIN}</alternatives>", "$r_1$"),
+        (
+            f'<span class="inline-formula"><alternatives>{TWIN}<TEX-MATH>{document("r_1")}</TEX-MATH></alternatives></span>',
+            "$r_1$",
+        ),
+        (
+            f"<inline-formula><tex-math><![CDATA[{document('r_1')}]]></tex-math>{TWIN}</inline-formula>",
+            "$r_1$",
+        ),
+        # Without a wrapper, or in one with the number of the formula.
+        (f"<b><tex-math>{document('r_1')}</tex-math> {TWIN}</b>", "$r_1$"),
+        (
+            f'<div class="disp-formula">(1) <tex-math>{document("r_1")}</tex-math>{TWIN}</div>',
+            "(1) $$r_1$$",
+        ),
+        (f"<span class=any>{document('r_1')}</span>{TWIN}", "$r_1$"),
+        (f'<math alttext="{document("r_1")}"><mi>r</mi></math>', "$r_1$"),
+        (f'<script type="math/tex">{document("r_1")}</script>', "$r_1$"),
+        (f'<script type="math/tex; mode=display">{document("r_1")}</script>', "$$r_1$$"),
+        (f'<img class="inline-graphic" alt="{document("r_1")}" src="a.gif">', "$r_1$"),
+    ],
+)
+def test_formulas_of_publishers_once(html: str, text: str) -> None:
+    assert written(f"<p>Rate {html} is") == f"Rate {text} is"
+
+
+def test_definitions_are_replaced_by_nothing_with_their_twins() -> None:
+    source = r"\newcommand{\R}{\mathbb{R}}"
+    assert written(f"<p>a <script type='math/tex'>{source}</script>b") == "a b"
+    assert written(f"<p>a {mathjax2(source)}b") == "a b"
+    assert written(f"<p>a {annotated(source)}b") == "a b"
+
+
+def test_macros_of_latexml_are_not_tex() -> None:
+    mathml = "<mrow><mn>2.67</mn><mi>°</mi></mrow>"
+    assert written(f'<math alttext="2.67\\lx@arcdegree">{mathml}</math>') == r"$2.67^{\circ}$"
+    assert written(f'<math alttext="2.67\\lx@unheard{{of}}">{mathml}</math>') == r"$2.67^\circ$"
+    assert written('<math alttext="\\pagecolor{yellow}12"><mn>12</mn></math>') == "$12$"
 
 
 def test_an_attribute_does_not_replace_what_is_not_its_formula() -> None:

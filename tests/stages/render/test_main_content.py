@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from stages.compiled import compiled
 from stages.render.blocks import Block, Container
-from stages.render.main import _shipped, choose, load, select
+from stages.render.main import _shipped, choose, load, select, soften
 from stages.render.main.align import aligned, matched, scores, tokens
 from stages.render.main.features import KINDS, Vocabulary, extract
 from stages.render.main.network import probabilities, weights_of
@@ -298,6 +298,15 @@ def test_the_choice_has_the_largest_expected_f1(items: list[tuple[float, int]]) 
     assert expected(choose(probability, size)) == pytest.approx(best, abs=1e-4)
 
 
+@given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=30))
+def test_softened_probabilities_keep_their_order_and_move_towards_a_half(values: list[float]) -> None:
+    before = np.sort(np.array(values, np.float32))
+    after = soften(before)
+    assert after.dtype == np.float32
+    assert (np.diff(after) >= 0).all()
+    assert (np.abs(after - 0.5) <= np.abs(before - 0.5) + 1e-6).all()
+
+
 def test_code_and_rows_within_the_content_are_kept() -> None:
     from stages.render.main import _bridge
 
@@ -356,6 +365,24 @@ def test_formulas_code_and_tables_of_an_article_stay() -> None:
     assert "e^x = 1" in text
     assert re.search(r"3 \| 9", text)
     assert "Privacy" not in text
+
+
+@pytest.mark.parametrize("around", ["div", "aside", "footer"])
+def test_code_stays_wherever_it_stands(around: str) -> None:
+    paragraph = PARAGRAPHS["en"]
+    code = "".join(f"total[{i}] = previous[{i}] + step\n" for i in range(4))
+    html = (
+        f"<body>{MENU}<article><h1>Sums</h1>"
+        + f"<p>{paragraph}</p>" * 4
+        + f"</article><{around} class=sidebar>"
+        f"<p>Share</p><pre>{code}</pre></{around}>{FOOT}</body>"
+    )
+    text = render(html, content="main").text
+    assert code.strip() in text
+    assert "Sport" not in text
+    # Links in a monospace font are a menu.
+    links = "\n".join(f"<a href=/{i}>Chapter {i}</a>" for i in range(9))
+    assert "Chapter 5" not in render(html.replace(code, links), content="main").text
 
 
 def test_a_forum_keeps_its_posts() -> None:

@@ -71,10 +71,56 @@ def text(html: str, **options: str) -> str:
             "<table><tr><td>k<td>v<tr><td>l<td>a<br>b<br>c<br>d<tr><td>m<td>w</table>",
             "k | v\nl | a b c d\nm | w",
         ),
+        # rowspan=0: down to the end of the group of rows, beyond which no cell reaches.
+        (
+            "<table><tr><th>R<th>P<th>U<tr><td rowspan=0>E<td>C<td>1<tr><td>H<td>7</table>",
+            "R | P | U\nE | C | 1\n| H | 7",
+        ),
+        (
+            "<table><thead><tr><th ROWSPAN=' 0 '>A<th>B<th>C<tbody><tr><td rowspan='0'>x<td>1<td>2<tr><td>3<td>4"
+            "<tbody><tr><td>y<td>5<td>6</table>",
+            "A | B | C\nx | 1 | 2\n| 3 | 4\ny | 5 | 6",
+        ),
+        ("<table><tr><td>1<td rowspan=0 colspan=2>A<td>2<tr><td>3<td>4</table>", "1 | A |  | 2\n3 |  |  | 4"),
+        ("<table><thead><tr><th rowspan=3>A<th>B<tbody><tr><td>x<td>1</table>", "A | B\nx | 1"),
+        ("<table><tr><td rowspan=-1>a<td>b<tr><td>c<td>d</table>", "a | b\nc | d"),
+        # What stands in an object, which is not there, is shown.
+        ("a<object data=f.swf><param name=n>fall <b>back</b></object>z", "a fall back z"),
+        ("a <OBJECT TYPE='application/x'><object data=p.png>inner</object></OBJECT>.", "a inner."),
+        (
+            "a<object data=x><embed src=y><p>par<table><tr><td>1<td>2</table></object>z",
+            "a\n\npar\n\n1 | 2\n\nz",
+        ),
+        (
+            "a <applet code=x>note</applet> <object hidden>no</object> <object declare>no</object> z",
+            "a note z",
+        ),
+        ("<object style='display:block'>a</object>b<pre>x<object>  y</object></pre>", "a\nb\n\nx  y"),
+        ("a <video>No player.</video> <canvas>no</canvas> <meter>5</meter> z", "a z"),
     ],
 )
 def test_layout(html: str, expected: str) -> None:
     assert text(html) == expected
+
+
+@pytest.mark.parametrize("tag", ["object", "applet", "video", "audio", "canvas", "progress"])
+@pytest.mark.parametrize("content", CONTENTS)
+def test_an_element_that_was_never_closed_does_not_swallow_the_page(tag: str, content: str) -> None:
+    story = "".join(
+        f"<p>The tide came in at {hour}, and all the boats that had waited went out." for hour in range(24)
+    )
+    shown = text(f"<h1>Tides</h1><{tag} data=x>{story}<h2>More</h2>{story}", content=content)
+    assert shown.count("came in at 23") == 2
+
+
+def test_scripts_in_a_player_are_no_text() -> None:
+    assert text(f"<p>a <video>No player.<script>{'x = 1; ' * 200}</script></video> b") == "a b"
+
+
+def test_empty_cells_of_spans_do_not_grow_with_the_square() -> None:
+    page = render("<table>" + "<tr><td rowspan=0>a<td>b" * 2000 + "</table>")
+    assert page.chars < 300_000
+    assert page.text.count("b") == 2000
 
 
 def test_a_page_that_hides_itself_until_its_script_runs_is_read() -> None:

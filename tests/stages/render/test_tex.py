@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from stages.render import tex
 
+PREAMBLE = r"\documentclass[12pt]{minimal} \usepackage{amsmath} \setlength{\oddsidemargin}{-69pt}"
+
 
 @pytest.mark.parametrize(
     ("source", "cleaned", "display"),
@@ -38,6 +40,21 @@ from stages.render import tex
         (r"\begin{align} a &= b \end{align}", r"\begin{align} a &= b \end{align}", False),
         ("$", "$", False),
         ("", "", False),
+        # A LaTeX document around a formula: its delimiters are the same in a line.
+        (f"{PREAMBLE}\\begin{{document}}$$r_1$$\\end{{document}}", "r_1", False),
+        (f"{PREAMBLE}\n\\begin{{document}}\n\\[\\frac12\\]\n\\end{{document}}", r"\frac12", False),
+        (f"{PREAMBLE}\\begin{{document}}$r_1$", "r_1", False),
+        (f"<![CDATA[{PREAMBLE}\\begin{{document}}$r_1$\\end{{document}}]]>", "r_1", False),
+        # Line breaks that blog software has put in.
+        ("a<br />b", "a\nb", False),
+        ("$$&lt;br&gt;a\\\\<BR class='x'/>b$$", "a\\\\\nb", True),
+        ("a<b>c", "a<b>c", False),
+        # LaTeXML's own macros, and definitions.
+        (r"6\lx@arcdegree 7\lx@arcminute 6.5\lx@arcsecond", r"6^{\circ}7'6.5''", False),
+        (r"R/\lx@acronym{NA}{acronym}{short}", "R/{NA}", False),
+        (r"\pagecolor[gray]{0.8}100\cdot{\pagecolor{red}6}", r"100\cdot{6}", False),
+        (r"$\newcommand{\R}{\mathbb{R}}$", "", False),
+        (r"\(\newcommand{\R}{\mathbb{R}} x^n\)", "x^n", False),
     ],
 )
 def test_unwrap(source: str, cleaned: str, display: bool) -> None:
@@ -139,6 +156,11 @@ def test_addresses(address: str, source: str) -> None:
         ({"alt": r"LaTeX: \frac12", "class": "equation_image"}, (r"\frac12", False)),
         ({"alt": r"\frac{1}{2}", "src": "a.png"}, (r"\frac{1}{2}", False)),
         ({"alt": "x", "src": "a.png", "class": "math"}, ("x", False)),
+        (
+            {"alt": f"{PREAMBLE}\\begin{{document}}$$r_2$$\\end{{document}}", "class": "inline-graphic"},
+            ("r_2", False),
+        ),
+        ({"alt": "f(x)=<br />\\frac12", "src": "a.png", "class": "latex"}, ("f(x)=\n\\frac12", False)),
         # Not formulas.
         ({"alt": "x", "src": "a.png"}, None),
         ({"alt": "IMG_1", "src": "photo_1.jpg"}, None),
@@ -173,6 +195,13 @@ def test_images(attributes: dict[str, str | None], expected: tuple[str, bool] | 
         (r"\$x\$", 0),
         (r"\( \) \[\]", 0),
         (r"\(a", 0),
+        # What plug-ins and forums take for delimiters.
+        (r"[latex]a=\frac{1}{2}[/latex], [itex]y_1[/itex], [tex]\int_0^1 z[/tex], [math]x[/math]", 4),
+        ("[LATEX]a[/latex] [latex size=2]b[/latex] [katex]c[/katex] [equation] d [/equation]", 4),
+        ("[latex] no end, [tex][/tex] [/math] [link]x[/link]", 0),
+        (r"##x^2## and ##F = ma##, ##\vec F ##", 3),
+        ("## Heading ## a##b##c ##1## ###x### ##word##", 0),
+        (r"$latex x_1$ and $latex \alpha &s=2$, $latex gloves$", 2),
         ("no formula", 0),
         ("", 0),
     ],

@@ -1,0 +1,281 @@
+"""Which elements of a page have a formula in some form: its carriers, and how far each is trusted.
+
+Knows the elements, classes and attributes in which TeX and MathML stand: of generators of pages, of editors
+that store formulas in attributes for scripts to draw (Quill, TipTap, Lexical), of publishers. Does not know
+which of several carriers of one formula is taken and what it replaces (``equations``), nor what is TeX
+(``tex``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from stages.render import asciimath, glyphs, mathml, tex
+from stages.render.wrappings import clean, is_foreign, unwrap
+
+#: Elements that one climbs through around a carrier; real ones are nested five deep at most.
+MAX_CLIMB = 8
+#: A rendered twin has at most so many characters per character of its source, and so many more.
+EXPANSION = 10
+SLACK = 300
+
+# Trust, most trusted first.
+(
+    _ANNOTATION,
+    PUBLISHED,  # TeX as a publisher has it, before or behind its MathML
+    _ALTTEXT,
+    _SCRIPT,
+    _ATTRIBUTE,
+    _TEXT,
+    _LABEL,
+    _IMAGE,
+    _CONVERTED,
+    _GLYPHS,
+) = range(10)
+
+
+class Carrier(NamedTuple):
+    node: LexborNode
+    trust: int
+    kind: str  # one element replaces at most one carrier of each kind
+    tex: str | Callable[[], str]  # called only when nothing better is there
+    display: bool
+
+
+_ALWAYS = "img, [data-tex], [data-latex], [data-expr], .latex-rendered"
+#: Pages without any of these have no formula but in images, attributes and what editors store.
+_SIGNS = (
+    'math, mml\\:math, m\\:math, script[type^="math/" i], [class*=math i], .tex, .latex, .mjpage'
+    ", d-math, dt-math, [data-mathml], [data-formula], [data-equation]"
+    ", tex-math, math-inline, math-display, math-span, math-div, mjx-math, mjx-container"
+)
+#: What is in the source of pages with formulas as editors and plug-ins store them.
+_EDITORS = ("ql-formula", "data-lexical-equation", "katex-eq")
+_ATTRIBUTED = (
+    "[data-katex], [data-equation-content], [data-formula], [data-equation], [data-math], [data-mathml]"
+    ", .hurmet-tex, .ql-formula, [data-lexical-equation]"
+    ", [data-value], [data-content], [data-source]"
+)
+# Elements that one formula may replace. Not cells and items: their place in a table or list would be lost.
+REPLACEABLE = frozenset(["span", "div", "code", "var", "em", "i", "figure", "svg", "center"])
+
+#: But these too while they are empty.
+_FILLED_BY_SCRIPT = frozenset(["td", "th", "li", "p", "dd"])
+
+# Elements whose whole text is TeX without delimiters.
+_BARE = (
+    "span.math, div.math, .math-inline, .math-display, .tex, .latex, .katex-error"
+    ", d-math, dt-math, math-field, math-inline, math-display, math-span, math-div, [data-math-style]"
+    ", .katex-eq, .wp-katex-eq"
+    ", .mathquill-embedded-latex, .mq-selectable, .mathquill-rendered-math > .selectable"
+)
+_DELIMITED = re.compile(r"\\[(\[]|\$|\\begin\{")
+_BARE_TAGS = frozenset(str.split("d-math dt-math math-field math-inline math-display math-span math-div"))
+_BARE_DISPLAYS = frozenset(["math-display", "math-div"])
+_DOCUMENT = "\\begin{document}"
+#: Whose text is not the page's, or is meant to be seen as it is.
+_VERBATIM = frozenset(str.split("script style pre code textarea title xmp samp kbd"))
+
+
+def find(tree: LexborHTMLParser, html: str) -> list[Carrier]:
+    """All carriers of a page, of which ``html`` is the source."""
+    carriers = [carrier for node in tree.css(_ALWAYS) if (carrier := _attribute(node)) is not None]
+    if ("math" in html and tree.css_first(_SIGNS) is not None) or any(map(html.__contains__, _EDITORS)):
+        carriers += _of_math(tree)
+        carriers += _of_scripts(tree.css('script[type^="math/" i]'))
+        carriers += _of_attributes(tree)
+        carriers += _of_text(tree)
+        carriers += _of_glyphs(tree)
+    if "tex-math" in html or _DOCUMENT in html:
+        carriers += _of_publishers(tree)
+    return carriers
+
+
+_TEX_ENCODING = re.compile(r"(?:application|text)/(?:x-)?(?:la)?tex|(?:la)?tex", re.IGNORECASE)
+_LABELLED = (
+    ".mjx-math[aria-label], mjx-container, mjx-math[data-latex], g[data-mml-node=math][data-latex]"
+    ", svg > title[id^=MathJax-SVG]"
+)
+
+
+def _of_math(tree: LexborHTMLParser) -> Iterator[Carrier]:
+    """MathML; with what generators of MathML put around it."""
+    formulas = tree.css("math, mml\\:math, m\\:math")
+    if formulas:
+        annotations: dict[int, str] = {}
+        for annotation in tree.css("annotation, mml\\:annotation, m\\:annotation"):
+            if (source := _annotated(annotation)) and (math := _enclosing_math(annotation)) is not None:
+                annotations.setdefault(math.mem_id, source)
+        # A formula within a formula is part of it; depth would be converted once per level.
+        nested = {math.mem_id for math in tree.css("math math")}
+        for math in formulas:
+            if math.mem_id not in nested:
+                yield _math(math, annotations.get(math.mem_id))
+    for node in tree.css(_LABELLED):
+        attributes = node.attributes
+        carrying: LexborNode | None = node
+        while carrying is not None and carrying.tag in ("g", "title"):  # the walk never looks into an svg
+            carrying = carrying.parent
+        if carrying is None:
+            continue
+        if latex := attributes.get("data-latex"):
+            yield Carrier(carrying, _ATTRIBUTE, "source", latex, False)
+        label = node.text() if node.tag == "title" else attributes.get("aria-label")
+        if label and label != "Equation" and not tex.is_spoken(label):
+            yield Carrier(carrying, _LABEL, "label", label, False)
+
+
+def _annotated(annotation: LexborNode) -> str:
+    encoding = (annotation.attributes.get("encoding") or "").strip()
+    if _TEX_ENCODING.fullmatch(encoding):
+        return annotation.text()
+    if "asciimath" in encoding.lower():
+        return asciimath.to_latex(annotation.text())
+    return ""
+
+
+def _enclosing_math(annotation: LexborNode) -> LexborNode | None:
+    """The formula that an annotation says the whole of; not one that it says a part of."""
+    node = annotation.parent
+    for _ in range(MAX_CLIMB):
+        if node is None or (node.tag or "").endswith("math"):
+            return node
+        parent = node.parent
+        if parent is None or any(sibling.mem_id != node.mem_id for sibling in parent.iter()):
+            return None
+        node = parent
+    return None
+
+
+def _math(math: LexborNode, annotation: str | None) -> Carrier:
+    attributes = math.attributes
+    display = attributes.get("display") == "block" or attributes.get("mode") == "display"
+    if is_foreign(source := annotation or attributes.get("alttext") or ""):
+        return Carrier(math, _CONVERTED, "math", lambda: mathml.to_latex(math) or source, display)
+    if annotation and annotation.strip():
+        return Carrier(math, _ANNOTATION, "math", annotation, display)
+    if (alternative := attributes.get("alttext")) and (
+        not tex.is_spoken(alternative) or "ltx_Math" in (attributes.get("class") or "")
+    ):
+        return Carrier(math, _ALTTEXT, "math", alternative, display)
+    if label := attributes.get("data-latex"):
+        return Carrier(math, _ATTRIBUTE, "math", label, display)
+    return Carrier(math, _CONVERTED, "math", lambda: mathml.to_latex(math), display)
+
+
+def _parsed_math(source: str, carried_by: LexborNode) -> Carrier | None:
+    """MathML that stands as text in an attribute or a script."""
+    if "«" in source:  # WIRIS
+        source = source.replace("«", "<").replace("»", ">").replace("¨", '"').replace("§", "&")
+    carriers = (carrier for carrier in _of_math(LexborHTMLParser(source)) if carrier.kind == "math")
+    first = next(carriers, None)
+    return None if first is None else first._replace(node=carried_by, kind="attribute")
+
+
+def _of_scripts(scripts: list[LexborNode]) -> Iterator[Carrier]:
+    for script in scripts:
+        kind = (script.attributes.get("type") or "").lower()
+        source = script.text()
+        display = "mode=display" in kind.replace(" ", "")
+        if kind.startswith(("math/tex", "math/latex")):
+            yield Carrier(script, _SCRIPT, "script", source, display)
+        elif kind.startswith("math/asciimath"):
+            yield Carrier(script, _SCRIPT, "script", asciimath.to_latex(clean(source)), display)
+        elif kind.startswith("math/mml") and (carrier := _parsed_math(clean(source), script)) is not None:
+            yield carrier._replace(trust=_SCRIPT, kind="script")
+
+
+def _of_attributes(tree: LexborHTMLParser) -> Iterator[Carrier]:
+    for node in tree.css(_ATTRIBUTED):
+        source = node.attributes.get("data-mathml")
+        for carrier in (_attribute(node), _parsed_math(source, node) if source else None):
+            if carrier is not None and carrier.trust != _IMAGE:
+                yield carrier
+
+
+def _attribute(node: LexborNode) -> Carrier | None:
+    """An element with TeX in its attributes, images included."""
+    tag = node.tag or ""
+    if tag == "img":
+        parent = node.parent
+        if parent is not None and parent.tag == "noscript":
+            return None  # the copy of a lazily loaded image
+        image = tex.from_image(node.attributes)
+        return None if image is None else Carrier(node, _IMAGE, "image", *image)
+    unfilled = tag in _FILLED_BY_SCRIPT and not node.text().strip()
+    if tag not in REPLACEABLE and not unfilled and ("-" not in tag or tag.startswith("mjx-")):
+        return None
+    # The text inside is the formula again, rendered; where it is far more, the attribute means other things.
+    found = tex.from_attributes(node.attributes)
+    if found is None or len(node.text()) > SLACK + EXPANSION * len(found[0]):
+        return None
+    return Carrier(node, _ATTRIBUTE, "attribute", *found)
+
+
+def _of_text(tree: LexborHTMLParser) -> Iterator[Carrier]:
+    """Elements that hold TeX without delimiters, and nothing else."""
+    for node in tree.css(_BARE):
+        if not (source := _only_text(node)):
+            continue
+        attributes = node.attributes
+        classes = (attributes.get("class") or "").split()
+        owned = (
+            node.tag in _BARE_TAGS
+            or "data-math-style" in attributes
+            or "selectable" in classes[0]
+            or not {"katex-eq", "wp-katex-eq"}.isdisjoint(classes)
+        )
+        if not owned and _DELIMITED.search(source):
+            continue  # raw: the walk keeps it as it is
+        if owned or classes[:2] in (["math", "inline"], ["math", "display"]) or tex.is_formula(source):
+            display = (
+                "block" in attributes
+                or node.tag in _BARE_DISPLAYS
+                or attributes.get("data-math-style") == "display"
+                or "true" in (attributes.get("data-display"), attributes.get("data-katex-display"))
+            )
+            yield Carrier(node, _TEXT, "text", source, display or (node.tag == "div" and "math" in classes))
+
+
+def _of_publishers(tree: LexborHTMLParser) -> Iterator[Carrier]:
+    """``<tex-math>`` of JATS, and other elements whose whole text is a LaTeX document around a formula."""
+    nodes = tree.css("tex-math")
+    seen = {node.mem_id for node in nodes}
+    for text in () if tree.root is None else tree.root.traverse(include_text=True):
+        parent = text.parent if text.is_text_node and _DOCUMENT in (text.text_content or "") else None
+        if parent is not None and parent.mem_id not in seen and parent.tag in REPLACEABLE - _VERBATIM:
+            nodes.append(parent)
+            seen.add(parent.mem_id)
+    for node in nodes:
+        source = _only_text(node)
+        formula, display = unwrap(source)
+        if formula and (node.tag == "tex-math" or tex.is_formula(formula)):
+            yield Carrier(node, PUBLISHED, "published", formula, display)
+
+
+def _only_text(node: LexborNode) -> str:
+    """The text of an element without others but line breaks in it; CDATA is a comment to a parser of HTML."""
+    parts = []
+    for child in node.iter(include_text=True):
+        if child.is_text_node:
+            parts.append(child.text_content or "")
+        elif child.tag == "br":
+            parts.append("\n")
+        elif child.is_comment_node and (comment := child.comment_content or "").startswith("[CDATA["):
+            parts.append(comment[len("[CDATA[") :] if comment.endswith("]]") else f"{comment[7:]}>")
+        else:
+            return ""
+    return "".join(parts)
+
+
+def _of_glyphs(tree: LexborHTMLParser) -> Iterator[Carrier]:
+    """What MathJax 3 and 4 have drawn, for where it stands alone."""
+    for node in tree.css("mjx-math, mjx-container > svg"):
+        parent = node.parent
+        carrying = parent if parent is not None and parent.tag == "mjx-container" else node
+        yield Carrier(carrying, _GLYPHS, "glyphs", partial(glyphs.to_latex, node), False)

@@ -1,0 +1,57 @@
+"""Permalinks of headings: the mark beside a heading (``¶``, ``#``, a link icon) that links to it.
+
+Knows the marks and labels that documentation tools, forums and blogs give such links (Sphinx, MkDocs,
+rustdoc, Javadoc, Doxygen, VitePress, Docusaurus ...). They are no text. Does not know how text is laid out,
+nor what a heading is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+#: Characters of the longest label.
+MAX_CHARS = 120
+
+# Pilcrows, chains, anchors, diamonds; icon fonts draw theirs with private characters.
+_ICON = "¶\u204b\U0001f517\U0001f587\u2693\u26d3\u25c6\u2b25\u2398\ue000-\uf8ff"
+_NOTHING = "\\s\u200b-\u200d\u2060\ufeff\ufe0e\ufe0f\xad"
+#: Characters of no width count as well: a style sheet draws the mark.
+_MARK = re.compile(
+    rf"(?=.*\S)[{_NOTHING}]*(?:[(\[]?(?:[Ââ]?[{_ICON}]|\#{{1,6}}|§|↑|∞)[)\]]?[{_NOTHING}]*)?", re.DOTALL
+)
+#: Beside anything: nobody writes these for anything else.
+_UNMISTAKABLE = re.compile("[¶\u204b\U0001f517]")
+_LABEL = re.compile(
+    r"[\s(\[]*(?:copy )?"
+    r"(?:(?:perma(?:nent )?|direct |anchor |section |heading |insert_)?link|anchor|hashtag|tag)"
+    r"(?: (?:icon|(?:to|for) \S.*))?[\s)\]]*",
+    re.IGNORECASE | re.DOTALL,
+)
+#: What attributes say of such a link.
+_SAID = re.compile(
+    r"perma|anchor|hash|bookmark|paramlink|(?:copy|direct|head(?:er|ing|line)|section|self|title)[-_ ]?link"
+    r"|link[-_ ]to\b",
+    re.IGNORECASE,
+)
+_SAYING = ("class", "title", "aria-label", "rel")
+
+
+def is_mark(text: str) -> bool:
+    """Whether ``text`` is one such sign, or characters that cannot be seen."""
+    return _MARK.fullmatch(text) is not None
+
+
+def is_permalink(text: str, attributes: Mapping[str, str | None], in_heading: bool) -> bool:
+    """Whether a link with this ``text`` and these attributes is the permalink of what it stands beside.
+
+    ``in_heading``: it stands in a heading, a term that is defined or a caption.
+    """
+    mark = is_mark(text)
+    if not mark and not (in_heading and _LABEL.fullmatch(text)):
+        return False
+    fragment = "#" in (attributes.get("href") or "")
+    if fragment and (mark and (in_heading or _UNMISTAKABLE.search(text))):
+        return True
+    said = " ".join([text, *(attributes.get(name) or "" for name in _SAYING)])
+    return _SAID.search(said) is not None and (mark or fragment)

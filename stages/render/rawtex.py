@@ -1,0 +1,134 @@
+"""Raw TeX in running text: what between its delimiters is no text, and where a line break does not end it.
+
+Knows what sites and authors set around formulas for the typesetter alone: groups (``$\\begingroup$`` of Stack
+Exchange), definitions of macros, whole documents, tags of line breaks. Does not know what is a formula
+(``tex``), nor how text is laid out. What is a formula stays letter for letter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from selectolax.lexbor import LexborNode
+
+from stages.render import macros, tex
+from stages.render.wrappings import unwrap, without_breaks, without_foreign
+
+_SUSPECT = re.compile(
+    r"\\(?:(?:re)?newcommand|providecommand|DeclareRobustCommand|DeclareMathOperator|[egx]?def|let|global|long"
+    r"|begingroup|endgroup|usepackage|documentclass|require|setlength|definecolor|newenvironment|lx@|pagecolor)"
+    r"(?![A-Za-z])|\\lx@|<br[\s/>]",
+    re.IGNORECASE,
+)
+_GROUP = re.compile(r"(?:\\?\$\$?|\\[(\[])\s*\\(?:begin|end)group\s*(?:\\?\$\$?|\\[)\]])")
+_DOCUMENT = re.compile(
+    r"\\documentclass(?:(?!\\documentclass).)*?\\begin\{document\}((?:(?!\\documentclass).)*?)\\end\{document\}",
+    re.DOTALL,
+)
+#: What a definition may be the beginning of.
+_OPENED = re.compile(
+    r"(?:(?<![^\s(\[,;:\"'\ufdd2])\$\$?|\\[(\[]|\\begin\{(?:equation|align|gather|displaymath|math)\*?\})(?=[\s%]*\\)"
+)
+_CLOSING = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
+_IN_LINE = ("$", "\\(", "##")
+#: Stands where something was taken out, until the blanks around it are.
+_HOLE = "\ufdd2"
+_HOLES = re.compile(f" *(?:{_HOLE} *)+")
+
+
+def is_suspect(text: str) -> bool:
+    """Whether ``tidy`` has to look at ``text``."""
+    return _SUSPECT.search(text) is not None
+
+
+def tidy(text: str) -> str:
+    """``text`` (white space collapsed) without what is in formulas for the typesetter alone."""
+    if not is_suspect(text):
+        return text
+    if "\\documentclass" in text:
+        text = _DOCUMENT.sub(_of_document, text)
+    text = _without_definitions(_GROUP.sub(_HOLE, text))
+    if "<" in text or "\\lx@" in text or "\\pagecolor" in text:
+        out: list[str] = []
+        at = 0
+        for span in tex.raw(text):
+            formula = without_foreign(without_breaks(text[span.first : span.last]))
+            if text[span.start : span.first] in _IN_LINE:
+                formula = formula.replace("\n", " ")
+            out += (text[at : span.first], formula)
+            at = span.last
+        text = "".join((*out, text[at:]))
+    return _HOLES.sub(" ", text).strip() if _HOLE in text else text
+
+
+def _of_document(match: re.Match[str]) -> str:
+    body = match[1].strip()
+    formula, _ = unwrap(body)
+    return f"${formula}$" if formula and formula != body else match[0]
+
+
+def _without_definitions(text: str) -> str:
+    """Formulas of nothing but definitions go, and definitions at the head of those that do not use them."""
+    out: list[str] = []
+    at = 0
+    missing: set[str] = set()
+    for opened in _OPENED.finditer(text):
+        first = opened.end()
+        closing = _CLOSING.get(opened[0]) or opened[0].replace("begin", "end")
+        if opened.start() < at or closing in missing or (found := macros.head(text, first)).end == first:
+            continue
+        last = text.find(closing, found.end)
+        if last < 0:
+            missing.add(closing)
+            continue
+        formula = macros.without_preamble(text[first:last])
+        out.append(text[at : opened.start()])
+        out.append(opened[0] + formula + closing if formula else _HOLE)
+        at = last + len(closing)
+    return "".join((*out, text[at:])) if out else text
+
+
+#: Characters behind a line break in which the end of a formula is looked for: of a display, of one in a line.
+_AHEAD, _AHEAD_IN_LINE = 4000, 300
+_FLOWING = frozenset(["em", "i", "b", "strong", "span", "sub", "sup", "a", "wbr"])
+_SPACED_BREAK = re.compile(r"\s*\n\s*")
+
+
+class Breaks:
+    """Which line breaks of a page are within raw TeX, where they are white space."""
+
+    def __init__(self) -> None:
+        self._left = 200_000  # characters of the page that are looked at for it
+
+    def within_formula(self, inline: list[str], break_: LexborNode) -> bool:
+        """Whether a formula begins in the line so far and ends behind ``break_``."""
+        line = "".join(inline)
+        if self._left < 0 or not tex.may_be_raw(line):
+            return False
+        display = "$$" in line or "\\" in line or "[" in line
+        behind = "".join(_following(break_, _AHEAD if display else _AHEAD_IN_LINE))
+        self._left -= len(line) + len(behind)
+        if not tex.may_be_raw(behind):
+            return False
+        joined = line + "\n" + _SPACED_BREAK.sub("\n", behind).lstrip("\n")
+        return any(span.start < len(line) < span.stop for span in tex.raw(joined))
+
+
+def _following(node: LexborNode, most: int) -> Iterator[str]:
+    """The text behind ``node`` within its parent, up to a block."""
+    following = node.next
+    while following is not None and most > 0:
+        if following.is_text_node:
+            text = " ".join(f"|{following.text_content or ''}|".split())[1:-1]
+        elif following.tag == "br":
+            text = "\n"
+        elif following.tag in _FLOWING:
+            text = following.text()
+        elif following.is_element_node:
+            return
+        else:
+            text = ""
+        yield text
+        most -= len(text)
+        following = following.next
