@@ -1,0 +1,444 @@
+"""For every name of the registry what is put in and with which settings, and what comes out.
+
+Each stage is driven as the core does, in memory. A case has few documents: it is to notice that something
+changed, not to say what is right.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import rounds
+import version_inputs as inputs
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from stages import registry
+from stages.base import LAST, Annotation, Annotator, FileInfo, Filter, Generator, Global, Reader, Stage
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "configs" / "sample"
+RULES = ROOT / "configs" / "rules"
+
+#: What the tokenizer, which has no name in a config, is called here.
+TOKENIZER = "tokenizer"
+NAMES = (*registry.READERS, *registry.STAGES, TOKENIZER)
+
+
+@dataclass(frozen=True)
+class Case:
+    """``settings`` as in a config; a ``Path`` among them is a file, whose content is part of what is given."""
+
+    settings: Mapping[str, Any]
+    parts: Sequence[pa.Table] = ()
+    earlier: Sequence[pa.Table] = ()
+
+
+def cases(name: str, folder: Path) -> dict[str, Case]:
+    """By a word for each. Files that they need are made in ``folder``."""
+    return _CASES[name](folder) if name in _CASES else {}
+
+
+def output(name: str, case: Case) -> list[Any]:
+    """All that the stage gives: columns with their types, verdicts, faults, rejects, and what a global stage
+    sends through the exchange, which outlives a process too."""
+    stage = _class(name)(_class(name).Config.model_validate(_plain_paths(case.settings)))
+    stage.open()
+    found: list[Any] = [list(stage.consumes)]
+    for run in (_read, _annotate, _judge, _generate, _globally):
+        found += run(stage, case)
+    return found
+
+
+def _class(name: str) -> type[Stage]:
+    if name == TOKENIZER:
+        return registry.load(registry.TOKENIZE)
+    return registry.find_reader(name) if name in registry.READERS else registry.find_stage(name)
+
+
+def version(name: str) -> int:
+    return _class(name).version
+
+
+def _plain_paths(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain_paths(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain_paths(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+# How each kind is driven ---------------------------------------------------------------------------------
+
+
+class _Files:
+    """The storage protocol over local files."""
+
+    def glob(self, pattern: str) -> list[FileInfo]:
+        return [FileInfo(path, os.path.getsize(path), "tag") for path in sorted(glob.glob(pattern))]
+
+    def open(self, path: str) -> BinaryIO:
+        return open(path, "rb")
+
+
+def _read(stage: Stage, case: Case) -> Iterator[Any]:
+    if not isinstance(stage, Reader):
+        return
+    for item in stage.list(_Files()):
+        yield [item.name, item.start, item.stop]
+        batches = list(stage.read(item, _Files()))
+        yield pa.concat_tables([batch.documents for batch in batches])
+        yield [reject for batch in batches for reject in batch.rejects]
+
+
+def _given_back(stage: Stage, columns: Mapping[str, pa.Array]) -> pa.Table:
+    schema = stage.added(stage.config)
+    return pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema)
+
+
+def _annotate(stage: Stage, case: Case) -> Iterator[Any]:
+    for part in case.parts if isinstance(stage, Annotator) else ():
+        done: Annotation = stage.annotate(part)
+        yield _given_back(stage, done.columns)
+        yield sorted(done.faults.items())
+
+
+def _judge(stage: Stage, case: Case) -> Iterator[Any]:
+    for part in case.parts if isinstance(stage, Filter) else ():
+        if isinstance(stage, Annotator):
+            for name, column in stage.annotate(part).columns.items():
+                known = part.drop_columns(name) if name in part.schema.names else part
+                part = known.append_column(name, column)
+        yield list(stage.judge(part))
+
+
+def _generate(stage: Stage, case: Case) -> Iterator[Any]:
+    for part in case.parts if isinstance(stage, Generator) else ():
+        made = stage.generate(part)
+        yield made.rows
+        yield sorted(made.faults.items())
+
+
+def _globally(stage: Stage, case: Case) -> Iterator[Any]:
+    if not isinstance(stage, Global):
+        return
+    sent: dict[str, list[pa.Table]] = {}
+    reduce, join = stage.reduce, stage.join
+
+    def noted_reduce(name: str, groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        reduced = reduce(name, groups)
+        while True:
+            try:
+                table = next(reduced)
+            except StopIteration as end:
+                return end.value
+            sent.setdefault(name, []).append(table)
+            yield table
+
+    def noted_join(name: str, batch: pa.Table, found: pa.Table) -> pa.Table:
+        table = join(name, batch, found)
+        sent.setdefault(name, []).append(table)
+        return table
+
+    stage.reduce, stage.join = noted_reduce, noted_join  # type: ignore[method-assign, assignment]
+    tables, verdicts, counts = rounds.run(stage, case.parts, case.earlier, buckets=2, batch_rows=16)
+    yield [stage.map(part) for part in (*case.earlier, *case.parts)]
+    # into how many tables a round cuts its rows is nobody's concern
+    yield {name: pa.concat_tables(made) for name, made in sent.items()}
+    yield counts
+    yield [table.select(stage.added(stage.config).names) for table in tables]
+    yield verdicts
+    last = [table.select(stage.verdicts.names).cast(stage.verdicts) for table in sent.get(LAST, ())]
+    yield stage.artefact(pa.concat_tables([stage.verdicts.empty_table(), *last]))
+
+
+# What is put in ------------------------------------------------------------------------------------------
+
+
+def _write(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _with_null() -> pa.Table:
+    return inputs.documents([*inputs.TEXTS, None])
+
+
+def _in_parts() -> list[pa.Table]:
+    table = inputs.documents()
+    return [table.slice(0, 20), table.slice(20)]
+
+
+def _of_earlier() -> list[pa.Table]:
+    return [inputs.documents([inputs.TEXTS[3], inputs.HARBOUR, "Something else."], source="earlier")]
+
+
+def _warc(folder: Path) -> dict[str, Case]:
+    members = inputs.warc_members()
+    whole, damaged = folder / "whole.warc.gz", folder / "damaged.warc.gz"
+    whole.write_bytes(b"".join(members))
+    middle = bytearray(members[2])
+    middle[-9] ^= 1  # the checksum no longer fits
+    damaged.write_bytes(b"".join([*members[:2], bytes(middle), *members[3:6], members[6][:200]]))
+    starts = np.cumsum([0, *map(len, members)])
+    rows = {
+        "warc_filename": ["/whole.warc.gz"] * 4,
+        "warc_record_offset": starts[[2, 1, 4, 0]],
+        "warc_record_length": [len(members[i]) for i in (2, 1, 4, 0)],
+        "url": ["http://site.test/2", None, "http://site.test/4", "http://site.test/0"],
+    }
+    pq.write_table(pa.table(rows), folder / "index.parquet")
+    return {
+        "captures": Case({"paths": [whole], "source": "crawl"}),
+        "truncated ones too": Case({"paths": [whole], "truncated": "keep", "max_bytes": 300}),
+        "damage": Case({"paths": [damaged]}),
+        "an index": Case({"index": [folder / "index.parquet"], "prefix": str(folder)}),
+    }
+
+
+def _parquet(folder: Path) -> dict[str, Case]:
+    names = ("text", "html", "url", "date", "language_score", "license")
+    table = pa.table({name: pa.array([row.get(name) for row in inputs.ROWS]) for name in names})
+    pq.write_table(table, folder / "rows.parquet", row_group_size=3)
+    renamed = table.rename_columns(["content" if name == "text" else name for name in names])
+    pq.write_table(renamed.append_column("number", pa.array(range(len(renamed)))), folder / "renamed.parquet")
+    mapped = {"columns": {"text": "content", "id": "number"}, "max_bytes": 1000, "source": "tables"}
+    return {
+        "columns of ours": Case({"format": "parquet", "paths": [folder / "rows.parquet"]}),
+        "columns of theirs": Case({"format": "parquet", "paths": [folder / "renamed.parquet"], **mapped}),
+    }
+
+
+def _jsonl(folder: Path) -> dict[str, Case]:
+    lines = [json.dumps(row) for row in inputs.ROWS]
+    rows = _write(folder / "rows.jsonl", *lines[:3], "", "{no json", "[1]", *lines[3:])
+    mapped = {"columns": {"text": "html", "html": "text"}, "max_bytes": 1000, "source": "tables"}
+    return {
+        "columns of ours": Case({"format": "jsonl", "paths": [rows]}),
+        "columns of theirs": Case({"format": "jsonl", "paths": [rows], **mapped}),
+    }
+
+
+def _render(folder: Path) -> dict[str, Case]:
+    """The extractors of others are not here: what they give changes with them."""
+    parts = [inputs.pages()]
+    return {
+        "full": Case({}, parts),
+        "main": Case({"content": "main"}, parts),
+        "full from equations": Case({"content": "main", "full_from_equations": 2}, parts),
+    }
+
+
+def _urls(folder: Path) -> dict[str, Case]:
+    domains = _write(folder / "domains", "example.org", "# a comment", "allowed.example.com")
+    addresses = _write(folder / "urls", "example.com/a")
+    expressions = _write(folder / "expressions", "free-?boats")
+    allow = _write(folder / "allow", "shop.example.org")
+    parts = [inputs.documents(["x"] * len(inputs.URLS))]
+    settings = {"domains": {"d": domains}, "urls": {"u": addresses}, "expressions": {"e": expressions}}
+    return {"lists": Case(settings, parts), "but for some": Case({**settings, "allow": [allow]}, parts)}
+
+
+def _language(folder: Path) -> dict[str, Case]:
+    parts = [_with_null()]
+    kept = {"keep": ["en", "de", "zh", "ja", "ru"], "min_score": 0.4, "scripts": True}
+    return {"measured": Case({}, parts), "decided": Case(kept, parts)}
+
+
+def _length(folder: Path) -> dict[str, Case]:
+    return {"bounds": Case({"min_chars": 100, "max_chars": 800}, [_with_null()])}
+
+
+def _exact_dedup(folder: Path) -> dict[str, Case]:
+    return {
+        "bytes": Case({}, _in_parts()),
+        "after an earlier run": Case({}, _in_parts(), _of_earlier()),
+        "words": Case({"normalize": "whitespace", "action": "annotate"}, _in_parts()),
+    }
+
+
+def _fuzzy_dedup(folder: Path) -> dict[str, Case]:
+    loose = {"ngram": 8, "bands": 20, "rows": 4}
+    stars = {"ngram": 2, "unit": "words", "threshold": 0.5, "permutations": 128, "single_process_edges": 0}
+    return {
+        "defaults": Case({}, _in_parts()),
+        "signatures": Case({**loose, "verify": "signatures"}, _in_parts(), _of_earlier()),
+        "jaccard": Case({**loose, "verify": "jaccard", "prefer": ["length asc"]}, _in_parts()),
+        "stars": Case({**stars, "action": "annotate"}, _in_parts()),
+    }
+
+
+def _line_dedup(folder: Path) -> dict[str, Case]:
+    return {
+        "lines": Case({"min_documents": 2}, _in_parts(), _of_earlier()),
+        "paragraphs": Case({"unit": "paragraph", "min_documents": 2, "keep": "none"}, _in_parts()),
+    }
+
+
+def _passage_dedup(folder: Path) -> dict[str, Case]:
+    return {
+        "first": Case({"min_tokens": 12}, _in_parts()),
+        "none": Case({"min_tokens": 20, "keep": "none", "min_left": 5}, _in_parts()),
+        "annotate": Case({"min_tokens": 8, "action": "annotate"}, _in_parts()),
+    }
+
+
+def _signals(folder: Path) -> dict[str, Case]:
+    return {"all": Case({}, [_with_null()])}
+
+
+def _heuristics(folder: Path) -> dict[str, Case]:
+    stage = registry.find_stage("signals")({})
+    stage.open()
+    table = inputs.documents()
+    for column, values in stage.annotate(table).columns.items():
+        table = table.append_column(column, values)
+    rules = _write(
+        folder / "rules.yaml",
+        "name: small",
+        "source: made for this case",
+        "rules:",
+        "  short: {signal: words, min: 20, by_language: {ja: {min: 60}}, except: [zh]}",
+        "  long_words: {signal: mean_word_length, min: 2.5, max: 7.25, languages: [en, de, ru]}",
+    )
+    return {
+        "of the configs": Case({"rules": RULES / "nemotron_cc_en.yaml"}, [table]),
+        "by language": Case({"rules": rules, "spare": "language in [fr, ko]"}, [table]),
+    }
+
+
+def _fasttext(folder: Path) -> dict[str, Case]:
+    return {
+        name: Case({"model": SAMPLE / "classifiers" / f"{name}.bin", "name": name}, [_with_null()])
+        for name in ("clean", "instructive")
+    }
+
+
+def _word_piece() -> Tokenizer:
+    words = sorted({word for text in inputs.TEXTS[:3] for word in text.lower().split()})
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", *words]
+    ids = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return tokenizer
+
+
+def _regressor(folder: Path) -> dict[str, Case]:
+    import torch
+    from safetensors.torch import save_file
+
+    from model.encoder import EncoderConfig
+
+    tokenizer = _word_piece()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    rest = {
+        "max_position_embeddings": 512,
+        "type_vocab_size": 2,
+        "layer_norm_eps": 1e-12,
+        "id2label": {"0": "a"},
+    }
+    kind = {"architectures": ["BertForSequenceClassification"], "model_type": "bert"}
+    _write(
+        folder / "config.json",
+        json.dumps({**kind, **shape, **rest, "vocab_size": tokenizer.get_vocab_size()}),
+    )
+    random = np.random.default_rng(3)
+    weights = {}
+    for name, size in EncoderConfig.load(folder).tensor_shapes().items():
+        noise = 0.4 * random.standard_normal(size).astype(np.float32)
+        weights[name] = torch.from_numpy(noise + name.endswith("LayerNorm.weight"))
+    weights["classifier.bias"] += 2.5  # the middle of the scores
+    save_file(weights, folder / "model.safetensors")
+    return {"cpu": Case({"model": folder, "name": "edu"}, [_with_null()])}
+
+
+def _ensemble(folder: Path) -> dict[str, Case]:
+    count = len(inputs.TEXTS)
+    scores = {
+        "quality.a": [None if number % 9 == 4 else number * 37 % 100 / 100 for number in range(count)],
+        "quality.b": [None if number % 9 == 4 else number * number % 53 / 10 for number in range(count)],
+    }
+    scores["quality.b"][2] = None
+    parts = _in_parts()
+    for name, values in scores.items():
+        at, column = 0, pa.array(values, pa.float32())
+        for number, part in enumerate(parts):
+            parts[number] = part.append_column(name, column.slice(at, len(part)))
+            at += len(part)
+    known = {name: {"cuts": [step / 4 for step in range(19)]} for name in scores}
+    calibration = _write(
+        folder / "calibration.json",
+        json.dumps({"kind": "quality calibration", "format": 1, "scores": known}),
+    )
+    fit = {"scores": list(scores), "fraction": 0.7}
+    return {
+        "bytes": Case({"scores": list(scores)}, parts),
+        "tokens": Case({**fit, "tokenizer": SAMPLE / "tokenizer.json"}, parts),
+        "known": Case({**fit, "calibration": calibration, "labels": {"good": 10, "bad": 0}}, parts),
+    }
+
+
+def _decontaminate(folder: Path) -> dict[str, Case]:
+    items = _write(
+        folder / "items.jsonl",
+        json.dumps({"question": inputs.QUESTION, "answer": "2240"}),
+        json.dumps({"question": "港の管理人は船を二度数えます。朝に一度、夜に一度。何度ですか。"}),
+        json.dumps({"question": "How many?"}),
+    )
+    choices = _write(
+        folder / "choices.jsonl",
+        json.dumps({"stem": "Nobody reads what he writes down", "options": ["a", "b"]}),
+    )
+    benchmarks = {"benchmarks": {"sums": items}}
+    two = {"benchmarks": {"sums": items, "boats": choices}, "fields": {"boats": ["stem", "options"]}}
+    return {
+        "drop": Case(benchmarks, [_with_null()]),
+        "annotate": Case({**two, "ngram": 5, "shortest": 4, "action": "annotate"}, [_with_null()]),
+    }
+
+
+def _pii(folder: Path) -> dict[str, Case]:
+    return {
+        "redacted": Case({}, [_with_null()]),
+        "counted": Case(
+            {"kinds": ["email", "ip"], "action": "annotate", "documentation": True}, [_with_null()]
+        ),
+    }
+
+
+def _tokenize(folder: Path) -> dict[str, Case]:
+    return {"byte level": Case({"path": SAMPLE / "tokenizer.json"}, [_with_null()])}
+
+
+_CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
+    "warc": _warc,
+    "parquet": _parquet,
+    "jsonl": _jsonl,
+    "render": _render,
+    "urls": _urls,
+    "language": _language,
+    "length": _length,
+    "exact_dedup": _exact_dedup,
+    "fuzzy_dedup": _fuzzy_dedup,
+    "line_dedup": _line_dedup,
+    "passage_dedup": _passage_dedup,
+    "signals": _signals,
+    "heuristics": _heuristics,
+    "fasttext": _fasttext,
+    "regressor": _regressor,
+    "ensemble": _ensemble,
+    "decontaminate": _decontaminate,
+    "pii": _pii,
+    TOKENIZER: _tokenize,
+}
