@@ -22,7 +22,7 @@ import version_inputs as inputs
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from stages import registry
-from stages.base import LAST, Annotation, Annotator, FileInfo, Filter, Generator, Global, Reader, Stage
+from stages.base import LAST, Annotator, FileInfo, Filter, Generator, Global, Reader, Reduced, Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "configs" / "sample"
@@ -106,7 +106,7 @@ def _given_back(stage: Stage, columns: Mapping[str, pa.Array]) -> pa.Table:
 
 def _annotate(stage: Stage, case: Case) -> Iterator[Any]:
     for part in case.parts if isinstance(stage, Annotator) else ():
-        done: Annotation = stage.annotate(part)
+        done = stage.annotate(part)
         yield _given_back(stage, done.columns)
         yield sorted(done.faults.items())
 
@@ -133,7 +133,7 @@ def _globally(stage: Stage, case: Case) -> Iterator[Any]:
     sent: dict[str, list[pa.Table]] = {}
     reduce, join = stage.reduce, stage.join
 
-    def noted_reduce(name: str, groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    def noted_reduce(name: str, groups: Iterator[pa.Table]) -> Reduced:
         reduced = reduce(name, groups)
         while True:
             try:
@@ -277,10 +277,17 @@ def _fuzzy_dedup(folder: Path) -> dict[str, Case]:
 
 
 def _line_dedup(folder: Path) -> dict[str, Case]:
+    """Lines are compared within a site."""
+    parts = [_at_site(part) for part in _in_parts()]
+    earlier = [_at_site(part) for part in _of_earlier()]
     return {
-        "lines": Case({"min_documents": 2}, _in_parts(), _of_earlier()),
-        "paragraphs": Case({"unit": "paragraph", "min_documents": 2, "keep": "none"}, _in_parts()),
+        "lines": Case({"min_documents": 2}, parts, earlier),
+        "paragraphs": Case({"unit": "paragraph", "min_documents": 2, "keep": "none"}, parts),
     }
+
+
+def _at_site(part: pa.Table) -> pa.Table:
+    return part.set_column(2, "url", pa.array([f"http://site.test/{row}" for row in range(len(part))]))
 
 
 def _passage_dedup(folder: Path) -> dict[str, Case]:

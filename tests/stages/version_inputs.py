@@ -78,9 +78,9 @@ _OTHERS = [
     HARBOUR.replace("thirty", "forty"),  # nearly a copy
     PROSE["de"] + " Mehr steht im Hafenbuch.",
     f"{PROSE['ja']}\n{PROSE['en']}\n{PROSE['ja']}",
-    "First of all, a line of its own.\n" + PROSE["fr"] + "\nThis footer stands on every page of the site.",
-    "Second, another line of its own.\n" + PROSE["es"] + "\nThis footer stands on every page of the site.",
-    "Third, a third line of its own.\n" + PROSE["pl"] + "\nThis footer stands on every page of the site.",
+    "First of all, a line of its own.\n" + PROSE["fr"] + "\n\nThis footer stands on every page of the site.",
+    "Second, another line of its own.\n" + PROSE["es"] + "\n\nThis footer stands on every page of the site.",
+    "Third, a third line of its own.\n" + PROSE["pl"] + "\n\nThis footer stands on every page of the site.",
     "<|endoftext|> is text here, and so is [SEP] or <s>.",
 ]  # fmt: skip
 TEXTS = [*PROSE.values(), *_OTHERS]
