@@ -3,7 +3,7 @@ fastText's lid.176, on texts short and long and on real pages, at 0.15 of its sp
 package reads them; a ratio of 0.2 to 0.3 was seen, by what else the machine did).
 
 Accuracy is the share of texts whose language is named: ours / peer >= 0.98 on each set. Speed is texts per
-second of processor time, on one core, over the first 2,000 characters.
+second of processor time, on one core, over the 2,000 characters that the stage shows them of each.
 
 short   sentences of ``language_texts``: 60 or more a language, written for this file in many registers, with
         close pairs (Danish and Swedish, Portuguese of two countries, simplified and traditional Chinese) and
@@ -34,7 +34,7 @@ from pages import DATA, ROOT, line, parser, read_pages
 from stages.language import identifiers
 from stages.language.identifiers import Identifier
 from stages.language.scripts import WRITTEN_IN, fits, measure
-from stages.language.stage import PREFIX
+from stages.language.stage import looked_at
 from stages.render import render
 
 TEXTS = Path(__file__).with_name("language_texts")
@@ -93,7 +93,7 @@ def pages(path: Path) -> Labelled:
         if page.kind == "ok" and page.lang in WRITTEN_IN:
             text = render(page.html, url=page.url).text
             if len(text) >= 300:
-                ((script,), (share,)) = measure([text[:PREFIX]], [page.lang])
+                ((script,), (share,)) = measure([text[:2000]], [page.lang])
                 if fits(page.lang, script, share):
                     found.append((page.lang, text))
                 else:
@@ -131,11 +131,11 @@ def bundled() -> Path | None:
 
 def answers(identifier: Identifier, labelled: Labelled) -> tuple[list[str | None], float]:
     """What it names, and texts per second of processor time."""
-    heads = [text[:PREFIX] for _, text in labelled]
-    identifier(heads[0])
+    _, shown = looked_at(text for _, text in labelled)
+    identifier(shown[0])
     start = time.process_time()
-    named = [identifier(head)[0] for head in heads]
-    return named, len(heads) / (time.process_time() - start)
+    named = [identifier(text)[0] for text in shown]
+    return named, len(shown) / (time.process_time() - start)
 
 
 def show(title: str, columns: Iterable[str], rows: dict[str, list[str]]) -> None:

@@ -75,13 +75,19 @@ CODES = (*sorted(_NAMES), "Zzzz")
 _HANI, _JPAN = CODES.index("Hani"), CODES.index("Jpan")
 
 
+#: Places of marks and of what is no letter, after those of ``CODES``.
+_MARK, _OTHER = len(CODES), len(CODES) + 1
+
+
 @cache
 def _table() -> npt.NDArray[np.uint8]:
-    """Place in ``CODES`` of each code point up to U+FFFF; ``len(CODES)`` for what is no letter."""
-    places = np.full(1 << 16, len(CODES), np.uint8)
+    """Place in ``CODES``, or one of those after them, of each code point up to U+FFFF."""
+    places = np.full(1 << 16, _OTHER, np.uint8)
     for point in range(1 << 16):
         letter = chr(point)
-        if letter.isalpha() and not 0xD800 <= point < 0xE000:
+        if unicodedata.category(letter)[0] == "M":
+            places[point] = _MARK
+        elif letter.isalpha() and not 0xD800 <= point < 0xE000:
             name, _, rest = unicodedata.name(letter).partition(" ")
             if name in ("FULLWIDTH", "HALFWIDTH"):
                 name = rest.partition(" ")[0]
@@ -110,13 +116,38 @@ def fits(language: str | None, script: str | None, share: float | None) -> bool:
     return own is None or script == own or (script == "Latn" and (share or 0.0) >= PRESENT)
 
 
+def without_rare(text: str) -> str:
+    """The text with blanks for letters, and marks on them, of scripts that have less than ``PRESENT`` of the
+    letters: names of languages, places and people, which an identifier takes for a language with a little of
+    everything in it."""
+    points, places = _points(text)
+    counts = np.bincount(places, minlength=_OTHER + 1)
+    counts[_MARK:] = 0
+    rare = counts < PRESENT * counts.sum()
+    rare[[_HANI, _JPAN]] = counts[_HANI] + counts[_JPAN] < PRESENT * counts.sum()
+    rare &= counts > 0
+    if not rare.any():
+        return text
+    gone = rare[places]
+    # a mark goes with the letter that it is on
+    marks = places == _MARK
+    gone |= marks & gone[np.maximum.accumulate(np.where(marks, 0, np.arange(len(points))))]
+    return np.where(gone, np.uint32(ord(" ")), points).tobytes().decode(_UTF_32)
+
+
+_UTF_32 = f"utf-32-{sys.byteorder[0]}e"
+
+
+def _points(text: str) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
+    """The code points of a text, and their places."""
+    points = np.frombuffer(text.encode(_UTF_32), np.uint32)
+    return points, _table()[np.minimum(points, 0xFFFF)]
+
+
 def _letters(texts: Sequence[str]) -> npt.NDArray[np.int64]:
     """How many letters of each of ``CODES`` the texts have: int64[texts, scripts]."""
-    width = len(CODES) + 1
-    points = np.frombuffer("".join(texts).encode(f"utf-32-{sys.byteorder[0]}e"), np.uint32)
-    rows = np.repeat(np.arange(len(texts)) * width, [len(text) for text in texts])
-    counts = np.bincount(rows + _table()[np.minimum(points, 0xFFFF)], minlength=len(texts) * width)
-    found = counts.reshape(len(texts), width)[:, :-1]
+    counts = [np.bincount(_points(text)[1], minlength=_OTHER + 1) for text in texts]
+    found = np.array(counts, np.int64).reshape(len(texts), _OTHER + 1)[:, : len(CODES)]
     together = found[:, _HANI] + found[:, _JPAN]
     japanese = found[:, _JPAN] > KANA * together
     found[:, _HANI], found[:, _JPAN] = np.where(japanese, 0, together), np.where(japanese, together, 0)

@@ -1,54 +1,60 @@
 """The stage ``language``: which language a text is in, and whether to keep it.
 
 Knows what it takes for a language to be believed. Does not know HTML, page metadata, how identifiers work
-(``identifiers``), what scripts are (``scripts``), nor several languages in one text: it says what the start
-of the text is mostly written in.
+(``identifiers``), what scripts are (``scripts``), nor several languages in one text: it says what a text is
+mostly written in, where it begins to be prose (``sample``). Letters of mathematics, full width and the like
+are plain ones to it (``spelling``), and letters of a script that has few in a text do not count.
 
 Without ``model`` the identifier is py3langid, whose model of 4 MB comes with it. With ``model`` it is
 fastText's ``lid.176`` from a file, ``.bin`` or ``.ftz``; that model is CC-BY-SA-3.0 and therefore not part of
-this package. How they compare, on one core and over the first 2,000 characters: sentences, their first 25
-characters and passages were written for ``benchmarks/language_id.py`` (it prints each of the 16 languages);
-pages are 1,663 real ones, with labels that lid.176 had a say in.
+this package. How they compare, on one core and over what the stage gives them of a text, 2,000 characters at
+most: sentences, their first 25 characters and passages were written for ``benchmarks/language_id.py`` (it
+prints each of the 16 languages); pages are 1,663 real ones, with labels that lid.176 had a say in, for the
+first 2,000 characters.
 
     identifier            sentences  start of  passages   pages  pages/s  licence
     py3langid 0.4.0          99.9 %    96.9 %   100.0 %  99.2 %    1,400  BSD-3-Clause, one wheel for all
-    fastText lid.176.ftz     99.7 %    93.1 %   100.0 %  99.3 %    6,300  model CC-BY-SA-3.0
-    pycld2 0.42              98.2 %    90.4 %    99.9 %  98.7 %    5,200  Apache-2.0, wheels to Python 3.13
-    resiliparse 2.0          66.8 %     5.4 %    95.7 %  91.2 %   47,000  Apache-2.0
-    lingua 2.1               99.6 %    97.2 %    99.8 %  98.9 %      190  Apache-2.0, 1.3 GB of memory
+    fastText lid.176.ftz     99.7 %    93.1 %   100.0 %  99.5 %    6,300  model CC-BY-SA-3.0
+    pycld2 0.42              98.2 %    90.4 %    99.9 %  98.6 %    5,200  Apache-2.0, wheels to Python 3.13
+    resiliparse 2.0          66.8 %     5.4 %    95.7 %  95.9 %   47,000  Apache-2.0
+    lingua 2.1               99.6 %    97.2 %    99.8 %  98.7 %      190  Apache-2.0, 1.3 GB of memory
 
 py3langid is the default because it is as accurate as lid.176 and its wheel runs everywhere. Both scores are
-probabilities, but not the same ones: of 1,930 pages in any language, 0.3 cuts off 0.3 % with py3langid and
-0.7 % with lid.176. Shorter texts score lower.
+probabilities, but not the same ones: of 1,792 pages in any language, 0.3 cuts off 0.3 % with py3langid and
+0.9 % with lid.176. Shorter texts score lower.
 
 ``second`` is for what Nemotron-CC does (section 2.1 of the paper): keep what fastText and pycld2 both name.
-Of the pages that costs 1.0 % whose language lid.176 had right, most of them half code or English, and leaves
-0.3 % of the 0.7 % that it had wrong. With py3langid in the place of pycld2 it costs 0.1 % and leaves 0.5 %.
+Of the pages that costs 1.1 % whose language lid.176 had right, most of them half code or English, and leaves
+0.3 % of the 0.5 % that it had wrong. With py3langid in the place of pycld2 it costs 0.4 % and leaves 0.3 %.
 
 ``scripts`` costs nothing: among pages in the 16 languages it drops none after py3langid, and after lid.176
-five of 1,900, scraps that are wrong. It is for what these pages are not: of UTF-8 that was read as Shift_JIS
+six of 1,900, scraps that are wrong. It is for what these pages are not: of UTF-8 that was read as Shift_JIS
 it drops all that py3langid holds for Chinese.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
 from stages.base import Annotation, Annotator, Fault, Filter, ResourceFile, StageConfig
 from stages.language import identifiers
 from stages.language.identifiers import Identifier
-from stages.language.scripts import fits, measure
-
-#: Code points that are looked at. For 99 % of pages lid.176 answers the same when it is given all of them.
-PREFIX = 2_000
+from stages.language.sample import sample
+from stages.language.scripts import fits, measure, without_rare
+from stages.language.spelling import plain
 
 _CODE = re.compile(r"[a-z]{2,3}")
+
+
+def looked_at(texts: Iterable[str]) -> tuple[list[str], list[str]]:
+    """What of each text its script is counted on, and what of that an identifier is given."""
+    samples = [plain(sample(text)) for text in texts]
+    return samples, list(map(without_rare, samples))
 
 
 class LanguageConfig(StageConfig):
@@ -92,7 +98,7 @@ class Language(Annotator, Filter):
     """
 
     name = "language"
-    version = 2
+    version = 3
     Config = LanguageConfig
     reads = ("text",)
     adds = pa.schema(
@@ -129,10 +135,10 @@ class Language(Annotator, Filter):
     def annotate(self, batch: pa.Table) -> Annotation:
         if self._first is None:
             raise RuntimeError("Language.open() comes before annotate()")
-        heads = [head or "" for head in pc.utf8_slice_codeunits(batch["text"], 0, PREFIX).to_pylist()]
-        answers = [self._first(head) for head in heads]
+        samples, shown = looked_at(text.as_py() or "" for text in batch["text"])
+        answers = list(map(self._first, shown))
         codes = [code for code, _ in answers]
-        most, shares = measure(heads, codes)
+        most, shares = measure(samples, codes)
         columns = {
             "language": pa.array(codes, pa.string()),
             "language_score": pa.array([score for _, score in answers], pa.float32()),
@@ -141,7 +147,7 @@ class Language(Annotator, Filter):
         }
         if self._second is not None:
             others = [
-                self._second(head)[0] if code else None for head, code in zip(heads, codes, strict=True)
+                self._second(text)[0] if code else None for text, code in zip(shown, codes, strict=True)
             ]
             columns["language.second"] = pa.array(others, pa.string())
         return Annotation(columns)

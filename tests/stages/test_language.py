@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
+import unicodedata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,8 +17,10 @@ from pydantic import ValidationError
 
 from stages.base import Fault
 from stages.language.identifiers import meaning
-from stages.language.scripts import WRITTEN_IN, fits, measure
-from stages.language.stage import PREFIX, Language, LanguageConfig
+from stages.language.sample import FURTHEST, WHOLE, WINDOW, WINDOWS, sample
+from stages.language.scripts import WRITTEN_IN, fits, measure, without_rare
+from stages.language.spelling import plain
+from stages.language.stage import Language, LanguageConfig
 
 #: Sentences written for the benchmark, by language.
 TEXTS = {
@@ -97,10 +101,131 @@ def test_no_language_is_null_with_score_zero(default: Language, text: str | None
     assert answers(opened(model=lid176()), [text]) == [(None, 0.0)]
 
 
-def test_only_the_start_of_a_text_counts(default: Language) -> None:
-    english = (TEXTS["en"][0] + "\n") * 40
-    head = english[:PREFIX]
-    assert answers(default, [head + TEXTS["ja"][0] * 500]) == answers(default, [head])
+NAMES = str.split(
+    "English Deutsch Français Español Italiano Português Nederlands Polski Svenska Dansk Suomi Norsk Čeština Magyar Română "
+    "Türkçe Русский Українська Ελληνικά العربية עברית 日本語 한국어 中文 ไทย Tiếng_Việt Yorùbá Shqip አማርኛ Հայերեն Azərbaycan "
+    "Euskara Беларуская বাংলা Bosanski Български Català Cebuano Corsu Hrvatski Esperanto Eesti Filipino Frysk Galego "
+    "ქართული ગુજરાતી Kreyòl_ayisyen Hausa हिन्दी Hmong Íslenska Igbo Gaeilge ಕನ್ನಡ Қазақ_тілі ភាសាខ្មែរ Kurdî Кыргызча ລາວ "
+    "Latviešu Lietuvių Lëtzebuergesch Македонски Malagasy Bahasa_Melayu മലയാളം Malti Māori मराठी Монгол မြန်မာ नेपाली پښتو "
+    "فارسی ਪੰਜਾਬੀ Gàidhlig Српски Sesotho Shona سنڌي සිංහල Slovenčina Slovenščina Soomaali Basa_Sunda Kiswahili Тоҷикӣ தமிழ் "
+    "తెలుగు اردو O‘zbekcha Cymraeg isiXhosa ייִדיש isiZulu"
+)  # fmt: skip
+MENU = str.split(
+    "Home About_us Products Services News Events Careers Contact Log_in Cart Help Search Privacy_policy Sitemap"
+)
+BEFORE = {
+    "a list of languages": "\n".join(f"* {name.replace('_', ' ')}" for name in NAMES),
+    "languages in a line": " | ".join(name.replace("_", " ") for name in NAMES),
+    "it twice, and a menu": "\n\n".join(["\n".join(NAMES), *MENU * 3, "\n".join(NAMES)]),
+    "menus": "\n".join(f"* {entry.replace('_', ' ')}" for entry in MENU * 12),
+    "code": "\n".join(f"    if request.headers.get('token-{i}') is None:\n        return None" for i in range(30)),
+    "numbers": "\n".join(f"{i} | {i * 37 % 91}.{i % 10} | {i * i}" for i in range(150)),
+    "nothing": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", [None, "lid.176"])
+@pytest.mark.parametrize("first", list(BEFORE))
+def test_the_language_is_that_of_the_prose(default: Language, first: str, model: str | None) -> None:
+    stage = default if model is None else opened(model=lid176())
+    prose = {
+        code: "\n\n".join(" ".join(texts[i : i + 6]) for i in (0, 6, 12)) for code, texts in TEXTS.items()
+    }
+    for before, after in ((BEFORE[first], ""), ("", BEFORE[first]), (BEFORE[first], BEFORE["menus"])):
+        named = answers(stage, [f"{before}\n\n{text}\n\n{after}" for text in prose.values()])
+        assert [code for code, _ in named] == list(prose)
+
+
+def test_what_comes_late_does_not_count(default: Language) -> None:
+    english = (" ".join(TEXTS["en"][:4]) + "\n") * 16
+    assert answers(default, [english + TEXTS["ja"][0] * 500]) == answers(default, [english])
+    # nor does a notice in another language that is less than the text, short as the lines of that are
+    verse = "\n".join(word for line in TEXTS["da"][:40] for word in line.split(", "))
+    notice = " ".join(TEXTS["en"][:5])
+    assert [code for code, _ in answers(default, [f"{notice}\n{verse}", f"{verse}\n{notice}"])] == [
+        "da",
+        "da",
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["", "a", "menu", "wörd " * 9, "字" * 70, "x" * 999]), st.integers(1, 30))
+    )
+)
+def test_a_sample_is_windows_of_the_text_in_order(lines: list[tuple[str, int]]) -> None:
+    text = "\n".join(line for line, times in lines for _ in range(times))
+    taken = sample(text)
+    if len(text) <= WHOLE:
+        assert taken == text
+        return
+    assert len(taken) == WINDOWS * WINDOW + WINDOWS - 1
+    at = 0
+    for start in range(0, len(taken), WINDOW + 1):
+        at = text.index(taken[start : start + WINDOW], at) + 1
+
+
+def test_a_sample_costs_the_same_however_long_the_text() -> None:
+    assert sample("é" * FURTHEST) == sample("é" * 10 * FURTHEST)
+
+
+ENGLISH = "The library opened on Tuesday morning after two years of repairs."
+
+
+def moved(first: int, small: int | None = None, text: str = ENGLISH) -> str:
+    """Letters to others that begin at ``first`` and ``small``; to capitals where there is no ``small``."""
+    return "".join(
+        (chr(small + ord(c) - 97) if small and c.islower() else chr(first + ord(c.upper()) - 65)) if c.isalpha() else c
+        for c in text
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("model", [None, "lid.176"])
+def test_letters_of_other_forms_are_letters(default: Language, model: str | None) -> None:
+    stage = default if model is None else opened(model=lid176())
+    wide = {ord(" "): "\u3000", **{c: c + 0xFEE0 for c in range(0x21, 0x7F)}}
+    small = str.maketrans("abcdefghijklmnoprstuvwyz", "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ")
+    english = [
+        ENGLISH.translate(wide), moved(0x1D400, 0x1D41A), moved(0x1D5D4, 0x1D5EE), moved(0x1D670, 0x1D68A),
+        moved(0x24B6, 0x24D0), moved(0x1F130).lower(), ENGLISH.lower().translate(small), ENGLISH.replace("fi", "ﬁ"),
+    ]  # fmt: skip
+    assert [code for code, _ in answers(stage, list(english))] == ["en"] * len(english)
+    others = {
+        "ar": "ﻓﺘﺤﺖ ﺍﻟﻤﻜﺘﺒﺔ ﺃﺑﻮﺍﺑﻬﺎ ﺻﺒﺎﺡ ﺍﻟﻴﻮﻡ ﺑﻌﺪ ﻋﺎﻣﻴﻦ ﻣﻦ ﺍﻟﻌﻤﻞ ﻭﻳﻤﻜﻦ ﻟﻠﻨﺎﺱ ﺃﻥ ﻳﻘﺮﺃﻭﺍ ﻓﻴﻬﺎ",
+        "ja": "ﾐﾅﾄﾉ ｶﾝﾘﾆﾝﾊ ﾏｲﾆﾁ ﾌﾈｦ ｶｿﾞｴﾃ ﾉｰﾄﾆ ｶｷﾄﾒﾏｽ｡ ﾀﾞﾚﾓ ﾖﾐﾏｾﾝ｡",
+        "de": moved(0x1D400, 0x1D41A, "Die Bibliothek wurde am Dienstag wieder eröffnet und ist heller als zuvor."),
+        "el": "".join(chr(0x1D6C2 + ord(c) - 0x3B1) if "α" <= c <= "ω" else c for c in "το λιμανι ειναι ακομα κλειστο σημερα"),
+    }  # fmt: skip
+    assert [code for code, _ in answers(stage, list(others.values()))] == list(others)
+    composed = [text for texts in TEXTS.values() for text in texts[:3]]
+    taken_apart = [unicodedata.normalize("NFD", text) for text in composed]
+    assert answers(stage, list(taken_apart)) == answers(stage, list(composed))
+
+
+def test_ordinary_letters_stay_as_they_are() -> None:
+    for text in itertools.chain(*TEXTS.values()):
+        assert plain(text) == unicodedata.normalize("NFC", text)
+    for text in ("№ 5, ™, ½, 20 ℃, 1º, x², ﷺ, …, “ok”", "ㅋㅋㅋ, 100％、価格（税込）", "ลำโพง ນ້ຳ", "½ kg ⅔"):
+        assert plain(text) == text
+
+
+def test_utf8_that_was_read_as_shift_jis_is_not_japanese() -> None:
+    stage = opened(scripts=True)
+    texts = ["\n".join(TEXTS[code][:12]).encode() for code in ("ru", "ar", "zh", "ja", "th", "ko")]
+    table = pa.table({"text": [text.decode("shift_jis", "replace") for text in texts]})
+    for name, column in stage.annotate(table).columns.items():
+        table = table.append_column(name, column)
+    assert None not in stage.judge(table)
+
+
+def test_letters_of_scripts_that_are_rare_do_not_count() -> None:
+    latin = "a word " * 30
+    for rare in ("हिन्दी नेपाली", "日本語の 中文", "العَرَبِيَّة"):
+        left = without_rare(f"{latin}{rare} {latin}")
+        assert (left.split(), len(left)) == ((latin * 2).split(), len(f"{latin}{rare} {latin}"))
+    for text in ("", "42", latin, "日本語の本 and some words", "한국어 漢字", "ε > 0"):
+        assert without_rare(text) == text
 
 
 def test_lines_do_not_matter_to_fasttext() -> None:
