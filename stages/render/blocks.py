@@ -30,6 +30,7 @@ class Block:
     equations: int  # formulas in it, raw TeX included
     language: str = ""  # programming language of a "pre", where the page names it
     table: int = 0  # number of the table that a "row" is of, from 1
+    permalink: str = ""  # the mark of a link to the block itself, which is not part of the text
 
 
 @dataclass(slots=True)

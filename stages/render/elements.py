@@ -86,6 +86,7 @@ def close_link(page: Page, is_link: bool, node: LexborNode) -> None:
             text = "".join(inline[page.link_from :])
             if permalinks.is_permalink(text, node.attributes, page.kind in _HEADINGS):
                 del inline[page.link_from :]
+                page.permalink += text.strip()
                 chars = 0
                 page.links -= 1
         page.link_chars += chars

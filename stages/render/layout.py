@@ -67,6 +67,7 @@ class Page:
         self.links = 0
         self.link_chars = 0
         self.link_from = -1  # index into inline of the open link; -1: none is open
+        self.permalink = ""  # marks taken from the line
         self.formulas = 0
         self.joint = NO_JOINT
         self.indented = False  # whether a line begins with a no-break space
@@ -91,6 +92,8 @@ class Page:
         level = self.level if kind == "heading" else len(self.lists)
         gap = self.gap or 1
         block = Block(text, kind, level, self.container, prefix, gap, self.links, self.link_chars, equations)
+        if self.permalink:
+            block.permalink, self.permalink = self.permalink, ""
         self.blocks.append(block)
         self.gap = self.links = self.link_chars = self.formulas = 0
 

@@ -172,4 +172,5 @@ def _line(row: Row, texts: list[str], blocks: list[Block], number: int) -> Block
         link_chars=sum([block.link_chars for block in blocks]),
         equations=sum([block.equations for block in blocks]),
         table=number,
+        permalink="".join([block.permalink for block in blocks]),
     )

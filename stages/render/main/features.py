@@ -108,25 +108,30 @@ _SUMMANDS = 17
 
 
 def extract(blocks: Sequence[Block], containers: Sequence[Container], vocabulary: Vocabulary) -> Features:
-    """Features of a page with at least one block. Containers without blocks are passed over."""
-    texts = [block.text for block in blocks]
-    text = count(texts)
+    """Features of a page with at least one block. Containers without blocks are passed over.
+
+    A permalink counts as the link and the characters that it is on the page: headings of the content have
+    one, where those of menus, often with the same words, have none.
+    """
+    texts = [block.text + block.permalink for block in blocks]
+    words = count(texts)
     seen = Counter(texts)
     # Pages with formulas are too rare to learn from: a block that holds one is taken for the text that it is.
     facts = [
         (
             _KIND["text" if block.equations else block.kind],
             block.level,
-            block.links,
-            block.link_chars,
-            seen[block.text],
+            block.links + (block.permalink != ""),
+            block.link_chars + len(block.permalink),
+            seen[text],
         )
-        for block in blocks
+        for block, text in zip(blocks, texts, strict=True)
     ]
     groups = tree(blocks, containers, vocabulary.names)
     of_blocks, summands = _of_blocks(
         np.fromiter(chain.from_iterable(facts), np.int64, 5 * len(facts)).reshape(-1, 5),
-        *(text.classes, text.chars, text.tokens, text.function_words, text.years, text.first, text.last),
+        *(words.classes, words.chars, words.tokens, words.function_words),
+        *(words.years, words.first, words.last),
         *(groups.depth, _MARKS, _LOGGED_OF_BLOCK, _LOGS, len(BLOCK_FEATURES)),
     )
     of_groups = _of_groups(
@@ -135,7 +140,7 @@ def extract(blocks: Sequence[Block], containers: Sequence[Container], vocabulary
     )
     return Features(
         *(of_blocks, of_groups, groups.ancestors, groups.first, groups.last),
-        *(groups.name_ids, groups.name_groups, *vocabulary.text.early(text), text.tokens),
+        *(groups.name_ids, groups.name_groups, *vocabulary.text.early(words), words.tokens),
     )
 
 
