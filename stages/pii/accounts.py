@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from stages.pii.glue import LOOK, WORD
+
 Span = tuple[int, int]
 
 # Cards ---------------------------------------------------------------------------------------------------
@@ -20,7 +22,7 @@ _CARD = re.compile(
     r"\d{4}(?P<four>[ -])\d{4}(?P=four)\d{4}(?P=four)\d{4}(?:(?P=four)\d{3})?(?!(?P=four)\d{4})"
     r"|3\d{3}(?P<amex>[ -])\d{6}(?P=amex)\d{4,5}"
     r"|\d{14,19})"
-    r"(?![A-Za-z0-9_]|[.,]\d|-\d| ?[*^])"
+    rf"(?!(?!{WORD})[A-Za-z0-9_]|[.,]\d|-\d| ?[*^])"
 )
 _ISSUERS = (
     (re.compile(r"4"), (16, 19)),  # Visa; its 13 digits are no longer issued
@@ -33,6 +35,8 @@ _ISSUERS = (
     (re.compile(r"220[0-4]"), (16,)),  # Mir
     (re.compile(r"5018|5020|5038|5893|6304|6390|67"), (16, 18, 19)),  # Maestro
 )
+#: Digits of the shortest of these.
+_SHORTEST = 14
 _TESTS = frozenset(
     str.split(
         "4111111111111111 4242424242424242 4012888888881881 4000056655665556 5555555555554444 "
@@ -45,10 +49,12 @@ _TESTS = frozenset(
 
 def cards(text: str, start: int, end: int, documentation: bool) -> list[Span]:
     """The cards in a run of digits and separators. ``text`` has ASCII digits, blanks and hyphens only."""
+    if end - start < _SHORTEST:
+        return []
     return [
         found.span()
-        for found in _CARD.finditer(text, start, min(end + 5, len(text)))
-        if _is_card(found[0].replace(" ", "").replace("-", ""), documentation)
+        for found in _CARD.finditer(text, start, min(end + LOOK, len(text)))
+        if found.start() < end and _is_card(found[0].replace(" ", "").replace("-", ""), documentation)
     ]
 
 
@@ -88,12 +94,16 @@ _LENGTHS = {
 }
 _LENGTH = {country: length for length, countries in _LENGTHS.items() for country in countries}
 _CHARACTER = re.compile(r"[ -]?([A-Z0-9])")
+_NAME = re.compile(r"[A-Za-z0-9]")
+#: What may be run on to one before it and after it.
+_LABEL, _RUN_ON = re.compile(r"(?:IBAN|[a-zß-ÿ])\Z"), re.compile(rf"{WORD}|BIC|SWIFT|[a-z]{{2}}")
 
 
 def iban(text: str, start: int) -> Span | None:
     """The IBAN that begins at a position, written in one or with single blanks or hyphens between groups."""
     length = _LENGTH.get(text[start : start + 2])
-    if length is None or (start and text[start - 1].isascii() and text[start - 1].isalnum()):
+    before = text[max(0, start - 4) : start]
+    if length is None or (_NAME.match(before[-1:]) and not _LABEL.search(before)):
         return None
     end, digits = start + 4, text[start : start + 4]
     while len(digits) < length:
@@ -101,8 +111,7 @@ def iban(text: str, start: int) -> Span | None:
         if not found:
             return None
         end, digits = found.end(), digits + found[1]
-    after = text[end : end + 1]
-    if after.isascii() and after.isalnum():
+    if _NAME.match(text, end) and not _RUN_ON.match(text, end):
         return None
     number = int("".join(str(int(digit, 36)) for digit in digits[4:] + digits[:4]))
     return (start, end) if number % 97 == 1 else None

@@ -16,6 +16,9 @@ import re
 from functools import cache
 from pathlib import Path
 
+from stages.pii.glue import LOOK, NOTICE, WORD
+from stages.pii.logs import AFTER, BEFORE, in_log
+
 Span = tuple[int, int]
 
 
@@ -29,7 +32,7 @@ def _top_level() -> frozenset[str]:
 #: RFC 5321: 64 octets of local part, 255 of domain, 63 of a label.
 _LOCAL = re.compile(r"[A-Za-z0-9À-ɏ_+-][A-Za-z0-9À-ɏ_.+%&'-]{0,63}")  # reads from right to left
 _LABEL = r"[A-Za-z0-9À-ɏ](?:[A-Za-z0-9À-ɏ-]{0,61}[A-Za-z0-9À-ɏ])?"
-_DOMAIN = re.compile(rf"(?:{_LABEL}\.){{1,8}}[A-Za-z]{{2,24}}(?![A-Za-z0-9_])")
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.){{1,8}}[A-Za-z]{{2,63}}")
 _SPOKEN = re.compile(
     rf"[\[({{]at[\])}}] ?"
     rf"({_LABEL}(?:(?:\.| ?[\[({{](?:dot|punkt|point|punto|ponto)[\])}}] ?){_LABEL}){{1,4}})",
@@ -53,7 +56,7 @@ def email(text: str, at: int, documentation: bool) -> Span | None:
     before = text[max(0, start - 80) : start]
     if stop is None or not local or local.lower() in _NO_PERSON or _NO_START.search(before):
         return None
-    if plain and (_PATH.match(text, stop) or text[stop : stop + 1] in ("(", "@") or _USER.search(before)):
+    if plain and (_PATH.match(text, stop) or _CALL.match(text, stop) or _USER.search(before)):
         return None
     return start, stop
 
@@ -61,20 +64,61 @@ def email(text: str, at: int, documentation: bool) -> Span | None:
 def _domain(text: str, at: int, documentation: bool) -> int | None:
     """Where the domain after an ``@`` ends."""
     found = _DOMAIN.match(text, at + 1, at + 256)
-    if not found:
-        return None
-    if _may_be_host(found[0], documentation):
-        return found.end()
-    # "jo@site.org.The next sentence"
-    shorter, _, rest = found[0].rpartition(".")
-    if rest[0].isupper() and "." in shorter and _may_be_host(shorter, documentation):
-        return found.end() - len(rest) - 1
+    host = found[0] if found else ""
+    while "." in host:
+        rest, _, label = host.rpartition(".")
+        end = _top_level_end(text, at + 2 + len(rest), rest, documentation)
+        # "jo@site.org.The next sentence", "jo@site.org.v2_"
+        if end is not None or not (label[0].isupper() or _NAME.match(text, at + 1 + len(host))):
+            return end
+        host = rest
     return None
 
 
 def _spoken_domain(text: str, at: int, documentation: bool) -> int | None:
     found = _SPOKEN.match(text, at, at + 256)
-    return found.end() if found and _may_be_host(_DOT.sub(".", found[1]), documentation) else None
+    if not found:
+        return None
+    rest, _, label = _DOT.sub(".", found[1]).rpartition(".")
+    return _top_level_end(text, found.end() - len(label), rest, documentation)
+
+
+def _top_level_end(text: str, start: int, rest: str, documentation: bool) -> int | None:
+    """Where the top-level domain ends that begins at a position, after the ``rest`` of a host; None: there is
+    none. What is run on to it may be a word, or digits, such as of a postal code or a telephone."""
+    found = _LETTERS.match(text, start)
+    if not found:
+        return None
+    label, end = found[0], found.end()
+    if _may_be_host(f"{rest}.{label}", documentation) and (
+        not _NAME.match(text, end)
+        or _EMPHASIS.match(text, end)
+        or (_RUN_ON_DIGITS.match(text, end) and _LETTERS.search(rest.rpartition(".")[2]))
+    ):
+        return end
+    for size in range(len(label) - 1, 1, -1):
+        name, end = label[:size], start + size
+        word = _RUN_ON if name.islower() else _RUN_ON_UPPER if name.isupper() else None
+        if word and word.match(text, end) and _may_be_host(f"{rest}.{name}", documentation):
+            return end
+    return None
+
+
+_LETTERS = re.compile(r"[A-Za-z]{2,63}")
+_NAME = re.compile(r"[A-Za-z0-9_]")
+#: The end of ``_jo@site.org_``.
+_EMPHASIS = re.compile(r"_+(?![a-z0-9])")
+_RUN_ON_DIGITS = re.compile(r"0\d|\d{4}")
+_NOTICE = rf"{NOTICE}[ \t]{{0,2}}[:.+(\d]"
+#: A word after small letters: it has a capital, and is not called; it is one of those beside addresses; or it
+#: is another address.
+_RUN_ON = re.compile(
+    rf"[A-Z](?![A-Za-z0-9_]{{0,40}}\((?![0+]|\d\d))|(?:www|https?)[.:]|{_NOTICE}|[a-z][\w.+-]{{1,40}}@[A-Za-z0-9]"
+)
+#: After capitals.
+_RUN_ON_UPPER = re.compile(rf"[A-Z][a-z]|{_NOTICE}")
+#: A function, unless it is the code of a town; a second ``@``.
+_CALL = re.compile(r"\((?![0+]|\d\d)|@")
 
 
 def _may_be_host(host: str, documentation: bool) -> bool:
@@ -87,9 +131,13 @@ def _local_part(before: str) -> str:
     """What of the text before an ``@`` belongs to the address; empty: nothing."""
     found = _LOCAL.match(before[::-1])
     local = found[0][::-1].rpartition("..")[2] if found else ""
-    return _ESCAPES.sub("", local).lstrip(".'%&+-")
+    local = _ESCAPES.sub("", local).lstrip(".'%&+-")
+    # "030 1234567jo@site.org": the digits go on from those before them
+    number = _NUMBER_END.match(local)
+    return local[number.end() :] if number and _NUMBER.search(before[: -len(local)]) else local
 
 
+_NUMBER_END, _NUMBER = re.compile(r"\d{4,}(?=[A-Za-z])"), re.compile(r"[\d)][ ./-]{1,2}\Z")
 #: A handle (``@anna@site.org``), a user in an address, the end of a path (``<team/pull/1@site.org>``), and
 #: the name of a message instead of a mailbox.
 _NO_START = re.compile(r"@\Z|/[^\s/]*/\Z|(?i:message-id|in-reply-to|references)\W{1,4}\Z")
@@ -99,8 +147,9 @@ _USER = re.compile(r"://[^\s:/@]{0,64}:\Z")
 # IPv4 ----------------------------------------------------------------------------------------------------
 
 _V4 = re.compile(
-    r"(?<![A-Za-z0-9_.])(?<![A-Za-z]-)(?<![A-Za-z0-9]/)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})"
-    r"(?![A-Za-z0-9_]|\.[A-Za-z0-9]|-[A-Za-z]|\+\d)(/\d{1,2}(?!\d))?"
+    r"(?:(?<![A-Za-z0-9_.])|(?<=\bIP))(?<![A-Za-z]-)(?:(?<![A-Za-z0-9]/)|(?=[\d.]{7,15}:\d{4}))"
+    r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})"
+    rf"(?!(?!{WORD})[A-Za-z0-9_]|\.(?!\d{{1,5}}(?: > |: ))[A-Za-z0-9]|-[A-Za-z]|\+\d)(/\d{{1,2}}(?!\d))?"
 )
 _VERSION = re.compile(
     r"(?:version(?:e|en|s)?|versi[oóòãa]n?|versão|versie|wersj[aięe]|верси[яию]|\bver|\bv|release|\brel|build|revision|\brev"
@@ -110,8 +159,10 @@ _VERSION = re.compile(
 )
 _NETWORK = re.compile(
     r"IP|\bip\b|[aA]ddr|[aA]dress|host|[sS]erv[e]u?r|\b[pP]ing|peer|remote|client|\bport\b|ssh|dns|proxy|block|bann"
-    r"|адрес|地址|アドレス|주소|http|@\Z",
+    r"|адрес|地址|アドレス|주소|http",
 )
+#: Before an address with a port behind a dot, as tcpdump writes it; elsewhere that is a fifth number.
+_DUMP = re.compile(r"\bIP \Z|\d > \Z")
 #: Public resolvers, and the one that everybody takes for an example.
 _COMMON = frozenset(
     (
@@ -131,14 +182,18 @@ _DOCUMENTATION = [
     for name in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
 ]
 #: Three numbers of four below this, and the first below twice this, look like a version; so does one public
-#: address in 200. They are an address only near a word that has to do with networks.
+#: address in 200. They are an address only near a word that has to do with networks, or where logs have one.
 _SMALL = 32
 
 
 def ipv4(text: str, start: int, end: int, documentation: bool) -> list[Span]:
     """The addresses in a run of digits and separators."""
-    spans = []
-    for found in _V4.finditer(text, start, min(end + 3, len(text))):
+    spans: list[Span] = []
+    if text.count(".", start, end) < 3:
+        return spans
+    for found in _V4.finditer(text, start, min(end + LOOK, len(text))):
+        if found.start() >= end:
+            break
         parts = [int(part) for part in found.groups()[:4]]
         if max(parts) > 255 or any(len(part) > 1 and part[0] == "0" for part in found.groups()[:4]):
             continue
@@ -146,11 +201,12 @@ def ipv4(text: str, start: int, end: int, documentation: bool) -> list[Span]:
         address = ipaddress.IPv4Address(text[found.start() : last])
         if not _of_somebody(address, found[5], documentation):
             continue
-        before = text[max(0, found.start() - 40) : found.start()]
-        if _VERSION.search(before):
+        before = text[max(0, found.start() - BEFORE) : found.start()]
+        near, after = before[-40:], text[last : last + AFTER]
+        if _VERSION.search(near) or (after[:1] == "." and after[1:2].isdigit() and not _DUMP.search(near)):
             continue
         small = parts[0] < 2 * _SMALL and sum(part < _SMALL for part in parts) >= 3
-        if small and not _NETWORK.search(before + text[last : last + 12]):
+        if small and not _NETWORK.search(near + after[:12]) and not in_log(before, after):
             continue
         spans.append((found.start(), last))
     return spans
@@ -170,7 +226,7 @@ def _of_somebody(
 
 # IPv6 ----------------------------------------------------------------------------------------------------
 
-_V6 = re.compile(r"(?<![A-Za-z0-9_:.])[0-9A-Fa-f:]{4,39}(?![0-9A-Za-z_:])(/\d{1,3}(?!\d))?")
+_V6 = re.compile(rf"(?<![A-Za-z0-9_:.])[0-9A-Fa-f:]{{4,39}}(?!(?!{WORD})[0-9A-Za-z_:])(/\d{{1,3}}(?!\d))?")
 
 
 def ipv6(text: str, start: int, documentation: bool) -> Span | None:

@@ -9,7 +9,7 @@ digits, characters of tokens) and looks at every byte once: hostile input takes 
 
 Kinds of candidates, with positions in code points of the text:
 
-- AT: an ``@``, or the opening bracket of ``(at)``, ``[at]`` or ``{at}``;
+- AT: an ``@``, of full width too, or the opening bracket of ``(at)``, ``[at]`` or ``{at}``;
 - NUMBER: digits with at most three separators between two of them, at least seven digits or three dots
   each between two digits;
 - COLON: four hexadecimal digits, the first of them 2 or 3, and a colon: IPv6 global unicast is 2000::/3;
@@ -90,11 +90,15 @@ def _scan(raw, offsets, classes, found):  # type: ignore[no-untyped-def]
             # the byte after the last one ends all runs
             byte = raw[i] if i < stop else 0
             if 0x80 <= byte < 0xC0:
-                # within a code point: only digits of other scripts matter
+                # within a code point: only digits of other scripts and a full-width @ matter
                 two = raw[i - 1]
                 digit = (two == 0xD9 and 0xA0 <= byte <= 0xA9) or (two == 0xDB and 0xB0 <= byte <= 0xB9)
                 if i - 2 >= offsets[row] and two == 0xBC and raw[i - 2] == 0xEF:
                     digit = 0x90 <= byte <= 0x99
+                    if byte == 0xA0:
+                        if count < len(found):
+                            found[count] = row, AT, at, at
+                        count += 1
                 if not digit:
                     continue
                 kind = _DIGIT

@@ -49,6 +49,8 @@ _FOREIGN = (
 )
 _SPELLING = dict(zip(_FOREIGN, 3 * "0123456789" + 7 * " " + 6 * "-" + "()+.:", strict=True))
 _IS_FOREIGN = re.compile(f"[{_FOREIGN}]")
+#: Of full width, to those of ASCII: how Japanese pages write addresses.
+_NARROW = {code + 0xFEE0: code for code in range(0x21, 0x7F)}
 
 
 def _ascii(text: str) -> str:
@@ -112,8 +114,10 @@ def _find(
 
 
 def _hits(text: str, found: Iterable[list[int]], kinds: Collection[str], documentation: bool) -> list[Hit]:
-    text = _PLACEHOLDER.sub(lambda found: "X" * len(found[0]), text)
+    # a sign that belongs to nothing: what is beside it is on its own
+    text = _PLACEHOLDER.sub(lambda found: "¤" * len(found[0]), text)
     plain = _ascii(text)
+    narrow = text.translate(_NARROW) if "＠" in text else text
     spans: dict[str, list[tuple[int, int] | None]] = {kind: [] for kind in KINDS}
     if "secret" in kinds:
         spans["secret"] += secrets.key_blocks(text)
@@ -131,7 +135,7 @@ def _hits(text: str, found: Iterable[list[int]], kinds: Collection[str], documen
             if "secret" in kinds:
                 spans["secret"].append(secrets.url_password(text, start, documentation))
             if "email" in kinds:
-                spans["email"].append(addresses.email(text, start, documentation))
+                spans["email"].append(addresses.email(narrow, start, documentation))
         elif which == IBAN and "iban" in kinds:
             spans["iban"].append(accounts.iban(plain, start))
         elif which == COLON and "ip" in kinds:

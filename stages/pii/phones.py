@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import re
 
+from stages.pii.glue import WORD
+
 Span = tuple[int, int]
 
 #: Digits of a whole number, country code included: fewest and most, as the ITU publishes national plans.
@@ -71,8 +73,10 @@ def phones(text: str, start: int, end: int, known: int) -> list[Span]:
 
 _DIGIT = re.compile(r"\d")
 _EXTENSION = re.compile(r"(?:x\d{1,6}(?![A-Za-z0-9_]))?")
-#: What would make a number part of a name or of a formula. Letters of languages without blanks do not.
-_GOES_ON = re.compile(r"(?!x\d)[A-Za-z0-9_]| ?(?:\*[A-Za-z*( ]|[\^=])")
+#: What is run on to a number and no part of it: a word, or the address beside it.
+_RUN_ON = rf"x\d|{WORD}|[a-zß-ÿ]{{3,}}(?![A-Z0-9_])|[a-z][\w.+%-]{{0,40}}@"
+#: What would make a number part of a name or of a formula.
+_GOES_ON = re.compile(rf"(?!{_RUN_ON})[A-Za-z0-9_]| ?(?:\*[A-Za-z*( ]|[\^=])")
 _NAME = re.compile(r"[A-Za-z0-9_]")
 #: Before a plus that adds.
 _SUM = re.compile(r"[A-Za-z_+)]\Z|[\d)] ?\Z")
@@ -81,7 +85,9 @@ _SUM = re.compile(r"[A-Za-z_+)]\Z|[\d)] ?\Z")
 def _international(text: str, at: int) -> Span | None:
     """The number before whose first digit or bracket there is a ``+``."""
     plus = at - 1
-    if plus < 0 or text[plus] != "+" or _SUM.search(text, max(0, plus - 2), plus):
+    if plus < 0 or text[plus] != "+":
+        return None
+    if _SUM.search(text, max(0, plus - 2), plus) and not _word_ends(text, plus):
         return None
     digits, ends = "", []
     while len(digits) <= _ANY_PLAN[1] and (group := _GROUP.match(text, at)):
@@ -111,7 +117,7 @@ _SHAPE = re.compile(
     r"|0[1-9](?P<pair>[ .-])\d\d(?:(?P=pair)\d\d){3}"  # France
     r"|(?P<trunk>\(0[\d ]{1,5}\)[ -]?\d{2,5}(?:[ -]?\d{2,5}){0,3}|0[1-9]\d{0,3}(?: \d{3,6}){1,3}"  # Europe
     r"|0[1-9]\d{1,2}[ -]\d{2,3}(?: \d\d){2})"  # Switzerland, Sweden, Belgium
-    r")(?!(?!x\d)[A-Za-z0-9_]|[-./ ]\d)"
+    rf")(?!(?!{_RUN_ON})[A-Za-z0-9_]|[-./ ]\d)"
 )
 
 
@@ -131,17 +137,23 @@ def _shaped(text: str, at: int) -> Span | None:
 
 # Words ---------------------------------------------------------------------------------------------------
 
-_STRONG_WORD = re.compile(
-    r"(?<![^\W_])(?:tel|tél|tlf|tfn|telf|tlfn|ph|fone?|kom|gsm|t[eé]l[eé]phones?|tel[eé]?f[oó]\w{0,12}|phones?|(?:tele)?fax"
-    r"|handy|mobil(?:nummer|nr|telefon)|rufnummer|durchwahl|hotline|m[oó]vil|celular|cellulare|whatsapp|telemóvel"
-    r"|тел|телефон\w{0,3}|моб|факс)(?![^\W\d_])"
-    r"|電話|携帯|ファ[ック]{0,2}クス|전화|휴대폰|핸드폰|연락처|팩스|电话|手机|手機|传真|傳真|热线|行動"
-    r"|هاتف|تلفون|جوال|موبايل|فاكس|واتساب|โทร|มือถือ|แฟกซ์|เบอร์",
-    re.I,
+#: Where a word begins, which may be run on to a small letter or a number before it.
+_BEGINS = r"(?:(?<![^\W\d_])|(?-i:(?=[A-ZÀ-Þ])(?<=[a-zß-ÿ])))"
+# letters that words begin with come first: most positions are none of them
+_STRONG = (
+    rf"(?:(?=[tpfkghmrdcwтмф]){_BEGINS}(?:tel|tél|tlf|tfn|telf|tlfn|ph|fone?|kom|gsm|t[eé]l[eé]phones?"
+    r"|tel[eé]?f[oó]\w{0,12}|phones?|(?:tele)?fax|handy|mobil(?:nummer|nr|telefon)|rufnummer|durchwahl|hotline"
+    r"|m[oó]vil|celular|cellulare|whatsapp|telemóvel|тел|телефон\w{0,3}|моб|факс)(?![^\W\d_])"
+    r"|(?=[電携フ전휴핸연팩电手传傳热行هتجموفโมแเ])(?:電話|携帯|ファ[ック]{0,2}クス|전화|휴대폰|핸드폰|연락처|팩스|电话|手机|手機"
+    r"|传真|傳真|热线|行動|هاتف|تلفون|جوال|موبايل|فاكس|واتساب|โทร|มือถือ|แฟกซ์|เบอร์))"
 )
+_STRONG_WORD = re.compile(_STRONG, re.I)
+#: Such a word, or mobile, right before a number: "Tel030 1234567", "Fax.030 1234567", "Mobil+49 170 1234567".
+_WORD_ENDS = re.compile(rf"(?:{_STRONG}|{_BEGINS}(?:mobi(?:le?|el)?|cell|call|contact|kontakt))\.?\Z", re.I)
 _WEAK_WORD = re.compile(
-    r"(?<![^\W_])(?:call|ring|dial|reach\w*|text|sms|mobile?|cell|contact|portable|mobiel|bel|appelez|joindre|llam\w{1,6}"
-    r"|ligue|chiam\w{1,5}|anrufen|ruf\w{0,2}|unter|dzwoń|zadzwoń|звон\w{1,4})(?![^\W\d_])",
+    rf"(?=[crdtsmpbajluzз]){_BEGINS}(?:call|ring|dial|reach\w*|text|sms|mobile?|cell|contact|portable|mobiel|bel"
+    r"|appelez|joindre|llam\w{1,6}|ligue|chiam\w{1,5}|anrufen|ruf\w{0,2}|unter|dzwoń|zadzwoń|звон\w{1,4})"
+    r"(?![^\W\d_])",
     re.I,
 )
 #: Between two numbers in a list.
@@ -170,9 +182,14 @@ _WORD = re.compile(r"\w")
 _AFTER_DIGITS = re.compile(r"(?:.*\d)?", re.S)
 
 
+def _word_ends(text: str, at: int) -> bool:
+    """Whether a number at a position is run on to a word that announces it."""
+    return bool(_WORD_ENDS.search(text[max(0, at - _REACH) : at]))
+
+
 def _grouped(text: str, at: int, strong: bool) -> Span | None:
     """As many groups from a position on as make a number, if they are written like one to dial."""
-    if at and (text[at - 1] in ".,-/" or _NAME.match(text, at - 1)):
+    if at and (text[at - 1] in ".,-/" or _NAME.match(text, at - 1)) and not _word_ends(text, at):
         return None
     dialled = text[at] in "(0"
     most = 15 if text.startswith("00", at) else 12 + dialled

@@ -45,7 +45,7 @@ class Pii(Annotator):
     """``pii.<kind>``: how many pieces of each of the kinds asked for, int32; a null text has none."""
 
     name = "pii"
-    version = 2
+    version = 3
     Config = PiiConfig
     reads = ("text",)
 
