@@ -103,7 +103,7 @@ def run(
         executor.close()
     console.print(report.attrition(found))
     console.print(report.work(schedule.states, time.monotonic() - started), markup=False, highlight=False)
-    for line in report.notices(config.output, found, schedule.damages, kept, left):
+    for line in report.notices(config.output, found, {*schedule.damages, *manifest.mended}, kept, left):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     return found
 

@@ -13,7 +13,7 @@ from pipeline import moved, ownership, resources
 from pipeline.card import card
 from pipeline.config import Config
 from pipeline.ledger import Foreign, Ledger
-from pipeline.ownership import INDEX, PLAN, Manifest, NotOurs
+from pipeline.ownership import CARD, INDEX, PLAN, Manifest, NotOurs
 from pipeline.plan import Plan
 from pipeline.receipts import RUNS
 from pipeline.rounds import round_key
@@ -25,7 +25,7 @@ from pipeline.storage import Storage, join
 from pipeline.weights import megatron
 from stages.base import LAST, Global
 
-STATS, BLEND, CARD = "stats.json", "blend.json", "README.md"
+STATS, BLEND = "stats.json", "blend.json"
 #: Of a run that has not come to its end: what it can say so far.
 ACCOUNT = "work/account.json"
 #: For those who have ``corpus/`` and nothing else; as ``sha256sum --check`` takes it.
@@ -60,7 +60,7 @@ def prepare(plan: Plan, ledger: Ledger, manifest: Manifest) -> None:
     """Clear what killed writers left, keep the resources, move what stands elsewhere now, freeze the plan."""
     storage, output = ledger.storage, ledger.output
     manifest.save(ledger)
-    ownership.sweep(storage, output, lambda path: False)
+    ownership.sweep(storage, output, plan.config.datasets, lambda path: False)
     kept = {name: [sha] for one in plan.resources.values() for name, sha in one.kept(output)}
     manifest.files |= kept
     manifest.save(ledger)
@@ -110,7 +110,7 @@ def finish(
     kept = manifest.put(ledger, files)
     if any(name != CARD for name in kept):
         raise Foreign(ledger.path(next(name for name in kept if name != CARD)))
-    left = ownership.tidy(ledger, manifest, _current(plan, ledger, schedule, files))
+    left = ownership.tidy(ledger, manifest, _current(plan, ledger, schedule, files), set(config.datasets))
     manifest.save(ledger)
     ledger.release()
     return kept, [name for name in left if name not in kept]

@@ -32,6 +32,8 @@ ANY = "*"
 #: Unfinished uploads of ours that are younger may still be at work.
 UPLOAD_AGE_S = 24 * 3600.0
 _NO_FILE = "no file"
+#: The one file of a run that people write into: what they wrote is left alone.
+CARD = "README.md"
 _NAMED = 5  # foreign files that a message names
 _RECEIPT = re.compile(r"(work/[^/]+/[^/]+(?:/[^/]+)?)/receipts/(part|bucket|group|train)-[^/]+\.json")
 DRY_RUN = "dry-run"
@@ -46,6 +48,8 @@ class Manifest:
 
     def __init__(self, name: str, files: Mapping[str, list[str]], etag: str = "") -> None:
         self.name, self.files, self._etag = name, dict(files), etag
+        #: Files that were not as they were written, and were written anew.
+        self.mended: set[str] = set()
 
     @classmethod
     def read(cls, storage: Storage, output: str) -> Manifest | None:
@@ -87,6 +91,7 @@ class Manifest:
                 continue
             if there != new:
                 todo[name] = version
+                self._note(name, there)
             always = {ANY} & {*self.files.get(name, ())}
             self.files[name] = sorted({new, there, *always} - {""})
         ledger.check()
@@ -101,6 +106,7 @@ class Manifest:
         for name in names:
             there, version = _stands(ledger.storage, ledger.path(name))
             if there and self._ours(name, there):
+                self._note(name, there)
                 ledger.storage.delete(ledger.path(name), version)
             self.files.pop(name, None)
 
@@ -122,8 +128,15 @@ class Manifest:
         return found
 
     def _ours(self, name: str, sha256: str) -> bool:
-        known = self.files.get(name, [])
-        return sha256 != _NO_FILE and (ANY in known or sha256 in known)
+        """Whether what stands there is the run's to replace: all that it wrote, damaged or not, but a card
+        that was edited."""
+        if sha256 == _NO_FILE or name not in self.files:
+            return False
+        return name != CARD or sha256 in self.files[name]
+
+    def _note(self, name: str, sha256: str) -> None:
+        if sha256 and not {ANY, sha256} & {*self.files.get(name, [ANY])}:
+            self.mended.add(name)
 
 
 def claim(storage: Storage, output: str, name: str) -> Manifest:
@@ -205,9 +218,15 @@ def foreign(storage: Storage, output: str, name: str) -> Iterator[str]:
 
 
 def _of_dry_run(storage: Storage, output: str, name: str, entry: str) -> bool:
-    if not entry.startswith(f"{DRY_RUN}/"):
+    return entry.startswith(f"{DRY_RUN}/") and is_run(storage, join(output, DRY_RUN), name)
+
+
+def is_run(storage: Storage, output: str, name: str) -> bool:
+    """Whether an output is of the run ``name``."""
+    try:
+        manifest = Manifest.read(storage, output)
+    except NotOurs:
         return False
-    manifest = Manifest.read(storage, join(output, DRY_RUN))
     return manifest is not None and manifest.name == name
 
 
@@ -225,9 +244,10 @@ def shown(name: str) -> str:
     return name if name.isprintable() else ascii(name)
 
 
-def tidy(ledger: Ledger, manifest: Manifest, current: set[str]) -> list[str]:
+def tidy(ledger: Ledger, manifest: Manifest, current: set[str], datasets: set[str]) -> list[str]:
     """Remove what this run made and does not want any more: all that its receipts or the manifest name beside
-    ``current``, and what killed writers left. Returns the names of what is not of this run."""
+    ``current``, and what killed writers left where its ``datasets`` are. Returns the names of what is not of
+    this run."""
     storage, output = ledger.storage, ledger.output
     there = {}
     for info in storage.scan(output):
@@ -256,16 +276,22 @@ def tidy(ledger: Ledger, manifest: Manifest, current: set[str]) -> list[str]:
     for name in gone:
         there.pop(name, None)
     ours = {ledger.path(name) for name in (*current, *named)}
-    sweep(storage, output, lambda path: path in ours)
+    datasets = datasets | {entry.split("/")[1] for entry in stale}
+    sweep(storage, output, datasets, lambda path: path in ours)
+    dry = join(output, DRY_RUN)
+    if is_run(storage, dry, ledger.name):
+        sweep(storage, dry, datasets, lambda path: False)
     known = {*current, *manifest.files, MANIFEST, TOKEN}
     return sorted(entry for entry in there if entry not in known and not _hidden(entry))
 
 
-def sweep(storage: Storage, output: str, ours: Callable[[str], bool]) -> None:
+def sweep(storage: Storage, output: str, datasets: Iterable[str], ours: Callable[[str], bool]) -> None:
     """Remove temporary files in the directories of the run, and old unfinished uploads of ``ours``."""
     clear_spools()
-    storage.sweep(output, UPLOAD_AGE_S, ours, deep=False)
-    for directory in ("work", "corpus", "artefacts"):
+    for directory in ("", "work", "corpus"):
+        storage.sweep(join(output, directory), UPLOAD_AGE_S, ours, deep=False)
+    below = [f"{directory}/{name}" for directory in ("work", "corpus") for name in sorted(datasets)]
+    for directory in (*below, "work/receipts", "work/.resources", "artefacts"):
         storage.sweep(join(output, directory), UPLOAD_AGE_S, ours)
 
 

@@ -217,21 +217,21 @@ def work(states: Mapping[str, State], seconds: float) -> str:
 def notices(
     output: str,
     found: Mapping[str, Any],
-    damages: Mapping[str, int],
+    damages: Iterable[str],
     kept: Sequence[str],
     left: Sequence[str],
 ) -> Iterator[str]:
     """What people should know of an output beside the tables.
 
-    found: the content of ``stats.json``. damages: files that were damaged and are mended, by path. kept:
+    found: the content of ``stats.json``. damages: files that were damaged and are mended. kept:
     files that were not written since others stand there. left: files that are not of the run.
     """
     for name, dataset in found["datasets"].items():
         if dataset["repeated_ids"]:
             what = "being of the same source, id and text; `exact_dedup` removes such"
             yield f"{name}: {dataset['repeated_ids']:,} documents have the id of another, {what}"
-    if damages:
-        yield f"{len(damages)} damaged files were made again: {_some(sorted(damages))}"
+    if mended := sorted(damages):
+        yield f"{len(mended)} damaged files were made again: {_some(mended)}"
     for name in kept:
         what = "is not as this run wrote it and was left alone; remove it and start again for a new one"
         yield f"{output}/{name} {what}"

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from pipeline.ledger import missing_or_changed
 from pipeline.output import SUMS
-from pipeline.ownership import INDEX, Manifest, NotOurs, is_receipt
+from pipeline.ownership import INDEX, MANIFEST, PLAN, Manifest, NotOurs, is_receipt
 from pipeline.receipts import BEGUN, load
 from pipeline.sealed import Damaged, digest
 from pipeline.storage import Storage, is_local, join
@@ -45,10 +45,15 @@ def verify(storage: Storage, path: str) -> Verified:
         path = os.path.abspath(unquote(path.removeprefix("file://")) if path.startswith("file://") else path)
     try:
         manifest = Manifest.read(storage, path)
+        damage = None
     except NotOurs as error:
-        raise NothingToVerify(str(error)) from None
+        manifest, damage = Manifest("", {}), Damaged(join(path, MANIFEST), f"is of no use: {error}")
+    if manifest is None and storage.stat(join(path, PLAN)) is not None:
+        manifest, damage = Manifest("", {}), Damaged(join(path, MANIFEST), "is gone")
     if manifest is not None:
-        return _run(storage, path, manifest)
+        found = _run(storage, path, manifest)
+        found.damages[:0] = [damage] if damage else []
+        return found
     name = SUMS.rsplit("/", 1)[1]
     for directory in (path, join(path, "corpus")):
         if storage.stat(join(directory, name)) is not None:

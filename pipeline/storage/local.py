@@ -191,7 +191,7 @@ class Local:
         self, prefix_dir: str, upload_age_s: float, ours: Callable[[str], bool] | None, deep: bool
     ) -> int:
         leftovers: builtins.list[str] = []
-        if deep and os.path.islink(prefix_dir):
+        if os.path.islink(prefix_dir):
             return 0  # what lies behind a link is nobody's leftover
         for directory, below, names in os.walk(prefix_dir):
             leftovers += [os.path.join(directory, name) for name in names if is_temporary(name)]

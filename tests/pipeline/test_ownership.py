@@ -12,6 +12,8 @@ from runs import command, hashes, toy_config
 from pipeline.ownership import MANIFEST
 from pipeline.storage import TEMP_PREFIX
 
+TOKENIZER = Path(__file__).parents[2] / "configs/sample/tokenizer.json"
+
 NAMES = [
     "corpus/mine.jsonl",
     "work/notes.txt",
@@ -129,8 +131,33 @@ def test_a_file_that_stands_in_the_way_is_not_overwritten(tmp_path: Path) -> Non
     run(config)
     assert (out / "README.md").exists()
     (out / "stats.json").write_text("{}")
-    assert "stats.json was not written by this run" in run(config, check=2)
-    assert (out / "stats.json").read_text() == "{}"
+    assert "1 damaged files were made again: stats.json" in run(config)
+    (out / "blend.json").write_text("of the user: this run has no blend")
+    run(config)
+    tokens = f"tokenizer: {{path: {TOKENIZER}}}\nblend: [{{phase: 1, weights: {{en: 1}}}}]\n"
+    config.write_text(config.read_text() + tokens)
+    assert "blend.json was not written by this run" in run(config, check=2)
+    assert (out / "blend.json").read_text() == "of the user: this run has no blend"
+
+
+@pytest.mark.parametrize(
+    "name", ["stats.json", "blend.json", "blend-phase1.txt", "corpus/SHA256SUMS", "plan.json"]
+)
+def test_damaged_files_of_the_whole_are_made_again(tmp_path: Path, name: str) -> None:
+    config, out = toy_config(tmp_path), tmp_path / "out"
+    tokens = f"tokenizer: {{path: {TOKENIZER}}}\nblend: [{{phase: 1, weights: {{en: 1}}}}]\n"
+    config.write_text(config.read_text() + tokens)
+    run(config)
+    before = hashes(out)
+    data = bytearray((out / name).read_bytes())
+    data[len(data) // 2] ^= 2
+    (out / name).write_bytes(data)
+    assert name in command("verify", out, check=1).stdout
+    run(config)
+    assert hashes(out) == before
+    command("verify", out)
+    (out / MANIFEST).unlink()
+    assert "manifest: is gone" in command("verify", out, check=1).stdout
 
 
 def test_another_name_is_told_how_to_go_on(tmp_path: Path) -> None:
