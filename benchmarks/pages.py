@@ -67,7 +67,7 @@ def labels(path: Path) -> dict[int, dict[str, Any]]:
 
 def read_pages(path: Path) -> Iterator[Page]:
     """Every HTML page of a WARC file that a run would render, in file order."""
-    reader, storage, known = Warc(WarcConfig(paths=[str(path)])), _File(), labels(path)
+    reader, storage, known = Warc(WarcConfig(paths=[str(path)], damaged="keep")), _File(), labels(path)
     (item,) = reader.list(storage)
     for batch in reader.read(item, storage):
         table = batch.documents

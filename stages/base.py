@@ -65,6 +65,23 @@ class Input(NamedTuple):
     etag: str
     start: int = 0
     stop: int | None = None
+    memory: int = 0  # bytes that this input asked for beyond what the reader declares
+
+
+class DamagedInput(Exception):
+    """So much of an input is lost that it must not count as read: a failed input, with this message."""
+
+
+class MoreMemory(Exception):
+    """An input needs ``bytes`` of heap beyond what its reader declares: it is read again, from its start,
+    with ``Input.memory`` of at least that."""
+
+    def __init__(self, bytes: int) -> None:
+        super().__init__(bytes)
+        self.bytes = bytes
+
+    def __str__(self) -> str:
+        return f"reading this input takes {self.bytes} bytes of memory more than usual"
 
 
 class FileInfo(NamedTuple):
@@ -193,7 +210,8 @@ class Reader(Stage):
         """Batches of bounded size, in file order; at most ``limit`` records in all.
 
         A damaged record is a failed ``Reject`` and reading goes on. Raises only when the input
-        cannot be read at all.
+        cannot be read at all, ``DamagedInput`` when too much of it is lost to count as read, and
+        ``MoreMemory`` when it cannot be read in the memory that the reader declares.
         """
         raise NotImplementedError
 

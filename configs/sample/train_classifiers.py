@@ -71,7 +71,7 @@ def truth() -> dict[str, dict[str, Any]]:
 def documents() -> Iterator[pa.Table]:
     """``id``, ``text``, ``language``, ``quality`` and ``group`` of these pages, as a run has them."""
     known, storage = truth(), Storage()
-    reader = Warc(WarcConfig(paths=[str(HERE / "sample.warc.gz")], source="sample"))
+    reader = Warc(WarcConfig(paths=[str(HERE / "sample.warc.gz")], damaged="keep", source="sample"))
     stages: list[Annotator] = [Render(RenderConfig()), Language(LanguageConfig())]
     for stage in stages:
         stage.open()

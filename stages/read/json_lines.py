@@ -10,14 +10,15 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from stages.read.lines import Break, lines
+from stages.base import MoreMemory
+from stages.read.lines import Break, Line, lines
 from stages.read.source import Source
 
 
 def objects(source: Source, cap: int) -> Iterator[dict[str, Any]]:
     """The object of every line that is not blank. ValueError names the first line that is no object, is
     longer than ``cap`` bytes, or is lost with what follows it in a damaged compressed file."""
-    for line in lines(source, cap):
+    for line in _lines(source, cap):
         if isinstance(line, Break):
             raise ValueError(f"line {line.number} and all after: damaged: {line.detail}")
         if line.data is None:
@@ -32,3 +33,10 @@ def objects(source: Source, cap: int) -> Iterator[dict[str, Any]]:
         if not isinstance(found, dict):
             raise ValueError(f"line {line.number}: no JSON object")
         yield found
+
+
+def _lines(source: Source, cap: int) -> Iterator[Line | Break]:
+    try:
+        yield from lines(source, cap)
+    except MoreMemory as more:
+        raise ValueError(f"{more}; compress it again without --long") from None

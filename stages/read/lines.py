@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stages.read.members import Damaged, Decoder, Member, dictionary_frame, sniff
+from stages.read.members import Damaged, Decoder, Member, NoMember, check_window, skip_padding, sniff
 from stages.read.source import Source
 
 _PIECE = 256 << 10
@@ -28,36 +28,49 @@ class Break(NamedTuple):
     number: int  # of the first line that is lost
     offset: int  # of the damaged member in the file
     detail: str
+    read: int  # bytes of the file up to which it was decompressed
+    whole: bool  # all members are whole; what follows the last is none
 
 
-def lines(source: Source, cap: int) -> Iterator[Line | Break]:
+def lines(source: Source, cap: int, memory: int = 0) -> Iterator[Line | Break]:
     """All lines of at most ``cap`` bytes; longer ones without their data. A damage ends them.
 
     Plain, gzip and zstd (also of several members) are told apart by their first bytes.
+
+    Raises:
+        MoreMemory: A zstd frame needs more than readers declare, and than ``memory`` bytes.
     """
     codec = sniff(source.read_exactly(0, 8)) or "plain"
-    decoder = Decoder(codec, dictionary_frame(source) if codec == "zstd" else b"")
+    try:
+        decoder = Decoder.of(source, codec)
+    except Damaged as damage:
+        yield Break(1, 0, str(damage), 0, whole=False)
+        return
     number, start = 1, 0
     buffer = bytearray()
     overlong = 0  # bytes dropped of a line that is too long
     offset = len(decoder.dictionary)
-    while offset < source.size:
+    while (offset := skip_padding(source, offset, codec)) < source.size:
+        member = None
         try:
+            check_window(source, offset, codec, memory)
             member = Member(source, offset, decoder)
             while piece := member.read(_PIECE):
                 buffer += piece
                 begin = 0
-                while (end := buffer.find(b"\n", begin)) >= 0:
-                    length = overlong + end - begin
-                    data = bytes(buffer[begin:end]) if length <= cap else None
-                    yield Line(number, start, data)
-                    number, start, begin, overlong = number + 1, start + length + 1, end + 1, 0
+                with memoryview(buffer) as view:
+                    while (end := buffer.find(b"\n", begin)) >= 0:
+                        length = overlong + end - begin
+                        yield Line(number, start, bytes(view[begin:end]) if length <= cap else None)
+                        number, start, begin, overlong = number + 1, start + length + 1, end + 1, 0
                 del buffer[:begin]
                 if overlong + len(buffer) > cap:
                     overlong += len(buffer)
                     buffer.clear()
         except Damaged as damage:
-            yield Break(number, offset, f"member at byte {offset}: {damage}")
+            read = member.consumed if member else offset
+            whole = isinstance(damage, NoMember) and offset > 0
+            yield Break(number, offset, f"member at byte {offset}: {damage}", read, whole)
             return
         assert member.end is not None
         offset = member.end

@@ -20,6 +20,7 @@ from typing import Literal
 
 import zstandard
 
+from stages.base import MIB, MoreMemory
 from stages.read.source import Source
 
 Codec = Literal["gzip", "zstd", "plain"]
@@ -27,7 +28,14 @@ Codec = Literal["gzip", "zstd", "plain"]
 _MAGIC: dict[Codec, bytes] = {"gzip": b"\x1f\x8b\x08", "zstd": b"\x28\xb5\x2f\xfd", "plain": b"WARC/"}
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
 _DICTIONARY = b"\x5d\x2a\x4d\x18"  # skippable frame with the dictionary of all later frames (WARC-zst)
-_MAX_DICTIONARY = 64 << 20
+_MAX_DICTIONARY = 64 * MIB
+#: zstd windows up to this are decoded within what readers declare; longer ones (``--long``) are asked for.
+USUAL_WINDOW = 128 * MIB
+#: Longest window that the format's own tools decode (``--long=31``).
+_LONGEST_WINDOW = 1 << 31
+#: What is asked for beyond a long window: what is decoded and not yet taken, and the reader itself.
+_BESIDE_WINDOW = 1024 * MIB
+_FRAME_HEADER = 18  # bytes at most
 #: First line of a record and the start of a header after it: a text that merely quotes "WARC/1.0" differs.
 RECORD_START = re.compile(rb"WARC/[01]\.\d{1,2}[ \t]*\r?\n[A-Za-z][A-Za-z-]*[ \t]*:")
 _START_LENGTH = 64  # bytes that RECORD_START may need
@@ -40,6 +48,14 @@ class Damaged(Exception):
     """The member does not decompress, its checksum is wrong, or the file ends inside it."""
 
 
+class Cut(Damaged):
+    """The file ends inside the member."""
+
+
+class NoMember(Damaged):
+    """No member starts here."""
+
+
 def sniff(head: bytes) -> Codec | None:
     """Compression of a file that starts with ``head``; None where it starts like none of them."""
     if _SKIPPABLE.match(head):
@@ -50,13 +66,23 @@ def sniff(head: bytes) -> Codec | None:
     return None
 
 
-def dictionary_frame(source: Source) -> bytes:
+def _is_skippable(head: bytes) -> bool:
+    """Whether a frame that is passed over starts with ``head`` (four bytes; fewer where the file ends)."""
+    return b"\x50\x2a\x4d\x18".startswith(bytes([head[0] & 0xF0]) + head[1:])
+
+
+def _dictionary_frame(source: Source) -> bytes:
     """The leading frame of a WARC-zst file that holds its dictionary, else no bytes."""
     head = source.read_exactly(0, 8)
     if head[:4] != _DICTIONARY or len(head) < 8:
         return b""
     length = int.from_bytes(head[4:], "little")
-    return source.read_exactly(0, 8 + length) if length <= _MAX_DICTIONARY else b""
+    if length > _MAX_DICTIONARY:
+        return b""
+    frame = source.read_exactly(0, 8 + length)
+    if len(frame) < 8 + length:
+        raise Cut("the file ends inside the dictionary")
+    return frame
 
 
 class Decoder:
@@ -64,19 +90,58 @@ class Decoder:
 
     def __init__(self, codec: Codec, dictionary: bytes = b"") -> None:
         self.codec = codec
-        self.dictionary = dictionary  # the whole skippable frame, as ``dictionary_frame`` gives it
+        self.dictionary = dictionary  # the whole skippable frame that starts the file
         self._zstd: zstandard.ZstdDecompressor | None = None
         if codec == "zstd":
             data = dictionary[8:]
             if data.startswith(_MAGIC["zstd"]):
                 data = zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_DICTIONARY)
             trained = zstandard.ZstdCompressionDict(data) if data else None
-            self._zstd = zstandard.ZstdDecompressor(dict_data=trained)
+            self._zstd = zstandard.ZstdDecompressor(dict_data=trained, max_window_size=_LONGEST_WINDOW)
+
+    @classmethod
+    def of(cls, source: Source, codec: Codec) -> Decoder:
+        """How the members of ``source`` are decompressed.
+
+        Raises:
+            Damaged: Its dictionary is cut or does not decompress: nothing that follows can be read.
+        """
+        try:
+            return cls(codec, _dictionary_frame(source) if codec == "zstd" else b"")
+        except zstandard.ZstdError as error:
+            raise Damaged(f"dictionary: zstd: {error}") from error
 
     def zstd(self) -> zstandard.ZstdDecompressionObj:
         """A decompressor of one frame."""
         assert self._zstd is not None
         return self._zstd.decompressobj()
+
+
+def check_window(source: Source, offset: int, codec: Codec, memory: int) -> None:
+    """Raise ``MoreMemory`` if the zstd frame at ``offset`` takes more than is usual and than ``memory``."""
+    if codec != "zstd":
+        return
+    try:
+        frame = zstandard.get_frame_parameters(source.read_exactly(offset, _FRAME_HEADER))
+    except zstandard.ZstdError:
+        return  # decompressing it will say what is wrong
+    window = min(frame.window_size, frame.content_size)  # an unknown size is the largest number
+    if window > USUAL_WINDOW and window + _BESIDE_WINDOW > memory:
+        raise MoreMemory(window + _BESIDE_WINDOW)
+
+
+def skip_padding(source: Source, offset: int, codec: Codec) -> int:
+    """Where the zeros end that stand at ``offset``, between gzip members or behind the last one.
+
+    Storage in blocks leaves them; gzip and its libraries pass over them.
+    """
+    if codec == "gzip":
+        while (block := source.read_at(offset, _CHUNK)) and block[0] == 0:
+            rest = block.lstrip(b"\0")
+            offset += len(block) - len(rest)
+            if rest:
+                break
+    return offset
 
 
 class Member:
@@ -93,15 +158,33 @@ class Member:
         self._codec = decoder.codec
         self.end: int | None = None
         self._output = b""  # decompressed, not yet returned (zstd only)
+        head = source.read_exactly(offset, 8)
+        if self._codec == "zstd" and _is_skippable(head[:4]):
+            self.end = offset + 8 + int.from_bytes(head[4:], "little")
+            if len(head) < 8 or self.end > source.size:
+                raise Cut("the file ends inside a skippable frame")
+            return
+        magic = _MAGIC[self._codec]
+        if self._codec != "plain" and head[: len(magic)] != magic[: len(head)]:
+            raise NoMember(f"no {self._codec} member starts here but {head!r}")
         if self._codec == "gzip":
             self._gzip = zlib.decompressobj(wbits=31)
         elif self._codec == "zstd":
-            head = source.read_exactly(offset, 8)
-            if _SKIPPABLE.match(head) and len(head) == 8:
-                self.end = offset + 8 + int.from_bytes(head[4:], "little")
-                if self.end > source.size:
-                    raise Damaged("the file ends inside a skippable frame")
             self._zstd = decoder.zstd()
+
+    @property
+    def ahead(self) -> int:
+        """Bytes decompressed and not read yet."""
+        return len(self._output)
+
+    @property
+    def consumed(self) -> int:
+        """Offset up to which the file was decompressed."""
+        if self.end is not None:
+            return self.end
+        if self._codec == "gzip":
+            return self._position - len(self._gzip.unconsumed_tail)
+        return self._position
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` (> 0) decompressed bytes; none when the member is complete and verified.
@@ -137,7 +220,7 @@ class Member:
             if output:
                 return output
             if not data and not stream.eof:
-                raise Damaged("the file ends inside the member")
+                raise Cut("the file ends inside the member")
         self.end = self._position - len(stream.unused_data)
         return b""
 
@@ -146,7 +229,7 @@ class Member:
         while not self._output and not stream.eof:
             data = self._next_input(_ZSTD_CHUNK)
             if not data:
-                raise Damaged("the file ends inside the frame")
+                raise Cut("the file ends inside the frame")
             self._output = stream.decompress(data)
         if self._output:
             output, self._output = self._output[:size], self._output[size:]

@@ -33,11 +33,13 @@ from fastwarc.warc import ArchiveIterator, HeaderMap, WarcRecord, WarcRecordType
 from stages.read.members import (
     RECORD_START,
     Codec,
+    Cut,
     Damaged,
     Decoder,
     Member,
-    dictionary_frame,
+    check_window,
     find_record,
+    skip_padding,
     sniff,
 )
 from stages.read.source import Source
@@ -76,18 +78,22 @@ class Damage(NamedTuple):
     reason: str  # damaged_member or bad_record
     detail: str
     url: str | None = None
+    lost: int = 0  # bytes of the file that gave nothing; an estimate inside a member of many records
+    cut: bool = False  # the file ends inside it
 
 
-def captures(source: Source, cap: int, fast: bool = True) -> Iterator[Capture | Damage]:
+def captures(source: Source, cap: int, fast: bool = True, memory: int = 0) -> Iterator[Capture | Damage]:
     """All response records of ``source`` and all its damages, by offset.
 
     Args:
         source: A WARC file or part of one that starts at a record; gzip, zstd or plain.
         cap: Longest payload in bytes that is read.
         fast: Whether fastwarc goes first. Not worth it for a single record.
+        memory: Bytes that the input may take beyond what readers declare.
 
     Raises:
         ValueError: Nothing in the first MiB looks like the start of a record.
+        MoreMemory: A zstd frame needs more.
     """
     first = source.read_exactly(0, _SEARCH)
     codec = sniff(first)
@@ -100,23 +106,30 @@ def captures(source: Source, cap: int, fast: bool = True) -> Iterator[Capture | 
         if start >= min(_SEARCH, source.size):
             what = "is empty" if not first else f"starts with {first[:16]!r}"
             raise ValueError(f"not a WARC file: it {what}, and no record starts in its first MiB")
-        yield Damage(0, "damaged_member", f"bytes 0-{start}: no {codec} member starts here")
+        what = f"bytes 0-{start}: no {codec} member starts here"
+        yield Damage(0, "damaged_member", what, lost=start)
         offset = start
         decoder = Decoder(codec)
     else:
-        decoder = Decoder(codec, dictionary_frame(source))
+        try:
+            decoder = Decoder.of(source, codec)
+        except Damaged as damage:
+            what = f"bytes 0-{source.size}: {damage}"
+            yield Damage(0, "damaged_member", what, lost=source.size, cut=isinstance(damage, Cut))
+            return
         offset = len(decoder.dictionary)
 
     emitted = 0  # captures of the member at ``offset`` that are out already
     careful = 0  # members for the careful reader before fastwarc is asked again
     patience = 1
-    while offset < source.size:
+    while (offset := skip_padding(source, offset, codec)) < source.size:
         if fast and careful == 0:
             start = offset
             offset, emitted = yield from _fast(source, offset, decoder, cap)
             patience = 1 if offset > start else 2 * patience
             careful = patience
         if offset < source.size:
+            check_window(source, offset, codec, memory)
             offset = yield from _careful(source, offset, decoder, cap, emitted)
             emitted = 0
             careful = max(careful - 1, 0)
@@ -207,12 +220,16 @@ def _capture(record: WarcRecord, offset: int, cap: int) -> Capture:
 
 
 class _BadRecord(Exception):
-    """What stands in the member is no record. ``tail`` was read and may hold the start of the next."""
+    """What stands in the member is no record. ``tail`` was read and may hold the start of the next.
 
-    def __init__(self, detail: str, url: str | None = None, tail: bytes = b"") -> None:
+    ``cut``: it is the beginning of a record, and the member ends inside it.
+    """
+
+    def __init__(self, detail: str, url: str | None = None, tail: bytes = b"", cut: bool = False) -> None:
         super().__init__(detail)
         self.url = url
         self.tail = tail
+        self.cut = cut
 
 
 def _careful(
@@ -223,20 +240,34 @@ def _careful(
     Returns the offset where the next member starts.
     """
     plain = decoder.codec == "plain"
+    begin = offset  # of the record, about
     try:
         text = _Text(Member(source, offset, decoder))
         text.skip_blank_lines()
         while not text.at_end():
-            at = offset + text.position if plain else offset
+            begin = offset + text.position if plain else text.place()
             try:
-                capture = text.record(at, cap)
+                capture = text.record(begin if plain else offset, cap)
             except _BadRecord as bad:
                 if plain:
-                    end = find_record(source, at + 1, decoder)
-                    yield Damage(at, "bad_record", f"bytes {at}-{end}: {bad}", bad.url)
+                    end = find_record(source, begin + 1, decoder)
+                    cut = bad.cut and end == source.size
+                    what = f"bytes {begin}-{end}: {bad}"
+                    yield Damage(begin, "bad_record", what, bad.url, end - begin, cut)
                     return end
-                yield Damage(at, "bad_record", f"record {text.records} of the member: {bad}", bad.url)
-                text.find_next(bad.tail)
+                what = f"record {text.records} of the member: {bad}"
+                failure = text.find_next(bad.tail)
+                end = text.place()
+                cut = (
+                    bad.cut
+                    and failure is None
+                    and text.at_end()
+                    and skip_padding(source, end, decoder.codec) == source.size
+                )
+                yield Damage(offset, "bad_record", what, bad.url, end - begin, cut)
+                if failure is not None:
+                    begin = end
+                    raise failure from None
                 continue
             if capture is not None:
                 skip -= 1
@@ -246,7 +277,9 @@ def _careful(
                 return offset + text.position
     except Damaged as damage:
         end = find_record(source, offset + 1, decoder)
-        yield Damage(offset, "damaged_member", f"bytes {offset}-{end}: {damage}")
+        cut = isinstance(damage, Cut) and end == source.size
+        what = f"bytes {offset}-{end}: {damage}"
+        yield Damage(offset, "damaged_member", what, None, max(end - begin, 0), cut)
         return end
     assert text.member.end is not None  # at_end() was true
     return text.member.end
@@ -260,6 +293,14 @@ class _Text:
         self.position = 0  # decompressed bytes taken so far
         self.records = 0  # records begun
         self._buffer = bytearray()
+        self._given = 0  # decompressed bytes that the member gave
+        self._start = member.consumed
+
+    def place(self) -> int:
+        """About where in the file the next byte lies; exact at both ends of the member."""
+        consumed, ahead = self.member.consumed, len(self._buffer) + self.member.ahead
+        given = self._given + self.member.ahead
+        return consumed - round((min(ahead / given, 1.0) if given else 1.0) * (consumed - self._start))
 
     def _fill(self, size: int) -> bool:
         while len(self._buffer) < size:
@@ -267,6 +308,7 @@ class _Text:
             if not piece:
                 return False
             self._buffer += piece
+            self._given += len(piece)
         return True
 
     def _take(self, size: int) -> bytes:
@@ -285,19 +327,23 @@ class _Text:
         while self._fill(1) and self._buffer[0] in b"\r\n":
             self._take(1)
 
-    def find_next(self, tail: bytes) -> None:
-        """Go to the next start of a record, which may be in ``tail``, or to the end of the member."""
+    def find_next(self, tail: bytes) -> Damaged | None:
+        """Go to the next start of a record, which may be in ``tail``, or to the end of the member, or to
+        what is returned: where the member is damaged."""
         self._buffer[:0] = tail[1:]  # not where it was looked for already
-        while True:
-            more = self._fill(len(self._buffer) + 4096)
-            match = RECORD_START.search(self._buffer)
-            if match:
-                self._take(match.start())
-                return
-            # A start may lie across the end of what is here.
-            self._take(len(self._buffer) - 64 if more else len(self._buffer))
-            if not more:
-                return
+        try:
+            while True:
+                more = self._fill(len(self._buffer) + 4096)
+                match = RECORD_START.search(self._buffer)
+                if match:
+                    self._take(match.start())
+                    return None
+                # A start may lie across the end of what is here.
+                self._take(len(self._buffer) - 64 if more else len(self._buffer))
+                if not more:
+                    return None
+        except Damaged as damage:
+            return damage
 
     def record(self, offset: int, cap: int) -> Capture | None:
         """The next record: a capture, or None if it is no response.
@@ -321,7 +367,8 @@ class _Text:
         block = self._take(length if keep else MAX_HEADER)
         taken = len(block) if keep else len(block) + self._skip(length - MAX_HEADER)
         if taken < length:
-            raise _BadRecord(f"Content-Length is {length}, but only {taken} bytes follow", url, block)
+            what = f"Content-Length is {length}, but only {taken} bytes follow"
+            raise _BadRecord(what, url, block, cut=True)
         # A line end or the end of the member has to follow: looking also reads the checksum behind it.
         if self._fill(1) and self._buffer[0] not in b"\r\n":
             raise _BadRecord(f"Content-Length is {length}, but the block does not end there", url, block)
@@ -348,7 +395,8 @@ class _Text:
                 head = self._take(match.end())
                 break
             if not more or size > MAX_HEADER:
-                raise _BadRecord("no header block ends within the limit", tail=self._take(size))
+                cut = not more and self._buffer.startswith((b"WARC/", b"WARC/"[: len(self._buffer)]))
+                raise _BadRecord("no header block ends within the limit", tail=self._take(size), cut=cut)
             size *= 2
         if not head.startswith(b"WARC/"):
             raise _BadRecord(f"no record starts here but {head[:24]!r}", tail=head)

@@ -1,37 +1,54 @@
 """The table reader: rows of Parquet or JSONL files become documents.
 
-It knows how columns are mapped and how rows are identified. It knows nothing of what the text is.
+It knows how columns are mapped and how rows are identified. It knows nothing of what the text is. How files
+are read in bounded memory is in ``parquet`` and ``lines``.
 
 | reason | failed | meaning |
 |---|---|---|
 | bad_json | yes | a line that is no JSON object |
 | bad_utf8 | yes | a row of a Parquet file with a string that is no UTF-8 |
 | no_text | no | neither ``text`` nor (where mapped) ``html`` is a string with something in it |
-| oversized | no | text and HTML are longer than ``max_bytes`` in UTF-8 |
-| damaged_stream | yes | compressed JSONL, or a Parquet row group, that does not decode: the rest is lost |
+| oversized | no | the strings of a row are longer than ``max_bytes`` in UTF-8, or it has too many values |
+| damaged_stream | yes | compressed JSONL that breaks off, or a row of a damaged Parquet row group |
 """
 
 from __future__ import annotations
 
-import datetime
-import json
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field, field_validator
 
 from stages.base import MIB, Batch, Fault, Input, InputPath, Reader, Reject, StageConfig, Storage
-from stages.read.documents import BATCH_BYTES, BATCH_RECORDS, document_id, document_table, provenance_array
+from stages.read.damage import Losses, OnDamage
+from stages.read.documents import (
+    BATCH_BYTES,
+    BATCH_RECORDS,
+    document_id,
+    document_table,
+    provenance_array,
+    utf8_array,
+)
+from stages.read.json_rows import TooManyValues, parse
 from stages.read.lines import Break, lines
 from stages.read.listing import list_files
+from stages.read.long_pages import TooLong
+from stages.read.pages import Broken
+from stages.read.parquet import Lost, Table
 from stages.read.source import Source
+from stages.read.values import Kind, is_nested, number_of, string_of, text_of
 
 #: Columns of a document that a table can give, besides ``id`` (which is hashed, never taken as it is).
 _TAKEN = ("text", "html", "url", "date", "language", "language_score", "license")
+_KINDS: dict[str, Kind] = {"text": "utf8", "html": "utf8", "id": "stored"}
+#: What a row has beside text and HTML counts from this many characters on.
+_USUAL = 64 << 10
+_BESIDE = ("record", "url", "date", "language", "license")
 #: Parquet files longer than this are split between row groups into inputs of about this many bytes.
 SPLIT_BYTES = 256 * MIB
+_COMPRESSED = (".gz", ".zst", ".zstd")
 #: Escapes make a JSON line longer than its text: six bytes for one at worst.
 _ESCAPES = 6
 
@@ -46,6 +63,9 @@ class TablesConfig(StageConfig):
     columns: dict[str, str] = Field(default_factory=dict)
     source: str | None = None  #: value of the ``source`` column
     max_bytes: int = Field(default=10 * MIB, gt=0)
+    #: What becomes of a file whose stream breaks off, or of which damage cost more than 1 % of its bytes: a
+    #: failed input, or what can be read of it.
+    damaged: OnDamage = "fail"
 
     @field_validator("columns")
     @classmethod
@@ -83,15 +103,15 @@ class Tables(Reader):
 
         Raises:
             ValueError: No Parquet file, or a mapped column is missing or has no usable type.
+            DamagedInput: It ends too early or has too much damage (unless ``damaged: keep``).
+            MoreMemory: It has zstd frames of more than 128 MiB of window.
             OSError: Storage cannot deliver the file.
         """
         pending = _Pending(self.config.source or "", item.name, self.adds)
         with storage.open(item.path) as file:
             source = Source(file)
             rows = self._lines(item, source) if self.config.format == "jsonl" else self._parquet(item, source)
-            for count, row in enumerate(rows):
-                if count == limit:
-                    break
+            for row in itertools.islice(rows, limit):
                 if isinstance(row, Reject):
                     pending.rejects.append(row)
                 else:
@@ -103,10 +123,15 @@ class Tables(Reader):
 
     def _lines(self, item: Input, source: Source) -> Iterator[_Row | Reject]:
         names = {ours: self.config.columns.get(ours, ours) for ours in ("id", *_TAKEN)}
-        for line in lines(source, _ESCAPES * self.config.max_bytes + MIB):
+        losses = Losses(item.path, source.size, self.config.damaged)
+        if source.size == 0 and item.path.endswith(_COMPRESSED):
+            losses.add(0, "it is empty, which no compressed file is", cut=True)
+        for line in lines(source, _ESCAPES * self.config.max_bytes + MIB, item.memory):
             where = f"line {line.number}"
             if isinstance(line, Break):
-                yield _reject(item, line.offset, "damaged_stream", f"{where} and all after: {line.detail}")
+                what = f"{where} and all after: {line.detail}"
+                losses.add(source.size - line.read, what, cut=not line.whole)
+                yield _reject(item, line.offset, "damaged_stream", what)
                 return
             if line.data is None:
                 yield _reject(item, line.offset, "oversized", where, failed=False)
@@ -115,55 +140,51 @@ class Tables(Reader):
             if not data.strip():
                 continue
             try:
-                values = json.loads(data)
-            except (ValueError, RecursionError) as error:
+                values = parse(data)
+            except TooManyValues as error:
+                yield _reject(item, line.offset, "oversized", f"{where}: {error}", failed=False)
+            except ValueError as error:
                 yield _reject(item, line.offset, "bad_json", f"{where}: {str(error)[:120]}")
-                continue
-            if not isinstance(values, dict):
-                yield _reject(item, line.offset, "bad_json", f"{where}: not an object")
-                continue
-            yield _Row(line.offset, {ours: values.get(theirs) for ours, theirs in names.items()})
+            else:
+                yield _Row(line.offset, {ours: values.get(theirs) for ours, theirs in names.items()})
 
     def _parquet(self, item: Input, source: Source) -> Iterator[_Row | Reject]:
-        table = _open(item, source)
-        present = table.schema_arrow.names
+        try:
+            table = Table(item, source)
+        except Broken as error:
+            Losses(item.path, source.size, self.config.damaged).add(source.size, str(error), cut=True)
+            yield _reject(item, 0, "damaged_stream", str(error))
+            return
+        names = self._columns(item, table.schema)
+        columns = {theirs: _KINDS.get(ours, "str") for ours, theirs in names.items()}
+        for row in table.rows(columns, self.config.max_bytes, self.config.damaged):
+            if isinstance(row, Lost):
+                yield _reject(item, row.number, row.reason, row.detail, row.failed)
+            else:
+                yield _Row(row.number, {ours: row.values[theirs] for ours, theirs in names.items()})
+
+    def _columns(self, item: Input, schema: pa.Schema) -> dict[str, str]:
+        """Our columns that the file has, by the names that it has for them."""
         for theirs in self.config.columns.values():
-            if theirs not in present:
-                raise ValueError(f"{item.path} has no column {theirs!r}; it has {', '.join(present)}")
+            if theirs not in schema.names:
+                raise ValueError(f"{item.path} has no column {theirs!r}; it has {', '.join(schema.names)}")
         names = {ours: self.config.columns.get(ours, ours) for ours in ("id", *_TAKEN)}
-        names = {ours: theirs for ours, theirs in names.items() if theirs in present}
-        first = 0
-        for group in range(table.num_row_groups):
-            size = table.metadata.row_group(group).num_rows
-            row = first
-            first += size
-            if row < item.start or (item.stop is not None and row >= item.stop):
-                continue
-            try:
-                for batch in table.iter_batches(
-                    BATCH_RECORDS, row_groups=[group], columns=sorted(set(names.values())), use_threads=False
-                ):
-                    columns = {ours: batch.column(theirs) for ours, theirs in names.items()}
-                    for index in range(batch.num_rows):
-                        try:
-                            values = {ours: column[index].as_py() for ours, column in columns.items()}
-                        except UnicodeDecodeError as error:
-                            yield _reject(item, row + index, "bad_utf8", f"row {row + index}: {error}")
-                            continue
-                        yield _Row(row + index, values)
-                    row += batch.num_rows
-            except (pa.ArrowException, OSError) as error:
-                if source.error is not None:
-                    raise source.error from None
-                what = f"rows {row} to {first - 1}: {str(error)[:120]}"
-                yield _reject(item, row, "damaged_stream", what)
+        return {
+            ours: theirs
+            for ours, theirs in names.items()
+            if theirs in schema.names and not is_nested(schema.field(theirs).type)
+        }
 
     def _split(self, item: Input, storage: Storage) -> Iterator[Input]:
         if item.size <= SPLIT_BYTES:
             yield item
             return
         with storage.open(item.path) as file:
-            metadata = _open(item, Source(file)).metadata
+            try:
+                metadata = Table(item, Source(file)).metadata
+            except (Broken, ValueError):  # a failed input, as a short one is, once it is read
+                yield item
+                return
         start = row = size = 0
         for group in range(metadata.num_row_groups):
             row += metadata.row_group(group).num_rows
@@ -173,55 +194,10 @@ class Tables(Reader):
                 start, size = row, 0
 
 
-def _open(item: Input, source: Source) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(
-            pa.PythonFile(source.stream(0), mode="r"),
-            pre_buffer=False,
-            buffer_size=MIB,
-            page_checksum_verification=True,
-        )
-    except (pa.ArrowException, OSError) as error:
-        if source.error is not None:
-            raise source.error from None
-        raise ValueError(f"{item.path} is no Parquet file: {error}") from None
-
-
 def _reject(item: Input, offset: int, reason: str, detail: str, failed: bool = True) -> Reject:
     identity = document_id("tables", item.name, str(offset))
     place = {"file": item.name, "offset": offset, "record": None}
     return Reject(identity, None, Fault(reason, detail), failed, place)
-
-
-def _string(value: Any) -> str | None:
-    """A scalar as a string that Arrow takes: no lone surrogate (JSON can spell one), no NUL."""
-    if isinstance(value, str):
-        return _clean(value)
-    if isinstance(value, datetime.datetime):
-        if value.tzinfo:
-            value = value.astimezone(datetime.UTC).replace(tzinfo=None)
-        return f"{value.isoformat(timespec='seconds')}Z"
-    if isinstance(value, datetime.date):
-        return str(value.isoformat())
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
-    return None
-
-
-def _clean(text: str) -> str:
-    if "\0" in text:
-        text = text.replace("\0", "�")
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
-
-
-def _content(value: Any) -> str | None:
-    text = _string(value) if isinstance(value, str) else None
-    return text if text and not text.isspace() else None
 
 
 class _Pending:
@@ -241,27 +217,12 @@ class _Pending:
     def add(self, row: _Row, cap: int) -> None:
         """A document, or a reject, from ``row``."""
         get = row.values.get
-        text, html = _content(get("text")), _content(get("html"))
-        url, key = _string(get("url")), get("id")
-        if isinstance(key, bytes):
-            record: str | None = key.hex()
-        else:
-            record = _string(key)
+        text, html = text_of(get("text")), text_of(get("html"))
+        url, record = string_of(get("url")), string_of(get("id"))
         if record is not None:
             identity = document_id(self._source, "id", record)
         else:
             identity = document_id(self._source, url or "", text or html or "")
-        size = len((text or "").encode()) + len((html or "").encode())
-        if (text is None and html is None) or size > cap:
-            fault = (
-                Fault("oversized", f"{size} bytes") if size > cap else Fault("no_text", _seen(get("text")))
-            )
-            place = {"file": self._file, "offset": row.offset, "record": record}
-            if record is None and size == 0:  # nothing else tells such rows apart
-                identity = document_id("tables", self._file, str(row.offset))
-            self.rejects.append(Reject(identity, url, fault, False, place))
-            return
-        score = get("language_score")
         values: dict[str, Any] = {
             "id": identity,
             "offset": row.offset,
@@ -269,10 +230,26 @@ class _Pending:
             "text": text,
             "html": html,
             "url": url,
-            "language_score": float(score) if isinstance(score, (int, float)) else None,
+            "language_score": number_of(get("language_score")),
         }
+        values |= {name: string_of(get(name)) for name in self._columns.keys() - values.keys()}
+        size = len(text or b"") + len(html or b"")
+        size += sum(value.bytes for value in row.values.values() if isinstance(value, TooLong))
+        beside = sum(len(value) for name, value in values.items() if name in _BESIDE and value)
+        if beside > _USUAL:
+            size += beside
+            url = record = None  # of a reject
+        if (text is None and html is None) or size > cap:
+            fault = (
+                Fault("oversized", f"{size} bytes") if size > cap else Fault("no_text", _seen(get("text")))
+            )
+            place = {"file": self._file, "offset": row.offset, "record": record}
+            if record is None and text is None and html is None:  # nothing else tells such rows apart
+                identity = document_id("tables", self._file, str(row.offset))
+            self.rejects.append(Reject(identity, url, fault, False, place))
+            return
         for name, column in self._columns.items():
-            column.append(values[name] if name in values else _string(get(name)))
+            column.append(values[name])
         self._bytes += size
 
     def full(self) -> bool:
@@ -286,6 +263,7 @@ class _Pending:
         rows = len(columns["id"])
         offsets, records = columns.pop("offset"), columns.pop("record")
         columns["source"] = [self._source] * rows
+        columns |= {name: utf8_array(columns[name]) for name in ("text", "html")}
         columns["provenance"] = provenance_array([self._file] * rows, offsets, records)
         batch = Batch(document_table(columns, rows, self._adds), self.rejects)
         self._start()

@@ -37,6 +37,7 @@ from pydantic import Field, model_validator
 
 from stages.base import MIB, Batch, Fault, Input, InputPath, Reader, Reject, Resources, StageConfig, Storage
 from stages.read.charset import to_utf8
+from stages.read.damage import Losses, OnDamage
 from stages.read.documents import (
     BATCH_BYTES,
     BATCH_RECORDS,
@@ -65,6 +66,9 @@ class WarcConfig(StageConfig):
     #: 5 MiB: 10 MiB never drops one of its pages, and bounds what other crawls can send.
     max_bytes: int = Field(default=10 * MIB, gt=0)
     truncated: Literal["drop", "keep"] = "drop"
+    #: What becomes of a file that ends too early, or of which damage cost more than 1 % of its bytes:
+    #: a failed input, or what can be read of it. Without meaning for ``index``.
+    damaged: OnDamage = "fail"
     source: str | None = None  #: value of the ``source`` column
 
     @model_validator(mode="after")
@@ -101,13 +105,13 @@ class Warc(Reader):
 
         Raises:
             ValueError: The file is no WARC file.
+            DamagedInput: It ends too early or has too much damage (unless ``damaged: keep``).
+            MoreMemory: It has zstd frames of more than 128 MiB of window.
             OSError: Storage cannot deliver it.
         """
         pending = _Pending(self.config.source or "", self.adds)
         records = self._indexed(item, storage) if self.config.index else self._whole(item, storage)
-        for count, (name, record) in enumerate(records):
-            if count == limit:
-                break
+        for name, record in itertools.islice(records, limit):
             if isinstance(record, Reject):
                 pending.rejects.append(record)
             else:
@@ -119,8 +123,12 @@ class Warc(Reader):
 
     def _whole(self, item: Input, storage: Storage) -> Iterator[tuple[str, Capture | Damage | Reject]]:
         with storage.open(item.path) as file:
+            source = Source(file)
+            losses = Losses(item.path, source.size, self.config.damaged)
             try:
-                for record in captures(Source(file), self.config.max_bytes):
+                for record in captures(source, self.config.max_bytes, memory=item.memory):
+                    if isinstance(record, Damage):
+                        losses.add(record.lost, record.detail, cut=record.cut)
                     yield item.name, record
             except ValueError as error:
                 raise ValueError(f"{item.path}: {error}") from None

@@ -63,7 +63,7 @@ def test_s3_and_disk_give_the_same(server: S3Server, files: Path) -> None:
 
     def readers(root: str) -> list[Reader]:
         return [
-            Warc(WarcConfig(paths=[f"{root}/**/*.warc*"])),
+            Warc(WarcConfig(paths=[f"{root}/**/*.warc*"], damaged="keep")),
             Warc(WarcConfig(index=[f"{root}/index.parquet"], prefix=f"{root}/")),
             Tables(TablesConfig(paths=[f"{root}/table.parquet"], format="parquet")),
         ]

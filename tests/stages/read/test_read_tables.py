@@ -135,7 +135,7 @@ def test_a_damaged_stream_keeps_the_rows_before(tmp_path, pack):
     raw = [json.dumps(row).encode() + b"\n" for row in ROWS]
     data = pack(b"".join(raw[:half])) + pack(b"".join(raw[half:]))[:-400]
     (tmp_path / "a.jsonl").write_bytes(data)
-    rows, (reject,) = read(tmp_path / "a.jsonl")
+    rows, (reject,) = read(tmp_path / "a.jsonl", damaged="keep")
     assert half <= len(rows) < len(ROWS)
     assert [row["text"] for row in rows] == [row["text"] for row in ROWS[: len(rows)]]
     assert (reject.fault.reason, reject.failed) == ("damaged_stream", True)
@@ -155,10 +155,11 @@ def test_a_damaged_row_group_keeps_the_others(tmp_path, checksum):
     end = column.data_page_offset + column.total_compressed_size
     data[end - 100 : end - 60] = b"\xff" * 40
     path.write_bytes(bytes(data))
-    rows, (reject,) = read(path)
+    rows, rejects = read(path, damaged="keep")
     assert [row["provenance"]["offset"] for row in rows] == [*range(100), *range(200, 300)]
-    assert (reject.fault.reason, reject.failed) == ("damaged_stream", True)
-    assert reject.fault.detail.startswith("rows 100 to 199: ")
+    assert [reject.provenance["offset"] for reject in rejects] == [*range(100, 200)]
+    assert {(reject.fault.reason, reject.failed) for reject in rejects} == {("damaged_stream", True)}
+    assert rejects[0].fault.detail.startswith("rows 100 to 199: ")
 
 
 def test_a_string_that_is_no_utf8(tmp_path):

@@ -254,7 +254,7 @@ def test_reading_holds_neither_file_nor_member(tmp_path):
     with open(tmp_path / "a", "wb") as file:
         for number in range(400):
             file.write(stream.compress(record(number, http(body))))
-    reader = Warc(WarcConfig(paths=[str(tmp_path / "a")]))
+    reader = Warc(WarcConfig(paths=[str(tmp_path / "a")], damaged="keep"))
     storage = LocalStorage()
     rows = 0
     rejects = []
@@ -275,7 +275,9 @@ def test_damage_is_one_failed_reject_with_a_stable_id(tmp_path):
         (tmp_path / directory).mkdir()
         bad = parts[2][:60] + b"\xff" * 8 + parts[2][68:]
         (tmp_path / directory / "a.warc.gz").write_bytes(b"".join([*parts[:2], bad, *parts[3:]]))
-    (rows, (reject,)), again = (read(tmp_path / name / "a.warc.gz") for name in ("one", "two"))
+    (rows, (reject,)), again = (
+        read(tmp_path / name / "a.warc.gz", damaged="keep") for name in ("one", "two")
+    )
     assert (rows, [reject]) == again
     assert len(rows) == 4
     offset = len(parts[0]) + len(parts[1])
@@ -347,7 +349,7 @@ def test_real_captures_are_all_accounted_for():
 @needs_pages
 def test_real_damage_costs_one_capture_and_the_cut_tail():
     truth = [json.loads(line) for line in (SHARED / "pages.jsonl").open()][:200]
-    rows, rejects = read(SHARED / "corrupt.warc.gz")
+    rows, rejects = read(SHARED / "corrupt.warc.gz", damaged="keep")
     damaged = [reject for reject in rejects if reject.failed]
     assert [reject.fault.reason for reject in damaged] == ["damaged_member"] * 2
     assert damaged[0].provenance["offset"] == truth[90]["offset"]

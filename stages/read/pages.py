@@ -1,0 +1,237 @@
+"""Headers of Parquet pages, seen as they pass by: how large what comes next will be once decoded.
+
+A column chunk is a series of pages, each decompressed in one piece. The footer says how long a chunk is
+and nothing of its pages, so a page of 2 GB is met when it is too late. Here the bytes that a decoder asks
+for are looked at before it gets them, and headers are read ahead of it. That costs no reading, and
+microseconds a page.
+
+It knows page headers (Thrift's compact protocol; parquet.thrift of the format) and the chunks of one row
+group. It decodes no values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from stages.base import MIB
+
+#: Longest header that is believed to be one; statistics in it hold values of the column.
+_LONGEST_HEADER = 16 * MIB
+
+DATA, DICTIONARY, DATA_V2 = 0, 2, 3
+PLAIN, RLE, BIT_PACKED, DELTA_BYTE_ARRAY = 0, 3, 4, 7
+
+
+class PageHeader(NamedTuple):
+    """What a header says of its page; sizes in bytes."""
+
+    length: int  # of the header itself
+    kind: int  # DATA, DICTIONARY, DATA_V2, or an index page
+    size: int  # of the page, decompressed
+    stored: int  # of the page in the file
+    checksum: int | None  # CRC-32 of the page as stored
+    values: int  # nulls included
+    encoding: int  # of the values
+    level_encoding: int  # of definition levels (DATA)
+    levels: tuple[int, int]  # stored bytes of repetition and definition levels (DATA_V2)
+    compressed: bool
+
+
+class Chunk(NamedTuple):
+    """Where the pages of one column lie in the file."""
+
+    column: str
+    start: int
+    end: int
+
+
+def page_header(data: bytes | memoryview, at: int = 0) -> PageHeader | None:
+    """The header that starts at ``at`` of ``data``; None if it goes on behind the end of ``data``.
+
+    Raises:
+        ValueError: What stands there is no page header.
+    """
+    try:
+        found, end = _struct(data, at)
+    except IndexError:
+        if len(data) - at > _LONGEST_HEADER:
+            raise ValueError("a page header does not end") from None
+        return None
+    try:
+        kind, size, stored = found[1], found[2], found[3]
+        about = found.get({DATA: 5, DICTIONARY: 7, DATA_V2: 8}.get(kind, 0), {})
+        values = about.get(1, 0)
+        encoding = about.get(4 if kind == DATA_V2 else 2, PLAIN)
+        level_encoding = about.get(3, RLE) if kind == DATA else RLE
+        levels = (about.get(6, 0), about.get(5, 0)) if kind == DATA_V2 else (0, 0)
+        checksum = found.get(4)
+        if min(size, stored, values, *levels) < 0:
+            raise ValueError("a page of negative size")
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("no page header") from None
+    checksum = None if checksum is None else checksum & 0xFFFFFFFF
+    compressed = kind != DATA_V2 or about.get(7, True) is not False
+    return PageHeader(
+        end - at, kind, size, stored, checksum, values, encoding, level_encoding, levels, compressed
+    )
+
+
+def _struct(data: bytes | memoryview, at: int, depth: int = 0) -> tuple[dict[int, Any], int]:
+    """The fields of a struct by their numbers, and where it ends. Binary values are passed over."""
+    if depth > 4:
+        raise ValueError("no page header")
+    fields: dict[int, Any] = {}
+    number = 0
+    while head := data[at]:
+        at += 1
+        if head >> 4:
+            number += head >> 4
+        else:
+            number, at = _integer(data, at)
+        kind = head & 15
+        value: Any = None
+        if kind in (1, 2):
+            value = kind == 1
+        elif kind == 3:
+            at += 1
+        elif kind in (4, 5, 6):
+            value, at = _integer(data, at)
+        elif kind == 7:
+            at += 8
+        elif kind == 8:
+            length, at = _varint(data, at)
+            at += length
+        elif kind == 12:
+            value, at = _struct(data, at, depth + 1)
+        else:
+            raise ValueError("no page header")
+        fields[number] = value
+    return fields, at + 1
+
+
+def _varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7
+        if shift > 63:
+            raise ValueError("no page header")
+
+
+def _integer(data: bytes | memoryview, at: int) -> tuple[int, int]:
+    value, at = _varint(data, at)
+    return (value >> 1) ^ -(value & 1), at
+
+
+class Broken(Exception):
+    """Pages are damaged."""
+
+
+class Exceeded(Exception):
+    """What comes next would take more memory than allowed."""
+
+
+class LongPage(Exceeded):
+    """A page that is too long to be decoded in one piece, however few rows are asked for."""
+
+    def __init__(self, column: str, size: int) -> None:
+        super().__init__(f"a page of {size} bytes in column {column}")
+        self.column = column
+
+
+class LongBatch(Exceeded):
+    """Too many rows at a time; ``rows`` may do."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(rows)
+        self.rows = rows
+
+
+class PageWatch:
+    """The pages of one row group, as their bytes are read in order, chunk by chunk.
+
+    ``rows`` are decoded at a time. They may take ``batch`` bytes, and the pages that they lie in ``held``.
+    Bytes of a batch are those of the pages that came in since the last; entries of a dictionary, and values
+    of which only differences are stored, may be as long as their page, for every row.
+    """
+
+    def __init__(self, chunks: Sequence[Chunk], rows: int, batch: int, held: int) -> None:
+        self._chunks = [_Watched(chunk) for chunk in chunks]
+        self._rows = rows
+        self._batch = batch
+        self._held = held
+
+    def next_batch(self) -> None:
+        """The rows so far were handed over."""
+        for chunk in self._chunks:
+            chunk.passed = chunk.page
+
+    def saw(self, offset: int, data: bytes) -> None:
+        """``data`` was read at ``offset``; raises ``Exceeded`` if a page in it is too much."""
+        for chunk in self._chunks:
+            if chunk.start <= offset < chunk.end:
+                for header in chunk.headers(offset, data):
+                    self._check(chunk, header)
+
+    def _check(self, chunk: _Watched, header: PageHeader) -> None:
+        chunk.note(header)
+        if sum(each.dictionary + each.page + each.stored for each in self._chunks) > self._held:
+            longest = max(self._chunks, key=lambda each: max(each.dictionary, each.page))
+            raise LongPage(longest.column, max(longest.dictionary, longest.page))
+        if self._rows == 1:
+            return
+        repeated = sum(each.repeated for each in self._chunks)
+        passed = sum(each.passed for each in self._chunks)
+        if repeated * self._rows + passed > self._batch:
+            rows = self._rows // 2
+            if repeated * self._rows > self._batch // 2:
+                rows = min(self._rows - 1, (self._batch - min(passed, self._batch // 2)) // repeated)
+            raise LongBatch(max(rows, 1))
+
+
+class _Watched:
+    """One chunk, and what is known of its pages."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self.column, self.start, self.end = chunk
+        self.dictionary = 0  # bytes of the dictionary, decompressed
+        self.page = 0  # bytes of the page that came last, decompressed
+        self.stored = 0  # and as stored
+        self.passed = 0  # bytes of all pages since the last batch
+        self.repeated = 0  # bytes that every row may take
+        self._next = chunk.start  # where the next header stands
+        self._tail = b""  # what was read of it
+
+    def note(self, header: PageHeader) -> None:
+        self.stored = header.stored
+        if header.kind == DICTIONARY:
+            self.dictionary = self.repeated = header.size
+            return
+        self.page = header.size
+        self.passed += header.size
+        self.repeated = max(self.dictionary, header.size if header.encoding == DELTA_BYTE_ARRAY else 0)
+
+    def headers(self, offset: int, data: bytes) -> list[PageHeader]:
+        """The headers that end in ``data``."""
+        found = []
+        if self._tail:
+            data = self._tail + data
+            offset -= len(self._tail)
+            self._tail = b""
+        while offset <= self._next < min(offset + len(data), self.end):
+            try:
+                header = page_header(data, self._next - offset)
+            except ValueError:
+                self._next = self.end  # the decoder will say what is wrong
+                break
+            if header is None:
+                self._tail = data[self._next - offset :]
+                break
+            found.append(header)
+            self._next += header.length + header.stored
+        return found
