@@ -52,6 +52,12 @@ class _File:
     def glob(self, pattern: str) -> list[FileInfo]:
         return [FileInfo(pattern, os.path.getsize(pattern), "")]
 
+    def list(self, directory: str) -> list[FileInfo]:
+        return []
+
+    def stat(self, path: str) -> FileInfo | None:
+        return FileInfo(path, os.path.getsize(path), "")
+
     def open(self, path: str) -> BinaryIO:
         return open(path, "rb")
 

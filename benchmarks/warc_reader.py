@@ -35,6 +35,14 @@ class OneFile:
         """The file itself."""
         return [FileInfo(pattern, os.path.getsize(pattern), "")]
 
+    def list(self, directory: str) -> list[FileInfo]:
+        """Nothing."""
+        return []
+
+    def stat(self, path: str) -> FileInfo | None:
+        """The file itself."""
+        return FileInfo(path, os.path.getsize(path), "")
+
     def open(self, path: str) -> BinaryIO:
         """A local file."""
         return open(path, "rb")

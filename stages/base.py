@@ -10,6 +10,7 @@ a row it could not do has a ``Fault``.
 
 from __future__ import annotations
 
+import builtins
 import collections.abc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,6 +98,15 @@ class Storage(Protocol):
 
     def glob(self, pattern: str) -> list[FileInfo]:
         """Files that match, sorted by path. ``*`` stays within one path segment, ``**`` does not."""
+        ...
+
+    # From here on ``list`` is the method: annotations say ``builtins.list``.
+    def list(self, directory: str, /) -> builtins.list[FileInfo]:
+        """Every file below a directory, sorted by path; [] where there is no such directory."""
+        ...
+
+    def stat(self, path: str) -> FileInfo | None:
+        """Size and etag of a file; None where there is none."""
         ...
 
     def open(self, path: str) -> BinaryIO:

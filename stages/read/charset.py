@@ -1,8 +1,8 @@
 """Bytes of a page to text: which character set, and what becomes of bytes that do not fit.
 
-The rule, best first: byte order mark; obvious UTF-16; ISO-2022 by its escapes; valid UTF-8; the
-charset of the HTTP header; of the document (meta, XML declaration); detection. On real pages valid
-UTF-8 is right for every page that declares UTF-8 and for a third of the wrong declarations.
+The rule, best first: byte order mark; obvious UTF-16; ISO-2022 by its escapes; valid UTF-8, and UTF-8 but
+for a few bytes; the charset of the HTTP header; of the document (meta, XML declaration); detection. On real
+pages valid UTF-8 is right for every page that declares UTF-8 and for a third of the wrong declarations.
 A declared charset that the bytes contradict gives way to one that they do not.
 
 It knows labels and bytes. It knows nothing of HTML beyond where a charset may be declared.
@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import codecs
 import re
-import struct
 
-import pyarrow as pa
 from resiliparse.parse.encoding import detect_encoding
 
-from stages.read.payload import utf16_order
+from stages.read.metas import metas
+from stages.read.utf import is_utf8, utf16_order
 
 #: Bytes in which a document's own declaration is looked for (the HTML standard looks at 1,024).
 DECLARED_WITHIN = 4096
@@ -85,6 +84,21 @@ _SEVEN_BIT = frozenset({"iso2022_jp_ext", "iso2022_kr"})
 _MULTIBYTE = frozenset({"gb18030", "big5hkscs", "euc_jp", "cp932", "cp949"})
 # A codec that knows more characters, for text that the usual one refuses (NEC row 13 in EUC-JP).
 _WIDER = {"euc_jp": "euc_jis_2004"}
+#: What becomes of bytes that are no character, where it is not U+FFFD for all.
+_ERRORS = {"gb18030": "nanocorpus-euro-or-mark"}
+# What pages labelled ISO 8859 are written in, if they have bytes that ISO 8859 has no characters for; and
+# whether the letters are (nearly) the same.
+_WINDOWS = {
+    "iso8859_2": ("cp1250", True),
+    "iso8859_4": ("cp1257", False),
+    "iso8859_5": ("cp1251", False),
+    "iso8859_6": ("cp1256", False),
+    "iso8859_7": ("cp1253", True),
+    "iso8859_8": ("cp1255", True),
+    "iso8859_10": ("cp1257", False),
+    "iso8859_13": ("cp1257", True),
+    "iso8859_15": ("cp1252", True),
+}
 # The standard's name for each codec: its first label, but for the sets that browsers widen.
 _NAMES = {codec: labels.split()[0] for codec, labels in _LABELS.items()}
 _NAMES["utf-16-le"] = "utf-16le"
@@ -96,11 +110,13 @@ _MARKS = (  # UTF-32 first: its little-endian mark starts with UTF-16's
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-_META = re.compile(rb"""<meta\s[^>]*?charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
+_LABEL = re.compile(rb"[\w.:+-]+")
+_CONTENT = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:+-]+)""")
 _XML = re.compile(rb"""\s*<\?xml\s[^>]*?encoding\s*=\s*["']([\w.:-]+)""", re.IGNORECASE)
 _HANGUL = re.compile("[가-힣]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _HIGH = re.compile(rb"[\x80-\xff]")
+_CONTROL = re.compile("[\x80-\x9f]")
 _ASCII = bytes(range(0x80))
 _REPLACEMENT = "�".encode()
 
@@ -111,22 +127,18 @@ def codec_of(label: str | None) -> str | None:
 
 
 def declared_charset(body: bytes) -> str | None:
-    """The label in the document itself: a meta element or the XML declaration."""
+    """The first label of a known character set in the document itself: in a meta element that declares one
+    (``charset``, or ``http-equiv`` content-type), or else the XML declaration."""
     head = body[:DECLARED_WITHIN]
-    match = _META.search(head) or _XML.match(head)
+    for meta in metas(head):
+        found = _LABEL.search(meta.get(b"charset", b""))
+        if found is None and meta.get(b"http-equiv", b"").strip() == b"content-type":
+            found = _CONTENT.search(meta.get(b"content", b""))
+        label = found.group(found.lastindex or 0).decode("ascii", "replace") if found else None
+        if codec_of(label):
+            return label
+    match = _XML.match(head)
     return match.group(1).decode("ascii", "replace") if match else None
-
-
-def is_utf8(body: bytes) -> bool:
-    """Whether ``body`` is valid UTF-8, several times faster than decoding it."""
-    if body.isascii():
-        return True
-    ends = pa.py_buffer(struct.pack("<2i", 0, len(body)))
-    try:
-        pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(body)]).validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def decode(body: bytes, http_charset: str | None = None) -> tuple[str, str]:
@@ -197,12 +209,14 @@ def _legacy(body: bytes, http_charset: str | None) -> tuple[str, str]:
         # UTF-16 would have shown; a document that says so in ASCII letters is not UTF-16.
         if codec and codec not in declared and not codec.startswith("utf-16"):
             declared.append(codec)
+    share, characters = _utf8_in(body)
+    if _is_mostly_utf8(body, declared, share, characters):
+        return body.decode("utf-8", "replace"), "utf-8"
     if declared and "utf-8" not in declared:
         candidates = declared
     else:
         candidates = [codec for codec in declared if codec != "utf-8"]
         # Legacy East Asian text is valid UTF-8 to 0.5 at most by chance, damaged UTF-8 mostly to more.
-        share = _share_of_utf8(body)
         if not candidates and share > (0.5 if declared else 0.6):
             return body.decode("utf-8", "replace"), "utf-8"
         if not candidates:
@@ -214,9 +228,35 @@ def _legacy(body: bytes, http_charset: str | None) -> tuple[str, str]:
     for codec in candidates:
         text = _strictly(body, codec)
         if text is not None:
-            return text, codec
+            return _widened(body, text, codec)
     best = [*declared, *candidates][0]
-    return body.decode(best, "replace"), best
+    return _widened(body, body.decode(best, _ERRORS.get(best, "replace")), best)
+
+
+def _is_mostly_utf8(body: bytes, declared: list[str], share: float, characters: int) -> bool:
+    """Whether ``body`` is UTF-8 but for a few bytes (text cut in the middle of a character, a name from a
+    database), whatever its labels say.
+
+    By chance legacy text of some length is valid to half at most. A label of a set of several bytes a
+    character says more than others where the bytes keep its rules.
+    """
+    for codec in declared:
+        if codec in _MULTIBYTE and _strictly(body, codec) is not None:
+            return share >= 0.95 and characters >= 20
+    return share >= 0.75 and characters >= 4
+
+
+def _widened(body: bytes, text: str, codec: str) -> tuple[str, str]:
+    """Text without C1 controls, which no page means: where an ISO 8859 label gives some, it stands for the
+    set of Windows."""
+    if not codec.startswith("iso8859") or not _CONTROL.search(text):
+        return text, codec
+    windows, alike = _WINDOWS.get(codec, (None, False))
+    if windows and (alike or _detected(body) == windows):
+        wider = _strictly(body, windows)
+        if wider is not None:
+            return wider, windows
+    return _CONTROL.sub("�", text), codec
 
 
 def _detected(body: bytes) -> str:
@@ -241,7 +281,7 @@ def _strictly(body: bytes, codec: str) -> str | None:
     for name in (codec, _WIDER.get(codec)):
         if name is None:
             continue
-        decoder = codecs.getincrementaldecoder(name)("strict")
+        decoder = codecs.getincrementaldecoder(name)("nanocorpus-euro" if name == "gb18030" else "strict")
         try:
             text = decoder.decode(body, final=False)
         except UnicodeError:
@@ -250,8 +290,27 @@ def _strictly(body: bytes, codec: str) -> str | None:
     return None
 
 
-def _share_of_utf8(body: bytes) -> float:
-    """Share of the bytes above 0x7F that belong to UTF-8 sequences."""
+def _utf8_in(body: bytes) -> tuple[float, int]:
+    """Share of the bytes above 0x7F that belong to UTF-8 sequences, and the number of those."""
     high = len(body.translate(None, _ASCII))
-    valid = len(body.decode("utf-8", "ignore").encode()) - (len(body) - high)
-    return valid / high if high else 1.0
+    valid = body.decode("utf-8", "ignore")
+    characters = len(_NOT_ASCII.findall(valid))
+    return (len(valid.encode()) - (len(body) - high)) / high if high else 1.0, characters
+
+
+def _euro(error: UnicodeError) -> tuple[str, int]:
+    """0x80 in GBK and GB18030 is the euro sign, as browsers have it; other errors stay errors."""
+    if isinstance(error, UnicodeDecodeError) and error.object[error.start] == 0x80:
+        return "€", error.start + 1
+    raise error
+
+
+def _euro_or_mark(error: UnicodeError) -> tuple[str, int]:
+    try:
+        return _euro(error)
+    except UnicodeDecodeError as other:
+        return "�", other.end
+
+
+codecs.register_error("nanocorpus-euro", _euro)
+codecs.register_error("nanocorpus-euro-or-mark", _euro_or_mark)

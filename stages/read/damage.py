@@ -9,7 +9,7 @@ It knows bytes and rows that are lost. It knows no file format.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from stages.base import DamagedInput
 
@@ -17,6 +17,17 @@ from stages.base import DamagedInput
 OnDamage = Literal["fail", "keep"]
 #: Share of an input's bytes that may be lost to damage after which reading goes on.
 TOLERATED = 0.01
+
+
+class Damage(NamedTuple):
+    """A stretch of a WARC file that gave nothing."""
+
+    offset: int  # where it starts, in the file as stored
+    reason: str  # damaged_member or bad_record
+    detail: str
+    url: str | None = None
+    lost: int = 0  # bytes of the file that gave nothing; an estimate inside a member of many records
+    cut: bool = False  # the file ends inside it
 
 
 class Losses:

@@ -1,28 +1,43 @@
 """Rows of a Common Crawl index table as byte ranges of WARC files.
 
-It knows the index's columns, and how to fetch few large ranges instead of many small ones. It knows
-nothing of WARC.
+It knows the index's columns, which file names stay below a prefix, and how to fetch few large ranges instead
+of many small ones. It knows nothing of WARC.
 
 The table in Common Crawl's ``cc-index`` calls them warc_filename, warc_record_offset and
 warc_record_length; extracts of it often offset and length. Both are taken.
+
+A table is data, and whoever wrote it may name any file. A name goes behind ``prefix`` and must stay there: it
+has no scheme of its own, does not start at the root, and no segment of it leads upwards, however it is
+spelled. The row of another is a failed record.
 """
 
 from __future__ import annotations
 
+import decimal
+import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.base import MIB, Fault, Input, Reject, Storage
 from stages.read.documents import document_id
+from stages.read.values import string_of
 
 ROWS_PER_INPUT = 10_000
 #: Ranges this near to each other are fetched as one: reading 64 KiB costs less than another request.
 NEAR = 64 << 10
 #: Most bytes fetched at once (a single longer range excepted).
 SPAN = 8 * MIB
+
+#: Longest name of a file or object that any storage has, in bytes.
+_LONGEST_NAME = 1024
+_LAST = (1 << 63) - 1  # of offsets
+_SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
+#: Schemes of addresses, where there is no prefix.
+_KNOWN = ("s3://", "file://")
 
 _COLUMNS = (
     ("warc_filename", "warc_record_offset", "warc_record_length"),
@@ -37,6 +52,7 @@ class IndexedRange(NamedTuple):
     offset: int
     length: int
     url: str | None
+    row: int = 0  # of the index table
 
 
 def index_inputs(storage: Storage, files: Sequence[Input]) -> list[Input]:
@@ -58,7 +74,9 @@ def index_inputs(storage: Storage, files: Sequence[Input]) -> list[Input]:
     return inputs
 
 
-def load_ranges(item: Input, storage: Storage, cap: int) -> tuple[list[IndexedRange], list[Reject]]:
+def load_ranges(
+    item: Input, storage: Storage, cap: int, prefix: str
+) -> tuple[list[IndexedRange], list[Reject]]:
     """The ranges of rows ``start`` to ``stop``, sorted by file and offset, and the rows that name none.
 
     A range longer than ``cap`` (bytes, compressed) is dropped as oversized before it is fetched.
@@ -70,22 +88,96 @@ def load_ranges(item: Input, storage: Storage, cap: int) -> tuple[list[IndexedRa
         rows = _rows(table, [*names, "url"] if has_url else names, item.start, item.stop)
     ranges: list[IndexedRange] = []
     rejects: list[Reject] = []
-    columns = [rows[name].to_pylist() for name in names]
-    urls = rows["url"].to_pylist() if has_url else [None] * rows.num_rows
+    columns = [_values(rows[name]) for name in names]
+    urls = _values(rows["url"]) if has_url else [None] * rows.num_rows
     for row, (name, offset, length, url) in enumerate(zip(*columns, urls, strict=True), item.start):
-        one = (name, offset, length)
-        if not name or offset is None or length is None or offset < 0 or length <= 0:
-            fault, failed = Fault("bad_index_row", f"row {row}: file, offset and length are {one}"), True
-        elif length > cap:
-            fault, failed = Fault("oversized", f"{length} bytes compressed"), False
+        start, size = _integer(offset), _integer(length)
+        one = IndexedRange(
+            string_of(name) or "", -1 if start is None else start, size or 0, string_of(url), row
+        )
+        wrong = _wrong(one, prefix)
+        if wrong:
+            rejects.append(bad_row(item, one, f"{wrong}: {(name, offset, length)}"))
+        elif one.length > cap:
+            rejects.append(_reject(item, one, Fault("oversized", f"{one.length} bytes compressed"), False))
         else:
-            ranges.append(IndexedRange(name, offset, length, url))
-            continue
-        identity = document_id("warc", "index", item.name, str(row))
-        place = {"file": name or item.name, "offset": row if offset is None else offset, "record": None}
-        rejects.append(Reject(identity, url, fault, failed, place))
-    ranges.sort(key=lambda one: one[:3])
+            ranges.append(one)
+    ranges.sort(key=lambda one: (one.file, one.offset, one.length))
     return ranges, rejects
+
+
+def place_of(name: str, prefix: str) -> str:
+    """Path or address of a file of the index."""
+    return f"{prefix}{name}" if not prefix or prefix.endswith("/") else f"{prefix}/{name}"
+
+
+def bad_row(item: Input, one: IndexedRange, detail: str) -> Reject:
+    """A row that costs its record."""
+    return _reject(item, one, Fault("bad_index_row", f"row {one.row}: {detail[:200]}"), True)
+
+
+def _reject(item: Input, one: IndexedRange, fault: Fault, failed: bool) -> Reject:
+    identity = document_id("warc", "index", item.name, str(one.row))
+    offset = one.offset if 0 <= one.offset <= _LAST else one.row
+    place = {"file": one.file[:_LONGEST_NAME] or item.name, "offset": offset, "record": None}
+    return Reject(identity, one.url, fault, failed, place)
+
+
+def _wrong(one: IndexedRange, prefix: str) -> str | None:
+    """What is wrong with a row; None: nothing."""
+    if one.offset < 0 or one.length <= 0:
+        return "file, offset and length have to be given"
+    if one.offset + one.length > _LAST:
+        return "no file is that long"
+    return _outside(one.file, prefix)
+
+
+def _outside(name: str, prefix: str) -> str | None:
+    """Why a file of this name is not to be opened behind ``prefix``; None: it is. Where there is no prefix,
+    a name may be an address or start at the root, and still not lead upwards."""
+    if not name or name.isspace():
+        return "there is no file name"
+    if "\0" in name or "\ufffd" in name or len(name.encode()) > _LONGEST_NAME:
+        return "that is no file name"
+    spelled = name
+    for _ in range(4):  # storage may undo percent signs once; nobody means more
+        if prefix and (_SCHEME.match(spelled) or spelled.lstrip()[:1] in ("/", "\\")):
+            return "the file name is no path below the prefix"
+        if ".." in re.split(r"[/\\]", spelled.replace(" ", "")):
+            return "the file name leads upwards"
+        spelled = unquote(spelled)
+    if not prefix and _SCHEME.match(name) and not name.startswith(_KNOWN):
+        return "the file name is no address that can be read"
+    return None
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Values of a column; None for a string that is no UTF-8."""
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        return [_value(value) for value in column]
+
+
+def _value(scalar: pa.Scalar) -> Any:
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError:
+        return None
+
+
+def _integer(value: Any) -> int | None:
+    """An integer, however the table stores it; None for what is none."""
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "replace")
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"[0-9]{1,19}", value.strip()) else None
+    if isinstance(value, (int, float, decimal.Decimal)) and not isinstance(value, bool):
+        try:
+            return int(value) if value == int(value) else None
+        except (ValueError, OverflowError):  # not a number, infinite
+            return None
+    return None
 
 
 def spans(ranges: Sequence[IndexedRange]) -> Iterator[list[IndexedRange]]:

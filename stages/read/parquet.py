@@ -37,10 +37,11 @@ SLICE = 16 * MIB
 
 
 class Row(NamedTuple):
-    """The values of one row; ``TooLong`` in place of a string of more bytes than were asked for."""
+    """The values of one row, without strings that are longer than was asked for."""
 
     number: int
     values: Mapping[str, Any]
+    left_out: int = 0  # bytes of these strings
 
 
 class Lost(NamedTuple):
@@ -208,17 +209,21 @@ class _Group:
     def _with(self, found: Row | Lost, values: Mapping[str, Any]) -> Row | Lost:
         """``found`` and the values of long columns."""
         cells = {}
+        left_out = 0
         for name, value in values.items():
             if value is _END:
                 raise Broken("a column has fewer values than the file says")
             if isinstance(value, Gone):
                 what = f"an entry far back in a dictionary of {value.bytes} bytes"
                 return Lost(found.number, "oversized", what, failed=False)
+            left_out += value.bytes if isinstance(value, TooLong) else 0
             try:
-                cells[name] = self._how[name].cell(value) if isinstance(value, bytes) else value
+                cells[name] = self._how[name].cell(value) if isinstance(value, bytes) else None
             except UnicodeDecodeError as error:
                 return _bad_utf8(found.number, error)
-        return Row(found.number, {**found.values, **cells}) if isinstance(found, Row) else found
+        if isinstance(found, Lost):
+            return found
+        return Row(found.number, {**found.values, **cells}, found.left_out + left_out)
 
     def _through_arrow(self, row: int, at_once: int, columns: Set[str]) -> Iterator[Row | Lost]:
         if not columns:
@@ -272,14 +277,16 @@ class _Group:
     def _one(self, number: int, names: list[str], arrays: list[pa.Array]) -> Row | Lost:
         """The row that columns of one value are."""
         values: dict[str, Any] = {}
+        left_out = 0
         for name, array in zip(names, arrays, strict=True):
             how = self._how[name]
             length = (pc.binary_length(array)[0].as_py() or 0) if how.strings else 0
+            left_out += length if length > self._cap else 0
             try:
-                values[name] = how.cells(array)[0] if length <= self._cap else TooLong(length)
+                values[name] = how.cells(array)[0] if length <= self._cap else None
             except UnicodeDecodeError as error:
                 return _bad_utf8(number, error)
-        return Row(number, values)
+        return Row(number, values, left_out)
 
 
 def _cells(hows: list[Column], arrays: list[pa.Array]) -> list[list[Any]] | None:

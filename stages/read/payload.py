@@ -12,9 +12,11 @@ import io
 import re
 import zlib
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fastwarc.stream_io import BrotliReader, ZstdReader
+
+from stages.read.utf import is_utf8, utf16_order
 
 #: Bytes that decide what a payload is (the resource header of the WHATWG MIME Sniffing standard has 1,445).
 SNIFFED = 1445
@@ -28,11 +30,19 @@ class Undecodable(Exception):
     """The payload is encoded and does not decode."""
 
 
-_CHUNK_HEAD = re.compile(rb"[0-9A-Fa-f]{1,8}[ \t]*(?:;[^\r\n]*)?\r\n")
+_CHUNK_HEAD = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_LINE_END = re.compile(rb"\r?\n")
 _PIECE = 64 << 10
 
 
-def decode_body(body: bytes, transfer: str, content: str, cap: int, partial: bool = False) -> bytes:
+class Decoded(NamedTuple):
+    """A payload without its encodings."""
+
+    body: bytes
+    missing: str | None  # what of it is not there; None where it is whole
+
+
+def decode_body(body: bytes, transfer: str, content: str, cap: int, partial: bool = False) -> Decoded:
     """``body`` without its transfer and content encodings.
 
     Args:
@@ -46,38 +56,67 @@ def decode_body(body: bytes, transfer: str, content: str, cap: int, partial: boo
         Oversized: The result would be longer than ``cap``.
         Undecodable: An encoding that the bytes carry does not decode to its end.
     """
-    if "chunked" in transfer.lower() and _CHUNK_HEAD.match(body):
-        body = _unchunked(body, partial)
+    missing: list[str] = []
+    if "chunked" in transfer.lower():
+        body = _unchunked(body, partial, missing)
     for coding in reversed(content.lower().split(",")):
-        coding = coding.strip()
-        if coding in ("gzip", "x-gzip") and body.startswith(b"\x1f\x8b"):
-            body = _drain(_zlib_reader(body, 31), coding, cap, partial)
-        elif coding == "deflate" and _is_zlib(body):
-            body = _drain(_zlib_reader(body, 15), coding, cap, partial)
-        elif coding == "deflate" and _is_binary(body[:SNIFFED]):
-            body = _drain(_zlib_reader(body, -15), coding, cap, partial)
-        elif coding == "zstd" and body.startswith(b"\x28\xb5\x2f\xfd"):
-            body = _drain(ZstdReader(io.BytesIO(body)).read, coding, cap, partial)
-        elif coding == "br" and (_is_binary(body[:SNIFFED]) or not body.isascii()) and not _HTML.match(body):
-            body = _drain(BrotliReader(io.BytesIO(body)).read, coding, cap, partial)
-    return body
+        reader = _reader(coding.strip(), body)
+        if reader is not None:
+            body = _drain(reader, coding.strip(), body, cap, partial, missing)
+    return Decoded(body, "; ".join(missing) or None)
 
 
-def _unchunked(body: bytes, partial: bool) -> bytes:
+def _unchunked(body: bytes, partial: bool, missing: list[str]) -> bytes:
+    """The data of all chunks; ``body`` itself where it is not made of chunks.
+
+    A server that closes the connection without the last chunk has sent its page.
+    """
     pieces: list[bytes] = []
     position = 0
-    while head := _CHUNK_HEAD.match(body, position):
-        size = int(re.split(rb"[ \t;\r]", head.group(), maxsplit=1)[0], 16)
+    what = ""
+    while not what and (head := _CHUNK_HEAD.match(body, position)):
+        size = int(head[1], 16)
         if size == 0:
             return b"".join(pieces)
         piece = body[head.end() : head.end() + size]
+        stop = head.end() + size
+        end = _LINE_END.match(body, stop)
+        if not pieces and end is None and stop != len(body) and not _looks_sent(piece):
+            return body  # stored decoded, and what it begins with looks like a length
         pieces.append(piece)
-        position = head.end() + size + 2  # CRLF ends a chunk
         if len(piece) < size:
-            break
-    if not partial:
-        raise Undecodable(f"chunked: no chunk header at byte {position} of {len(body)}")
+            what = f"{len(piece)} of {size} bytes of a chunk"
+        elif end is None and stop < len(body):
+            what = f"no chunk ends at byte {stop} of {len(body)}"
+        position = end.end() if end is not None else stop
+    if not pieces:
+        return body
+    if not what and body[position:].strip(b"0\r\n"):
+        what = f"no chunk header at byte {position} of {len(body)}"
+    if what and not partial:
+        raise Undecodable(f"chunked: {what}")
+    missing.append(f"chunked: {what or 'the last chunk'}")
     return b"".join(pieces)
+
+
+def _looks_sent(piece: bytes) -> bool:
+    """Whether ``piece`` begins as a page or an encoded one does, so that it stands in a chunk."""
+    return bool(_HTML.match(piece) or _TAG.match(piece)) or _is_binary(piece[:SNIFFED])
+
+
+def _reader(coding: str, body: bytes) -> Callable[[int], bytes] | None:
+    """What decodes ``body``; None where it does not look encoded."""
+    if coding in ("gzip", "x-gzip") and body.startswith(b"\x1f\x8b"):
+        return _zlib_reader(body, 31)
+    if coding == "deflate" and _is_zlib(body):
+        return _zlib_reader(body, 15)
+    if coding == "deflate" and _is_binary(body[:SNIFFED]):
+        return _zlib_reader(body, -15)
+    if coding == "zstd" and body.startswith(b"\x28\xb5\x2f\xfd"):
+        return ZstdReader(io.BytesIO(body)).read
+    if coding == "br" and (_is_binary(body[:SNIFFED]) or not body.isascii()) and not _HTML.match(body):
+        return BrotliReader(io.BytesIO(body)).read
+    return None
 
 
 def _is_zlib(body: bytes) -> bool:
@@ -86,23 +125,32 @@ def _is_zlib(body: bytes) -> bool:
 
 
 def _zlib_reader(body: bytes, wbits: int) -> Callable[[int], bytes]:
+    """Of gzip also the members that follow the first (RFC 1952, 2.2); what follows a stream and is none is
+    no part of it."""
     stream = zlib.decompressobj(wbits)
-    rest = body
+    position = 0
 
     def read(size: int) -> bytes:
-        nonlocal rest
-        if stream.eof:
-            return b""
-        output = stream.decompress(rest, size)
-        rest = stream.unconsumed_tail
-        if not output and not stream.eof:
-            raise zlib.error("incomplete or truncated stream")
-        return output
+        nonlocal stream, position
+        while True:
+            if stream.eof:
+                if wbits != 31 or not body.startswith(b"\x1f\x8b\x08", position):
+                    return b""
+                stream = zlib.decompressobj(wbits)
+            data = body[position : position + _PIECE]
+            output = stream.decompress(data, size)
+            position += len(data) - len(stream.unused_data if stream.eof else stream.unconsumed_tail)
+            if output:
+                return output
+            if not data and not stream.eof:
+                raise zlib.error("incomplete or truncated stream")
 
     return read
 
 
-def _drain(read: Callable[[int], bytes], coding: str, cap: int, partial: bool) -> bytes:
+def _drain(
+    read: Callable[[int], bytes], coding: str, body: bytes, cap: int, partial: bool, missing: list[str]
+) -> bytes:
     pieces = []
     size = 0
     try:
@@ -112,9 +160,19 @@ def _drain(read: Callable[[int], bytes], coding: str, cap: int, partial: bool) -
             if size > cap:
                 raise Oversized(f"more than {cap} bytes after {coding}")
     except (zlib.error, OSError) as error:
+        if coding in ("deflate", "br") and _is_text(body):
+            return body  # stored decoded: unlike the others, these have no signature
         if not partial:
             raise Undecodable(f"{coding}: {error}") from error
+        missing.append(f"{coding}: {error}")
     return b"".join(pieces)
+
+
+def _is_text(body: bytes) -> bool:
+    """Whether ``body`` can hardly be anything else."""
+    if _is_binary(body[:SNIFFED]):
+        return False
+    return is_utf8(body) or bool(_HTML.match(body) or _TAG.match(body))
 
 
 # What may stand before the first tag: BOM, blanks, comments, XML declaration, processing instructions.
@@ -201,19 +259,3 @@ def kind_of(content_type: str | None, body: bytes) -> Literal["html", "text"] | 
 
 def _looks_utf16(head: bytes) -> bool:
     return head.startswith((b"\xff\xfe", b"\xfe\xff")) or utf16_order(head) is not None
-
-
-def utf16_order(head: bytes) -> Literal["utf-16-le", "utf-16-be"] | None:
-    """Byte order of UTF-16 without a mark, seen from its NULs; None where it is not obvious.
-
-    Markup is ASCII: most bytes of one parity are NUL and nearly none of the other.
-    """
-    even, odd = head[0::2], head[1::2]
-    if len(odd) < 4:
-        return None
-    in_even, in_odd = even.count(0), odd.count(0)
-    if in_odd * 2 > len(odd) and in_even * 10 < in_odd:
-        return "utf-16-le"
-    if in_even * 2 > len(even) and in_odd * 10 < in_even:
-        return "utf-16-be"
-    return None

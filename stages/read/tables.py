@@ -3,6 +3,11 @@
 It knows how columns are mapped and how rows are identified. It knows nothing of what the text is. How files
 are read in bounded memory is in ``parquet`` and ``lines``.
 
+The id of a document is a hash of ``source``, the id that the table gives, and the text (HTML where there is
+none); where the table gives no id, of ``source``, ``url`` and the text. Names of files and numbers of rows
+never enter it: rows that are equal in these have equal ids, whichever file they lie in. ``provenance`` has
+the given id as ``record``.
+
 | reason | failed | meaning |
 |---|---|---|
 | bad_json | yes | a line that is no JSON object |
@@ -34,18 +39,15 @@ from stages.read.documents import (
 from stages.read.json_rows import TooManyValues, parse
 from stages.read.lines import Break, lines
 from stages.read.listing import list_files
-from stages.read.long_pages import TooLong
 from stages.read.pages import Broken
 from stages.read.parquet import Lost, Table
 from stages.read.source import Source
-from stages.read.values import Kind, is_nested, number_of, string_of, text_of
+from stages.read.values import Kind, holds_strings, is_nested, is_text, number_of, string_of, text_of
 
 #: Columns of a document that a table can give, besides ``id`` (which is hashed, never taken as it is).
 _TAKEN = ("text", "html", "url", "date", "language", "language_score", "license")
-_KINDS: dict[str, Kind] = {"text": "utf8", "html": "utf8", "id": "stored"}
 #: What a row has beside text and HTML counts from this many characters on.
 _USUAL = 64 << 10
-_BESIDE = ("record", "url", "date", "language", "license")
 #: Parquet files longer than this are split between row groups into inputs of about this many bytes.
 SPLIT_BYTES = 256 * MIB
 _COMPRESSED = (".gz", ".zst", ".zstd")
@@ -79,6 +81,7 @@ class TablesConfig(StageConfig):
 class _Row(NamedTuple):
     offset: int  # of the line in the decompressed text; the row number in Parquet
     values: Mapping[str, Any]  # our names
+    left_out: int = 0  # bytes of strings that were too long to be read
 
 
 class Tables(Reader):
@@ -156,25 +159,58 @@ class Tables(Reader):
             Losses(item.path, source.size, self.config.damaged).add(source.size, str(error), cut=True)
             yield _reject(item, 0, "damaged_stream", str(error))
             return
-        names = self._columns(item, table.schema)
-        columns = {theirs: _KINDS.get(ours, "str") for ours, theirs in names.items()}
+        try:
+            names = self._columns(table.schema)
+        except ValueError as error:
+            raise ValueError(f"{item.path} {error}; it has {', '.join(table.schema.names)}") from None
+        columns = {
+            theirs: self._kind(ours, table.schema.field(theirs).type) for ours, theirs in names.items()
+        }
         for row in table.rows(columns, self.config.max_bytes, self.config.damaged):
             if isinstance(row, Lost):
                 yield _reject(item, row.number, row.reason, row.detail, row.failed)
             else:
-                yield _Row(row.number, {ours: row.values[theirs] for ours, theirs in names.items()})
+                values = {ours: row.values[theirs] for ours, theirs in names.items()}
+                yield _Row(row.number, values, row.left_out)
 
-    def _columns(self, item: Input, schema: pa.Schema) -> dict[str, str]:
-        """Our columns that the file has, by the names that it has for them."""
-        for theirs in self.config.columns.values():
+    def _columns(self, schema: pa.Schema) -> dict[str, str]:
+        """Our columns that the file has, by the names that it has for them.
+
+        Raises:
+            ValueError: A column that is mapped is missing, or it is text and cannot be; or there is no text.
+        """
+        mapped = self.config.columns
+        for theirs in mapped.values():
             if theirs not in schema.names:
-                raise ValueError(f"{item.path} has no column {theirs!r}; it has {', '.join(schema.names)}")
-        names = {ours: self.config.columns.get(ours, ours) for ours in ("id", *_TAKEN)}
-        return {
-            ours: theirs
-            for ours, theirs in names.items()
-            if theirs in schema.names and not is_nested(schema.field(theirs).type)
-        }
+                raise ValueError(f"has no column {theirs!r}")
+        found = {ours: mapped.get(ours, ours) for ours in ("id", *_TAKEN)}
+        found = {ours: theirs for ours, theirs in found.items() if theirs in schema.names}
+        for theirs in found.values():
+            if schema.names.count(theirs) > 1:
+                raise ValueError(f"has several columns {theirs!r}")
+        refused = ""
+        for ours in [name for name in ("text", "html") if name in found]:
+            type_ = schema.field(found[ours]).type
+            if not is_text(type_):
+                refused = f"has a column {found[ours]!r} of type {type_}, which is no text"
+                if ours in mapped:
+                    raise ValueError(refused)
+                del found[ours]
+        if "text" not in found and "html" not in found:
+            raise ValueError(refused or "has no column for text; name one in columns: {text: …}")
+        if "html" in found and "html" not in mapped and "text" in found:
+            # Pages as they came, in whatever charset, beside text: they were not asked for.
+            html, text = (schema.field(found[ours]).type for ours in ("html", "text"))
+            if not holds_strings(html) and not pa.types.is_null(text):
+                del found["html"]
+        return {ours: theirs for ours, theirs in found.items() if not is_nested(schema.field(theirs).type)}
+
+    def _kind(self, ours: str, type_: pa.DataType) -> Kind:
+        if ours in ("text", "html"):
+            return "utf8"
+        if ours == "id":
+            return "stored"
+        return "str" if ours in self.config.columns or holds_strings(type_) else "str or null"
 
     def _split(self, item: Input, storage: Storage) -> Iterator[Input]:
         if item.size <= SPLIT_BYTES:
@@ -201,6 +237,9 @@ def _reject(item: Input, offset: int, reason: str, detail: str, failed: bool = T
     return Reject(identity, None, Fault(reason, detail), failed, place)
 
 
+_COLUMNS = ("id", "offset", "record", *_TAKEN)
+
+
 class _Pending:
     """The batch being gathered."""
 
@@ -212,7 +251,7 @@ class _Pending:
 
     def _start(self) -> None:
         self.rejects: list[Reject] = []
-        self._columns: dict[str, list[Any]] = {name: [] for name in ("id", "offset", "record", *_TAKEN)}
+        self._columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
         self._bytes = 0
 
     def add(self, row: _Row, cap: int) -> None:
@@ -220,38 +259,45 @@ class _Pending:
         get = row.values.get
         text, html = text_of(get("text")), text_of(get("html"))
         url, record = string_of(get("url")), string_of(get("id"))
-        if record is not None:
-            identity = document_id(self._source, "id", record)
-        else:
-            identity = document_id(self._source, url or "", text or html or "")
-        values: dict[str, Any] = {
-            "id": identity,
-            "offset": row.offset,
-            "record": record,
-            "text": text,
-            "html": html,
-            "url": url,
-            "language_score": number_of(get("language_score")),
-        }
-        values |= {name: string_of(get(name)) for name in self._columns.keys() - values.keys()}
-        size = len(text or b"") + len(html or b"")
-        size += sum(value.bytes for value in row.values.values() if isinstance(value, TooLong))
-        beside = sum(len(value) for name, value in values.items() if name in _BESIDE and value)
+        date, language, license_ = (string_of(get(name)) for name in ("date", "language", "license"))
+        size = len(text or b"") + len(html or b"") + row.left_out
+        beside = sum(map(len, filter(None, (url, record, date, language, license_))))
         if beside > _USUAL:
             size += beside
-            url = record = None  # of a reject
         if (text is None and html is None) or size > cap:
-            fault = (
-                Fault("oversized", f"{size} bytes") if size > cap else Fault("no_text", _seen(get("text")))
-            )
-            place = {"file": self._file, "offset": row.offset, "record": record}
-            if record is None and text is None and html is None:  # nothing else tells such rows apart
-                identity = document_id("tables", self._file, str(row.offset))
-            self.rejects.append(Reject(identity, url, fault, False, place))
+            what = Fault("oversized", f"{size} bytes") if size > cap else Fault("no_text", _seen(get("text")))
+            self._reject(row.offset, what, url, record, text or html, short=beside <= _USUAL)
             return
-        for name, column in self._columns.items():
-            column.append(values[name])
+        identity = self._identity(url, record, text or html or b"")
+        score = number_of(get("language_score"))
+        values = (identity, row.offset, record, text, html, url, date, language, score, license_)
+        for column, value in zip(self._columns.values(), values, strict=True):
+            column.append(value)
         self._bytes += size
+
+    def _identity(self, url: str | None, record: str | None, content: bytes) -> bytes:
+        # Ids of tables are often row numbers of a file: what tells documents apart is their text.
+        if record is not None:
+            return document_id(self._source, "id", record, content)
+        return document_id(self._source, url or "", content)
+
+    def _reject(
+        self,
+        offset: int,
+        fault: Fault,
+        url: str | None,
+        record: str | None,
+        content: bytes | None,
+        short: bool,
+    ) -> None:
+        if not short:
+            url = record = None
+        if record is None and content is None:  # nothing else tells such rows apart
+            identity = document_id("tables", self._file, str(offset))
+        else:
+            identity = self._identity(url, record, content or b"")
+        place = {"file": self._file, "offset": offset, "record": record}
+        self.rejects.append(Reject(identity, url, fault, False, place))
 
     def full(self) -> bool:
         return self._bytes >= BATCH_BYTES or len(self._columns["id"]) + len(self.rejects) >= BATCH_RECORDS

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages.read.charset import is_utf8
+from stages.read.utf import is_utf8
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 _FIRST, _LAST = (
@@ -28,6 +28,8 @@ _FIRST, _LAST = (
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY = 86_400
 _REPLACEMENT = "�".encode()
+_BYTES_OF = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+_STRINGS_OF = {bytes_: strings for strings, bytes_ in _BYTES_OF.items()}
 _LARGEST = 3.4028234e38  # of 32-bit floats
 
 
@@ -59,10 +61,13 @@ def text_of(value: Any) -> bytes | None:
     if isinstance(value, str):
         if not value or value.isspace():
             return None
-        return _clean(value).encode()
-    if not isinstance(value, bytes) or not value or _is_blank(value):
+        try:
+            value = value.encode()
+        except UnicodeEncodeError:
+            value = _clean(value).encode()
+    elif not isinstance(value, bytes) or not value or _is_blank(value):
         return None
-    return value.replace(b"\0", _REPLACEMENT) if b"\0" in value else value
+    return bytes(value.replace(b"\0", _REPLACEMENT)) if b"\0" in value else value
 
 
 def _is_blank(text: bytes) -> bool:
@@ -127,9 +132,9 @@ def is_nested(type_: pa.DataType) -> bool:
     return bool(pa.types.is_nested(_storage(type_)))
 
 
-#: How strings are wanted: as they are stored (bytes where they are no strings), as ``str``, or as the UTF-8
-#: that they are.
-Kind = Literal["stored", "str", "utf8"]
+#: How strings are wanted: as they are stored (bytes where they are no strings), as ``str``, as ``str`` or
+#: nothing where bytes are no UTF-8, or as the UTF-8 that they are.
+Kind = Literal["stored", "str", "str or null", "utf8"]
 
 
 class Column(NamedTuple):
@@ -146,7 +151,9 @@ class Column(NamedTuple):
 
 def column(type_: pa.DataType, kind: Kind) -> Column:
     """How a column is read for ``string_of``, ``number_of`` and ``text_of``."""
-    if isinstance(type_, pa.BaseExtensionType) and not isinstance(type_, pa.UuidType):
+    if isinstance(type_, pa.UuidType):
+        return Column(_same, _listed, _same, strings=False)
+    if isinstance(type_, pa.BaseExtensionType):
         inner = column(type_.storage_type, kind)
         return inner._replace(plain=lambda array: inner.plain(array.storage))
     if pa.types.is_dictionary(type_):
@@ -155,21 +162,38 @@ def column(type_: pa.DataType, kind: Kind) -> Column:
     if not is_bytes(type_):
         return Column(_same, _cells(type_), _same, strings=False)
     if kind == "utf8":
-        return Column(_to(pa.large_binary()), _utf8_cells, _utf8_cell, strings=True)
+        return Column(_as_strings(type_), _utf8_cells, _utf8_cell, strings=True)
     if kind == "str" or holds_strings(type_):
-        return Column(_to(pa.large_string()), _listed, bytes.decode, strings=True)
-    return Column(_to(pa.large_binary()), _listed, _same, strings=True)
+        return Column(_as_strings(type_), _listed, bytes.decode, strings=True)
+    cell = _decoded if kind == "str or null" else _same
+    return Column(_as_bytes(type_), lambda array: list(map(cell, _listed(array))), cell, strings=True)
 
 
-def _to(type_: pa.DataType) -> Callable[[pa.Array], pa.Array]:
-    options = pc.CastOptions(type_, allow_invalid_utf8=True)
+def _decoded(value: bytes | None) -> str | None:
+    try:
+        return value.decode() if value is not None else None
+    except UnicodeDecodeError:
+        return None
+
+
+def _as_strings(type_: pa.DataType) -> Callable[[pa.Array], pa.Array]:
+    """Strings of 32 or 64-bit offsets, whether they are UTF-8 or not. Views cost nothing, casts do."""
+    if type_ in (pa.string(), pa.large_string()):
+        return _same
+    if type_ in _STRINGS_OF:
+        return lambda array: array.view(_STRINGS_OF[type_])
+    options = pc.CastOptions(pa.large_string(), allow_invalid_utf8=True)
     return lambda array: pc.cast(array, options=options)
 
 
+def _as_bytes(type_: pa.DataType) -> Callable[[pa.Array], pa.Array]:
+    return _same if type_ in _STRINGS_OF else lambda array: pc.cast(array, pa.large_binary())
+
+
 def _utf8_cells(array: pa.Array) -> list[Any]:
-    listed: list[Any] = array.to_pylist()
+    listed = _listed(array.view(_BYTES_OF[array.type]))
     try:
-        pc.cast(array, pa.large_string())
+        array.validate(full=True)
     except pa.ArrowInvalid:
         for value in listed:
             _utf8_cell(value or b"")

@@ -1,16 +1,17 @@
-"""The WARC reader: response records become documents, or rejects with a reason.
+"""The WARC reader: captures become documents, or rejects with a reason.
 
 It knows which captures are worth a document and how they are identified. How records are found and
 damage is survived is in ``records``, rows of a Common Crawl index in ``index``.
 
-Every response record gives exactly one document or one reject. The reasons, in the order in which
-they are looked for:
+Every record of type response, resource or conversion gives exactly one document or one reject. The reasons,
+in the order in which they are looked for:
 
 | reason | failed | meaning |
 |---|---|---|
 | damaged_member | yes | bytes that do not decompress, or whose checksum is wrong |
 | bad_record | yes | a record that is none, or ends elsewhere than it says |
-| bad_index_row | yes | a row of an index table without file, offset or length |
+| bad_index_row | yes | a row of an index table that names no bytes of a file under ``prefix`` |
+| record_type | no | a type that is not among ``records`` |
 | not_text | no | the record holds no HTTP message (DNS answers, FTP) |
 | bad_http | yes | no HTTP status line, or no end of the header within 64 KiB |
 | http_status | no | the status is not 200 |
@@ -20,24 +21,36 @@ they are looked for:
 | undecodable | yes | a content or transfer encoding that does not decode |
 | not_text | no | neither HTML nor plain text, by type and first bytes |
 
-Other record types (warcinfo, request, metadata, revisit, conversion, resource) are no pages and are
-passed over.
+Other record types (warcinfo, request, metadata, revisit) are no pages and are passed over.
+
+Columns beside those of every document:
+
+| column | type | meaning |
+|---|---|---|
+| html | string | a page, decoded; null for plain text |
+| charset | string | what it was decoded from, as the WHATWG standard names it |
+| warc.robots | string | directives of ``X-Robots-Tag`` and of ``robots`` meta elements, in lower case |
+| warc.tdm | string | ``TDM-Reservation`` (0 or 1) and ``TDM-Policy``, header or meta element |
+| warc.noai | bool | AI is refused: noai, noimageai, or a reservation of 1 |
+| warc.missing | string | what of the payload is not there, where it was cut and is kept |
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO, ClassVar, Literal
+from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
 
 import pyarrow as pa
 from pydantic import Field, model_validator
 
 from stages.base import MIB, Batch, Fault, Input, InputPath, Reader, Reject, Resources, StageConfig, Storage
+from stages.read.captures import Capture
 from stages.read.charset import to_utf8
-from stages.read.damage import Losses, OnDamage
+from stages.read.damage import Damage, Losses, OnDamage
 from stages.read.documents import (
     BATCH_BYTES,
     BATCH_RECORDS,
@@ -46,12 +59,14 @@ from stages.read.documents import (
     provenance_array,
     utf8_array,
 )
-from stages.read.index import IndexedRange, index_inputs, load_ranges, spans
+from stages.read.index import IndexedRange, bad_row, index_inputs, load_ranges, place_of, spans
 from stages.read.listing import list_files
+from stages.read.optout import Signals, signals
 from stages.read.payload import Oversized, Undecodable, decode_body, kind_of
-from stages.read.records import Capture, Damage, captures
+from stages.read.records import captures
 from stages.read.source import Source
 
+_NO_FILE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.EINVAL)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s;\"']+)", re.IGNORECASE)
 
 
@@ -61,7 +76,8 @@ class WarcConfig(StageConfig):
     paths: list[InputPath] = Field(default_factory=list)  #: WARC files or patterns
     #: Parquet files or patterns: rows of a Common Crawl index table
     index: list[InputPath] = Field(default_factory=list)
-    prefix: InputPath = ""  #: stands before every warc_filename of the index, e.g. ``s3://commoncrawl/``
+    #: Where the files of the index lie, e.g. ``s3://commoncrawl/``; nothing elsewhere is ever opened.
+    prefix: InputPath = ""
     #: Longest payload in bytes, stored or decoded. Common Crawl cuts at 1 MiB, since March 2025 at
     #: 5 MiB: 10 MiB never drops one of its pages, and bounds what other crawls can send.
     max_bytes: int = Field(default=10 * MIB, gt=0)
@@ -69,6 +85,9 @@ class WarcConfig(StageConfig):
     #: What becomes of a file that ends too early, or of which damage cost more than 1 % of its bytes:
     #: a failed input, or what can be read of it. Without meaning for ``index``.
     damaged: OnDamage = "fail"
+    #: Types of records that become documents: HTTP responses, ``resource`` (what was stored without HTTP) and
+    #: ``conversion`` (the text in WET files). The others of these three are counted as dropped.
+    records: list[Literal["response", "resource", "conversion"]] = Field(default=["response"], min_length=1)
     source: str | None = None  #: value of the ``source`` column
 
     @model_validator(mode="after")
@@ -82,10 +101,18 @@ class Warc(Reader):
     """Reads WARC files whole, or the records that an index table names."""
 
     name: ClassVar[str] = "warc"
-    version: ClassVar[int] = 2
     Config: ClassVar[type[StageConfig]] = WarcConfig
-    #: HTML as text and the character set it came in. For a plain text ``html`` is null and ``text`` is set.
-    adds: ClassVar[pa.Schema] = pa.schema([("html", pa.string()), ("charset", pa.string())])
+    version: ClassVar[int] = 2
+    adds: ClassVar[pa.Schema] = pa.schema(
+        [
+            ("html", pa.string()),
+            ("charset", pa.string()),
+            ("warc.robots", pa.string()),
+            ("warc.tdm", pa.string()),
+            ("warc.noai", pa.bool_()),
+            ("warc.missing", pa.string()),
+        ]
+    )
     resources: ClassVar[Resources] = Resources(memory=256 * MIB)
 
     config: WarcConfig
@@ -127,7 +154,10 @@ class Warc(Reader):
             source = Source(file)
             losses = Losses(item.path, source.size, self.config.damaged)
             try:
-                for record in captures(source, self.config.max_bytes, memory=item.memory):
+                found = captures(
+                    source, self.config.max_bytes, wanted=self.config.records, memory=item.memory
+                )
+                for record in found:
                     if isinstance(record, Damage):
                         losses.add(record.lost, record.detail, cut=record.cut)
                     yield item.name, record
@@ -135,22 +165,32 @@ class Warc(Reader):
                 raise ValueError(f"{item.path}: {error}") from None
 
     def _indexed(self, item: Input, storage: Storage) -> Iterator[tuple[str, Capture | Damage | Reject]]:
-        ranges, rejects = load_ranges(item, storage, self.config.max_bytes)
+        ranges, rejects = load_ranges(item, storage, self.config.max_bytes, self.config.prefix)
         for reject in rejects:
             yield item.name, reject
         for name, group in itertools.groupby(ranges, key=lambda one: one.file):
-            with storage.open(self.config.prefix + name) as file:
+            path = place_of(name, self.config.prefix)
+            try:
+                opened = storage.open(path)
+            except Exception as error:
+                if not _is_no_file(storage, path):
+                    raise
+                for one in group:
+                    yield item.name, bad_row(item, one, f"there is no such file: {error}")
+                continue
+            with opened as file:
                 for span in spans(list(group)):
                     start = span[0].offset
                     data = _read_range(file, start, max(one.offset + one.length for one in span))
                     for one in span:
                         begin = one.offset - start
-                        yield from self._range(one, data[begin : begin + one.length])
+                        yield from self._range(one, data[begin : begin + one.length], item.memory)
 
-    def _range(self, one: IndexedRange, data: bytes) -> Iterator[tuple[str, Capture | Damage]]:
+    def _range(self, one: IndexedRange, data: bytes, memory: int) -> Iterator[tuple[str, Capture | Damage]]:
         found = False
+        source, cap = Source(io.BytesIO(data)), self.config.max_bytes
         try:
-            for record in captures(Source(io.BytesIO(data)), self.config.max_bytes, fast=False):
+            for record in captures(source, cap, fast=False, wanted=self.config.records, memory=memory):
                 found = True
                 yield one.file, record._replace(offset=record.offset + one.offset)
             detail = f"no response record in bytes {one.offset}-{one.offset + one.length}"
@@ -171,42 +211,29 @@ class Warc(Reader):
         else:
             digest = record.digest or document_id(record.body or b"").hex()
             identity = document_id("warc", record.url or "", record.date or "", digest)
-        failed = False
         try:
-            text, html, charset = self._content(record)
+            page = self._page(record)
         except _Rejected as rejected:
             place = {"file": name, "offset": record.offset, "record": record.record}
-            failed = rejected.failed
-            pending.rejects.append(Reject(identity, record.url, rejected.fault, failed, place))
+            pending.rejects.append(Reject(identity, record.url, rejected.fault, rejected.failed, place))
             return
-        pending.add(identity, text, html, charset, record, name)
+        pending.add(identity, page, record, name)
 
-    def _content(self, record: Capture) -> tuple[bytes | None, bytes | None, str]:
-        """Plain text or else HTML, in UTF-8, and its character set."""
-        if not record.http:
-            if not record.status_line:
-                raise _Rejected("not_text", record.media or "no Content-Type")
-            raise _Rejected("bad_http", record.status_line[:80], failed=True)
-        if record.status != 200:
-            raise _Rejected("http_status", str(record.status))
+    def _page(self, record: Capture) -> _Page:
+        if record.kind not in self.config.records:
+            raise _Rejected("record_type", record.kind)
+        if record.kind == "response":
+            if not record.http:
+                if not record.status_line:
+                    raise _Rejected("not_text", record.media or "no Content-Type")
+                raise _Rejected("bad_http", record.status_line[:80], failed=True)
+            if record.status != 200:
+                raise _Rejected("http_status", str(record.status))
         if record.truncated and self.config.truncated == "drop":
             raise _Rejected("warc_truncated", record.truncated)
         if record.body is None:
             raise _Rejected("oversized", f"{record.length} bytes")
-        body = record.body
-        if record.content_encoding or record.transfer_encoding:
-            try:
-                body = decode_body(
-                    body,
-                    record.transfer_encoding,
-                    record.content_encoding,
-                    self.config.max_bytes,
-                    partial=record.truncated is not None,
-                )
-            except Oversized as error:
-                raise _Rejected("oversized", str(error)) from None
-            except Undecodable as error:
-                raise _Rejected("undecodable", str(error), failed=True) from None
+        body, missing = self._decoded(record, record.body)
         if not body or body.isspace():
             raise _Rejected("empty", "")
         kind = kind_of(record.content_type, body)
@@ -214,7 +241,36 @@ class Warc(Reader):
             raise _Rejected("not_text", (record.content_type or "no Content-Type")[:80])
         match = _CHARSET.search(record.content_type or "")
         raw, charset = to_utf8(body, match.group(1) if match else None)
-        return (raw, None, charset) if kind == "text" else (None, raw, charset)
+        if kind == "text":
+            return _Page(raw, None, charset, signals(record.fields, b""), missing)
+        return _Page(None, raw, charset, signals(record.fields, raw), missing)
+
+    def _decoded(self, record: Capture, body: bytes) -> tuple[bytes, str | None]:
+        """The payload without its encodings, and what of it is missing."""
+        missing = [f"truncated: {record.truncated}"] if record.truncated else []
+        transfer = record.fields.get("transfer-encoding", "")
+        content = record.fields.get("content-encoding", "")
+        if transfer or content:
+            cap, partial = self.config.max_bytes, record.truncated is not None
+            try:
+                decoded = decode_body(body, transfer, content, cap, partial)
+            except Oversized as error:
+                raise _Rejected("oversized", str(error)) from None
+            except Undecodable as error:
+                raise _Rejected("undecodable", str(error), failed=True) from None
+            body = decoded.body
+            missing += [decoded.missing] if decoded.missing else []
+        return body, "; ".join(missing) or None
+
+
+class _Page(NamedTuple):
+    """What of a capture becomes a document: plain text or else HTML, in UTF-8."""
+
+    text: bytes | None
+    html: bytes | None
+    charset: str
+    signals: Signals
+    missing: str | None
 
 
 def _read_range(file: BinaryIO, start: int, stop: int) -> bytes:
@@ -227,11 +283,26 @@ def _read_range(file: BinaryIO, start: int, stop: int) -> bytes:
     return b"".join(pieces)
 
 
+def _is_no_file(storage: Storage, path: str) -> bool:
+    """Whether nothing that can be read lies there, as opposed to storage being at fault."""
+    try:
+        return storage.stat(path) is None
+    except Exception as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        return isinstance(cause, OSError) and cause.errno in _NO_FILE
+
+
 class _Rejected(Exception):
     def __init__(self, reason: str, detail: str, failed: bool = False) -> None:
         super().__init__(reason)
         self.fault = Fault(reason, detail)
         self.failed = failed
+
+
+_COLUMNS = (
+    *("id", "text", "html", "charset", "url", "date", "offset", "record", "file"),
+    *("warc.robots", "warc.tdm", "warc.noai", "warc.missing"),
+)
 
 
 class _Pending:
@@ -244,24 +315,18 @@ class _Pending:
 
     def _start(self) -> None:
         self.rejects: list[Reject] = []
-        self._columns: dict[str, list[Any]] = {
-            name: [] for name in ("id", "text", "html", "charset", "url", "date", "offset", "record", "file")
-        }
+        self._columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
         self._bytes = 0
 
-    def add(
-        self,
-        identity: bytes,
-        text: bytes | None,
-        html: bytes | None,
-        charset: str,
-        record: Capture,
-        name: str,
-    ) -> None:
-        values = (identity, text, html, charset, record.url, record.date, record.offset, record.record, name)
+    def add(self, identity: bytes, page: _Page, record: Capture, name: str) -> None:
+        values = (
+            *(identity, page.text, page.html, page.charset, record.url, record.date),
+            *(record.offset, record.record, name),
+            *(*page.signals, page.missing),
+        )
         for column, value in zip(self._columns.values(), values, strict=True):
             column.append(value)
-        self._bytes += len(text or b"") + len(html or b"")
+        self._bytes += len(page.text or b"") + len(page.html or b"")
 
     def full(self) -> bool:
         return self._bytes >= BATCH_BYTES or len(self._columns["id"]) + len(self.rejects) >= BATCH_RECORDS
@@ -270,22 +335,12 @@ class _Pending:
         return not self._columns["id"] and not self.rejects
 
     def flush(self) -> Batch:
-        columns = self._columns
+        columns: dict[str, Any] = dict(self._columns)
         rows = len(columns["id"])
-        table = document_table(
-            {
-                "id": columns["id"],
-                "text": utf8_array(columns["text"]),
-                "source": [self._source] * rows,
-                "url": columns["url"],
-                "date": columns["date"],
-                "provenance": provenance_array(columns["file"], columns["offset"], columns["record"]),
-                "html": utf8_array(columns["html"]),
-                "charset": columns["charset"],
-            },
-            rows,
-            self._adds,
-        )
+        place = provenance_array(columns.pop("file"), columns.pop("offset"), columns.pop("record"))
+        columns |= {"provenance": place, "source": [self._source] * rows}
+        columns |= {name: utf8_array(columns[name]) for name in ("text", "html")}
+        table = document_table(columns, rows, self._adds)
         batch = Batch(table, self.rejects)
         self._start()
         return batch

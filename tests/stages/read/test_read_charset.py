@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warc_files import SHARED
 
-from stages.read.charset import codec_of, decode, is_utf8
+from stages.read.charset import codec_of, decode
 from stages.read.records import captures
 from stages.read.source import Source
+from stages.read.utf import is_utf8
 
 RUSSIAN = "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 5
 JAPANESE = "いろはにほへとちりぬるを わかよたれそつねならむ。漢字とカタカナ、①も。" * 5
@@ -69,6 +70,98 @@ def test_the_header_comes_before_the_document():
     assert decode(html.encode("cp1252"), "windows-1252") == (html, "windows-1252")
 
 
+REAL = '<meta charset="windows-1251">'
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        '<!-- <meta charset="koi8-r"> -->',
+        '<!--><meta charset="koi8-r">-->'.replace("<!-->", "<!-- >"),
+        '<meta name="description" content="how to set charset=gbk in html">',
+        '<meta name=keywords content="text/html; charset=koi8-r">',
+        '<meta property="og:title" content="charset=koi8-r">',
+        '<meta data-charset="koi8-r">',
+        '<meta name="x" data-charset=koi8-r content="y">',
+        '<div data-meta="<meta charset=koi8-r>">',
+        "<div title='<meta charset=koi8-r>'>",
+        '<html data-charset="koi8-r"><?php meta charset=koi8-r ?>',
+        '<meta http-equiv="refresh" content="5; url=/?charset=koi8-r">',
+        '<meta http-equiv="content-language" content="charset=koi8-r">',
+        '<meta charset="no-such-charset">',
+        '<meta charset="">',
+        "<metadata charset=koi8-r>",
+        "<META NAME='a>b' CONTENT=charset=koi8-r>",
+    ],
+)
+def test_what_looks_like_a_declaration_and_is_none(before):
+    html = page(RUSSIAN, before + REAL)
+    assert decode(html.encode("cp1251")) == (html, "windows-1251")
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        "<meta charset=windows-1251>",
+        "<meta charset=windows-1251/>",
+        "<meta\ncharset\n=\n'windows-1251'\n>",
+        "<META Charset=' windows-1251 '>",
+        '<meta data-x="a>b" charset="windows-1251">',
+        '<meta http-equiv="Content-Type" content="text/html; charset=windows-1251">',
+        '<meta content="text/html; charset=windows-1251" http-equiv="content-type"/>',
+        "<meta http-equiv=Content-Type content=text/html;charset=windows-1251>",
+        "<meta http-equiv=Content-Type content=text/html; charset=windows-1251>",
+        """<meta http-equiv="Content-Type" content="text/html; charset='windows-1251'">""",
+        '<!-- a --><meta name="a" content="b"><meta charset="windows-1251"><meta charset="koi8-r">',
+    ],
+)
+def test_declarations(declaration):
+    html = page(RUSSIAN, declaration)
+    assert decode(html.encode("cp1251")) == (html, "windows-1251")
+
+
+def test_a_declaration_in_a_script_counts_as_in_browsers():
+    html = page(RUSSIAN, "<script>var a = '<meta charset=windows-1251>';</script><meta charset=koi8-r>")
+    assert decode(html.encode("cp1251")) == (html, "windows-1251")
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "windows", "name"),
+    [
+        ("Škoda, žena, „tak” – Śląsk… ", "iso-8859-2", "cp1250", "windows-1250"),
+        ("Ο καλύτερος – „ναι”… ", "iso-8859-7", "cp1253", "windows-1253"),
+        ("צבי בן יהודה – ”כן” ", "iso-8859-8", "cp1255", "windows-1255"),
+        ("ąčęėįšųūž – „taip” ", "iso-8859-13", "cp1257", "windows-1257"),
+        ("café – œuvre € ", "iso-8859-15", "cp1252", "windows-1252"),
+        ("“Falsches Üben” – größer ", "iso-8859-9", "cp1254", "windows-1254"),
+        (RUSSIAN + "– „да” ", "iso-8859-5", "cp1251", "windows-1251"),
+    ],
+)
+def test_an_iso_label_over_bytes_of_windows(text, label, windows, name):
+    html = page(text * 3, f'<meta charset="{label}">')
+    for header in (None, label.upper()):
+        assert decode(html.encode(windows), header) == (html, name)
+
+
+@pytest.mark.parametrize("codec", ["iso8859_2", "iso8859_5", "iso8859_7", "iso8859_16"])
+def test_no_controls_come_out_of_an_iso_charset(codec):
+    words = {"iso8859_5": RUSSIAN, "iso8859_7": "Ο καλύτερος "}.get(codec, "Zażółć ")
+    raw = page(words * 5).encode(codec) + b"<p>\x85 \x81</p>"
+    decoded, _ = decode(raw, codec.replace("iso8859_", "iso-8859-"))
+    assert not any("\x80" <= character <= "\x9f" for character in decoded)
+    plain = page(words * 5)
+    assert decode(plain.encode(codec), codec.replace("iso8859_", "iso-8859-"))[0] == plain
+
+
+@pytest.mark.parametrize("label", ["gbk", "gb2312", "gb18030"])
+def test_the_euro_sign_in_gbk(label):
+    html = page("价格€100元，€5", f"<meta charset={label}>")
+    raw = html.encode("gb18030").replace("€".encode("gb18030"), b"\x80")
+    assert decode(raw) == (html, "gb18030")
+    broken, _ = decode(raw + b"<p>\xff \x80</p>")
+    assert broken == html + "<p>\ufffd €</p>"
+
+
 def test_a_label_that_the_bytes_contradict_gives_way():
     html = page(JAPANESE, '<meta charset="euc-jp">')
     raw = html.encode("euc_jis_2004")
@@ -114,6 +207,41 @@ def test_damaged_utf8_stays_utf8():
     assert name == "utf-8"
     assert text == bytes(raw).decode("utf-8", "replace")
     assert decode(bytes(raw))[1] == "utf-8"
+
+
+@pytest.mark.parametrize("text", [RUSSIAN * 10, JAPANESE * 10, KOREAN * 10, CHINESE * 10, GERMAN * 30])
+@pytest.mark.parametrize(
+    "header", [None, "utf-8", "iso-8859-1", "windows-1251", "gbk", "shift_jis", "euc-kr"]
+)
+@pytest.mark.parametrize("meta", ["utf-8", "iso-8859-1", "koi8-r", "big5", "euc-jp", ""])
+def test_utf8_but_for_a_few_bytes_stays_utf8(text, header, meta):
+    """An excerpt cut in the middle of a character, and a name in another charset."""
+    html = page(text, f'<meta charset="{meta}">' if meta else "").encode()
+    first = next(at for at in range(len(html) // 2, len(html)) if html[at] >= 0xC0)
+    for raw in (html[:first] + html[first + 1 :], html + b"<p>caf\xe9...</p>"):
+        decoded, name = decode(raw, header)
+        assert name == "utf-8"
+        assert decoded == raw.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "label"),
+    [
+        (RUSSIAN, "cp1251", "windows-1251"),
+        (RUSSIAN, "koi8-r", "koi8-r"),
+        (JAPANESE, "euc_jis_2004", "euc-jp"),
+        (JAPANESE, "cp932", "shift_jis"),
+        (KOREAN, "cp949", "euc-kr"),
+        (CHINESE, "big5", "big5"),
+        (GERMAN, "cp1252", "iso-8859-1"),
+    ],
+)
+@pytest.mark.parametrize("length", [3, 8, 30, 10_000])
+def test_a_few_characters_of_utf8_do_not_make_a_page_utf8(text, codec, label, length):
+    body = text.encode(codec)[: length + 200 if length > 100 else length]
+    for raw in (page("").encode() + body, b"<p>" + "é".encode() + b"</p>" + body):
+        if not is_utf8(raw):
+            assert decode(raw, label)[1] == decode(page(text).encode(codec), label)[1]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])

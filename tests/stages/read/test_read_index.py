@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from warc_files import LocalStorage, gather, http, members, record
 
+from pipeline.storage import Storage
 from stages.read import index
 from stages.read.index import IndexedRange, spans
 from stages.read.warc import Warc, WarcConfig
@@ -60,8 +61,13 @@ def read(root, rows, names=NAMES, storage=None, **config):
     table = pa.table(
         {name: list(values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)}
     )
+    return read_table(root, table, storage, **config)
+
+
+def read_table(root, table, storage=None, **config):
     pq.write_table(table, root / "index.parquet", row_group_size=7)
-    reader = Warc(WarcConfig(index=[str(root / "index.parquet")], prefix=f"{root}/", **config))
+    config.setdefault("prefix", f"{root}/")
+    reader = Warc(WarcConfig(index=[str(root / "index.parquet")], **config))
     storage = storage or LocalStorage()
     items = reader.list(storage)
     return items, *gather(batch for item in items for batch in reader.read(item, storage))
@@ -139,6 +145,112 @@ def test_bad_rows_and_ranges_are_rejects(crawl):
     ]
     assert len({reject.id for reject in rejects}) == len(rejects)
     assert all(reject.failed == (reject.fault.reason != "oversized") for reject in rejects)
+
+
+BAD_NAMES = [
+    "crawl/missing.warc.gz",
+    "crawl",
+    "",
+    " ",
+    "../{outside}",
+    "crawl/../../{outside}",
+    "crawl/%2e%2e/%2E%2E/{outside}",
+    "crawl/..%2f..%2f{outside}",
+    "crawl/%252e%252e/../{outside}",
+    "..\\..\\{outside}",
+    "/{outside}",
+    "%2f{outside}",
+    "//server/{outside}",
+    "file:///{outside}",
+    "http://site.test/a.warc.gz",
+    "s3://other/a.warc.gz",
+    "crawl/a.warc.gz\0.txt",
+    "crawl/" + "x" * 300,
+    "x" * 2000,
+    "crawl/a.warc.gz/b",
+]
+
+
+@pytest.mark.parametrize("slash", ["", "/", "file"])
+def test_names_that_lead_nowhere_cost_their_record(crawl, slash):
+    root, rows = crawl
+    below = root / "below"
+    below.mkdir()
+    (root / "crawl").rename(below / "crawl")
+    outside = root / "outside.warc.gz"
+    outside.write_bytes(members([record(99)])[0])
+    opened = []
+
+    class Watched(Storage):
+        def open(self, path):
+            opened.append(path)
+            return super().open(path)
+
+    bad = [(name.format(outside=outside.name), 0, 100, "http://site.test/") for name in BAD_NAMES]
+    prefix = f"file://{below}/" if slash == "file" else f"{below}{slash}"
+    _, documents, rejects = read(root, [*bad, *rows[:5]], storage=Watched(), prefix=prefix)
+    assert len(documents) == 5
+    assert [reject.fault.reason for reject in rejects] == ["bad_index_row"] * len(bad)
+    assert all(reject.failed for reject in rejects)
+    assert len({reject.id for reject in rejects}) == len(bad)
+    assert all("outside" not in path.removeprefix("file://").replace(str(root), "") for path in opened)
+
+
+def test_numbers_however_they_are_stored(crawl):
+    root, rows = crawl
+    names, offsets, lengths, urls = map(list, zip(*rows[:6], strict=True))
+    odd = [2**64 - 1, 2**63, 2**63 - 1, 7]
+    for kind in (pa.uint64(), pa.string(), pa.float64(), pa.decimal128(25)):
+        values = [*offsets, *odd]
+        if kind == pa.string():
+            values = [str(value) for value in values[:-1]] + ["seven"]
+        elif kind == pa.float64():
+            values = [float(value) for value in values[:-1]] + [float("nan")]
+        table = pa.table(
+            {
+                "warc_filename": pa.array([*names, *names[:4]]).cast(pa.binary()),
+                "offset": pa.array(values, kind),
+                "length": [*lengths, 10, 10, 10, -1],
+                "url": [*urls, *urls[:4]],
+            }
+        )
+        _, documents, rejects = read_table(root, table)
+        assert len(documents) == 6
+        assert [reject.fault.reason for reject in rejects] == ["bad_index_row"] * 4
+        assert all(0 <= reject.provenance["offset"] < 2**63 for reject in rejects)
+
+
+def test_a_name_that_is_no_utf8(crawl):
+    root, rows = crawl
+    name, offset, length, _ = rows[0]
+    names = pa.array([name.encode(), b"\xff.warc.gz"], pa.binary()).view(pa.string())
+    table = pa.table({"warc_filename": names, "offset": [offset] * 2, "length": [length] * 2})
+    _, documents, (reject,) = read_table(root, table)
+    assert len(documents) == 1
+    assert reject.fault.reason == "bad_index_row"
+
+
+def test_without_a_prefix_names_are_paths_or_addresses(crawl, monkeypatch):
+    root, rows = crawl
+    monkeypatch.chdir(root)
+    bad = [("ftp://site.test/a.warc.gz", 0, 9, "u"), ("crawl/../crawl/a.warc.gz", 0, 9, "u")]
+    whole = [(f"{root}/{name}", *rest) for name, *rest in rows[5:8]]
+    _, documents, rejects = read(root, [*bad, *rows[:5], *whole], prefix="", storage=Storage())
+    assert len(documents) == 8
+    assert [reject.fault.reason for reject in rejects] == ["bad_index_row"] * 2
+
+
+def test_an_error_of_storage_is_no_bad_row(crawl):
+    root, rows = crawl
+
+    class Down(LocalStorage):
+        def open(self, path):
+            if path.endswith(".gz"):
+                raise ConnectionError("the line broke")
+            return super().open(path)
+
+    with pytest.raises(ConnectionError):
+        read(root, rows, storage=Down())
 
 
 def test_a_range_without_a_response(tmp_path):

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from warc_files import http, members, record
 
 from stages.base import MIB, MoreMemory
+from stages.read.captures import Capture
+from stages.read.damage import Damage
 from stages.read.payload import kind_of
-from stages.read.records import Capture, Damage, captures
+from stages.read.records import captures
 from stages.read.source import Source
 
 CAP = 10 * MIB

@@ -55,6 +55,10 @@ def test_columns_of_a_document(tmp_path):
         "provenance": {"file": "a.warc.gz", "offset": offset, "record": "urn:uuid:7"},
         "html": PAGE.decode(),
         "charset": "utf-8",
+        "warc.robots": None,
+        "warc.tdm": None,
+        "warc.noai": False,
+        "warc.missing": None,
     }
     reader = Warc(WarcConfig(paths=[str(path)]))
     storage = LocalStorage()
@@ -111,13 +115,159 @@ def test_a_record_without_http_is_no_page(tmp_path):
 def test_truncated_captures(tmp_path):
     headers = ["WARC-Truncated: length"]
     assert one(tmp_path, headers=headers).fault == ("warc_truncated", "length")
-    assert one(tmp_path, headers=headers, config={"truncated": "keep"})["html"] == PAGE.decode()
+    row = one(tmp_path, headers=headers, config={"truncated": "keep"})
+    assert (row["html"], row["warc.missing"]) == (PAGE.decode(), "truncated: length")
 
 
-def test_other_record_types_are_passed_over(tmp_path):
-    kinds = ["warcinfo", "request", "metadata", "revisit", "conversion", "resource"]
-    rows, rejects = read(write(tmp_path / "a", *(record(n, kind=kind) for n, kind in enumerate(kinds))))
-    assert rows == rejects == []
+def test_other_record_types_are_passed_over_or_counted(tmp_path):
+    kinds = ["warcinfo", "request", "metadata", "revisit", "made-up", "conversion", "resource"]
+    for codec in ("gzip", "plain"):
+        path = write(tmp_path / "a", *(record(n, kind=kind) for n, kind in enumerate(kinds)), codec=codec)
+        rows, rejects = read(path)
+        assert not rows
+        assert [(reject.fault, reject.failed) for reject in rejects] == [
+            (("record_type", "conversion"), False),
+            (("record_type", "resource"), False),
+        ]
+        assert [reject.url[-1] for reject in rejects] == ["5", "6"]
+
+
+def test_conversions_and_resources_are_read_on_request(tmp_path):
+    words = "Zwölf Boxkämpfer.\nEine Zeile."
+    records = [
+        record(1),
+        record(2, words.encode(), "conversion", "text/plain", headers=["WARC-Refers-To: <urn:uuid:1>"]),
+        record(3, PAGE, "resource", "text/html; charset=utf-8"),
+        record(4, "naïve".encode("cp1252"), "resource", "text/plain; charset=windows-1252"),
+        record(5, b"\x89PNG\r\n\x1a\n" + bytes(30), "resource", "image/png"),
+        record(6, b"", "conversion", "text/plain"),
+        record(7, b"x" * 3000, "conversion", "text/plain"),
+    ]
+    for codec in ("gzip", "zstd", "plain"):
+        path = write(tmp_path / "a", *records, codec=codec)
+        rows, rejects = read(path, records=["conversion", "resource"], max_bytes=2000)
+        assert [(row["text"], row["html"]) for row in rows] == [
+            (words, None),
+            (None, PAGE.decode()),
+            ("naïve", None),
+        ]
+        assert rows[0]["id"] == document_id("warc", "urn:uuid:2")
+        assert (rows[0]["url"], rows[0]["date"]) == ("http://site.test/2", "2025-03-01T00:00:00Z")
+        reasons = [reject.fault.reason for reject in rejects]
+        assert reasons == ["record_type", "not_text", "empty", "oversized"]
+        assert len(read(path, records=["response"])[0]) == 1
+        both = read(path, records=["response", "conversion"])[0]
+        assert [row["url"][-1] for row in both] == ["1", "2", "7"]
+    with pytest.raises(ValidationError):
+        WarcConfig(paths=["a"], records=["revisit"])
+    with pytest.raises(ValidationError):
+        WarcConfig(paths=["a"], records=[])
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zstd", "plain"])
+def test_an_arc_file_is_an_error_of_the_input(tmp_path, codec):
+    head = b"filedesc://a.arc 0.0.0.0 20250301000000 text/plain 76\n1 0 Crawler\nURL IP-address\n\n"
+    page = b"http://site.test/ 192.0.2.1 20250301000000 text/html 60\nHTTP/1.1 200 OK\n\n<html></html>\n"
+    path = write(tmp_path / "a.arc.gz", head, page, codec=codec)
+    with pytest.raises(ValueError, match=r"a\.arc\.gz: .*ARC file"):
+        read(path)
+
+
+FIELDS = ("WARC-Type", "WARC-Target-URI", "WARC-Date", "Content-Type", "Content-Length", "WARC-Record-ID")
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zstd", "plain"])
+@pytest.mark.parametrize("field", [*FIELDS, None])
+@pytest.mark.parametrize("spell", [str.lower, str.upper, str.title, str.swapcase])
+def test_names_of_fields_in_any_case(tmp_path, codec, field, spell):
+    """One field of one record, or all of them in all records."""
+    plain = [record(n, http(b"<html>%d</html>" % n)) for n in range(4)]
+
+    def respelt(raw):
+        for name in FIELDS if field is None else [field]:
+            raw = raw.replace(name.encode(), spell(name).encode(), 1)
+        return raw
+
+    records = [respelt(raw) if n == 2 or field is None else raw for n, raw in enumerate(plain)]
+    rows, rejects = read(write(tmp_path / "a", *records, codec=codec))
+    others, _ = read(write(tmp_path / "a", *plain, codec=codec))
+    assert not rejects
+    assert [{**row, "provenance": None} for row in rows] == [{**row, "provenance": None} for row in others]
+
+
+def test_types_of_records_however_they_are_written(tmp_path):
+    raw = record(1)
+    for kind in (b"Response", b"RESPONSE", b"response ", b" response"):
+        path = write(tmp_path / "a", raw.replace(b"WARC-Type: response", b"WARC-Type:" + kind), record(2))
+        assert len(read(path)[0]) == 2
+    nameless = raw.replace(b"WARC-Type: response\r\n", b"")
+    assert len(read(write(tmp_path / "a", nameless, record(2)))[0]) == 2
+    other = nameless.replace(b"; msgtype=response", b"")
+    rows, (reject,) = read(write(tmp_path / "a", other, record(2)), damaged="keep")
+    assert (len(rows), reject.fault.reason, reject.failed) == (1, "bad_record", True)
+    bare = raw.replace(b"Content-Type: application/http; msgtype=response\r\n", b"", 1)
+    assert len(read(write(tmp_path / "a", bare, record(2)))[0]) == 2
+
+
+LINE_ENDS = ["\n", "\r\n", "mixed"]
+
+
+def with_ends(block: bytes, ends: str) -> bytes:
+    head, _, body = block.partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    if ends == "mixed":
+        return b"".join(line + (b"\n" if n % 2 else b"\r\n") for n, line in enumerate(lines)) + b"\n" + body
+    end = ends.encode()
+    return end.join([*lines, b"", body])
+
+
+@pytest.mark.parametrize("ends", LINE_ENDS)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_header_lines_of_http_end_in_either_way(tmp_path, ends, newline):
+    html = newline.join(["<!DOCTYPE html>", "<html><body>", "", "<p>First</p>", "", "", "<p>Last</p>", ""])
+    block = with_ends(http(html.encode(), headers=["Server: old/1", "X: y"]), ends)
+    assert one(tmp_path, block)["html"] == html
+    assert one(tmp_path, with_ends(http(b"", headers=["Server: old/1"]), ends)).fault.reason == "empty"
+
+
+def test_folded_and_odd_header_fields(tmp_path):
+    body = "<html>Паром</html>".encode("koi8-r")
+    for field in (
+        "Content-Type: text/html;\r\n  charset=koi8-r",
+        "content-type : text/html; charset=koi8-r",
+        "CONTENT-TYPE:text/html;charset=KOI8-R",
+        "X-A\x07b: 1\r\nContent-Type: text/html; charset=koi8-r\r\nContent-Type: text/css",
+    ):
+        assert one(tmp_path, http(body, None, headers=[field]))["charset"] == "koi8-r"
+
+
+def test_a_header_without_payload(tmp_path):
+    assert one(tmp_path, b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n").fault.reason == "empty"
+    assert one(tmp_path, b"HTTP/1.1 404 Not Found").fault == ("http_status", "404")
+    assert one(tmp_path, b"\r\n\r\n" + http())["html"] == PAGE.decode()
+    assert one(tmp_path, b"HTTP/2 200\r\ncontent-type: text/html\r\n\r\n" + PAGE)["html"] == PAGE.decode()
+
+
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+TUNNEL = b"HTTP/1.0 200 Connection established\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "before", [EARLY, CONTINUE, CONTINUE + EARLY, EARLY * 20, TUNNEL, with_ends(EARLY, "\n")]
+)
+def test_interim_responses_precede_the_final_one(tmp_path, before):
+    assert one(tmp_path, before + http())["html"] == PAGE.decode()
+    assert one(tmp_path, before + http(status="404 Not Found")).fault == ("http_status", "404")
+
+
+def test_interim_responses_alone(tmp_path):
+    assert one(tmp_path, CONTINUE).fault == ("http_status", "100")
+    assert one(tmp_path, CONTINUE + PAGE).fault == ("http_status", "100")
+    assert one(tmp_path, b"HTTP/1.1 101 Switching\r\n\r\n" + http()).fault == ("http_status", "101")
+    assert one(tmp_path, EARLY * 2000 + http()).fault.reason == "bad_http"
+    page = b"<html>HTTP/1.1 200 OK</html>"
+    assert one(tmp_path, http(page, status="200 Connection established"))["html"] == page.decode()
 
 
 def chunked(body: bytes, size: int = 100) -> bytes:
@@ -167,6 +317,113 @@ def test_headers_of_encodings_that_were_undone_already(tmp_path, coding):
 def test_two_encodings(tmp_path):
     body = gzip.compress(zlib.compress(HTML.encode()))
     assert one(tmp_path, http(body, headers=["Content-Encoding: deflate, gzip"]))["html"] == HTML
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "zstd"])
+def test_a_payload_of_several_members(tmp_path, coding):
+    """Parts that were compressed apart; what is behind them and no member is none of the page."""
+    pack, half = ENCODED[coding], len(HTML.encode()) // 2
+    parts = [HTML.encode()[:half], b"", HTML.encode()[half:]]
+    body = b"".join(map(pack, parts))
+    headers = [f"Content-Encoding: {coding}"]
+    assert one(tmp_path, http(body, headers=headers))["html"] == HTML
+    if coding != "zstd":
+        for behind in (bytes(512), b"\r\n", b"\x1f", b"junk" * 500):
+            assert one(tmp_path, http(body + behind, headers=headers))["html"] == HTML
+    cut = one(tmp_path, http(body[:-20], headers=headers))
+    assert cut.fault.reason == "undecodable"
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n", b"\r\n0", b"\r\n0\r\n", b"\r\n0\r\n\r\n"])
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_chunks_without_the_last_one_are_a_page(tmp_path, end, coding):
+    body = chunked(ENCODED[coding](HTML.encode()))
+    assert body.endswith(b"\r\n0\r\n\r\n")
+    headers = ["Transfer-Encoding: chunked", f"Content-Encoding: {coding}"]
+    row = one(tmp_path, http(body[:-7] + end, headers=headers))
+    assert row["html"] == HTML
+    assert row["warc.missing"] == (None if b"0\r\n" in end else "chunked: the last chunk")
+
+
+@pytest.mark.parametrize("keep", [30, 150, 500])
+def test_a_page_cut_inside_a_chunk_is_not_taken_for_whole(tmp_path, keep):
+    headers = ["Transfer-Encoding: chunked"]
+    block = http(chunked(HTML.encode())[:keep], headers=headers)
+    assert one(tmp_path, block).fault.reason == "undecodable"
+    kept = one(tmp_path, block, headers=["WARC-Truncated: disconnect"], config={"truncated": "keep"})
+    assert HTML.startswith(kept["html"])
+    assert kept["warc.missing"].startswith("truncated: disconnect; chunked: ")
+    garbled = chunked(HTML.encode()).replace(b"\r\n64;note=1\r\n", b"\r\nzz\r\n", 2)
+    assert one(tmp_path, http(garbled, headers=headers)).fault.reason == "undecodable"
+
+
+@pytest.mark.parametrize(
+    "body", ["12\r\nis how many months a year has", "bad\nidea", "2025\r\n", "<p>Fähre</p>", "häßlich"]
+)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Transfer-Encoding: chunked"],
+        ["Content-Encoding: br"],
+        ["Content-Encoding: deflate"],
+        ["Content-Encoding: br, gzip"],
+    ],
+)
+def test_bodies_that_were_stored_decoded(tmp_path, body, headers):
+    row = one(tmp_path, http(body.encode(), "text/plain", headers=headers))
+    assert row["text"] == body
+    assert row["warc.missing"] is None
+
+
+def test_a_fragment_in_an_old_charset_that_was_stored_decoded(tmp_path):
+    body = "<p>Die Fähre fährt.</p>".encode("cp1252")
+    row = one(tmp_path, http(body, "text/html; charset=windows-1252", headers=["Content-Encoding: br"]))
+    assert row["html"] == "<p>Die Fähre fährt.</p>"
+
+
+def robots(content, name="robots"):
+    return f'<meta name="{name}" content="{content}">'
+
+
+@pytest.mark.parametrize(
+    ("headers", "metas", "expected"),
+    [
+        ([], "", (None, None, False)),
+        (["X-Robots-Tag: noindex"], "", ("noindex", None, False)),
+        (["x-robots-tag: noai, noimageai"], "", ("noai, noimageai", None, True)),
+        (["X-Robots-Tag: noindex", "X-Robots-Tag: bot: NOAI"], "", ("noindex, bot: noai", None, True)),
+        ([], robots("noai"), ("noai", None, True)),
+        ([], robots("index,NoImageAI", "ROBOTS").upper(), ("index,noimageai", None, True)),
+        ([], "<META content='noai' name=Robots />", ("noai", None, True)),
+        (["X-Robots-Tag: all"], robots("nofollow") + robots("noai"), ("all, nofollow, noai", None, True)),
+        ([], "<!-- " + robots("noai") + " -->", (None, None, False)),
+        ([], '<meta name="description" content="robots: noai">', (None, None, False)),
+        ([], '<div data-x="' + robots("noai").replace('"', "'") + '">', ("noai", None, True)),
+        ([], robots("noaid, max-snippet:-1"), ("noaid, max-snippet:-1", None, False)),
+        (["TDM-Reservation: 1"], "", (None, "1", True)),
+        (["tdm-reservation: 0", "tdm-policy: https://a.test/p"], "", (None, "0 https://a.test/p", False)),
+        (
+            [],
+            robots("1", "tdm-reservation") + robots("https://a.test/P", "tdm-policy"),
+            (None, "1 https://a.test/p", True),
+        ),
+        (["TDM-Reservation: 0"], robots("1", "tdm-reservation"), (None, "0", False)),
+    ],
+)
+def test_signals_of_sites_are_recorded(tmp_path, headers, metas, expected):
+    html = f"<html><head><title>robots tdm-</title>{metas}</head><body>robots</body></html>"
+    row = one(tmp_path, http(html.encode(), headers=headers))
+    assert (row["warc.robots"], row["warc.tdm"], row["warc.noai"]) == expected
+
+
+def test_signals_are_looked_for_in_the_head_and_kept_short(tmp_path):
+    late = "<html><head>" + "<style>" + "x" * 40_000 + "</style>" + robots("noai") + "</head></html>"
+    assert one(tmp_path, http(late.encode()))["warc.noai"]
+    body = f"<html><head></head><body>{robots('noai')}</body></html>"
+    assert one(tmp_path, http(body.encode()))["warc.robots"] is None
+    assert len(one(tmp_path, http(robots("x" * 5000).encode()))["warc.robots"]) == 1000
+    text = one(tmp_path, http(b"words", "text/plain", headers=["X-Robots-Tag: noai"]))
+    assert (text["warc.robots"], text["warc.noai"]) == ("noai", True)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd", "br"])

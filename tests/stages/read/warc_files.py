@@ -25,6 +25,12 @@ class LocalStorage:
         paths = sorted(glob.glob(pattern, recursive=True))
         return [FileInfo(path, os.path.getsize(path), "tag") for path in paths if os.path.isfile(path)]
 
+    def list(self, directory: str) -> list[FileInfo]:
+        return self.glob(f"{glob.escape(directory)}/**/*") + self.glob(f"{glob.escape(directory)}/**/.*")
+
+    def stat(self, path: str) -> FileInfo | None:
+        return FileInfo(path, os.path.getsize(path), "tag") if os.path.isfile(path) else None
+
     def open(self, path: str) -> BinaryIO:
         return open(path, "rb")
 

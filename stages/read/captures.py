@@ -1,0 +1,101 @@
+"""What a WARC record says of a page: its fields, and those of the HTTP message in it.
+
+It knows the fields of records. It knows nothing of how records are found, nor what they are worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from stages.read import http_message
+
+#: Types of records that may be documents: HTTP responses, what was stored without HTTP, and what was made of
+#: either (the text in WET files).
+KINDS = ("response", "resource", "conversion")
+_HTTP = "application/http"
+
+
+class Capture(NamedTuple):
+    """A record of one of ``KINDS``: what its headers say, and the payload as stored."""
+
+    offset: int  # of the record's member in the compressed file (of the record in a plain one)
+    kind: str
+    record: str | None  # WARC-Record-ID without <>
+    url: str | None
+    date: str | None
+    digest: str  # WARC-Payload-Digest
+    truncated: str | None  # WARC-Truncated
+    media: str  # Content-Type of the record: application/http for a page
+    http: bool  # the block is an HTTP message that could be parsed
+    status_line: str
+    status: int | None
+    fields: Mapping[str, str]  # of the HTTP message, by names in lower case
+    length: int  # of the payload as stored, in bytes
+    body: bytes | None  # None: not wanted, the status is not 200, or it is longer than allowed
+
+    @property
+    def content_type(self) -> str | None:
+        """Of the payload."""
+        return self.fields.get("content-type") if self.kind == "response" else self.media or None
+
+
+def kind_of(get: Callable[[str], str | None]) -> str:
+    """The type of a record in lower case; a response that lacks it is known by its Content-Type."""
+    kind = (get("WARC-Type") or "").strip().lower()
+    if not kind and "msgtype=response" in (get("Content-Type") or "").lower():
+        return "response"
+    return kind
+
+
+class Block(Protocol):
+    """The content of a record."""
+
+    def readline(self, size: int, /) -> bytes:
+        """A line with its end, or the first ``size`` bytes of it."""
+        ...
+
+    def read(self) -> bytes:
+        """All that is left."""
+        ...
+
+
+def capture(
+    get: Callable[[str], str | None], kind: str, offset: int, length: int, block: Block | None, cap: int
+) -> Capture:
+    """The record whose fields ``get`` gives.
+
+    ``block`` has ``length`` bytes; of one whose payload is longer than ``cap`` the header is enough. None
+    where it is not wanted.
+    """
+    media = get("Content-Type") or ""
+    status_line, status = "", None
+    fields: Mapping[str, str] = {}
+    http, ahead = False, b""
+    if block is not None and kind == "response" and media.strip()[:16].lower() in (_HTTP, ""):
+        message = http_message.parse(block)
+        if message is None:
+            status_line = "header block too long or damaged"
+        elif media or message.status is not None:
+            status_line, status, fields, before, ahead = message
+            http = status is not None
+            length -= before
+    is_page = block is not None and (status == 200 if kind == "response" else True)
+    body = ahead + block.read() if block is not None and is_page and length <= cap else None
+    url, name = get("WARC-Target-URI"), get("WARC-Record-ID")
+    return Capture(
+        offset,
+        kind,
+        name.strip("<> \t") if name else None,
+        url.strip("<> \t") if url else None,
+        get("WARC-Date"),
+        get("WARC-Payload-Digest") or "",
+        get("WARC-Truncated"),
+        media,
+        http,
+        status_line,
+        status,
+        fields,
+        length,
+        body,
+    )
