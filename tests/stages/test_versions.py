@@ -25,8 +25,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import version_cases
-from version_cases import NAMES, Case
+import version_outputs
+from version_cases import NAMES, ROOT, cases
+from version_outputs import Case
 
 RECORD = Path(__file__).with_name("versions.json")
 RENEW = bool(os.environ.get("RENEW_VERSIONS"))
@@ -78,15 +79,15 @@ def digest(value: Any, *places: Path) -> str:
 
 def measured(name: str, folder: Path) -> Entry:
     folder.mkdir(exist_ok=True)
-    places = (folder, version_cases.ROOT)
+    places = (folder, ROOT)
     found = {
         word: {
             "given": digest(given(case), *places),
-            "found": digest(canonical(version_cases.output(name, case)), *places),
+            "found": digest(canonical(version_outputs.output(name, case)), *places),
         }
-        for word, case in version_cases.cases(name, folder).items()
+        for word, case in cases(name, folder).items()
     }
-    return {"version": version_cases.version(name), "cases": found}
+    return {"version": version_outputs.version(name), "cases": found}
 
 
 def changed(recorded: Entry, now: Entry) -> list[str]:
@@ -110,8 +111,8 @@ def unrenewable(name: str, recorded: Entry | None, now: Entry) -> str | None:
     before, after = recorded["version"], now["version"]
     if after < before:
         return f"the version of {name} is {after}, and was {before} already: a number is not used twice"
-    if after == before and (cases := changed(recorded, now)):
-        return f"output of {name} changed ({', '.join(cases)}): raise its version, which is {after}"
+    if after == before and (words := changed(recorded, now)):
+        return f"output of {name} changed ({', '.join(words)}): raise its version, which is {after}"
     return None
 
 
