@@ -20,6 +20,7 @@ class Line(NamedTuple):
     number: int  # from 1
     offset: int  # of its first byte in the decompressed text
     data: bytes | None  # None: longer than allowed
+    zeros: int = 0  # bytes of it that are zero, as none of a text is
 
 
 class Break(NamedTuple):
@@ -49,6 +50,7 @@ def lines(source: Source, cap: int, memory: int = 0) -> Iterator[Line | Break]:
     number, start = 1, 0
     buffer = bytearray()
     overlong = 0  # bytes dropped of a line that is too long
+    zeros = 0
     offset = len(decoder.dictionary)
     while (offset := skip_padding(source, offset, codec)) < source.size:
         member = None
@@ -61,10 +63,14 @@ def lines(source: Source, cap: int, memory: int = 0) -> Iterator[Line | Break]:
                 with memoryview(buffer) as view:
                     while (end := buffer.find(b"\n", begin)) >= 0:
                         length = overlong + end - begin
-                        yield Line(number, start, bytes(view[begin:end]) if length <= cap else None)
+                        zeros += buffer.count(0, begin, end)
+                        data = bytes(view[begin:end]) if length <= cap else None
+                        yield Line(number, start, data, zeros)
                         number, start, begin, overlong = number + 1, start + length + 1, end + 1, 0
+                        zeros = 0
                 del buffer[:begin]
                 if overlong + len(buffer) > cap:
+                    zeros += buffer.count(0)
                     overlong += len(buffer)
                     buffer.clear()
         except Damaged as damage:
@@ -75,4 +81,5 @@ def lines(source: Source, cap: int, memory: int = 0) -> Iterator[Line | Break]:
         assert member.end is not None
         offset = member.end
     if buffer or overlong:
-        yield Line(number, start, bytes(buffer) if overlong + len(buffer) <= cap else None)
+        data = bytes(buffer) if overlong + len(buffer) <= cap else None
+        yield Line(number, start, data, zeros + buffer.count(0))

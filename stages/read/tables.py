@@ -39,6 +39,7 @@ from stages.read.documents import (
 from stages.read.json_rows import TooManyValues, parse
 from stages.read.lines import Break, lines
 from stages.read.listing import list_files
+from stages.read.members import sniff
 from stages.read.pages import Broken
 from stages.read.parquet import Lost, Table
 from stages.read.source import Source
@@ -53,6 +54,10 @@ SPLIT_BYTES = 256 * MIB
 _COMPRESSED = (".gz", ".zst", ".zstd")
 #: Escapes make a JSON line longer than its text: six bytes for one at worst.
 _ESCAPES = 6
+#: So many zero bytes in a line are no odd character: a hole, or a block of a disk that was lost.
+_BLOCK = 512
+#: First bytes of a file of JSON lines: an object, blanks, or a byte order mark.
+_JSON_STARTS = frozenset({b"", b"{", b" ", b"\t", b"\r", b"\n", b"\xef"})
 
 
 class TablesConfig(StageConfig):
@@ -130,6 +135,13 @@ class Tables(Reader):
         losses = Losses(item.path, source.size, self.config.damaged)
         if source.size == 0 and item.path.endswith(_COMPRESSED):
             losses.add(0, "it is empty, which no compressed file is", cut=True)
+        head = source.read_exactly(0, 8)
+        plain = sniff(head) in (None, "plain")
+        if plain and item.path.endswith(_COMPRESSED) and head[:1] not in _JSON_STARTS:
+            what = "its name says that it is compressed, and its first bytes say neither that nor JSON"
+            losses.add(source.size, what, cut=True)
+            yield _reject(item, 0, "damaged_stream", what)
+            return
         for line in lines(source, _ESCAPES * self.config.max_bytes + MIB, item.memory):
             where = f"line {line.number}"
             if isinstance(line, Break):
@@ -137,6 +149,8 @@ class Tables(Reader):
                 losses.add(source.size - line.read, what, cut=not line.whole)
                 yield _reject(item, line.offset, "damaged_stream", what)
                 return
+            if plain and line.zeros >= _BLOCK:
+                losses.add(line.zeros, f"{where} has {line.zeros} bytes of zeros")
             if line.data is None:
                 yield _reject(item, line.offset, "oversized", where, failed=False)
                 continue

@@ -66,6 +66,9 @@ class _Files:
     def glob(self, pattern: str) -> list[FileInfo]:
         return [FileInfo(path, os.path.getsize(path), "tag") for path in sorted(glob.glob(pattern))]
 
+    def stat(self, path: str) -> FileInfo | None:
+        return FileInfo(path, os.path.getsize(path), "tag") if os.path.isfile(path) else None
+
     def open(self, path: str) -> BinaryIO:
         return open(path, "rb")
 

@@ -245,3 +245,32 @@ def test_damage_up_to_a_hundredth_of_the_bytes_is_failed_rows(tmp_path, codec):
             rows, rejects = read_warc(path)
             assert (len(rows), len(rejects)) == (400 - len(victims), len(victims))
         assert len(read_warc(path, damaged="keep")[0]) == 400 - len(victims)
+
+
+MANY = "".join(json.dumps({"id": i, "text": f"text number {i} of many"}) + "\n" for i in range(4000)).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.jsonl.gz", gzip.compress(MANY)[:2]),
+        ("x.jsonl.zst", zstandard.compress(MANY)[:3]),
+        ("x.jsonl.gz", bytes(len(gzip.compress(MANY)))),
+        ("x.jsonl.gz", b"\x1e" + gzip.compress(MANY)[1:]),
+        ("x.jsonl", bytes(len(MANY))),
+        ("x.jsonl", MANY[: len(MANY) // 2] + bytes(len(MANY) // 2)),
+        ("x.jsonl", MANY[:100_000] + bytes(5000) + MANY[105_000:]),
+        ("x.jsonl", b"{" + bytes(4 << 20) + b"\n" + MANY),  # longer than a line may be
+    ],
+)
+def test_a_file_whose_bytes_are_something_else_is_a_damaged_input(tmp_path, monkeypatch, name, data):
+    monkeypatch.setattr("stages.read.tables.MIB", 1 << 16)
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DamagedInput, match="is damaged"):
+        read(tmp_path / name, max_bytes=1 << 16)
+    read(tmp_path / name, max_bytes=1 << 16, damaged="keep")
+
+
+def test_what_is_not_compressed_although_its_name_says_so_is_read(tmp_path):
+    (tmp_path / "x.jsonl.gz").write_bytes(MANY)
+    assert len(read(tmp_path / "x.jsonl.gz")[0]) == 4000
