@@ -125,6 +125,9 @@ class _Builder:
             for key_node, value_node in node.value:
                 if key_node.tag == "tag:yaml.org,2002:merge":
                     raise ConfigError(f"{self.origin}:{key_node.start_mark.line + 1}: `<<` is not supported")
+                if not isinstance(key_node, yaml.ScalarNode):
+                    line = key_node.start_mark.line + 1
+                    raise ConfigError(f"{self.origin}:{line}: a key is a word, not a list or a mapping")
                 name = str(key_node.value)
                 self.marks[(*key, name)] = Mark(self.origin, key_node.start_mark.line + 1)
                 if name in mapping:
