@@ -11,6 +11,7 @@ group. It decodes no values.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -156,8 +157,8 @@ class PageWatch:
     """The pages of one row group, as their bytes are read in order, chunk by chunk.
 
     ``rows`` are decoded at a time. They may take ``batch`` bytes, and the pages that they lie in ``held``.
-    Bytes of a batch are those of the pages that came in since the last; entries of a dictionary, and values
-    of which only differences are stored, may be as long as their page, for every row.
+    The bytes of a batch are at most those of the pages that its rows lie in; but entries of a dictionary, and
+    values of which only differences are stored, may be as long as their page, for every row.
     """
 
     def __init__(self, chunks: Sequence[Chunk], rows: int, batch: int, held: int) -> None:
@@ -165,32 +166,36 @@ class PageWatch:
         self._rows = rows
         self._batch = batch
         self._held = held
+        self._done = 0  # rows of earlier batches
 
     def next_batch(self) -> None:
-        """The rows so far were handed over."""
-        for chunk in self._chunks:
-            chunk.passed = chunk.page
+        """The rows so far were handed over; raises ``LongBatch`` if as many more would be too much."""
+        self._done += self._rows
+        self._check_batch()
 
     def saw(self, offset: int, data: bytes) -> None:
         """``data`` was read at ``offset``; raises ``Exceeded`` if a page in it is too much."""
         for chunk in self._chunks:
             if chunk.start <= offset < chunk.end:
                 for header in chunk.headers(offset, data):
-                    self._check(chunk, header)
+                    chunk.note(header)
+                    self._check_pages()
+                    self._check_batch()
 
-    def _check(self, chunk: _Watched, header: PageHeader) -> None:
-        chunk.note(header)
+    def _check_pages(self) -> None:
         if sum(each.dictionary + each.page + each.stored for each in self._chunks) > self._held:
             longest = max(self._chunks, key=lambda each: max(each.dictionary, each.page))
             raise LongPage(longest.column, max(longest.dictionary, longest.page))
+
+    def _check_batch(self) -> None:
         if self._rows == 1:
             return
+        pages = sum(each.bytes_of(self._done, self._done + self._rows) for each in self._chunks)
         repeated = sum(each.repeated for each in self._chunks)
-        passed = sum(each.passed for each in self._chunks)
-        if repeated * self._rows + passed > self._batch:
+        if repeated * self._rows + pages > self._batch:
             rows = self._rows // 2
             if repeated * self._rows > self._batch // 2:
-                rows = min(self._rows - 1, (self._batch - min(passed, self._batch // 2)) // repeated)
+                rows = min(self._rows - 1, (self._batch - min(pages, self._batch // 2)) // repeated)
             raise LongBatch(max(rows, 1))
 
 
@@ -202,8 +207,9 @@ class _Watched:
         self.dictionary = 0  # bytes of the dictionary, decompressed
         self.page = 0  # bytes of the page that came last, decompressed
         self.stored = 0  # and as stored
-        self.passed = 0  # bytes of all pages since the last batch
         self.repeated = 0  # bytes that every row may take
+        self._pages: deque[tuple[int, int]] = deque()  # behind its last row, bytes: what is not done with
+        self._rows = 0  # in the pages so far
         self._next = chunk.start  # where the next header stands
         self._tail = b""  # what was read of it
 
@@ -211,10 +217,23 @@ class _Watched:
         self.stored = header.stored
         if header.kind == DICTIONARY:
             self.dictionary = self.repeated = header.size
-            return
-        self.page = header.size
-        self.passed += header.size
-        self.repeated = max(self.dictionary, header.size if header.encoding == DELTA_BYTE_ARRAY else 0)
+        elif header.kind in (DATA, DATA_V2):
+            self.page = header.size
+            self._rows += header.values
+            self._pages.append((self._rows, header.size))
+            delta = header.size if header.encoding == DELTA_BYTE_ARRAY else 0
+            self.repeated = max(self.dictionary, delta)
+
+    def bytes_of(self, first: int, stop: int) -> int:
+        """Bytes of the pages that have rows ``first`` to ``stop``; earlier rows are not asked for again."""
+        while self._pages and self._pages[0][0] <= first:
+            self._pages.popleft()
+        size = 0
+        for end, page in self._pages:
+            size += page
+            if end >= stop:
+                break
+        return size
 
     def headers(self, offset: int, data: bytes) -> list[PageHeader]:
         """The headers that end in ``data``."""

@@ -99,6 +99,9 @@ class Table:
             raise ValueError(f"{item.path} is no Parquet file: {error}") from None
         self.schema: pa.Schema = self.file.schema_arrow
         self.metadata: pq.FileMetaData = self.file.metadata
+        leaves = self.metadata.schema
+        #: Index of every column of single values.
+        self.columns = {leaves.column(index).path: index for index in range(len(leaves.names))}
 
     def _groups(self) -> Iterator[tuple[int, int, int]]:
         """Index, first row and number of rows of every row group of the input."""
@@ -124,14 +127,14 @@ class Table:
         groups = list(self._groups())
         whole = self._item.stop is None
         size = (
-            self.source.size if whole else sum(stored_bytes(self.metadata, group) for group, _, _ in groups)
+            self.source.size if whole else sum(_stored_bytes(self.metadata, group) for group, _, _ in groups)
         )
         losses = Losses(self._item.path, size, damaged, sum(rows for _, _, rows in groups))
         for group, first, rows in groups:
             yield from _Group(self, group, first, rows, columns, cap).rows(losses)
 
 
-def stored_bytes(metadata: pq.FileMetaData, group: int) -> int:
+def _stored_bytes(metadata: pq.FileMetaData, group: int) -> int:
     """Bytes of a row group in the file."""
     about = metadata.row_group(group)
     return sum(about.column(index).total_compressed_size for index in range(about.num_columns))
@@ -150,12 +153,7 @@ class _Group:
         self._how = {name: column(table.schema.field(name).type, kind) for name, kind in columns.items()}
         self._cap = cap
         about = table.metadata.row_group(group)
-        chunks = {index: about.column(index) for index in range(about.num_columns)}
-        self._chunks = {
-            chunk.path_in_schema: (index, chunk)
-            for index, chunk in chunks.items()
-            if chunk.path_in_schema in columns
-        }
+        self._chunks = {name: about.column(table.columns[name]) for name in columns}
 
     def rows(self, losses: Losses) -> Iterator[Row | Lost]:
         """All rows of the group."""
@@ -181,14 +179,14 @@ class _Group:
                 rows = self._stop - row
                 share = rows / (self._stop - self._first)
                 what = f"rows {row} to {self._stop - 1}: {error}"
-                losses.add(share * stored_bytes(self._table.metadata, self._group), what, rows)
+                losses.add(share * _stored_bytes(self._table.metadata, self._group), what, rows)
                 for number in range(row, self._stop):
                     yield Lost(number, "damaged_stream", what)
                 return
 
     def _at_once(self) -> int:
         """How many rows at a time, were all of equal length."""
-        size = sum(chunk.total_uncompressed_size for _, chunk in self._chunks.values())
+        size = sum(chunk.total_uncompressed_size for chunk in self._chunks.values())
         return int(max(min(ROWS, (self._stop - self._first) * BATCH // max(size, 1)), 1))
 
     def _rows(self, row: int, at_once: int, long: Collection[str]) -> Iterator[Row | Lost]:
@@ -199,10 +197,11 @@ class _Group:
             yield self._with(found, values) if values else found
 
     def _long_values(self, name: str, row: int) -> Iterator[Value]:
-        index, chunk = self._chunks[name]
+        chunk = self._chunks[name]
         if chunk.physical_type != "BYTE_ARRAY":
             raise Unsupported(f"of type {chunk.physical_type}")
-        optional = self._table.metadata.schema.column(index).max_definition_level > 0
+        leaf = self._table.metadata.schema.column(self._table.columns[name])
+        optional = leaf.max_definition_level > 0
         values = LongValues(self._table.source, _place(chunk), chunk.compression, optional, self._cap)
         return itertools.islice(values, row - self._first, None)
 
@@ -231,7 +230,7 @@ class _Group:
             return
         stream = self._table.stream
         # Columns so short that no batch of them is too long are not worth a look.
-        chunks = (self._chunks[name][1] for name in columns)
+        chunks = (self._chunks[name] for name in columns)
         places = [_place(chunk) for chunk in chunks if chunk.total_uncompressed_size * ROWS > BATCH]
         stream.watch = watch = PageWatch(places, at_once, BATCH, HELD)
         stream.exceeded = None

@@ -12,6 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from warc_files import LocalStorage, gather
 
 from stages.read import long_pages, parquet
@@ -230,6 +232,43 @@ def test_long_values_beside_text(tmp_path, small):
         rows, (reject,) = read(tmp_path / "a.parquet", max_bytes=cap)
         assert len(rows) == 49
         assert (reject.fault.reason, reject.url) == ("oversized", None)
+
+
+CELLS = st.none() | st.text(max_size=8) | st.sampled_from(["a" * 300, "b" * 700, "né" * 40])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cells=st.lists(CELLS, min_size=1, max_size=120),
+    codec=st.sampled_from(CODECS),
+    version=st.sampled_from(["1.0", "2.0"]),
+    dictionary=st.booleans(),
+    page=st.integers(1, 5000),
+    batch=st.integers(1, 40),
+)
+def test_value_by_value_gives_what_arrow_gives(
+    tmp_path_factory, cells, codec, version, dictionary, page, batch
+):
+    path = tmp_path_factory.mktemp("values") / "a.parquet"
+    urls = [f"u{n}" for n in range(len(cells))]
+    pq.write_table(
+        pa.table({"text": pa.array(cells, pa.string()), "url": urls}),
+        path,
+        compression=codec,
+        data_page_version=version,
+        use_dictionary=dictionary,
+        data_page_size=page,
+        write_batch_size=batch,
+        row_group_size=50,
+        dictionary_pagesize_limit=200,
+    )
+    expected, dropped = read(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "HELD", 0)
+        patch.setattr(parquet, "BATCH", 1)
+        rows, rejects = read(path)
+    assert rows == expected
+    assert rejects == dropped
 
 
 def test_headers_of_pages():

@@ -289,7 +289,8 @@ def test_ids_of_bytes(tmp_path):
     rows, _ = read(parquet(tmp_path, id=pa.array(keys, pa.binary())))
     assert [row["provenance"]["record"] for row in rows] == ["key-1", "00000001", "fffe", None]
     key = uuid.UUID(int=7)
-    rows, _ = read(parquet(tmp_path, id=pa.array([key], pa.uuid())))
+    stored = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([key.bytes], pa.binary(16)))
+    rows, _ = read(parquet(tmp_path, id=stored))
     assert rows[0]["provenance"]["record"] == str(key)
 
 
