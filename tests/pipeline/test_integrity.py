@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
-from runs import command, hashes, toy_inputs
+from runs import call, hashes, toy_inputs
 
 from pipeline import config, launch
 from pipeline.blend import BlendedReader
@@ -88,7 +88,7 @@ def test_a_flipped_bit_is_named_and_mended(
     victims = [path.resolve() for path in sorted((output / "work/web").glob(kind))]
     damaged = rng.choice(victims)
     flip(damaged, rng.randrange(8 * damaged.stat().st_size))
-    done = command("verify", output, check=1)
+    done = call("verify", output, check=1)
     assert str(damaged) in done.stdout
     assert "1 of " in done.stderr
     if "corpus" in kind:
@@ -98,7 +98,7 @@ def test_a_flipped_bit_is_named_and_mended(
     assert f"damaged: {damaged}" in said
     assert "1 damaged files were made again" in said
     assert hashes(output) == before
-    assert "all as written" in command("verify", output).stdout
+    assert "all as written" in call("verify", output).stdout
 
 
 def test_damage_is_met_where_something_else_is_made(
@@ -129,31 +129,31 @@ def test_a_file_that_is_gone_or_of_another_part_is_made_again(finished: tuple[Pa
 def test_a_corpus_is_verified_on_its_own(finished: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     shutil.copytree(finished[0] / "out/corpus", corpus)
-    assert "all as written" in command("verify", corpus).stdout
+    assert "all as written" in call("verify", corpus).stdout
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=corpus, check=True)
     shard, *_ = sorted(corpus.glob("web/*.parquet"))
     flip(shard, 8 * 500)
-    assert f"{shard}: has changed" in command("verify", corpus, check=1).stdout
+    assert f"{shard}: has changed" in call("verify", corpus, check=1).stdout
     shard.unlink()
-    assert f"{shard}: is gone" in command("verify", corpus, check=1).stdout
-    assert "neither the output of a run nor a corpus" in command("verify", corpus / "web", check=2).stderr
+    assert f"{shard}: is gone" in call("verify", corpus, check=1).stdout
+    assert "neither the output of a run nor a corpus" in call("verify", corpus / "web", check=2).stderr
 
 
 def test_verify_knows_what_must_be_there(finished: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
     output = tmp_path / "copy"
     shutil.copytree(finished[0] / "out", output)
-    assert "all as written" in command("verify", output.as_uri()).stdout
+    assert "all as written" in call("verify", output.as_uri()).stdout
     (output / "work/web/00-read-AtLeast/receipts/mine.json").write_text("of a user")
-    assert "all as written" in command("verify", output).stdout
+    assert "all as written" in call("verify", output).stdout
     with (output / "plan.json").open("a") as plan:
         plan.write(" ")
-    assert "plan.json: has changed" in command("verify", output, check=1).stdout
+    assert "plan.json: has changed" in call("verify", output, check=1).stdout
     run_config = finished[0] / "out.yaml"
     shutil.rmtree(output / "work/web/02-exact_dedup-Longest")
-    said = command("verify", output, check=1).stdout
+    said = call("verify", output, check=1).stdout
     assert said.count("02-exact_dedup-Longest/receipts/part-") == 3
-    command("run", "-c", run_config, "--set", f"output={output}")
-    assert "all as written" in command("verify", "-c", run_config, "--set", f"output={output}").stdout
+    call("run", "-c", run_config, "--set", f"output={output}")
+    assert "all as written" in call("verify", "-c", run_config, "--set", f"output={output}").stdout
 
 
 def read_all(stored: Stored) -> pa.Table:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from runs import command, rejects, stats, toy_config, toy_inputs
+from runs import call, command, rejects, stats, toy_config, toy_inputs
 
 from pipeline import config, launch
 from pipeline.execute import memory
+from pipeline.execute.base import Context, Ended, Task, attempt
 from pipeline.execute.isolated import run_isolated
+from pipeline.guard import Guard
 from pipeline.schedule import RunFailed
 
 
@@ -68,10 +70,17 @@ def test_a_stage_that_is_wrong_is_named(tmp_path: Path, where: str, message: str
 def test_a_document_that_fills_the_memory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "LIMIT", 0.0)
     monkeypatch.setattr(memory, "LEAST", 700 << 20)
-    monkeypatch.setattr(
-        "pipeline.execute.inline.attempt", lambda task, context, guard: run_isolated(task, context)
+
+    def after_two_deaths(task: Task, context: Context, guard: Guard) -> Ended:
+        alone = task.label.startswith("web/00-")
+        return run_isolated(task, context) if alone else attempt(task, context, guard)
+
+    monkeypatch.setattr("pipeline.execute.inline.attempt", after_two_deaths)
+    run(
+        toy_config(tmp_path, files=2),
+        "datasets.web.stages.toys:Poison.how=fill",
+        "limits.document_seconds=30",
     )
-    run(toy_config(tmp_path), "datasets.web.stages.toys:Poison.how=fill", "limits.document_seconds=30")
     failed = [r for r in rejects(tmp_path / "out", "web") if r["stage"] == "Poison"]
     assert [r["reason"] for r in failed] == ["out_of_memory"]
     assert "MiB of the machine were in use" in failed[0]["detail"]
@@ -90,11 +99,11 @@ def test_a_failed_run_says_why_and_leaves_its_accounts(tmp_path: Path) -> None:
     assert second.startswith("web: failed most often in Poison: ValueError, 30 documents, for example ")
     assert "d9.jsonl: poisoned" in second
     assert second.endswith(f"all of them are in {tmp_path}/out/work/web/00-read-Poison-AtLeast/rejects")
-    said = command("report", "-c", path).stdout
+    said = call("report", "-c", path).stdout
     assert "not finished: web: 31 of 151 documents failed" in said
     assert "ValueError\u00a030" in said
     run(path, "limits.max_failed=0.5")
-    assert "not finished" not in command("report", "-c", path).stdout
+    assert "not finished" not in call("report", "-c", path).stdout
     assert not (tmp_path / "out/work/account.json").exists()
 
 
@@ -105,7 +114,7 @@ def test_a_damaged_input_is_a_failed_input(tmp_path: Path) -> None:
     with pytest.raises(RunFailed) as caught:
         run(path)
     assert "1 inputs failed (limits.max_failed_parts: 0)" in str(caught.value)
-    said = command("run", "-c", path, "--executor", "inline", check=1).stderr
+    said = call("run", "-c", path, "--executor", "inline", check=1).stderr
     assert "d1.jsonl: 100 of 200 bytes were read" in said
     run(path, "limits.max_failed_parts=1")
     assert stats(tmp_path / "out")["datasets"]["web"]["failed_inputs"] == ["d1.jsonl"]

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from runs import command, hashes, toy_config
+from runs import call, command, hashes, toy_config
 
 from pipeline.ownership import MANIFEST
 from pipeline.storage import TEMP_PREFIX
@@ -25,7 +25,7 @@ NAMES = [
 
 
 def run(config: Path, *more: str, check: int = 0) -> str:
-    return command("run", "--config", config, "--executor", "inline", *more, check=check).stderr
+    return call("run", "--config", config, "--executor", "inline", *more, check=check).stderr
 
 
 def litter(output: Path, names: list[str]) -> dict[str, str]:
@@ -152,12 +152,12 @@ def test_damaged_files_of_the_whole_are_made_again(tmp_path: Path, name: str) ->
     data = bytearray((out / name).read_bytes())
     data[len(data) // 2] ^= 2
     (out / name).write_bytes(data)
-    assert name in command("verify", out, check=1).stdout
+    assert name in call("verify", out, check=1).stdout
     run(config)
     assert hashes(out) == before
-    command("verify", out)
+    call("verify", out)
     (out / MANIFEST).unlink()
-    assert "manifest: is gone" in command("verify", out, check=1).stdout
+    assert "manifest: is gone" in call("verify", out, check=1).stdout
 
 
 def test_another_name_is_told_how_to_go_on(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_copy_of_a_segment_is_somebody_elses(tmp_path: Path) -> None:
     for _ in range(2):
         run(config)
         assert sorted(path for path in (out / "work/web/backup").rglob("*") if path.is_file()) == copied
-    assert "all as written" in command("verify", out).stdout
+    assert "all as written" in call("verify", out).stdout
 
 
 def test_a_directory_in_the_way_is_told_before_any_work(tmp_path: Path) -> None:
