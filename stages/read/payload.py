@@ -77,7 +77,7 @@ def _unchunked(body: bytes, partial: bool, missing: list[str]) -> bytes:
     while not what and (head := _CHUNK_HEAD.match(body, position)):
         size = int(head[1], 16)
         if size == 0:
-            return b"".join(pieces)
+            return b"".join(pieces) if pieces or not body[head.end() :].strip() else body
         piece = body[head.end() : head.end() + size]
         stop = head.end() + size
         end = _LINE_END.match(body, stop)
