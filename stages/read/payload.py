@@ -169,10 +169,11 @@ def _drain(
 
 
 def _is_text(body: bytes) -> bool:
-    """Whether ``body`` can hardly be anything else."""
-    if _is_binary(body[:SNIFFED]):
+    """Whether ``body`` can hardly be anything else: one byte in nine of what is compressed is a control."""
+    head = body[:SNIFFED]
+    if len(head.translate(None, _CONTROLS)) < len(head):
         return False
-    return is_utf8(body) or bool(_HTML.match(body) or _TAG.match(body))
+    return len(head) >= 100 or is_utf8(body) or bool(_HTML.match(body) or _TAG.match(body))
 
 
 # What may stand before the first tag: BOM, blanks, comments, XML declaration, processing instructions.

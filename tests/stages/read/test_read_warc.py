@@ -410,6 +410,9 @@ def test_a_fragment_in_an_old_charset_that_was_stored_decoded(tmp_path):
     body = "<p>Die Fähre fährt.</p>".encode("cp1252")
     row = one(tmp_path, http(body, "text/html; charset=windows-1252", headers=["Content-Encoding: br"]))
     assert row["html"] == "<p>Die Fähre fährt.</p>"
+    text = "Die Fähre fährt über den Fluß. " * 5
+    row = one(tmp_path, http(text.encode("cp1252"), "text/plain", headers=["Content-Encoding: br"]))
+    assert row["text"] == text
 
 
 def robots(content, name="robots"):
