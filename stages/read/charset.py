@@ -86,19 +86,20 @@ _MULTIBYTE = frozenset({"gb18030", "big5hkscs", "euc_jp", "cp932", "cp949"})
 _WIDER = {"euc_jp": "euc_jis_2004"}
 #: What becomes of bytes that are no character, where it is not U+FFFD for all.
 _ERRORS = {"gb18030": "nanocorpus-euro-or-mark"}
-# What pages labelled ISO 8859 are written in, if they have bytes that ISO 8859 has no characters for; and
-# whether the letters are (nearly) the same.
+# What pages labelled ISO 8859 are written in, if they have bytes that ISO 8859 has no characters for.
 _WINDOWS = {
-    "iso8859_2": ("cp1250", True),
-    "iso8859_4": ("cp1257", False),
-    "iso8859_5": ("cp1251", False),
-    "iso8859_6": ("cp1256", False),
-    "iso8859_7": ("cp1253", True),
-    "iso8859_8": ("cp1255", True),
-    "iso8859_10": ("cp1257", False),
-    "iso8859_13": ("cp1257", True),
-    "iso8859_15": ("cp1252", True),
+    "iso8859_2": "cp1250",
+    "iso8859_4": "cp1257",
+    "iso8859_5": "cp1251",
+    "iso8859_6": "cp1256",
+    "iso8859_7": "cp1253",
+    "iso8859_8": "cp1255",
+    "iso8859_10": "cp1257",
+    "iso8859_13": "cp1257",
+    "iso8859_15": "cp1252",
 }
+# Those whose letters are (nearly) where the set of Windows has them.
+_ALIKE = frozenset({"iso8859_2", "iso8859_7", "iso8859_8", "iso8859_13", "iso8859_15"})
 # The standard's name for each codec: its first label, but for the sets that browsers widen.
 _NAMES = {codec: labels.split()[0] for codec, labels in _LABELS.items()}
 _NAMES["utf-16-le"] = "utf-16le"
@@ -227,10 +228,17 @@ def _legacy(body: bytes, http_charset: str | None) -> tuple[str, str]:
             candidates = [guess]
     for codec in candidates:
         text = _strictly(body, codec)
+        if text is None or (codec.startswith("iso8859") and _CONTROL.search(text)):
+            codec = _windows_of(body, codec)
+            text = _strictly(body, codec) if codec else None
         if text is not None:
-            return _widened(body, text, codec)
+            return text, codec
     best = [*declared, *candidates][0]
-    return _widened(body, body.decode(best, _ERRORS.get(best, "replace")), best)
+    text = body.decode(best, _ERRORS.get(best, "replace"))
+    if best in _ALIKE and _CONTROL.search(text):
+        best = _WINDOWS[best]
+        return body.decode(best, "replace"), best
+    return _CONTROL.sub("�", text) if best.startswith("iso8859") else text, best
 
 
 def _is_mostly_utf8(body: bytes, declared: list[str], share: float, characters: int) -> bool:
@@ -246,17 +254,17 @@ def _is_mostly_utf8(body: bytes, declared: list[str], share: float, characters: 
     return share >= 0.75 and characters >= 4
 
 
-def _widened(body: bytes, text: str, codec: str) -> tuple[str, str]:
-    """Text without C1 controls, which no page means: where an ISO 8859 label gives some, it stands for the
-    set of Windows."""
-    if not codec.startswith("iso8859") or not _CONTROL.search(text):
-        return text, codec
-    windows, alike = _WINDOWS.get(codec, (None, False))
-    if windows and (alike or _detected(body) == windows):
-        wider = _strictly(body, windows)
-        if wider is not None:
-            return wider, windows
-    return _CONTROL.sub("�", text), codec
+def _windows_of(body: bytes, codec: str) -> str:
+    """The set of Windows that an ISO 8859 label stands for, where bytes contradict it: they are none of its
+    characters, or C1 controls, which no page means. Empty: none."""
+    windows = _WINDOWS.get(codec, "")
+    if not windows or codec in _ALIKE or _detected(body) == windows:
+        return windows
+    if windows == "cp1251":
+        # Half of the letters are at 0xF0 to 0xFF here; in ISO 8859-5 only rare ones are.
+        letters = [byte for byte in body if byte >= 0xC0]
+        return windows if 5 * sum(byte >= 0xF2 for byte in letters) > len(letters) else ""
+    return ""
 
 
 def _detected(body: bytes) -> str:

@@ -47,7 +47,7 @@ def parse(block: Lines) -> Message | None:
     length = 0
     line = _line(block)
     while True:
-        while line in (b"\r\n", b"\n"):
+        while line in (b"\r\n", b"\n") and length <= MAX_HEADER:
             length += len(line)
             line = _line(block)
         first, last = line, ""

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stages.read.members import Damaged, Decoder, Member, NoMember, check_window, skip_padding, sniff
+from stages.read.members import (
+    Damaged,
+    Decoder,
+    Member,
+    NoMember,
+    check_window,
+    is_cut_magic,
+    skip_padding,
+    sniff,
+)
 from stages.read.source import Source
 
 _PIECE = 256 << 10
@@ -42,6 +51,9 @@ def lines(source: Source, cap: int, memory: int = 0) -> Iterator[Line | Break]:
         MoreMemory: A zstd frame needs more than readers declare, and than ``memory`` bytes.
     """
     codec = sniff(source.read_exactly(0, 8)) or "plain"
+    if codec == "plain" and is_cut_magic(source.read_exactly(0, 4)):
+        yield Break(1, 0, "the file ends in its first bytes", source.size, whole=False)
+        return
     try:
         decoder = Decoder.of(source, codec)
     except Damaged as damage:

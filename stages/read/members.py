@@ -66,6 +66,11 @@ def sniff(head: bytes) -> Codec | None:
     return None
 
 
+def is_cut_magic(head: bytes) -> bool:
+    """Whether a file of ``head`` alone is the beginning of a compressed one."""
+    return len(head) > 1 and any(_MAGIC[codec].startswith(head) for codec in ("gzip", "zstd"))
+
+
 def _is_skippable(head: bytes) -> bool:
     """Whether a frame that is passed over starts with ``head`` (four bytes; fewer where the file ends)."""
     return b"\x50\x2a\x4d\x18".startswith(bytes([head[0] & 0xF0]) + head[1:])

@@ -77,7 +77,7 @@ def _unchunked(body: bytes, partial: bool, missing: list[str]) -> bytes:
     while not what and (head := _CHUNK_HEAD.match(body, position)):
         size = int(head[1], 16)
         if size == 0:
-            return b"".join(pieces)
+            return b"".join(pieces) if pieces or not body[head.end() :].strip() else body
         piece = body[head.end() : head.end() + size]
         stop = head.end() + size
         end = _LINE_END.match(body, stop)
@@ -169,10 +169,11 @@ def _drain(
 
 
 def _is_text(body: bytes) -> bool:
-    """Whether ``body`` can hardly be anything else."""
-    if _is_binary(body[:SNIFFED]):
+    """Whether ``body`` can hardly be anything else: one byte in nine of what is compressed is a control."""
+    head = body[:SNIFFED]
+    if len(head.translate(None, _CONTROLS)) < len(head):
         return False
-    return is_utf8(body) or bool(_HTML.match(body) or _TAG.match(body))
+    return len(head) >= 100 or is_utf8(body) or bool(_HTML.match(body) or _TAG.match(body))
 
 
 # What may stand before the first tag: BOM, blanks, comments, XML declaration, processing instructions.

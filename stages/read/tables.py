@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from stages.base import MIB, Batch, Fault, Input, InputPath, Reader, Reject, StageConfig, Storage
+from stages.base import MIB, Batch, Fault, Input, InputPath, Reader, Reject, Resources, StageConfig, Storage
 from stages.read.damage import Losses, OnDamage
 from stages.read.documents import (
     BATCH_BYTES,
@@ -97,6 +97,7 @@ class Tables(Reader):
     Config: ClassVar[type[StageConfig]] = TablesConfig
     #: Raw HTML where the table has it: then ``text`` may be null.
     adds: ClassVar[pa.Schema] = pa.schema([("html", pa.string())])
+    resources: ClassVar[Resources] = Resources(memory=256 * MIB)
 
     config: TablesConfig
 

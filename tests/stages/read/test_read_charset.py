@@ -135,12 +135,20 @@ def test_a_declaration_in_a_script_counts_as_in_browsers():
         ("café – œuvre € ", "iso-8859-15", "cp1252", "windows-1252"),
         ("“Falsches Üben” – größer ", "iso-8859-9", "cp1254", "windows-1254"),
         (RUSSIAN + "– „да” ", "iso-8859-5", "cp1251", "windows-1251"),
+        ("„Да” – новая книга. ", "iso-8859-5", "cp1251", "windows-1251"),
+        ("نص حكيم له سر قاطع پ – ”نعم” ", "iso-8859-6", "cp1256", "windows-1256"),
+        ("שָׁלוֹם ", "iso-8859-8", "cp1255", "windows-1255"),
     ],
 )
 def test_an_iso_label_over_bytes_of_windows(text, label, windows, name):
     html = page(text * 3, f'<meta charset="{label}">')
     for header in (None, label.upper()):
         assert decode(html.encode(windows), header) == (html, name)
+
+
+def test_a_byte_that_no_set_has_leaves_the_others():
+    raw = page("„tak” – ąę ", "<meta charset=iso-8859-2>").encode("cp1250") + b"\x81"
+    assert decode(raw) == (page("„tak” – ąę ", "<meta charset=iso-8859-2>") + "\ufffd", "windows-1250")
 
 
 @pytest.mark.parametrize("codec", ["iso8859_2", "iso8859_5", "iso8859_7", "iso8859_16"])

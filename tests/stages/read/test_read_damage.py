@@ -113,6 +113,13 @@ def test_files_of_no_bytes(tmp_path):
         assert read(stream(tmp_path, pack(b""))) == ([], [])
 
 
+@pytest.mark.parametrize("pack", PACKS)
+@pytest.mark.parametrize("size", [2, 3, 4, 9])
+def test_a_stream_of_a_few_bytes(tmp_path, pack, size):
+    with pytest.raises(DamagedInput):
+        read(stream(tmp_path, PACKS[pack](b"".join(LINES))[:size]))
+
+
 def test_a_plain_file_has_no_end_that_could_be_missing(tmp_path):
     rows, (reject,) = read(stream(tmp_path, b"".join(LINES)[:-30]))
     assert len(rows) == 699

@@ -13,10 +13,13 @@ import pyarrow as pa
 import pytest
 import zstandard
 from fastwarc.stream_io import BrotliWriter
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from warc_files import PAGE, SHARED, LocalStorage, http, members, read, record
 
 from stages.base import DOCUMENT, MIB
+from stages.read import http_message
 from stages.read.documents import document_id
 from stages.read.warc import Warc, WarcConfig
 
@@ -261,6 +264,26 @@ def test_interim_responses_precede_the_final_one(tmp_path, before):
     assert one(tmp_path, before + http(status="404 Not Found")).fault == ("http_status", "404")
 
 
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([EARLY, TUNNEL, b"\r\n", b"\n", b"A: b\r\n", b" c\n", b"HTTP/1.1 200 OK\n"])
+        | st.binary(max_size=9),
+        max_size=9,
+    )
+)
+def test_any_bytes_are_a_header_and_the_rest(parts):
+    data = b"".join(parts)
+    block = io.BytesIO(data)
+    message = http_message.parse(block)
+    assert message is not None
+    assert data[message.length :] == message.ahead + block.read()
+
+
+def test_a_block_of_blank_lines(tmp_path):
+    assert one(tmp_path, b"\n" * 500_000).fault.reason == "not_text"
+
+
 def test_interim_responses_alone(tmp_path):
     assert one(tmp_path, CONTINUE).fault == ("http_status", "100")
     assert one(tmp_path, CONTINUE + PAGE).fault == ("http_status", "100")
@@ -358,7 +381,15 @@ def test_a_page_cut_inside_a_chunk_is_not_taken_for_whole(tmp_path, keep):
 
 
 @pytest.mark.parametrize(
-    "body", ["12\r\nis how many months a year has", "bad\nidea", "2025\r\n", "<p>Fähre</p>", "häßlich"]
+    "body",
+    [
+        "12\r\nis how many months a year has",
+        "bad\nidea",
+        "2025\r\n",
+        "0\r\ndegrees",
+        "<p>Fähre</p>",
+        "häßlich",
+    ],
 )
 @pytest.mark.parametrize(
     "headers",
@@ -379,6 +410,9 @@ def test_a_fragment_in_an_old_charset_that_was_stored_decoded(tmp_path):
     body = "<p>Die Fähre fährt.</p>".encode("cp1252")
     row = one(tmp_path, http(body, "text/html; charset=windows-1252", headers=["Content-Encoding: br"]))
     assert row["html"] == "<p>Die Fähre fährt.</p>"
+    text = "Die Fähre fährt über den Fluß. " * 5
+    row = one(tmp_path, http(text.encode("cp1252"), "text/plain", headers=["Content-Encoding: br"]))
+    assert row["text"] == text
 
 
 def robots(content, name="robots"):
@@ -566,9 +600,9 @@ def test_names_do_not_depend_on_where_files_lie(tmp_path):
 
 
 def test_config_mistakes():
-    for settings in ({}, {"paths": ["a"], "index": ["b"]}, {"paths": ["a"], "truncated": "maybe"}):
+    for mistake in ({}, {"paths": ["a"], "index": ["b"]}, {"paths": ["a"], "truncated": "maybe"}):
         with pytest.raises(ValidationError):
-            WarcConfig(**settings)
+            WarcConfig(**mistake)
 
 
 def test_what_is_no_warc_file_is_an_error(tmp_path):
