@@ -25,9 +25,6 @@ def spool(path: str) -> Iterator[Path]:
     """A directory of this process for what is on its way to ``path``."""
     try:
         directory, lock = _locked()
-        while not directory.exists():  # taken for a dead one's before it was locked
-            os.close(lock)
-            directory, lock = _locked()
     except OSError as error:
         raise explain_os(error, f"write {path} through", tempfile.gettempdir()) from error
     try:
@@ -38,10 +35,15 @@ def spool(path: str) -> Iterator[Path]:
 
 
 def _locked() -> tuple[Path, int]:
-    directory = Path(tempfile.mkdtemp(prefix=f"{_SPOOL}{os.getpid()}-"))
-    lock = os.open(directory, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    return directory, lock
+    while True:
+        directory = Path(tempfile.mkdtemp(prefix=f"{_SPOOL}{os.getpid()}-"))
+        # until it is locked, another process may take it for a dead one's and remove it
+        with suppress(FileNotFoundError):
+            lock = os.open(directory, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if directory.exists():
+                return directory, lock
+            os.close(lock)
 
 
 def clear_spools() -> int:
