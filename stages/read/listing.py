@@ -26,17 +26,6 @@ _WILDCARDS = frozenset("*?[")
 _UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".crdownload", "._COPYING_")
 
 
-def fixed_directory(pattern: str) -> str:
-    """The part of ``pattern`` before its first segment with a wildcard, ``/`` included.
-
-    For a plain path this is its directory, so that a file's name is its basename.
-    """
-    for index, character in enumerate(pattern):
-        if character in _WILDCARDS:
-            return pattern[: pattern.rfind("/", 0, index) + 1]
-    return pattern[: pattern.rfind("/") + 1]
-
-
 def list_files(storage: Storage, paths: Sequence[str]) -> list[Input]:
     """One input per file that any of ``paths`` names, sorted by name.
 

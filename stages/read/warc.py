@@ -179,9 +179,11 @@ class Warc(Reader):
                     yield item.name, bad_row(item, one, f"there is no such file: {error}")
                 continue
             with opened as file:
+                size = file.seek(0, io.SEEK_END)
                 for span in spans(list(group)):
                     start = span[0].offset
-                    data = _read_range(file, start, max(one.offset + one.length for one in span))
+                    stop = min(max(one.offset + one.length for one in span), size)
+                    data = _read_range(file, start, stop) if start < stop else b""
                     for one in span:
                         begin = one.offset - start
                         yield from self._range(one, data[begin : begin + one.length], item.memory)

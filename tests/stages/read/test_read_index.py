@@ -133,6 +133,7 @@ def test_bad_rows_and_ranges_are_rejects(crawl):
         (name, offset + 3, length, url),
         (name, offset, length - 9, url),
         (name, 10**9, 100, url),
+        (name, 2**62, 100, url),
     ]
     _, documents, rejects = read(root, [*rows[:5], *bad])
     assert len(documents) == 5
@@ -140,6 +141,7 @@ def test_bad_rows_and_ranges_are_rejects(crawl):
         *["bad_index_row"] * 4,
         "oversized",
         "damaged_member",
+        "bad_record",
         "bad_record",
         "bad_record",
     ]

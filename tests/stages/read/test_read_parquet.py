@@ -319,7 +319,7 @@ def test_rows_of_9_mb_in_one_page(tmp_path):
     assert mib < 400
 
 
-@pytest.mark.parametrize("values", ["{}", "[[],[0]]", '{"a":0}', '"ab"'])
+@pytest.mark.parametrize("values", ["{}", '"ab"'])
 def test_a_line_of_many_values_is_not_parsed(tmp_path, values):
     line = b'{"text": "hello", "more": [' + b",".join([values.encode()] * 2_100_000) + b"]}\n"
     path = tmp_path / "a.jsonl"

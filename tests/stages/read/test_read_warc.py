@@ -181,21 +181,20 @@ FIELDS = ("WARC-Type", "WARC-Target-URI", "WARC-Date", "Content-Type", "Content-
 
 @pytest.mark.parametrize("codec", ["gzip", "zstd", "plain"])
 @pytest.mark.parametrize("field", [*FIELDS, None])
-@pytest.mark.parametrize("spell", [str.lower, str.upper, str.title, str.swapcase])
-def test_names_of_fields_in_any_case(tmp_path, codec, field, spell):
+def test_names_of_fields_in_any_case(tmp_path, codec, field):
     """One field of one record, or all of them in all records."""
     plain = [record(n, http(b"<html>%d</html>" % n)) for n in range(4)]
-
-    def respelt(raw):
-        for name in FIELDS if field is None else [field]:
-            raw = raw.replace(name.encode(), spell(name).encode(), 1)
-        return raw
-
-    records = [respelt(raw) if n == 2 or field is None else raw for n, raw in enumerate(plain)]
-    rows, rejects = read(write(tmp_path / "a", *records, codec=codec))
     others, _ = read(write(tmp_path / "a", *plain, codec=codec))
-    assert not rejects
-    assert [{**row, "provenance": None} for row in rows] == [{**row, "provenance": None} for row in others]
+    for spell in (str.lower, str.upper, str.title, str.swapcase):
+        records = list(plain)
+        for n in range(4) if field is None else [2]:
+            for name in FIELDS if field is None else [field]:
+                records[n] = records[n].replace(name.encode(), spell(name).encode(), 1)
+        rows, rejects = read(write(tmp_path / "a", *records, codec=codec))
+        assert not rejects
+        assert [{**row, "provenance": None} for row in rows] == [
+            {**row, "provenance": None} for row in others
+        ]
 
 
 def test_types_of_records_however_they_are_written(tmp_path):
