@@ -52,7 +52,8 @@ _ALWAYS = "img, [data-tex], [data-latex], [data-expr], .latex-rendered, .ql-form
 #: and attributes below is not here is read where something that is here stands on the page as well.
 _SIGNS = (
     'math, mml\\:math, m\\:math, script[type^="math/" i], [class*=math i], .tex, .latex, .mjpage'
-    ", d-math, dt-math, [data-mathml], [data-formula], [data-equation], tex-math, math-inline, math-display, mjx-container"
+    ", d-math, dt-math, [data-mathml], [data-formula], [data-equation]"
+    ", tex-math, math-inline, math-display, mjx-container"
 )
 _ATTRIBUTED = (
     "[data-katex], [data-equation-content], [data-formula], [data-equation], [data-math], [data-mathml]"
