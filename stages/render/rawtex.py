@@ -20,7 +20,9 @@ _SUSPECT = re.compile(
     r"|begingroup|endgroup|usepackage|documentclass|require|setlength|definecolor|newenvironment|pagecolor)"
     r"(?![A-Za-z])|\\lx@|<[bB][rR][\s/>]"
 )
-_GROUP = re.compile(r"(?:\\?\$\$?|\\[(\[])\s*\\(?:begin|end)group\s*(?:\\?\$\$?|\\[)\]])")
+_GROUP = re.compile(
+    r"(?P<dollars>\\?\$\$?)\s*\\(?:begin|end)group\s*(?P=dollars)|\\[(\[]\s*\\(?:begin|end)group\s*\\[)\]]"
+)
 _DOCUMENT = re.compile(
     r"\\documentclass(?:(?!\\documentclass).)*?\\begin\{document\}((?:(?!\\documentclass).)*?)\\end\{document\}",
     re.DOTALL,

@@ -17,6 +17,7 @@ from stages.render.rawtex import tidy
         ("<p>$\\begingroup$ Let $x^2$ be.</p><p>$\\endgroup$</p>", "Let $x^2$ be.", 1),
         ("<p>\\$\\begingroup\\$ Two wires. \\$\\endgroup\\$ <b>Ann</b>", "Two wires. Ann", 0),
         ("<p>a \\(\\begingroup\\) b $$ \\endgroup $$ c", "a b c", 0),
+        ("<p>$\\endgroup$$\\begingroup$ a", "a", 0),
         # Preambles.
         (
             "<p>$\\newcommand{\\R}{\\mathbb{R}}\\def\\N{\\mathbb N}$</p><p>For $x \\in \\R$.",
