@@ -76,7 +76,7 @@ _CERTAIN = re.compile(
     r"|^(?:def|class|return|import|from|if|elif|else|for|while|try|except|end|begin|var|let|const|function|echo"
     r"|print|void|int|public|private|static)\b.*[:;({)\]]?$"
 )
-#: Characters of a line of code, and of a page's text that is looked through.
+#: Characters of a line of code, and of its lines in the mean.
 _MAX_LINE = 300
 _MEAN_LINE = 100
 

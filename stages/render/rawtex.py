@@ -107,11 +107,11 @@ class Breaks:
     def within_formula(self, inline: list[str], break_: LexborNode) -> bool:
         """Whether a formula begins in the line so far and ends behind ``break_``."""
         line = "".join(inline)
-        if not tex.may_be_raw(line) or self._left < 0:
+        if not ("$" in line or "\\" in line or "[" in line or "##" in line) or self._left < 0:
             return False
-        if (opened := _OPEN.search(line)) is None:
+        if not (opened := set(_OPEN.findall(line))):
             return False
-        behind = "".join(_following(break_, _AHEAD_IN_LINE if opened[0] == "$" else _AHEAD))
+        behind = "".join(_following(break_, _AHEAD_IN_LINE if opened == {"$"} else _AHEAD))
         self._left -= len(line) + len(behind)
         if not tex.may_be_raw(behind):
             return False

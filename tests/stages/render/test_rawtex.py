@@ -57,6 +57,12 @@ from stages.render.rawtex import tidy
             "\\(x y\\) $a_1 b$ [latex]a b[/latex]",
             3,
         ),
+        ("<p>[latex]a<br>b[/latex]", "[latex]a b[/latex]", 1),
+        (
+            "<p>$x$ and $$a<br>" + "x+y=z " * 60 + "<br>b$$",
+            "$x$ and $$a\n" + ("x+y=z " * 60).strip() + "\nb$$",
+            2,
+        ),
         ("<p>$$a &lt;br /&gt; b$$ $c_1&lt;br&gt;d$ and &lt;br /&gt;", "$$a \n b$$ $c_1 d$ and <br />", 2),
         ("<p>Costs $5<br>or $10<br>but not $$<br>\\(", "Costs $5\nor $10\nbut not $$\n\\(", 0),
         ("<p>$$</p><p>x<br>$$", "$$\n\nx\n$$", 0),
