@@ -59,8 +59,8 @@ from stages.render.rawtex import tidy
         ),
         ("<p>[latex]a<br>b[/latex]", "[latex]a b[/latex]", 1),
         (
-            "<p>$x$ and $$a<br>" + "x+y=z " * 60 + "<br>b$$",
-            "$x$ and $$a\n" + ("x+y=z " * 60).strip() + "\nb$$",
+            "<p>$x$ and $$a<br>" + "x+y^{2} " * 60 + "<br>b$$",
+            "$x$ and $$a\n" + ("x+y^{2} " * 60).strip() + "\nb$$",
             2,
         ),
         ("<p>$$a &lt;br /&gt; b$$ $c_1&lt;br&gt;d$ and &lt;br /&gt;", "$$a \n b$$ $c_1 d$ and <br />", 2),
