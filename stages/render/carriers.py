@@ -1,7 +1,7 @@
 """Which elements of a page have a formula in some form: its carriers, and how far each is trusted.
 
 Knows the elements, classes and attributes in which TeX and MathML stand: of generators of pages, of editors
-that store formulas in attributes for scripts to draw (Quill, TipTap, Lexical), of publishers. Does not know
+that store formulas in attributes for scripts to draw (Quill, TipTap), of publishers. Does not know
 which of several carriers of one formula is taken and what it replaces (``equations``), nor what is TeX
 (``tex``).
 """
@@ -47,19 +47,17 @@ class Carrier(NamedTuple):
     display: bool
 
 
-_ALWAYS = "img, [data-tex], [data-latex], [data-expr], .latex-rendered"
-#: Pages without any of these have no formula but in images, attributes and what editors store.
+_ALWAYS = "img, [data-tex], [data-latex], [data-expr], .latex-rendered, .ql-formula"
+#: Pages without any of these have no formula but in what is always looked for. What of the rarer elements
+#: and attributes below is not here is read where something that is here stands on the page as well.
 _SIGNS = (
     'math, mml\\:math, m\\:math, script[type^="math/" i], [class*=math i], .tex, .latex, .mjpage'
     ", d-math, dt-math, [data-mathml], [data-formula], [data-equation]"
-    ", tex-math, math-inline, math-display, math-span, math-div, mjx-math, mjx-container"
+    ", tex-math, math-inline, math-display, mjx-container"
 )
-#: What is in the source of pages with formulas as editors and plug-ins store them.
-_EDITORS = ("ql-formula", "data-lexical-equation", "katex-eq")
 _ATTRIBUTED = (
     "[data-katex], [data-equation-content], [data-formula], [data-equation], [data-math], [data-mathml]"
-    ", .hurmet-tex, .ql-formula, [data-lexical-equation]"
-    ", [data-value], [data-content], [data-source]"
+    ", .hurmet-tex, [data-value], [data-content], [data-source]"
 )
 # Elements that one formula may replace. Not cells and items: their place in a table or list would be lost.
 REPLACEABLE = frozenset(["span", "div", "code", "var", "em", "i", "figure", "svg", "center"])
@@ -70,13 +68,11 @@ _FILLED_BY_SCRIPT = frozenset(["td", "th", "li", "p", "dd"])
 # Elements whose whole text is TeX without delimiters.
 _BARE = (
     "span.math, div.math, .math-inline, .math-display, .tex, .latex, .katex-error"
-    ", d-math, dt-math, math-field, math-inline, math-display, math-span, math-div, [data-math-style]"
-    ", .katex-eq, .wp-katex-eq"
+    ", d-math, dt-math, math-field, math-inline, math-display, [data-math-style]"
     ", .mathquill-embedded-latex, .mq-selectable, .mathquill-rendered-math > .selectable"
 )
 _DELIMITED = re.compile(r"\\[(\[]|\$|\\begin\{")
-_BARE_TAGS = frozenset(str.split("d-math dt-math math-field math-inline math-display math-span math-div"))
-_BARE_DISPLAYS = frozenset(["math-display", "math-div"])
+_BARE_TAGS = frozenset(str.split("d-math dt-math math-field math-inline math-display"))
 _DOCUMENT = "\\begin{document}"
 #: Whose text is not the page's, or is meant to be seen as it is.
 _VERBATIM = frozenset(str.split("script style pre code textarea title xmp samp kbd"))
@@ -85,14 +81,15 @@ _VERBATIM = frozenset(str.split("script style pre code textarea title xmp samp k
 def find(tree: LexborHTMLParser, html: str) -> list[Carrier]:
     """All carriers of a page, of which ``html`` is the source."""
     carriers = [carrier for node in tree.css(_ALWAYS) if (carrier := _attribute(node)) is not None]
-    if ("math" in html and tree.css_first(_SIGNS) is not None) or any(map(html.__contains__, _EDITORS)):
+    if "math" in html and tree.css_first(_SIGNS) is not None:
         carriers += _of_math(tree)
         carriers += _of_scripts(tree.css('script[type^="math/" i]'))
         carriers += _of_attributes(tree)
-        carriers += _of_text(tree)
-        carriers += _of_glyphs(tree)
-    if "tex-math" in html or _DOCUMENT in html:
-        carriers += _of_publishers(tree)
+        carriers += filter(None, map(_bare, tree.css(_BARE)))
+        if "tex-math" in html or _DOCUMENT in html:
+            carriers += _of_publishers(tree)
+        if "mjx-" in html:
+            carriers += _of_glyphs(tree)
     return carriers
 
 
@@ -217,43 +214,37 @@ def _attribute(node: LexborNode) -> Carrier | None:
     return Carrier(node, _ATTRIBUTE, "attribute", *found)
 
 
-def _of_text(tree: LexborHTMLParser) -> Iterator[Carrier]:
-    """Elements that hold TeX without delimiters, and nothing else."""
-    for node in tree.css(_BARE):
-        if not (source := _only_text(node)):
-            continue
-        attributes = node.attributes
-        classes = (attributes.get("class") or "").split()
-        owned = (
-            node.tag in _BARE_TAGS
-            or "data-math-style" in attributes
-            or "selectable" in classes[0]
-            or not {"katex-eq", "wp-katex-eq"}.isdisjoint(classes)
-        )
-        if not owned and _DELIMITED.search(source):
-            continue  # raw: the walk keeps it as it is
-        if owned or classes[:2] in (["math", "inline"], ["math", "display"]) or tex.is_formula(source):
-            display = (
-                "block" in attributes
-                or node.tag in _BARE_DISPLAYS
-                or attributes.get("data-math-style") == "display"
-                or "true" in (attributes.get("data-display"), attributes.get("data-katex-display"))
-            )
-            yield Carrier(node, _TEXT, "text", source, display or (node.tag == "div" and "math" in classes))
+def _bare(node: LexborNode) -> Carrier | None:
+    """An element that holds TeX without delimiters, and nothing else."""
+    if not (source := _only_text(node)):
+        return None
+    attributes = node.attributes
+    classes = (attributes.get("class") or "").split()
+    owned = node.tag in _BARE_TAGS or "data-math-style" in attributes or "selectable" in classes[0]
+    if not owned and _DELIMITED.search(source):
+        return None  # raw: the walk keeps it as it is
+    if not (owned or classes[:2] in (["math", "inline"], ["math", "display"]) or tex.is_formula(source)):
+        return None
+    display = (
+        "block" in attributes or node.tag == "math-display" or attributes.get("data-math-style") == "display"
+    )
+    return Carrier(node, _TEXT, "text", source, display or (node.tag == "div" and "math" in classes))
+
+
+def _documents(tree: LexborHTMLParser) -> Iterator[LexborNode]:
+    """Elements that may be replaced and have a LaTeX document in them."""
+    seen: set[int] = set()
+    for text in () if tree.root is None else tree.root.traverse(include_text=True):
+        parent = text.parent if text.is_text_node and _DOCUMENT in (text.text_content or "") else None
+        if parent is not None and parent.mem_id not in seen and parent.tag in REPLACEABLE - _VERBATIM:
+            seen.add(parent.mem_id)
+            yield parent
 
 
 def _of_publishers(tree: LexborHTMLParser) -> Iterator[Carrier]:
     """``<tex-math>`` of JATS, and other elements whose whole text is a LaTeX document around a formula."""
-    nodes = tree.css("tex-math")
-    seen = {node.mem_id for node in nodes}
-    for text in () if tree.root is None else tree.root.traverse(include_text=True):
-        parent = text.parent if text.is_text_node and _DOCUMENT in (text.text_content or "") else None
-        if parent is not None and parent.mem_id not in seen and parent.tag in REPLACEABLE - _VERBATIM:
-            nodes.append(parent)
-            seen.add(parent.mem_id)
-    for node in nodes:
-        source = _only_text(node)
-        formula, display = unwrap(source)
+    for node in (*tree.css("tex-math"), *_documents(tree)):
+        formula, display = unwrap(_only_text(node))
         if formula and (node.tag == "tex-math" or tex.is_formula(formula)):
             yield Carrier(node, PUBLISHED, "published", formula, display)
 

@@ -29,7 +29,9 @@ class Flows(NamedTuple):
 
 
 _MARKS = (
-    "tt, code, kbd, samp, font[face], [style*=font i], [class*=code i], [class*=mono i], [class*=listing i]"
+    "tt, code, kbd, samp, font[face], [style*=mono i], [style*=courier i], [style*=consolas i]"
+    ", [style*=menlo i], [style*=lucida i], [style*=terminal i], [style*=fixedsys i], [style*=source i]"
+    ", [class*=code i], [class*=mono i], [class*=listing i]"
     ", [class*=geshi i], [class*=syntax i], [class*=highlight i], [class*=console i], [class*=terminal i]"
     ", [class*=snippet i], [class*=courier i], [class*=typewriter i], [class*=program i], [id=code i]"
 )
@@ -74,15 +76,36 @@ _CERTAIN = re.compile(
     r"|^(?:def|class|return|import|from|if|elif|else|for|while|try|except|end|begin|var|let|const|function|echo"
     r"|print|void|int|public|private|static)\b.*[:;({)\]]?$"
 )
-#: Characters of a line of code, and of a page's text that is looked through.
+#: Characters of a line of code, and of its lines in the mean.
 _MAX_LINE = 300
 _MEAN_LINE = 100
 
 
-def find(tree: LexborHTMLParser, html: str, taken: Set[int], skip: Set[int]) -> Flows:
+def indentation(line: str, before: str) -> int:
+    """Of a line as it is in the page: 1 if no-break spaces indent it and it, or the line ``before``, may be
+    code, 2 if it is code for certain, 0 for any other.
+
+    Pages without such lines need not be looked through.
+    """
+    line = line.strip(" \t\r\n\f")
+    if not line.startswith("\xa0") or line.isspace():
+        return 0
+    line = line.strip()
+    if _CERTAIN.search(line):
+        return 2
+    return int(_STRUCTURE.search(line) is not None or _STRUCTURE.search(before[-_MAX_LINE:]) is not None)
+
+
+def find(
+    tree: LexborHTMLParser, html: str, taken: Set[int], skip: Set[int], *, unmarked: bool = True
+) -> Flows:
     """Boxes of code in the flow of a page. By ``mem_id``, ``taken``: formulas and code that has been found
-    already, which no box has in it; ``skip``: what is not shown."""
-    return _Finder(tree, html, taken, skip).run()
+    already, which no box has in it; ``skip``: what is not shown. ``unmarked``: also what has no mark."""
+    finder = _Finder(tree, html, taken, skip)
+    finder.find_marked()
+    if unmarked:
+        finder.find_unmarked()
+    return finder.found
 
 
 class _Finder:
@@ -97,7 +120,8 @@ class _Finder:
         # Elements are looked through once per level of marks; ordinary pages use a fraction.
         self.budget = 8 * len(html) + 10_000
 
-    def run(self) -> Flows:
+    def find_marked(self) -> None:
+        """Boxes with a sign of code."""
         for node in self.tree.css(_MARKS):
             if (mark := _mark(node)) and node.mem_id not in self.marked and self._may_be_code(node):
                 self.marked[node.mem_id] = node
@@ -108,8 +132,6 @@ class _Finder:
             parent = node.parent
             if parent is None or parent.mem_id not in self.marked:
                 self._box(node)
-        self._unmarked()
-        return self.found
 
     def _may_be_code(self, node: LexborNode) -> bool:
         if self.budget < 0 or node.tag in ("body", "html", "main", "article"):
@@ -179,7 +201,7 @@ class _Finder:
         if name := language(first, [] if first.parent is None else [first.parent]):
             self.found.languages[first.mem_id] = name
 
-    def _unmarked(self) -> None:
+    def find_unmarked(self) -> None:
         """Blocks of several lines, and neighbours of one line each, that look like code without a mark."""
         blocks: set[int] = set()
         for br in self.tree.css("br"):

@@ -81,18 +81,24 @@ def open_link(page: Page, node: LexborNode) -> bool:
 def close_link(page: Page, is_link: bool, node: LexborNode) -> None:
     if is_link and page.link_from >= 0:
         inline = page.inline
-        chars = sum(map(len, inline[page.link_from :]))
-        if 0 < chars < permalinks.MAX_CHARS and not page.pre and (chars < 6 or page.kind in _HEADINGS):
-            text = "".join(inline[page.link_from :])
-            if permalinks.is_permalink(text, node.attributes, page.kind in _HEADINGS):
-                del inline[page.link_from :]
-                page.permalink += text.strip()
-                chars = 0
-                page.links -= 1
-        page.link_chars += chars
+        text = "".join(inline[page.link_from :])
+        if 0 < len(text) < 6 or page.kind in _HEADINGS:
+            text = _without_permalink(page, text, node)
+        page.link_chars += len(text)
         page.link_from = -1
-        if not page.pre and (page.links or not chars):
+        if not page.pre and (page.links or not text):
             inline.append("")  # by which the walk knows that an element follows a link at once
+
+
+def _without_permalink(page: Page, text: str, link: LexborNode) -> str:
+    """The ``text`` of a link that ends, or "" if it was a permalink, which is taken from the line then."""
+    in_heading = page.kind in _HEADINGS
+    if page.pre or len(text) > permalinks.MAX_CHARS or not permalinks.is_permalink(text, link, in_heading):
+        return text
+    del page.inline[page.link_from :]
+    page.permalink += text.strip()
+    page.links -= 1
+    return ""
 
 
 def open_block_link(page: Page, node: LexborNode) -> bool:
@@ -167,7 +173,7 @@ def close_code(page: Page, start: tuple[int, int], node: LexborNode) -> None:
     if "`" in code and page.asciimath():
         code = code.replace("`", CODE_BACKTICK)
         page.inline[place:] = [code]
-    if "\\" in code and rawtex.is_suspect(code):
+    if rawtex.is_suspect(code):
         page.inline[place:] = [code.replace("\\", CODE_BACKSLASH)]
 
 

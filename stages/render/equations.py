@@ -99,7 +99,7 @@ class _Page:
         climbs = [(carrier, self._chain(carrier.node)) for carrier in carriers]
         kinds = Counter((node.mem_id, carrier.kind) for carrier, chain in climbs for node in chain)
         carried: Counter[int] = Counter()  # characters of carriers in each strict wrapper
-        for carrier, chain in climbs:
+        for carrier, chain in climbs if self.strict else ():
             for node in chain:
                 if node.mem_id in self.strict:
                     carried[node.mem_id] += _letters(carrier.node)

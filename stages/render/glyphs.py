@@ -59,7 +59,8 @@ class _Part(NamedTuple):
 
     role: str  # one of _PARTS, the name of the element, or "char" for letters of a token
     mathml: str
-    height: float  # above the line, in SVG
+    height: float = 0.0  # above the line, in SVG
+    variant: str = ""  # mathvariant of a letter, where its font says more than its code
 
 
 class _Open(NamedTuple):
@@ -107,9 +108,9 @@ def _parts(drawn: LexborNode) -> list[_Part]:
         if name in _UNREADABLE:
             return []
         if node.tag == "rect" and stack[-1].name == "mfrac":
-            stack[-1].parts.append(_Part("rule", "", 0.0))
-        elif char := _char(node, name):
-            stack[-1].parts.append(_Part("char", char, 0.0))
+            stack[-1].parts.append(_Part("rule", ""))
+        elif (char := _char(node, name)) is not None:
+            stack[-1].parts.append(char)
         elif name in _DROPPED or "data-labels" in node.attributes or node.tag in ("defs", "title", "style"):
             pass
         else:
@@ -119,27 +120,25 @@ def _parts(drawn: LexborNode) -> list[_Part]:
         node = node.next
 
 
-def _char(node: LexborNode, name: str) -> str:
-    """The letters that an element draws by itself, with the font where that says more than their codes."""
+def _char(node: LexborNode, name: str) -> _Part | None:
+    """The letter, or the text, that an element draws by itself."""
     attributes = node.attributes
-    font = ""
     if name == "c" or name.startswith("stretchy"):
-        classes = attributes.get("class") or ""
-        code = match[1] if (match := _CLASS_CODE.search(classes)) else ""
-        font = classes
-    elif code := attributes.get("data-c") or "":
+        font = attributes.get("class") or ""
+        code = match[1] if (match := _CLASS_CODE.search(font)) else ""
+    else:
         font = attributes.get("xlink:href") or attributes.get("href") or ""
-    elif name == "utext" or node.tag == "text":
-        return html.escape(node.text())
-    if not code:
-        return html.escape(node.text()) if name == "c" else ""
+        code = attributes.get("data-c") or ""
     try:
-        char = chr(int(code, 16))
+        char = chr(int(code, 16)) if code else ""
     except ValueError:
-        return ""
-    if char.isascii() and char.isalpha() and (found := _FONT.search(font)) and found[1] in _VARIANTS:
-        return f"{_VARIANTS[found[1]]}:{char}"
-    return html.escape(char)
+        return None
+    if not char:
+        text = node.text() if name in ("c", "utext") or node.tag == "text" else ""
+        return _Part("char", html.escape(text)) if text else None
+    plain = char.isascii() and char.isalpha()
+    named = _FONT.search(font) if plain else None
+    return _Part("char", html.escape(char), variant=_VARIANTS.get(named[1], "") if named else "")
 
 
 def _row(parts: list[_Part]) -> str:
@@ -157,11 +156,11 @@ def _closed(element: _Open) -> list[_Part]:
     match = _HEIGHT.search(attributes.get("transform") or "")
     height = float(match[1]) if match else 0.0
     if name in _TOKENS:
-        return [_Part(name, _token(name, attributes.get("class") or "", parts), height)]
+        return [_Part(name, _token(name, parts), height)]
     if name in _PARTS:
         # The scripts on both sides of a base are two, first the upper one.
         return (
-            [_Part(name, part.mathml, 0.0) for part in parts]
+            [_Part(name, part.mathml) for part in parts]
             if name == "script"
             else [_Part(name, _group(parts), height)]
         )
@@ -169,7 +168,7 @@ def _closed(element: _Open) -> list[_Part]:
         width = _WIDTH.search(attributes.get("style") or "")
         return [_Part(name, f'<mspace width="{width[1]}"></mspace>' if width else "", height)]
     if name == "frac" and "atop" in attributes:
-        return [*parts, _Part("atop", "", 0.0)]
+        return [*parts, _Part("atop", "")]
     if name not in _BUILT:
         # An element of MathML is one thing to what is around it, however much is in it.
         one = bool(attributes.get("data-mml-node")) or name.startswith("m") or name == "texatom"
@@ -177,20 +176,16 @@ def _closed(element: _Open) -> list[_Part]:
     return [_Part(name, _built(name, parts), height)]
 
 
-def _token(name: str, classes: str, parts: list[_Part]) -> str:
-    letters = [part.mathml for part in parts if part.role == "char"]
-    if name == "mo" and (assembled := [letter for letter in letters if letter in _ASSEMBLED]):
-        letters = [_ASSEMBLED[assembled[0]]]
-    variants = {letter.partition(":")[0] for letter in letters if len(letter) > 2 and letter[-2] == ":"}
-    text = "".join(
-        [letter.rpartition(":")[2] if len(letter) > 2 and letter[-2] == ":" else letter for letter in letters]
-    )
-    variant = ""
-    if len(variants) == 1:
-        variant = f' mathvariant="{variants.pop()}"'
-    elif name == "mi" and len(text) == 1 and text.isascii() and text.isalpha():
-        variant = ' mathvariant="normal"'  # others are drawn with letters that are italic by their codes
-    return f"<{name}{variant}>{text}</{name}>"
+def _token(name: str, parts: list[_Part]) -> str:
+    letters = [part for part in parts if part.role == "char"]
+    text = "".join([letter.mathml for letter in letters])
+    if name == "mo":
+        text = next((_ASSEMBLED[letter.mathml] for letter in letters if letter.mathml in _ASSEMBLED), text)
+    variants = {letter.variant for letter in letters}
+    variant = variants.pop() if len(variants) == 1 else ""
+    if not variant and name == "mi" and len(text) == 1 and text.isascii() and text.isalpha():
+        variant = "normal"  # others are drawn with letters that are italic by their codes
+    return f'<{name} mathvariant="{variant}">{text}</{name}>' if variant else f"<{name}>{text}</{name}>"
 
 
 def _built(name: str, parts: list[_Part]) -> str:
@@ -247,10 +242,6 @@ def _scripts(name: str, parts: list[_Part]) -> str:
             under = scripts
         else:
             over = scripts
-    limits = name in ("munder", "mover", "munderover")
-    tag = (
-        ("munderover" if limits else "msubsup")
-        if over and under
-        else (("mover" if limits else "msup") if over else ("munder" if limits else "msub"))
-    )
+    below, above = ("under", "over") if name in ("munder", "mover", "munderover") else ("sub", "sup")
+    tag = "m" + below * bool(under) + above * bool(over)
     return f"<{tag}>{base}{''.join(under)}{''.join(over)}</{tag}>"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render.equations import Formula
-from stages.render.streamed import is_piece
+from stages.render.streamed import pieces_of
 
 # Not visibility: pages that fade in by script, as all of WeChat's, have their whole content under it.
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
@@ -33,6 +33,7 @@ class Styles(NamedTuple):
 
     hidden: set[int]
     blocks: set[int]  # block-level by style
+    pieces: list[LexborNode]  # hidden only until a script puts them where they belong
 
 
 def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None]) -> Styles:
@@ -43,6 +44,7 @@ def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None]) -> Styl
     """
     nodes: list[LexborNode] = []
     blocks: set[int] = set()
+    pieces: list[LexborNode] = []
     for node in tree.css("[hidden], [style*=display i], [style*=float i], dialog"):
         tag = node.tag
         if tag == "html" or tag == "body":
@@ -54,7 +56,9 @@ def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None]) -> Styl
             or (tag == "dialog" and "open" not in attributes)
             or _HIDDEN.search(style)
         ):
-            if not (attributes.get("id") or tag == "table") or not is_piece(node):
+            waiting = pieces_of(node) if attributes.get("id") or tag == "table" else []
+            pieces += waiting
+            if not waiting:
                 nodes.append(node)
         elif _BLOCK.search(style):
             blocks.add(node.mem_id)
@@ -63,7 +67,7 @@ def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None]) -> Styl
     hidden = {node.mem_id for node in nodes}
     if formulas and nodes:
         hidden -= _sources(nodes, hidden, formulas)
-    return Styles(hidden, blocks)
+    return Styles(hidden, blocks, pieces)
 
 
 def _sources(nodes: list[LexborNode], hidden: set[int], formulas: Mapping[int, Formula | None]) -> set[int]:

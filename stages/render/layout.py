@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from selectolax.lexbor import LexborNode
 
-from stages.render import backticks, rawtex, tex
+from stages.render import backticks, code_flow, rawtex, tex
 from stages.render.blocks import Block, Container, Kind
 from stages.render.equations import Formula
 from stages.render.lists import ListState
@@ -70,11 +70,11 @@ class Page:
         self.permalink = ""  # marks taken from the line
         self.formulas = 0
         self.joint = NO_JOINT
-        self.indented = False  # whether a line begins with a no-break space
+        self.indented = 0  # the largest ``code_flow.indentation`` of a line
         self.breaks = rawtex.Breaks()
 
-    def emit(self, text: str, kind: Kind) -> None:
-        """Appends a block with what has gathered for it."""
+    def emit(self, text: str, kind: Kind, *, raw: bool = True) -> None:
+        """Appends a block with what has gathered for it; ``raw``: there may be raw TeX in it."""
         if self.pending:
             self._add_containers()
         prefix = ""
@@ -87,7 +87,7 @@ class Page:
                     prefix = prefix[: -len(self.marker)] + self.marker
                     self.marker = ""
         equations = self.formulas
-        if kind != "pre" and tex.may_be_raw(text):
+        if raw and kind != "pre":
             equations = max(equations, tex.count_raw(text))
         level = self.level if kind == "heading" else len(self.lists)
         gap = self.gap or 1
@@ -104,22 +104,24 @@ class Page:
             self.link_chars += sum(map(len, inline[self.link_from :]))
             self.link_from = 0
         text = "".join(inline)
-        if not self.indented and "\xa0" in text and text.lstrip(" \t\r\n\f").startswith("\xa0"):
-            self.indented = not text.isspace()
-        text = collapse(text)
         inline.clear()
         self.joint = NO_JOINT
+        ascii_only = text.isascii()
+        if not ascii_only and "\xa0" in text and self.indented < 2:
+            before = self.blocks[-1].text if self.blocks else ""
+            self.indented = max(self.indented, code_flow.indentation(text, before))
+        text = collapse(text)
         if not text:
             return False
-        if "\\" in text or ("<" in text and tex.may_be_raw(text)):
-            text = rawtex.tidy(text)
-            if not text:
-                return False
-        if CODE_BACKSLASH in text:
-            text = text.replace(CODE_BACKSLASH, "\\")
-        if ("`" in text or CODE_BACKTICK in text) and self.asciimath():
-            text = backticks.convert(text).replace(CODE_BACKTICK, "`")
-        self.emit(text, "item" if self.marker and self.kind == "text" else self.kind)
+        # As ``tex.may_be_raw`` has it, which it is too often to be called for.
+        raw = "$" in text or "\\" in text or ("[" in text and "[/" in text) or ("#" in text and "##" in text)
+        if raw and not (text := rawtex.tidy(text)):
+            return False
+        if not ascii_only and CODE_BACKSLASH in text:
+            text, raw = text.replace(CODE_BACKSLASH, "\\"), True
+        if ("`" in text or (not ascii_only and CODE_BACKTICK in text)) and self.asciimath():
+            text, raw = backticks.convert(text).replace(CODE_BACKTICK, "`"), True
+        self.emit(text, "item" if self.marker and self.kind == "text" else self.kind, raw=raw)
         if self.link_from >= 0:
             self.links = 1  # the link goes on
         return True

@@ -62,6 +62,8 @@ def head(text: str, start: int = 0) -> Head:
 def without_preamble(text: str) -> str:
     """``text`` without the definitions at its head, unless it uses them; "" if that leaves nothing, of which
     nothing is seen."""
+    if _DEFINING.match(text, _blanks(text, 0)) is None:
+        return text
     found = head(text)
     rest = text[found.end :]
     if not rest:

@@ -8,7 +8,8 @@ nor what a heading is.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+
+from selectolax.lexbor import LexborNode
 
 #: Characters of the longest label.
 MAX_CHARS = 120
@@ -42,14 +43,15 @@ def is_mark(text: str) -> bool:
     return _MARK.fullmatch(text) is not None
 
 
-def is_permalink(text: str, attributes: Mapping[str, str | None], in_heading: bool) -> bool:
-    """Whether a link with this ``text`` and these attributes is the permalink of what it stands beside.
+def is_permalink(text: str, link: LexborNode, in_heading: bool) -> bool:
+    """Whether a link with this ``text`` is the permalink of what it stands beside.
 
     ``in_heading``: it stands in a heading, a term that is defined or a caption.
     """
-    mark = is_mark(text)
+    mark = not text.isalnum() and is_mark(text)
     if not mark and not (in_heading and _LABEL.fullmatch(text)):
         return False
+    attributes = link.attributes
     fragment = "#" in (attributes.get("href") or "")
     if fragment and (mark and (in_heading or _UNMISTAKABLE.search(text))):
         return True

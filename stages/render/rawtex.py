@@ -17,11 +17,12 @@ from stages.render.wrappings import unwrap, without_breaks, without_foreign
 
 _SUSPECT = re.compile(
     r"\\(?:(?:re)?newcommand|providecommand|DeclareRobustCommand|DeclareMathOperator|[egx]?def|let|global|long"
-    r"|begingroup|endgroup|usepackage|documentclass|require|setlength|definecolor|newenvironment|lx@|pagecolor)"
-    r"(?![A-Za-z])|\\lx@|<br[\s/>]",
-    re.IGNORECASE,
+    r"|begingroup|endgroup|usepackage|documentclass|require|setlength|definecolor|newenvironment|pagecolor)"
+    r"(?![A-Za-z])|\\lx@|<[bB][rR][\s/>]"
 )
-_GROUP = re.compile(r"(?:\\?\$\$?|\\[(\[])\s*\\(?:begin|end)group\s*(?:\\?\$\$?|\\[)\]])")
+_GROUP = re.compile(
+    r"(?P<dollars>\\?\$\$?)\s*\\(?:begin|end)group\s*(?P=dollars)|\\[(\[]\s*\\(?:begin|end)group\s*\\[)\]]"
+)
 _DOCUMENT = re.compile(
     r"\\documentclass(?:(?!\\documentclass).)*?\\begin\{document\}((?:(?!\\documentclass).)*?)\\end\{document\}",
     re.DOTALL,
@@ -39,7 +40,7 @@ _HOLES = re.compile(f" *(?:{_HOLE} *)+")
 
 def is_suspect(text: str) -> bool:
     """Whether ``tidy`` has to look at ``text``."""
-    return _SUSPECT.search(text) is not None
+    return ("\\" in text or "<" in text) and _SUSPECT.search(text) is not None
 
 
 def tidy(text: str) -> str:
@@ -92,6 +93,8 @@ def _without_definitions(text: str) -> str:
 #: Characters behind a line break in which the end of a formula is looked for: of a display, of one in a line.
 _AHEAD, _AHEAD_IN_LINE = 4000, 300
 _FLOWING = frozenset(["em", "i", "b", "strong", "span", "sub", "sup", "a", "wbr"])
+#: What may open the formula; amounts of money do not.
+_OPEN = re.compile(r"\$\$|\\[(\[]|\\begin\{|\[[A-Za-z]{3,8}[\] =]|##|\$(?!\d)")
 _SPACED_BREAK = re.compile(r"\s*\n\s*")
 
 
@@ -104,10 +107,11 @@ class Breaks:
     def within_formula(self, inline: list[str], break_: LexborNode) -> bool:
         """Whether a formula begins in the line so far and ends behind ``break_``."""
         line = "".join(inline)
-        if self._left < 0 or not tex.may_be_raw(line):
+        if not ("$" in line or "\\" in line or "[" in line or "##" in line) or self._left < 0:
             return False
-        display = "$$" in line or "\\" in line or "[" in line
-        behind = "".join(_following(break_, _AHEAD if display else _AHEAD_IN_LINE))
+        if not (opened := set(_OPEN.findall(line))):
+            return False
+        behind = "".join(_following(break_, _AHEAD_IN_LINE if opened == {"$"} else _AHEAD))
         self._left -= len(line) + len(behind)
         if not tex.may_be_raw(behind):
             return False

@@ -26,27 +26,20 @@ class Move(NamedTuple):
     last: LexborNode  # up to this sibling of the template goes what was shown meanwhile
 
 
-def is_piece(node: LexborNode) -> bool:
-    """Whether ``node``, which is hidden, is content that waits for its place. Rows wait within a table."""
-    name = node.attributes.get("id") or ""
-    if "S:" in name and _PIECE.fullmatch(name):
-        return True
-    return node.tag == "table" and any(
-        _PIECE.fullmatch(inner.attributes.get("id") or "") for inner in node.css('[id*="S:"]')
-    )
+def pieces_of(node: LexborNode) -> list[LexborNode]:
+    """What ``node``, which is hidden, is or has of content that waits for its place: rows wait in a table."""
+    inner = [node, *node.css('[id*="S:"]')] if node.tag == "table" else [node]
+    return [one for one in inner if _PIECE.fullmatch(one.attributes.get("id") or "")]
 
 
-def find(tree: LexborHTMLParser, html: str) -> dict[int, Move]:
-    """The moves of a page by the ``mem_id`` of the template. Pieces whose place is not known stay where they
-    are."""
-    if "S:" not in html or "template" not in html.lower():
+def find(tree: LexborHTMLParser, waiting: list[LexborNode]) -> dict[int, Move]:
+    """The moves of a page by the ``mem_id`` of the template; ``waiting``: all of its pieces. Those whose
+    place is not known stay where they are."""
+    if not waiting:
         return {}
     pieces: dict[str, LexborNode] = {}
-    for node in tree.css('[hidden][id*="S:"], table[hidden] [id*="S:"]'):
-        if _PIECE.fullmatch(name := node.attributes.get("id") or ""):
-            pieces.setdefault(name, node)
-    if not pieces:
-        return {}
+    for node in waiting:
+        pieces.setdefault(node.attributes.get("id") or "", node)
     # Scripts ask for the place first where a boundary is complete, and for the piece first within pieces.
     named: dict[str, str] = {}
     for script in tree.css("script"):

@@ -9,7 +9,6 @@ All patterns here take time linear in the text, whatever the text.
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from bisect import bisect_left
@@ -129,9 +128,6 @@ def from_attributes(attributes: Mapping[str, str | None]) -> tuple[str, bool] | 
         source = attributes.get("data-entry") or ""
     if not source and "ql-formula" in classes:  # of the editor Quill
         source = attributes.get("data-value") or ""
-    if not source and (encoded := attributes.get("data-lexical-equation")):
-        source = _of_lexical(encoded)
-        display = attributes.get("data-lexical-inline") == "false"
     if not source and _MATHS_CLASS.search(classes):
         values = (attributes.get(name) or "" for name in _EDITED_ATTRIBUTES)
         source = next((value for value in values if is_tex(value)), "")
@@ -139,13 +135,6 @@ def from_attributes(attributes: Mapping[str, str | None]) -> tuple[str, bool] | 
         source = _of_substack(attributes.get("data-attrs") or "")
         display = True
     return (source, display) if source and not source.isspace() else None
-
-
-def _of_lexical(encoded: str) -> str:
-    try:
-        return base64.b64decode(encoded, validate=True).decode()
-    except ValueError:
-        return ""
 
 
 def _of_substack(attributes: str) -> str:
@@ -251,7 +240,7 @@ class Span(NamedTuple):
 
 def may_be_raw(text: str) -> bool:
     """Whether ``text`` has signs of which delimiters consist: where it has none, there is no formula."""
-    return "$" in text or "\\" in text or "[/" in text or "##" in text
+    return "$" in text or "\\" in text or ("[" in text and "[/" in text) or ("#" in text and "##" in text)
 
 
 def raw(text: str) -> list[Span]:
@@ -261,13 +250,23 @@ def raw(text: str) -> list[Span]:
     Dollars and ``##`` count only when what is between looks like TeX, so that prices do not. Linear in the
     text.
     """
-    if not may_be_raw(text):
-        return []
-    tokens = [(_kind(match[0]), match.start(), match.end()) for match in _RAW.finditer(text)]
+    return list(map(Span._make, _spans(text))) if may_be_raw(text) else []
+
+
+def count_raw(text: str) -> int:
+    """How many formulas ``raw`` finds."""
+    return len(_spans(text)) if may_be_raw(text) else 0
+
+
+def _spans(text: str) -> list[tuple[int, int, int, int]]:
+    tokens = [(match[0], match.start(), match.end()) for match in _RAW.finditer(text)]
     places: dict[str, list[int]] = {}
-    for index, (token, _, _) in enumerate(tokens):
+    for index, (token, start, end) in enumerate(tokens):
+        if token[0] == "[":
+            token = _kind(token)
+            tokens[index] = (token, start, end)
         places.setdefault("$" if token[0] == "$" else token, []).append(index)
-    spans: list[Span] = []
+    spans: list[tuple[int, int, int, int]] = []
     index = -1
     while (index := index + 1) < len(tokens):
         token, outer, start = tokens[index]
@@ -293,20 +292,13 @@ def raw(text: str) -> list[Span]:
                 continue
         elif not text[start:stop].strip():
             continue
-        spans.append(Span(outer, start, stop, end))
+        spans.append((outer, start, stop, end))
         index = partner
     return spans
 
 
-def count_raw(text: str) -> int:
-    """How many formulas ``raw`` finds."""
-    return len(raw(text))
-
-
 def _kind(token: str) -> str:
-    """A token by which its partner is looked up: shortcodes without case and options."""
-    if token[0] != "[":
-        return token
+    """A shortcode by which its partner is looked up: without case and options."""
     return token.lower().replace("=", " ").rstrip("]").split(" ", 1)[0] + "]"
 
 

@@ -62,7 +62,7 @@ def _find(tree: LexborHTMLParser, html: str) -> tuple[Findings, Set[int]]:
         preformatted=found.preformatted,
         languages=found.languages,
         listings=found.listings,
-        moves=streamed.find(tree, html),
+        moves=streamed.find(tree, styles.pieces),
         asciimath=cache(lambda: backticks.declared(tree, html)),
     )
     return findings, styles.hidden - found.skip
@@ -83,7 +83,7 @@ def _read(html: str, content: Literal["full", "main"]) -> tuple[LexborHTMLParser
     page = attempt(tree, findings)
     if page.indented:
         taken = findings.formulas.keys() | findings.preformatted | findings.listings.keys()
-        flows = code_flow.find(tree, html, taken, findings.skip)
+        flows = code_flow.find(tree, html, taken, findings.skip, unmarked=page.indented > 1)
         if flows.listings:
             findings = _with_flows(findings, flows)
             page = attempt(tree, findings)

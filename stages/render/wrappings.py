@@ -39,11 +39,7 @@ def is_foreign(source: str) -> bool:
 
 def without_foreign(source: str) -> str:
     """``source`` without LaTeXML's own macros: units as TeX has them, of others their first argument."""
-    if "\\pagecolor" in source:
-        source = _PAGE_COLOUR.sub("", source)
-    if "\\lx@" in source:
-        source = _LATEXML.sub(_of_tex, source)
-    return source
+    return _LATEXML.sub(_of_tex, _PAGE_COLOUR.sub("", source))
 
 
 def _of_tex(match: re.Match[str]) -> str:
@@ -55,7 +51,7 @@ def _of_tex(match: re.Match[str]) -> str:
 
 def without_breaks(source: str) -> str:
     """``source`` with tags of line breaks as line breaks."""
-    return _BREAK.sub("\n", source) if "<" in source else source
+    return _BREAK.sub("\n", source)
 
 
 def unwrap(source: str) -> tuple[str, bool]:
@@ -75,7 +71,10 @@ def unwrap(source: str) -> tuple[str, bool]:
         text = _WRAPPED_LINE.sub(
             lambda match: (match[1] or "") + (" " if match[1] and match[2] else ""), text
         )
-    text = without_foreign(without_breaks(text))
+    if "<" in text:
+        text = without_breaks(text)
+    if "\\lx@" in text or "\\pagecolor" in text:
+        text = without_foreign(text)
     display = False
     text = _strip(text)
     for _ in range(_MAX_WRAPPINGS):
@@ -93,7 +92,7 @@ def unwrap(source: str) -> tuple[str, bool]:
         text = _strip(inner)
     if "\n" in text:
         text = _BLANK_LINES.sub("\n", text)
-    return macros.without_preamble(text), display
+    return macros.without_preamble(text) if "\\" in text else text, display
 
 
 def clean(source: str) -> str:

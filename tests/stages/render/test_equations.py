@@ -168,8 +168,6 @@ def wikipedia(source: str) -> str:
         ('<span class="ql-formula" data-value="x">\ufeff</span>', "$x$"),
         (f'<SPAN CLASS="ql-formula" DATA-VALUE="a &lt; 2"><span>{katex("a")}</span></SPAN>', "$a < 2$"),
         ('<span data-type="inline-math" data-latex="x"></span>', "$x$"),
-        ('<span data-lexical-equation="eF4y" data-lexical-inline="true"></span>', "$x^2$"),
-        ('<div data-lexical-equation="eF4y" data-lexical-inline="false"></div>', "$$x^2$$"),
         ('<span class="math-tex" data-value="\\alpha"></span>', r"$\alpha$"),
         # Text that is TeX.
         ('<span class="math inline">\\alpha</span>', r"$\alpha$"),
@@ -178,8 +176,6 @@ def wikipedia(source: str) -> str:
         ('<code data-math-style="display" class="code math">a^2</code>', "$$a^2$$"),
         ("<d-math block>x</d-math> <dt-math>\\star</dt-math>", r"$$x$$ $\star$"),
         ("<math-inline>x</math-inline> <math-display>y</math-display>", "$x$ $$y$$"),
-        ('<span class="katex-eq" data-katex-display="false">E=mc^2</span>', "$E=mc^2$"),
-        ('<span class="wp-katex-eq" data-display="true">E=mc^2</span>', "$$E=mc^2$$"),
         ('<span class="math inline">\\alpha<br>\\beta</span>', r"$\alpha \beta$"),
         (
             '<span class="mq-math-mode"><span class="mq-selectable">$\\frac12$</span>'

@@ -17,6 +17,7 @@ from stages.render.rawtex import tidy
         ("<p>$\\begingroup$ Let $x^2$ be.</p><p>$\\endgroup$</p>", "Let $x^2$ be.", 1),
         ("<p>\\$\\begingroup\\$ Two wires. \\$\\endgroup\\$ <b>Ann</b>", "Two wires. Ann", 0),
         ("<p>a \\(\\begingroup\\) b $$ \\endgroup $$ c", "a b c", 0),
+        ("<p>$\\endgroup$$\\begingroup$ a", "a", 0),
         # Preambles.
         (
             "<p>$\\newcommand{\\R}{\\mathbb{R}}\\def\\N{\\mathbb N}$</p><p>For $x \\in \\R$.",
@@ -55,6 +56,12 @@ from stages.render.rawtex import tidy
             "<p>\\(x<br>y\\) <em>$a_1<br>b$</em> [latex]a<br />b[/latex]",
             "\\(x y\\) $a_1 b$ [latex]a b[/latex]",
             3,
+        ),
+        ("<p>[latex]a<br>b[/latex]", "[latex]a b[/latex]", 1),
+        (
+            "<p>$x$ and $$a<br>" + "x+y^{2} " * 60 + "<br>b$$",
+            "$x$ and $$a\n" + ("x+y^{2} " * 60).strip() + "\nb$$",
+            2,
         ),
         ("<p>$$a &lt;br /&gt; b$$ $c_1&lt;br&gt;d$ and &lt;br /&gt;", "$$a \n b$$ $c_1 d$ and <br />", 2),
         ("<p>Costs $5<br>or $10<br>but not $$<br>\\(", "Costs $5\nor $10\nbut not $$\n\\(", 0),
