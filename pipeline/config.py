@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -337,7 +338,9 @@ def _absolute(path: str, base: Path) -> str:
 
 
 def _expanded(path: str) -> str:
-    return os.path.expanduser(path.removeprefix("file://"))
+    if path.startswith("file://"):
+        return unquote(path.removeprefix("file://"))
+    return os.path.expanduser(path)
 
 
 def _suggest(name: str, known: Any) -> str:
@@ -359,6 +362,8 @@ def _explain(error: ValidationError, source: Located, key: KeyPath, model: type[
             given = repr(item["input"])
             what = item["msg"].removeprefix("Value error, ")
             what = what[0].lower() + what[1:]
+            if item["type"] == "model_type":
+                what = "keys and values are expected here"
             if len(given) < 80 and item["type"] != "value_error":
                 what += f" (given: {given})"
             if item["type"] == "string_type" and isinstance(item["input"], _UNQUOTED):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
+from pipeline.repeats import Sketch
 from pipeline.sealed import Stored, seal, unseal
 from pipeline.storage import Missing, Storage
 from pipeline.tallies import Tally
@@ -53,6 +54,7 @@ class Receipt:
     files: list[File] = field(default_factory=list)
     named: list[File] = field(default_factory=list)  # of a part that is begun: what was there, what will be
     counts: dict[str, int] = field(default_factory=dict)
+    given: Sketch = field(default_factory=dict)  # ids that the input gave to its rows
     languages: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory: int = 0  # bytes resident at most in the worker, up to the end of this part

@@ -230,6 +230,9 @@ def notices(
         if dataset["repeated_ids"]:
             what = "being of the same source, id and text; `exact_dedup` removes such"
             yield f"{name}: {dataset['repeated_ids']:,} documents have the id of another, {what}"
+        if given := dataset["repeated_given_ids"]:
+            what = f"about {given['share']:.0%} of its rows share their id in the input with other texts"
+            yield f"{name}: {what} ({shown(given['example'])}); ids of documents hold the text and are not concerned"
     if mended := sorted(damages):
         yield f"{len(mended)} damaged files were made again: {_some(mended)}"
     for name in kept:

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import repeats
 from pipeline.calls import TOKEN_ORDER, Result, apply, judged, output_schema
 from pipeline.exchange import KEYS, merge, position
 from pipeline.execute.base import Again, Context
@@ -134,6 +135,7 @@ class _Run:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.counts: Counter[str] = Counter()
         self.languages: dict[str, Counter[str]] = {}
+        self.given: repeats.Sketch = {}
         self.rejects: list[dict[str, Any]] = []
         self.batch = -1
 
@@ -172,6 +174,7 @@ class _Run:
                 task.fingerprint,
                 tallies=self.tallies,
                 counts=dict(sorted(self.counts.items())),
+                given=dict(sorted(self.given.items())),
                 languages={name: dict(count) for name, count in sorted(self.languages.items())},
                 seconds={name: round(value, 3) for name, value in self.seconds.items()},
             )
@@ -221,6 +224,8 @@ class _Run:
                     _reject(tally.stage, reject.failed, reject.fault)
                     | {"id": reject.id, "url": reject.url, "provenance": reject.provenance}
                 )
+            if reader.gives_ids:
+                repeats.add_rows(self.given, batch.documents)
             yield batch.documents
 
     def _part(self, source: FromPart, tally: Tally | None, schema: pa.Schema) -> Iterator[pa.Table]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from pipeline import repeats
 from pipeline.execute.base import Task
 from pipeline.receipts import DONE, File, Receipt
 from pipeline.steps import fingerprint
@@ -35,6 +36,7 @@ class State:
     made: dict[str, Made] = field(default_factory=dict)
     tallies: list[Tally] = field(default_factory=list)
     languages: dict[str, Counter[str]] = field(default_factory=dict)
+    given: repeats.Sketch = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     reused: int = 0
     seconds: Counter[str] = field(default_factory=Counter)
@@ -48,6 +50,7 @@ class State:
         if receipt.status != DONE:
             self.failures[task.label] = receipt.error or "failed"
         add_tallies(self.tallies, receipt.tallies)
+        repeats.add(self.given, receipt.given)
         for language, counts in receipt.languages.items():
             self.languages.setdefault(language, Counter()).update(counts)
         self.seconds.update(receipt.seconds)

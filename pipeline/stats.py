@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.plan import Plan, Segment
 from pipeline.receipts import SHARD
+from pipeline.repeats import repeated
 from pipeline.state import State
 from pipeline.tallies import Tally, check_chain, merge_steps
 
@@ -54,12 +55,12 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) 
         check_chain(stages)
     blended = name in plan.config.blended
     last = states[keys[-1]]
-    shards, repeated = [], 0
+    shards, repeated_ids = [], 0
     for _, one in sorted(states[f"{name}/shards"].made.items()) if blended else ():
         if (file := one.files.get(SHARD)) is not None:
             said = {"bytes": file.size, "sha256": file.sha256, "foot": file.foot}
             counts = dict(one.counts)
-            repeated += counts.pop("repeated_ids")
+            repeated_ids += counts.pop("repeated_ids")
             shards.append({"path": file.name, **counts, **said})
     made = states[keys[0]].made
     failed = [item.name for part, item in plan.inputs.get(name, ()) if part in made and not made[part].done]
@@ -74,7 +75,8 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) 
         },
         "documents": last.total("documents"),
         "tokens": last.total("tokens") if blended else None,
-        "repeated_ids": repeated if blended else None,  # documents that have the id of another
+        "repeated_ids": repeated_ids if blended else None,  # documents that have the id of another
+        "repeated_given_ids": repeated(states[keys[0]].given),  # rows whose id in the input other texts have
         "languages": {
             language: {"documents": counts["documents"], "tokens": counts["tokens"] if blended else None}
             for language, counts in sorted(last.languages.items(), key=_most)

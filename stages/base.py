@@ -210,7 +210,12 @@ class Batch(NamedTuple):
 
 
 class Reader(Stage):
-    """Turns inputs into documents. ``adds`` are its columns beyond ``DOCUMENT``."""
+    """Turns inputs into documents. ``adds`` are its columns beyond ``DOCUMENT``.
+
+    ``gives_ids``: what ``provenance.record`` holds is an id that the input gives to a row, and may repeat.
+    """
+
+    gives_ids: ClassVar[bool] = False
 
     def list(self, storage: Storage) -> list[Input]:
         """All inputs, in an order that does not depend on storage."""

@@ -94,6 +94,7 @@ class Tables(Reader):
 
     name: ClassVar[str] = "tables"
     version: ClassVar[int] = 2
+    gives_ids: ClassVar[bool] = True
     Config: ClassVar[type[StageConfig]] = TablesConfig
     #: Raw HTML where the table has it: then ``text`` may be null.
     adds: ClassVar[pa.Schema] = pa.schema([("html", pa.string())])

@@ -317,3 +317,31 @@ def test_a_file_of_almost_that_name_is_suggested(tmp_path: Path) -> None:
     config.write_text(config.read_text() + blend)
     assert "did you mean 'tokenizer.json'?" in run(config, check=2)
     run(config, "--set", "datasets.twice.where=toy.char > 3", check=2)
+
+
+def test_ids_of_rows_that_other_texts_have_as_well_are_said_once(tmp_path: Path) -> None:
+    for name in "ab":
+        rows = [{"id": str(i), "text": f"file {name}, row {i}"} for i in range(300)]
+        rows += [{"id": name, "text": "an id that no other text has"}, {"text": "no id"}]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = tmp_path / "ids.yaml"
+    config.write_text(
+        f"name: ids\noutput: {tmp_path}/out\n"
+        f"datasets: {{web: {{read: {{format: jsonl, paths: ['file://{tmp_path}/[ab%5D.jsonl']}}}}}}\n"
+    )
+    (said,) = [line for line in run(config).splitlines() if "share their id" in line]
+    assert said.startswith("web: about 100% of its rows share their id in the input with other texts (")
+    assert stats(tmp_path / "out")["datasets"]["web"]["repeated_given_ids"]["share"] > 0.95
+
+
+def test_ids_of_rows_that_are_their_own_are_not_spoken_of(tmp_path: Path) -> None:
+    for name in "ab":  # the same row twice is no other text
+        rows = [{"id": i, "text": f"row {i}"} for i in range(300)] + [{"id": name, "text": name}]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = tmp_path / "ids.yaml"
+    config.write_text(
+        f"name: ids\noutput: {tmp_path}/out\n"
+        f"datasets: {{web: {{read: {{format: jsonl, paths: ['{tmp_path}/*.jsonl']}}}}}}\n"
+    )
+    run(config)
+    assert stats(tmp_path / "out")["datasets"]["web"]["repeated_given_ids"] is None

@@ -617,5 +617,5 @@ def test_any_page(html: str) -> None:
         assert ids[key].tag == "pre" or key in code.preformatted
         # A listing invents nothing.
         assert set("".join(listing.split())) <= set(ids[key].text())
-    for key in code.skip:
-        assert not re.search(r"x = 1", ids[key].text())
+    for key in code.skip:  # a button that says copy is one, whatever its text
+        assert ids[key].tag == "button" or "x = 1" not in ids[key].text()
