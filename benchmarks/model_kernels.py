@@ -30,6 +30,7 @@ from model import layers, sampling, scan
 from model.config import NANO_9B_V2
 from model.kernels import VARIABLE
 from model.layers import Step
+from model.noise import Settings
 from model.state import Slots
 
 FLOOR = 1.0
@@ -96,7 +97,7 @@ def step_cases(n: int, dtype: torch.dtype) -> list[Case]:
     logits = random(n, config.vocab_size) * 3
     warm = torch.full((n,), 0.8, device="cuda", dtype=torch.float64)
     seeds = torch.arange(n, device="cuda")
-    settings = sampling.Settings(warm, torch.zeros_like(seeds), torch.ones_like(warm), seeds, seeds)
+    settings = Settings(warm, torch.zeros_like(seeds), torch.ones_like(warm), seeds, seeds)
     half = 1e-5 if dtype == torch.float32 else 5e-3
     cases = []
     for state_dtype in (torch.float32, torch.bfloat16):

@@ -1,7 +1,8 @@
 """The embedded engine: requests in, completions out, in their order.
 
-Knows what an engine consists of and how much of it fits into memory. Does not know how requests go through it
-(``model.running``), what prompts mean, or how arithmetic is done.
+Knows how much of an engine fits into memory, and hands requests to it. Does not know what it consists of
+(``model.machine``), how requests go through it (``model.running``), what prompts mean, or how arithmetic is
+done.
 
 What a request gives does not depend on what runs beside it: its random numbers come from its seed and its
 own count of tokens, and rows of a batch do not mix. What remains is rounding, which differs with the shape of
@@ -18,13 +19,12 @@ import torch
 from model import checkpoint
 from model.chat import Tokenizer
 from model.config import ConfigError, ModelConfig
-from model.graphs import Decoder
+from model.machine import Machine
 from model.memory import PREFILL_TOKENS, SLOTS, default_length, room
 from model.network import Network
-from model.requests import Completion, Request
-from model.running import Run, checked
-from model.sampling import Sampler
-from model.state import Snapshot, StatePool, free_bytes
+from model.requests import Completion, Request, checked
+from model.running import Run
+from model.state import free_bytes
 from model.text import Vocabulary
 
 
@@ -33,7 +33,7 @@ class EngineError(RuntimeError):
 
 
 class Engine:
-    """``model.requests.Engine`` with a network of its own."""
+    """``model.requests.Backend`` with a network of its own."""
 
     def __init__(
         self,
@@ -51,34 +51,32 @@ class Engine:
         if slots is not None and slots < 1:
             raise EngineError(f"slots must be 1 or more, not {slots}")
         try:
-            self.max_length = default_length(config, max_length)
+            max_length = default_length(config, max_length)
         except ConfigError as error:
             raise EngineError(str(error)) from None
-        self.budget = PREFILL_TOKENS[device.type]
         space = room(
             config,
-            self.max_length,
+            max_length,
             free_bytes(device),
             device=device.type,
             slots=slots,
             element_bytes=network.dtype.itemsize,
             state_bytes=state_dtype.itemsize,
         )
-        self.snapshots = space.snapshots
         if space.fit < (slots or 1):
             raise EngineError(
-                f"{slots or 1} slots of {self.max_length} tokens do not fit into the free memory of "
+                f"{slots or 1} slots of {max_length} tokens do not fit into the free memory of "
                 f"{device}, which has room for {space.fit}; give a smaller max_length or fewer slots"
             )
-        self.slots = slots or space.slots
-        self.network = network
-        self.vocabulary = vocabulary
-        self.state = StatePool(
-            config, self.slots, self.max_length, device=device, dtype=network.dtype, state_dtype=state_dtype
+        self._machine = Machine.build(
+            network,
+            vocabulary,
+            slots=slots or space.slots,
+            max_length=max_length,
+            state_dtype=state_dtype,
+            budget=PREFILL_TOKENS[device.type],
+            snapshots=space.snapshots,
         )
-        self._unused = set(range(self.slots))  # the pool's memory is zeros until it is written to
-        self.sampler = Sampler(self.slots, config.vocab_size, device)
-        self.decoder = Decoder(network, self.state)
         self._busy = False
 
     @classmethod
@@ -112,7 +110,7 @@ class Engine:
         return cls(network, vocabulary, state_dtype=state, max_length=max_length, slots=slots)
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """See ``model.requests.Engine``."""
+        """See ``model.requests.Backend``."""
         asked = list(requests)
         for request in asked:  # before the first is worked on
             checked(request)
@@ -126,7 +124,7 @@ class Engine:
             raise EngineError("the engine is in use; begin another stream when this one has ended")
         self._busy = True
         try:
-            run = Run(self, iter(requests))
+            run = Run(self._machine, iter(requests))
             while run.advance():
                 yield from run.ready()
             yield from run.ready()
@@ -135,21 +133,15 @@ class Engine:
         finally:
             self._busy = False
 
-    def clean(self, slot: int) -> None:
-        """Make a slot ready for a new sequence."""
-        if slot in self._unused:
-            self._unused.discard(slot)
-        else:
-            self.state.reset(slot)
+    @property
+    def slots(self) -> int:
+        """Sequences that run at once."""
+        return self._machine.slots
 
-    def use(self, slot: int) -> None:
-        """A slot that is about to be written to."""
-        self._unused.discard(slot)
-
-    def restore(self, snapshot: Snapshot, slot: int) -> None:
-        """Put a slot, whatever it holds, into a state that was kept."""
-        self.use(slot)
-        self.state.restore(snapshot, slot)
+    @property
+    def max_length(self) -> int:
+        """Most tokens of a prompt and its completion."""
+        return self._machine.max_length
 
 
 def _dtype(name: str | torch.dtype) -> torch.dtype:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 FinishReason = Literal["stop", "length", "stop_string", "error"]
 
@@ -143,13 +143,19 @@ class Completion:
     error: str | None = None
 
 
-class Engine(Protocol):
-    """What the embedded engine and the backends have in common."""
+class Backend(Protocol):
+    """What the embedded engine, and those that hand requests on, have in common."""
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """One completion for every request, in their order. What goes wrong with one request is the
         ``error`` of its completion; an exception means that the engine itself cannot go on."""
         ...
+
+
+def checked(request: Any) -> None:
+    """TypeError if it is no request."""
+    if not isinstance(request, Request):
+        raise TypeError(f"a model.Request was expected, not {request!r:.80}")
 
 
 def failed(request: Request, error: str) -> Completion:

@@ -1,4 +1,4 @@
-"""Requests on their way through the slots of an engine, from the first prompt to the last completion.
+"""Requests on their way through the slots of a machine, from the first prompt to the last completion.
 
 Knows how scheduler, network, state, sampler and texts work together, and what happens when something fails.
 Does not know documents, prompts' meaning, or how arithmetic is done.
@@ -17,17 +17,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
+from model.machine import Machine
 from model.network import PackedBatch
-from model.requests import Completion, Request, failed, misfit
+from model.requests import Completion, Request, checked, failed, misfit
 from model.scheduler import Job, Part, Scheduler, pack
 from model.text import Transcript
-
-if TYPE_CHECKING:
-    from model.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -39,27 +37,27 @@ _END: Any = object()
 
 
 class Run:
-    """One call: its requests on their way through the slots of an engine."""
+    """One call: its requests on their way through the slots of a machine."""
 
-    def __init__(self, engine: Engine, requests: Iterator[Request]) -> None:
-        self._engine = engine
-        self._network, self._state = engine.network, engine.state
-        self._sampler, self._decoder = engine.sampler, engine.decoder
+    def __init__(self, machine: Machine, requests: Iterator[Request]) -> None:
+        self._machine = machine
+        self._network, self._state = machine.network, machine.state
+        self._sampler, self._decoder = machine.sampler, machine.decoder
         self._requests: Iterator[Request] | None = requests
         # Far enough to find long requests early, and for slots to stay busy behind one that takes longest.
-        window = max(1024, 8 * engine.slots)
+        window = max(1024, 8 * machine.slots)
         self._ahead = 2 * window
-        self._scheduler = Scheduler(engine.slots, window, engine.snapshots)
+        self._scheduler = Scheduler(machine.slots, window, machine.snapshots)
         self._done: dict[int, Completion] = {}
         #: What reading the requests raised, and ended it.
         self.failure: Exception | None = None
         # The most rows per step, less once more of them failed together; and how often one failed by itself.
-        self._rows, self._failures = engine.slots, 0
+        self._rows, self._failures = machine.slots, 0
         self._taken = self._given = 0
         # By slot: what was generated; the last token, which is not in the slot's state yet; and how many are.
-        self._transcripts: list[Transcript | None] = [None] * engine.slots
-        self._tokens = [0] * engine.slots
-        self._lengths = [0] * engine.slots
+        self._transcripts: list[Transcript | None] = [None] * machine.slots
+        self._tokens = [0] * machine.slots
+        self._lengths = [0] * machine.slots
 
     def ready(self) -> Iterator[Completion]:
         """Completions whose turn it is."""
@@ -85,7 +83,6 @@ class Run:
             return True
 
     def _read(self) -> None:
-        engine = self._engine
         while self._requests is not None and self._scheduler.room and self._taken - self._given < self._ahead:
             try:
                 request = next(self._requests, _END)
@@ -97,7 +94,7 @@ class Run:
                 self._requests = None
                 return
             place, self._taken = self._taken, self._taken + 1
-            error = misfit(request, self._network.config.vocab_size, engine.max_length)
+            error = misfit(request, self._network.config.vocab_size, self._machine.max_length)
             if error is None:
                 self._scheduler.add(place, request)
             else:
@@ -111,9 +108,9 @@ class Run:
             for job in jobs:
                 self._start(job)
                 if job.shared is None or job.leads:  # others get a state that overwrites what is there
-                    self._engine.clean(job.slot)
+                    self._state.clean(job.slot)
             leaders = [(job, 0, job.shared.length) for job in jobs if job.leads and job.shared]
-            for batch in pack(leaders, self._engine.budget):
+            for batch in pack(leaders, self._machine.budget):
                 self._take_in(batch)
             for job, _, length in leaders:
                 assert job.shared is not None
@@ -124,11 +121,11 @@ class Run:
                 if job.shared is not None and job.shared.snapshot is not None:
                     start = job.shared.length
                     if not job.leads:
-                        self._engine.restore(job.shared.snapshot, job.slot)
+                        self._state.restore(job.shared.snapshot, job.slot)
                 elif job.shared is not None:
-                    self._engine.clean(job.slot)
+                    self._state.clean(job.slot)
                 spans.append((job, start, len(job.request.prompt_ids)))
-            for batch in pack(spans, self._engine.budget):
+            for batch in pack(spans, self._machine.budget):
                 ended, tokens = self._take_in(batch)
                 for job in ended:
                     del waiting[job]
@@ -142,7 +139,7 @@ class Run:
 
     def _start(self, job: Job) -> None:
         self._sampler.admit(job.slot, job.request)
-        self._transcripts[job.slot] = Transcript(job.request, self._engine.vocabulary)
+        self._transcripts[job.slot] = Transcript(job.request, self._machine.vocabulary)
         self._lengths[job.slot] = len(job.request.prompt_ids) - 1
 
     def _take_in(self, parts: Sequence[Part]) -> tuple[list[Job], list[int]]:
@@ -218,14 +215,14 @@ class Run:
         generated = [] if transcript is None else transcript.token_ids
         if transcript is None:
             self._start(job)
-        self._engine.clean(job.slot)
+        self._state.clean(job.slot)
         self._sampler.admit(job.slot, job.request, step=len(generated))
         if generated:
             self._sampler.record([job.slot] * len(generated), torch.tensor(generated))
         ids = torch.tensor([*job.request.prompt_ids, *generated], device=self._network.device)
         self._lengths[job.slot] = len(ids) - 1
-        for start in range(0, len(ids), self._engine.budget):
-            part = ids[start : start + self._engine.budget]
+        for start in range(0, len(ids), self._machine.budget):
+            part = ids[start : start + self._machine.budget]
             batch = PackedBatch(part, [job.slot], [start], [len(part)])
             last = start + len(part) == len(ids)
             logits = self._network.prefill(batch, self._state, None if last else [])
@@ -272,18 +269,11 @@ class Run:
         self._scheduler.retire(job)
 
     def _move(self, source: int, target: int) -> None:
-        self._engine.use(target)
         self._state.move(source, target)
         self._sampler.move(source, target)
         self._transcripts[target] = self._transcripts[source]
         self._tokens[target] = self._tokens[source]
         self._lengths[target] = self._lengths[source]
-
-
-def checked(request: Any) -> None:
-    """TypeError if it is no request."""
-    if not isinstance(request, Request):
-        raise TypeError(f"a model.Request was expected, not {request!r:.80}")
 
 
 def _words(error: Exception) -> str:

@@ -12,40 +12,18 @@ since which of them a sort puts first differs between devices.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from model import kernels
+from model.noise import Settings, gumbel
 from model.requests import Request
 
 #: Top-k and top-p look at this many of the largest logits, and at all of them only where that falls short.
 CANDIDATES = 1024
 #: Rows worked on at once: bounds the memory for 64-bit copies of [rows, vocab] to some ten MB each.
 ROWS_AT_ONCE = 32
-
-_GOLDEN = -0x61C8864680B583EB  # 2**64 / golden ratio, as a signed integer
-_MIX_1 = -0x40A7B892E31B1A47  # the two multipliers of SplitMix64 (Steele, Lea and Flood 2014)
-_MIX_2 = -0x6B2FB644ECCEEE15
-
-
-def _mix(bits: Tensor) -> Tensor:
-    """The finaliser of SplitMix64 on int64, whose products wrap around on every device."""
-    bits = (bits ^ ((bits >> 30) & 0x3FFFFFFFF)) * _MIX_1
-    bits = (bits ^ ((bits >> 27) & 0x1FFFFFFFFF)) * _MIX_2
-    return bits ^ ((bits >> 31) & 0x1FFFFFFFF)
-
-
-def gumbel(seeds: Tensor, steps: Tensor, token_ids: Tensor) -> Tensor:
-    """Standard Gumbel noise float64[n, m] for seeds and steps int64[n] and token ids int64[n or 1, m]."""
-    streams = _mix(_mix(seeds) + steps * _GOLDEN)[:, None]
-    bits = _mix(streams + (token_ids + 1) * _GOLDEN)
-    # 52 bits and a half make a number strictly between 0 and 1. The large values of g, which decide, come
-    # from small numbers, where a double is finest.
-    uniform = (((bits >> 12) & 0xFFFFFFFFFFFFF).double() + 0.5) * 2.0**-52
-    return -torch.log(-torch.log1p(-uniform))
-
 
 def penalise(logits: Tensor, penalties: Tensor, seen: Tensor) -> Tensor:
     """Logits [n, vocab] of tokens ``seen`` (bool[n, vocab]), divided by the penalty [n] where they are
@@ -79,29 +57,12 @@ def _thresholds(ordered: Tensor, top_k: Tensor, top_p: Tensor, totals: Tensor) -
     return threshold.squeeze(1), by_k_short | by_p_short
 
 
-@dataclass
-class Settings:
-    """Sampling settings of n rows, each a tensor [n] on the device of the logits."""
-
-    temperature: Tensor  # float64; 0 is greedy
-    top_k: Tensor  # int64; 0 is off
-    top_p: Tensor  # float64
-    seed: Tensor  # int64
-    step: Tensor  # int64: tokens that the request has had before
-
-    def take(self, rows: Tensor | slice) -> Settings:
-        """The settings of some rows."""
-        return Settings(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
-
-
 def sample(logits: Tensor, settings: Settings, limited: bool = True) -> Tensor:
     """Token ids int64[n] chosen from logits float32[n, vocab]; -1 where a row's logits have a NaN or no
     finite largest value. ``limited`` False says that no row has top_k or top_p, and saves looking."""
     top, best = logits.max(dim=1)  # of equal logits the lowest id
     if not limited and kernels.chosen(logits.device):
-        from model.kernels import noise  # needs Triton
-
-        chosen = noise.choose(logits, settings)
+        chosen = kernels.choose(logits, settings)
     else:
         parts = [slice(start, start + ROWS_AT_ONCE) for start in range(0, len(logits), ROWS_AT_ONCE)]
         chosen = torch.cat([_choose(logits[rows], settings.take(rows), limited) for rows in parts])

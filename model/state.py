@@ -109,10 +109,19 @@ class StatePool:
         self.ssm = zeros(mamba, ssm_shape, state_dtype)
         self.conv = zeros(mamba, (config.conv_kernel - 1, config.conv_size), dtype)
         self.kv = zeros(attention, kv_shape, dtype)
+        self._unused = set(range(slots))  # not given out yet, by ``clean``, ``restore`` or ``move``
+
+    def clean(self, slot: int) -> None:
+        """Make a slot ready for a new sequence, which need not touch one that is given out for the first time:
+        its memory is zeros since it was allocated."""
+        if slot in self._unused:
+            self._unused.discard(slot)
+        else:
+            self.reset(slot)
 
     def reset(self, slot: int) -> None:
-        """Make a slot ready for a new sequence. Keys and values too: attention multiplies masked positions
-        by zero, and zero times a NaN that was left there is NaN."""
+        """Zero a slot. Keys and values too: attention multiplies masked positions by zero, and zero times a
+        NaN that was left there is NaN."""
         for pool in (self.ssm, self.conv, self.kv):
             for layer in pool:
                 layer[slot].zero_()
@@ -130,6 +139,7 @@ class StatePool:
         """Put a slot into the state of the snapshot; whatever it held before is gone."""
         if snapshot.length > self.max_length:
             raise ValueError(f"a prefix of {snapshot.length} tokens in slots of {self.max_length}")
+        self._unused.discard(slot)
         for pool, saved in ((self.ssm, snapshot.ssm), (self.conv, snapshot.conv)):
             for layer, values in zip(pool, saved, strict=True):
                 layer[slot].copy_(values)
@@ -139,6 +149,7 @@ class StatePool:
 
     def move(self, source: int, target: int) -> None:
         """Copy a slot into another one, which keeps the slots in use side by side."""
+        self._unused.discard(target)
         for pool in (self.ssm, self.conv, self.kv):
             for layer in pool:
                 layer[target].copy_(layer[source])

@@ -1,1 +1,1 @@
-"""Other engines behind the interface of ``model.requests.Engine``: same requests, same completions."""
+"""Other engines behind the interface of ``model.requests.Backend``: same requests, same completions."""

@@ -63,7 +63,7 @@ class _Batch:
 
 
 class Endpoint:
-    """``model.requests.Engine`` on a server."""
+    """``model.requests.Backend`` on a server."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class Endpoint:
         self._has_succeeded = False
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """See ``model.requests.Engine``. Raises ``EndpointError``."""
+        """See ``model.requests.Backend``. Raises ``EndpointError``."""
         batch = _Batch()
         local = threading.local()
         connections: list[_Connection] = []

@@ -22,7 +22,7 @@ _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
 class VLLM:
-    """``model.requests.Engine`` on vLLM. Equal seeds give equal completions as far as vLLM's kernels give
+    """``model.requests.Backend`` on vLLM. Equal seeds give equal completions as far as vLLM's kernels give
     equal logits, which depends on the batch."""
 
     def __init__(self, llm: Any, tokenizer: Tokenizer) -> None:
@@ -49,7 +49,7 @@ class VLLM:
         return cls(llm, Tokenizer.load(path))
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """See ``model.requests.Engine``. A temperature above 2, which vLLM refuses, or between 0 and 0.01,
+        """See ``model.requests.Backend``. A temperature above 2, which vLLM refuses, or between 0 and 0.01,
         which it does not keep to, is the error of its request."""
         completions: dict[int, Completion] = {}
         running = {}

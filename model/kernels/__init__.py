@@ -15,8 +15,10 @@ import os
 from functools import cache
 
 import torch
+from torch import Tensor
 
 from model.layers import Operations
+from model.noise import Settings
 
 log = logging.getLogger(__name__)
 
@@ -59,3 +61,10 @@ def triton_operations() -> Operations:
         relu_squared=rows.relu_squared,
         attend_step=step.attend_step,
     )
+
+
+def choose(logits: Tensor, settings: Settings) -> Tensor:
+    """The seeded choice by a kernel, see ``model.kernels.noise.choose``. ModuleNotFoundError without Triton."""
+    from model.kernels import noise
+
+    return noise.choose(logits, settings)

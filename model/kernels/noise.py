@@ -1,7 +1,7 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, arg-type, call-arg"
 """Triton kernel for the seeded choice of a token where neither top-k nor top-p limits it.
 
-The noise of ``model/sampling.py`` is a function of seed, step and token id, so it need not be stored: a
+The noise of ``model.noise`` is a function of seed, step and token id, so it need not be stored: a
 program makes it for a block of the vocabulary, adds it and keeps the block's best. PyTorch writes and reads
 some twenty arrays of [rows, vocab] in 64 bits for the same.
 """
@@ -13,12 +13,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from model import sampling
+from model import noise
 from model.kernels.sequence import row_stride
 
-_GOLDEN, _MIX_1, _MIX_2 = (
-    tl.constexpr(number) for number in (sampling._GOLDEN, sampling._MIX_1, sampling._MIX_2)
-)
+_GOLDEN, _MIX_1, _MIX_2 = (tl.constexpr(number) for number in (noise.GOLDEN, noise.MIX_1, noise.MIX_2))
 
 
 @triton.jit
@@ -49,7 +47,7 @@ def _choose(logits, temperature, seeds, steps, best, chosen, stride, vocab, BLOC
     tl.store(chosen + at, tl.min(tl.where(scores == top, ids, block * BLOCK + BLOCK), axis=0))
 
 
-def choose(logits: Tensor, settings: sampling.Settings) -> Tensor:
+def choose(logits: Tensor, settings: noise.Settings) -> Tensor:
     """The seeded choice int64[n] from logits float32[n, vocab]; greedy rows, and those with a NaN, get an id
     of no meaning. That of ``model.sampling`` but for scores which are equal to 15 digits."""
     n, vocab = logits.shape

@@ -27,7 +27,7 @@ from triton.compiler import ASTSource
 from model.config import NANO_9B_V2
 from model.kernels import noise, rows, sequence, step
 from model.layers import Step
-from model.sampling import Settings
+from model.noise import Settings
 from model.state import Slots
 
 TYPES = {

@@ -170,10 +170,10 @@ def test_padded_batches_as_graphs_run_them(
 
     monkeypatch.setattr(Decoder, "_capture", capture)
     padded = Engine.load(folder, max_length=768, slots=11)
-    padded.decoder._captures = True
+    padded._machine.decoder._captures = True
     asked = mixed()
     assert padded.generate(asked) == [alone[request.id] for request in asked]
-    shapes = padded.decoder._graphs
+    shapes = padded._machine.decoder._graphs
     assert {rows for rows, _ in shapes} >= {2, 8, 16}
     assert {positions for _, positions in shapes} == {256, 768}
 
@@ -186,7 +186,7 @@ def test_without_a_graph_it_goes_on(
 
     monkeypatch.setattr(Decoder, "_capture", refuse)
     engine = Engine.load(folder, max_length=768, slots=11)
-    engine.decoder._captures = True
+    engine._machine.decoder._captures = True
     asked = mixed(8)
     assert engine.generate(asked) == [alone[request.id] for request in asked]
 

@@ -27,6 +27,7 @@ from torch import Tensor
 from model import kernels, layers, sampling, scan
 from model.layers import Operations, Step
 from model.network import Network, PackedBatch
+from model.noise import Settings
 from model.state import Slots, StatePool
 from model.tiny import TINY, random_network, tiny_config
 
@@ -302,7 +303,7 @@ def test_seeded_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     temperature = torch.linspace(0, 3, n, dtype=torch.float64, device=DEVICE)
     off = torch.zeros(n, dtype=torch.int64, device=DEVICE)
-    given_ = sampling.Settings(
+    given_ = Settings(
         temperature=temperature, top_k=off, top_p=torch.ones_like(temperature), seed=seeds, step=steps
     )
     monkeypatch.setattr(kernels, "chosen", lambda device: False)

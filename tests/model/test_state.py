@@ -40,6 +40,19 @@ def test_reset_leaves_nothing_behind_and_touches_no_other_slot() -> None:
         assert layer[[0, 2, 3]].isnan().all()
 
 
+def test_a_slot_is_zeroed_when_it_is_given_out_again() -> None:
+    pool = StatePool(TINY, 3, 10, dtype=torch.float32)
+    first, second = range(2)
+    pool.clean(first)
+    pool.restore(pool.snapshot(first, 4), second)
+    for layer in layers(pool):
+        layer.fill_(float("nan"))
+    pool.move(first, 2)
+    for slot in range(3):
+        pool.clean(slot)
+        assert all((layer[slot] == 0).all() for layer in layers(pool))
+
+
 def test_snapshots_and_moves() -> None:
     pool = StatePool(TINY, 3, 10, dtype=torch.float32)
     for number, layer in enumerate(layers(pool)):

@@ -1,0 +1,63 @@
+"""What requests are computed with: a network, the state of its sequences, sampler, decoder and vocabulary.
+
+Knows that these belong together and how large they are. Does not know requests, their way through the slots
+(``model.running``), or how much memory there is (``model.engine``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from model.graphs import Decoder
+from model.network import Network
+from model.sampling import Sampler
+from model.state import StatePool
+from model.text import Vocabulary
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Parts of one size: ``state`` and ``sampler`` have the same slots, and ``decoder`` works on ``state``.
+
+    budget: the most prompt tokens per step; snapshots: how many shared prefixes are kept at a time.
+    """
+
+    network: Network
+    vocabulary: Vocabulary
+    state: StatePool
+    sampler: Sampler
+    decoder: Decoder
+    budget: int
+    snapshots: int
+
+    @classmethod
+    def build(
+        cls,
+        network: Network,
+        vocabulary: Vocabulary,
+        *,
+        slots: int,
+        max_length: int,
+        state_dtype: torch.dtype,
+        budget: int,
+        snapshots: int,
+    ) -> Machine:
+        """Allocates ``slots`` sequences of up to ``max_length`` tokens, on the device of the network."""
+        config, device = network.config, network.device
+        state = StatePool(
+            config, slots, max_length, device=device, dtype=network.dtype, state_dtype=state_dtype
+        )
+        sampler = Sampler(slots, config.vocab_size, device)
+        return cls(network, vocabulary, state, sampler, Decoder(network, state), budget, snapshots)
+
+    @property
+    def slots(self) -> int:
+        """Sequences that run at once."""
+        return self.state.slots
+
+    @property
+    def max_length(self) -> int:
+        """Most tokens of a prompt and its completion."""
+        return self.state.max_length
