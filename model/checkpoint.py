@@ -134,7 +134,7 @@ def load(
     """The network of a checkpoint directory, ready for inference.
 
     dtype: of the weights in memory, one of ``DTYPES``; the one that ``config.json`` names by default. Raises
-    ``ConfigError`` or ``CheckpointError``.
+    ``ModelConfigError`` or ``CheckpointError``.
     """
     import torch
     from safetensors import SafetensorError, safe_open

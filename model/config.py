@@ -48,7 +48,7 @@ _ONLY: dict[str, tuple[Any, ...]] = {
 _ABSENT = object()
 
 
-class ConfigError(ValueError):
+class ModelConfigError(ValueError):
     """A ``config.json`` that cannot be read, lacks a key, or asks for what this engine does not implement."""
 
 
@@ -79,25 +79,25 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if not self.pattern or set(self.pattern) - set("M-*"):
-            raise ConfigError(
+            raise ModelConfigError(
                 f"hybrid_override_pattern: {self.pattern!r}; known layers are M (Mamba-2), - (MLP) and * "
                 "(attention); mixtures of experts (E) are not implemented"
             )
         for key in _WIDTHS:
             value = getattr(self, key)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ConfigError(f"{key}: {value!r} is not a positive integer")
+                raise ModelConfigError(f"{key}: {value!r} is not a positive integer")
         eps: Any = self.norm_eps
         if not isinstance(eps, int | float) or isinstance(eps, bool) or not 0 < eps < math.inf:
-            raise ConfigError(f"layer_norm_epsilon: {eps!r} is not a positive number")
+            raise ModelConfigError(f"layer_norm_epsilon: {eps!r} is not a positive number")
         if self.conv_kernel < 2:
-            raise ConfigError(f"conv_kernel: {self.conv_kernel} keeps no state; at least 2 is expected")
+            raise ModelConfigError(f"conv_kernel: {self.conv_kernel} keeps no state; at least 2 is expected")
         for key, whole, part in (
             ("num_key_value_heads", self.num_attention_heads, self.num_key_value_heads),
             ("n_groups", self.mamba_num_heads, self.n_groups),
         ):
             if whole % part:
-                raise ConfigError(f"{key}: {part} does not divide {whole} heads")
+                raise ModelConfigError(f"{key}: {part} does not divide {whole} heads")
 
     @property
     def inner_size(self) -> int:
@@ -184,7 +184,7 @@ class ModelConfig:
 
     @classmethod
     def load(cls, path: str | Path) -> ModelConfig:
-        """From a checkpoint directory or a ``config.json``. Raises ``ConfigError``, which names the file."""
+        """From a checkpoint directory or a ``config.json``. Raises ``ModelConfigError``, which names the file."""
         file = Path(path)
         if file.is_dir():
             file = file / "config.json"
@@ -192,23 +192,23 @@ class ModelConfig:
             # json reads the bare Infinity of time_step_limit, which the published files have
             values = json.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
-            raise ConfigError(f"{file}: {error.strerror or error}") from error
+            raise ModelConfigError(f"{file}: {error.strerror or error}") from error
         except (ValueError, RecursionError) as error:
-            raise ConfigError(f"{file}: not JSON: {error}") from error
+            raise ModelConfigError(f"{file}: not JSON: {error}") from error
         if not isinstance(values, dict):
-            raise ConfigError(f"{file}: a JSON object was expected")
+            raise ModelConfigError(f"{file}: a JSON object was expected")
         try:
             return cls.from_dict(values)
-        except ConfigError as error:
-            raise ConfigError(f"{file}: {error}") from error
+        except ModelConfigError as error:
+            raise ModelConfigError(f"{file}: {error}") from error
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
-        """From the parsed ``config.json``. Raises ``ConfigError`` with the key in the message."""
+        """From the parsed ``config.json``. Raises ``ModelConfigError`` with the key in the message."""
         for key, allowed in _ONLY.items():
             if values.get(key) is not None and values[key] not in allowed:
                 expected = " or ".join(map(repr, allowed)) or "absence"
-                raise ConfigError(f"{key}: {values[key]!r} is not implemented; expected {expected}")
+                raise ModelConfigError(f"{key}: {values[key]!r} is not implemented; expected {expected}")
         _check_time_step(values)
         heads = _integer(values, "num_attention_heads")
         return cls(
@@ -296,14 +296,14 @@ def _first(values: dict[str, Any], *keys: str, default: Any = _ABSENT) -> Any:
         if values.get(key) is not None:
             return values[key]
     if default is _ABSENT:
-        raise ConfigError(f"{keys[0]}: missing" + (f" (or {', '.join(keys[1:])})" if keys[1:] else ""))
+        raise ModelConfigError(f"{keys[0]}: missing" + (f" (or {', '.join(keys[1:])})" if keys[1:] else ""))
     return default
 
 
 def _integer(values: dict[str, Any], *keys: str, default: Any = _ABSENT) -> int:
     value = _first(values, *keys, default=default)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ConfigError(f"{keys[0]}: {value!r} is not an integer")
+        raise ModelConfigError(f"{keys[0]}: {value!r} is not an integer")
     return value
 
 
@@ -313,7 +313,7 @@ def _token_ids(values: dict[str, Any], key: str, default: tuple[int, ...]) -> tu
         return default
     ids = value if isinstance(value, list) else [value]
     if not ids or not all(isinstance(item, int) and not isinstance(item, bool) for item in ids):
-        raise ConfigError(f"{key}: {value!r} is neither a token id nor a list of them")
+        raise ModelConfigError(f"{key}: {value!r} is neither a token id nor a list of them")
     return tuple(ids)
 
 
@@ -323,19 +323,19 @@ def _pattern(values: dict[str, Any]) -> str:
     if named is None:
         pattern = _first(values, "hybrid_override_pattern")
         if not isinstance(pattern, str):
-            raise ConfigError(f"hybrid_override_pattern: {pattern!r} is not a string")
+            raise ModelConfigError(f"hybrid_override_pattern: {pattern!r} is not a string")
     else:
         if not isinstance(named, list):
-            raise ConfigError(f"layers_block_type: {named!r} is not a list")
+            raise ModelConfigError(f"layers_block_type: {named!r} is not a list")
         unknown = sorted({str(name) for name in named} - _LAYER_NAMES.keys())
         if unknown:
-            raise ConfigError(f"layers_block_type: {', '.join(unknown)} not implemented")
+            raise ModelConfigError(f"layers_block_type: {', '.join(unknown)} not implemented")
         pattern = "".join(_LAYER_NAMES[name] for name in named)
         if values.get("hybrid_override_pattern") not in (None, pattern):
-            raise ConfigError("hybrid_override_pattern: contradicts layers_block_type")
+            raise ModelConfigError("hybrid_override_pattern: contradicts layers_block_type")
     layers = values.get("num_hidden_layers")
     if layers is not None and layers != len(pattern):
-        raise ConfigError(f"num_hidden_layers: {layers}, but the pattern has {len(pattern)} layers")
+        raise ModelConfigError(f"num_hidden_layers: {layers}, but the pattern has {len(pattern)} layers")
     return pattern
 
 
@@ -345,10 +345,10 @@ def _check_time_step(values: dict[str, Any]) -> None:
     try:
         low, high = (float(end["__float__"] if isinstance(end, dict) else end) for end in limit)
     except (TypeError, ValueError, KeyError) as error:
-        raise ConfigError(f"time_step_limit: {limit!r} is not a pair of numbers") from error
+        raise ModelConfigError(f"time_step_limit: {limit!r} is not a pair of numbers") from error
     # softplus of anything a checkpoint can hold stays below 1e9
     if not (low <= 0 and high >= 1e9):
-        raise ConfigError(f"time_step_limit: {limit!r} is not implemented; expected [0.0, Infinity]")
+        raise ModelConfigError(f"time_step_limit: {limit!r} is not implemented; expected [0.0, Infinity]")
 
 
 #: NVIDIA-Nemotron-Nano-9B-v2: 8,888,227,328 parameters.

@@ -18,7 +18,7 @@ import torch
 
 from model import checkpoint
 from model.chat import Tokenizer
-from model.config import ConfigError, ModelConfig
+from model.config import ModelConfigError, ModelConfig
 from model.machine import Machine
 from model.memory import PREFILL_TOKENS, SLOTS, default_length, room
 from model.network import Network
@@ -52,7 +52,7 @@ class Engine:
             raise EngineError(f"slots must be 1 or more, not {slots}")
         try:
             max_length = default_length(config, max_length)
-        except ConfigError as error:
+        except ModelConfigError as error:
             raise EngineError(str(error)) from None
         space = room(
             config,
@@ -94,7 +94,7 @@ class Engine:
         dtype: of weights and arithmetic; what the checkpoint names by default. state_dtype: of the recurrent
         state between tokens; 16 bits let more sequences run and cost accuracy. max_length: most tokens of a
         prompt and its completion. slots: sequences that run at once; as many as fit into the memory that is
-        free, up to a number beyond which there is nothing to gain. Raises ``ConfigError``,
+        free, up to a number beyond which there is nothing to gain. Raises ``ModelConfigError``,
         ``CheckpointError``, ``TokenizerError`` or ``EngineError``.
         """
         where, state = torch.device(device), _dtype(state_dtype)

@@ -77,7 +77,7 @@ def inspect(
     """Look at a checkpoint directory or a ``config.json``.
 
     max_length: tokens per sequence for which the batch is worked out, by default what the engine takes by
-    default. Raises ``ConfigError``, and ``CheckpointError`` where there are weights which do not fit the
+    default. Raises ``ModelConfigError``, and ``CheckpointError`` where there are weights which do not fit the
     configuration.
     """
     config = ModelConfig.load(path)

@@ -155,7 +155,7 @@ def model_inspect(
 ) -> None:
     """Layers, parameters, memory per sequence and the batch that fits, without reading a weight."""
     from model.checkpoint import CheckpointError
-    from model.config import ConfigError as ModelConfigError
+    from model.config import ModelConfigError
     from model.inspection import inspect
 
     with _answered():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from model.checkpoint import CheckpointError
-from model.config import NANO_9B_V2, ConfigError
+from model.config import NANO_9B_V2, ModelConfigError
 from model.inspection import inspect
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,7 +30,7 @@ def test_the_published_9b_model(tmp_path: Path) -> None:
     assert rows["batch in 80 GiB"].startswith("256 sequences, the most by default (2")
     assert 60 < seen.batch[48] < 150
     assert seen.max_length == 4096
-    with pytest.raises(ConfigError, match="max_position_embeddings"):
+    with pytest.raises(ModelConfigError, match="max_position_embeddings"):
         inspect(tmp_path, max_length=131_073)
     assert inspect(tmp_path, memory_gib=[16]).rows()[-1] == ("batch in 16 GiB", "does not fit")
     assert seen.batch[80] > inspect(tmp_path, max_length=8192).batch[80]

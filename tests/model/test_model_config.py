@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from model.config import NANO_9B_V2, NANO_12B_V2, ConfigError, ModelConfig
+from model.config import NANO_9B_V2, NANO_12B_V2, ModelConfigError, ModelConfig
 
 NVIDIA = {
     "model_type": "nemotron_h",
@@ -106,16 +106,16 @@ def test_every_spelling_gives_the_same_configuration(values: dict[str, Any], tmp
     ],
 )
 def test_what_cannot_be_run_is_refused_by_key(changes: dict[str, Any], key: str) -> None:
-    with pytest.raises(ConfigError, match=key):
+    with pytest.raises(ModelConfigError, match=key):
         ModelConfig.from_dict(variant(**changes))
 
 
 def test_files_that_are_no_configuration(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"config\.json"):
+    with pytest.raises(ModelConfigError, match=r"config\.json"):
         ModelConfig.load(tmp_path)
     for text in ("{", "[]", "\udcff"):
         (tmp_path / "config.json").write_text(text, errors="surrogateescape")
-        with pytest.raises(ConfigError, match=r"config\.json"):
+        with pytest.raises(ModelConfigError, match=r"config\.json"):
             ModelConfig.load(tmp_path)
 
 

@@ -211,7 +211,7 @@ def _regressor(folder: Path) -> dict[str, Case]:
     import torch
     from safetensors.torch import save_file
 
-    from model.encoder import EncoderConfig
+    from stages.quality.regressor.bert import EncoderConfig
 
     tokenizer = _word_piece()
     tokenizer.save(str(folder / "tokenizer.json"))

@@ -1,7 +1,7 @@
 """The stage ``regressor``: one score per document from a BERT encoder with a linear head.
 
 Knows what the published classifiers were given and what is made of their output: the first 512 tokens, the
-score clipped to 0 to 5. Does not know the network (``model.encoder``) or thresholds (``ensemble``).
+score clipped to 0 to 5. Does not know the network (``stages.quality.regressor.bert``) or thresholds (``ensemble``).
 
 Read are checkpoints of transformers' ``BertForSequenceClassification`` with one label, among them
 
@@ -31,7 +31,7 @@ from stages.quality.regressor.tokens import load_tokenizer
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from model.encoder import Encoder
+    from stages.quality.regressor.bert import Encoder
 
 #: Tokens that are read, the special ones included; what the classifiers were trained with.
 TOKENS = 512
@@ -91,7 +91,7 @@ class Regressor(Annotator):
         try:
             import torch
 
-            from model.encoder import Encoder
+            from stages.quality.regressor.bert import Encoder
         except ModuleNotFoundError as error:
             if error.name not in ("torch", "safetensors"):
                 raise

@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.checkpoint import CheckpointError
-from model.config import ConfigError
-from model.encoder import Encoder, EncoderConfig
+from model.config import ModelConfigError
+from stages.quality.regressor.bert import Encoder, EncoderConfig
 
 VALUES: dict[str, Any] = {
     "architectures": ["BertForSequenceClassification"],
@@ -129,20 +129,20 @@ def test_sequences_that_do_not_fit(tmp_path: Path) -> None:
 )
 def test_configurations_that_are_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(VALUES | changes))
-    with pytest.raises(ConfigError, match=rf"{tmp_path}/config\.json: .*{message}"):
+    with pytest.raises(ModelConfigError, match=rf"{tmp_path}/config\.json: .*{message}"):
         EncoderConfig.load(tmp_path)
 
 
 def test_files_that_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"config\.json: No such file"):
+    with pytest.raises(ModelConfigError, match=r"config\.json: No such file"):
         Encoder.load(tmp_path)
     for text, message in (("{", "not JSON"), ("[]", "a JSON object"), ("{}", "architectures None")):
         (tmp_path / "config.json").write_text(text)
-        with pytest.raises(ConfigError, match=message):
+        with pytest.raises(ModelConfigError, match=message):
             Encoder.load(tmp_path)
     partial = {key: value for key, value in VALUES.items() if key not in ("vocab_size", "layer_norm_eps")}
     (tmp_path / "config.json").write_text(json.dumps(partial))
-    with pytest.raises(ConfigError, match="no vocab_size, layer_norm_eps"):
+    with pytest.raises(ModelConfigError, match="no vocab_size, layer_norm_eps"):
         Encoder.load(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(VALUES))
     with pytest.raises(CheckpointError, match=r"neither model\.safetensors nor"):

@@ -26,7 +26,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from model.checkpoint import UNUSED, CheckpointError, stored_tensors
-from model.config import ConfigError
+from model.config import ModelConfigError
 
 ARCHITECTURE = "BertForSequenceClassification"
 
@@ -59,39 +59,39 @@ class EncoderConfig:
         for key in self.__slots__:
             value = getattr(self, key)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-                raise ConfigError(f"{key}: {value!r} is not a positive number")
+                raise ModelConfigError(f"{key}: {value!r} is not a positive number")
             if key != "layer_norm_eps" and not isinstance(value, int):
-                raise ConfigError(f"{key}: {value!r} is not an integer")
+                raise ModelConfigError(f"{key}: {value!r} is not an integer")
         if self.hidden_size % self.num_attention_heads:
-            raise ConfigError(f"num_attention_heads: {self.num_attention_heads} does not divide hidden_size")
+            raise ModelConfigError(f"num_attention_heads: {self.num_attention_heads} does not divide hidden_size")
 
     @classmethod
     def load(cls, path: str | Path) -> EncoderConfig:
-        """From the ``config.json`` of a directory. Raises ``ConfigError``, which names the file."""
+        """From the ``config.json`` of a directory. Raises ``ModelConfigError``, which names the file."""
         file = Path(path) / "config.json"
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
             if not isinstance(values, dict):
-                raise ConfigError("a JSON object was expected")
+                raise ModelConfigError("a JSON object was expected")
             return cls._from(values)
         except OSError as error:
-            raise ConfigError(f"{file}: {error.strerror or error}") from error
-        except ConfigError as error:
-            raise ConfigError(f"{file}: {error}") from error
+            raise ModelConfigError(f"{file}: {error.strerror or error}") from error
+        except ModelConfigError as error:
+            raise ModelConfigError(f"{file}: {error}") from error
         except (ValueError, RecursionError) as error:
-            raise ConfigError(f"{file}: not JSON: {error}") from error
+            raise ModelConfigError(f"{file}: not JSON: {error}") from error
 
     @classmethod
     def _from(cls, values: dict[str, Any]) -> EncoderConfig:
         if values.get("architectures") != [ARCHITECTURE]:
             found = f"architectures {values.get('architectures')} of model_type {values.get('model_type')!r}"
-            raise ConfigError(f"{found} is not implemented; expected {ARCHITECTURE}")
+            raise ModelConfigError(f"{found} is not implemented; expected {ARCHITECTURE}")
         for key, value in _ONLY.items():
             if values.get(key) not in (None, value):
-                raise ConfigError(f"{key}: {values[key]!r} is not implemented; expected {value!r}")
+                raise ModelConfigError(f"{key}: {values[key]!r} is not implemented; expected {value!r}")
         keys = [key for key in cls.__slots__ if key != "labels"]
         if absent := [key for key in keys if key not in values]:
-            raise ConfigError(f"no {', '.join(absent)}")
+            raise ModelConfigError(f"no {', '.join(absent)}")
         # transformers writes the labels unless there are two
         return cls(**{key: values[key] for key in keys}, labels=len(values.get("id2label") or (0, 1)))
 
@@ -176,7 +176,7 @@ class Encoder:
     ) -> Encoder:
         """From a checkpoint directory: ``config.json`` and safetensors, in one file or in shards.
 
-        dtype: of weights and arithmetic, whatever the files hold. Raises ``ConfigError`` or
+        dtype: of weights and arithmetic, whatever the files hold. Raises ``ModelConfigError`` or
         ``CheckpointError``: what is missing, unknown or of another shape is refused by name.
         """
         config = EncoderConfig.load(path)
