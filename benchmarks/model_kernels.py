@@ -29,7 +29,7 @@ from torch import Tensor
 from model import layers, sampling, scan
 from model.config import NANO_9B_V2
 from model.kernels import VARIABLE
-from model.layers import Step
+from model.layers import DecodeStep
 from model.noise import Settings
 from model.state import Slots
 
@@ -90,7 +90,7 @@ def step_cases(n: int, dtype: torch.dtype) -> list[Case]:
     kv = random(n, 2, config.num_key_value_heads, 2048, config.head_dim, dtype=dtype)
     q = random(n, config.num_attention_heads, config.head_dim, dtype=dtype)
     lengths = torch.full((n,), CONTEXT - 1, device="cuda")
-    at = Step(Slots(torch.randperm(n, device="cuda"), ()), lengths, CONTEXT - 1, dtype)
+    at = DecodeStep(Slots(torch.randperm(n, device="cuda"), ()), lengths, CONTEXT - 1, dtype)
     y, gate_weight = random(n, inner), random(inner)
     h, norm_weight = random(n, config.hidden_size, dtype=dtype), random(config.hidden_size, dtype=dtype)
     wide = random(n, config.intermediate_size, dtype=dtype)

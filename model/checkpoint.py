@@ -37,9 +37,8 @@ _ELEMENT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 #: What weights can be in memory.
 DTYPES = ("float32", "bfloat16", "float16")
 
-#: Of whatever dtype, and not loaded: layers for multi-token prediction, which generation works without, and a
-#: table of 0, 1, 2 … that older exports of BERT have.
-UNUSED = ("mtp.", "bert.embeddings.position_ids")
+#: Of whatever dtype, and not loaded: layers for multi-token prediction, which generation works without.
+UNUSED = ("mtp.",)
 
 #: A header of more than this is not one of weights (the safetensors library has the same limit).
 _MAX_HEADER = 100_000_000
@@ -62,8 +61,9 @@ class StoredTensor:
         return math.prod(self.shape) * _ELEMENT_BYTES[self.dtype]
 
 
-def stored_tensors(path: str | Path) -> dict[str, StoredTensor]:
-    """Every tensor of a checkpoint directory, from the headers alone. Raises ``CheckpointError``."""
+def stored_tensors(path: str | Path, unused: tuple[str, ...] = UNUSED) -> dict[str, StoredTensor]:
+    """Every tensor of a checkpoint directory, from the headers alone. Those whose names begin with one of
+    ``unused`` may be of any dtype. Raises ``CheckpointError``."""
     folder = Path(path)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: not a directory")
@@ -77,7 +77,7 @@ def stored_tensors(path: str | Path) -> dict[str, StoredTensor]:
         raise CheckpointError(f"{folder}: neither {SINGLE} nor {INDEX}")
     tensors: dict[str, StoredTensor] = {}
     for name in sorted(set(listed.values())) if listed is not None else [SINGLE]:
-        for key, tensor in _header(folder / name).items():
+        for key, tensor in _header(folder / name, unused).items():
             if key in tensors:
                 raise CheckpointError(f"{key}: in {tensors[key].file.name} and again in {name}")
             tensors[key] = tensor
@@ -226,7 +226,7 @@ def _index(file: Path) -> dict[str, str]:
     return listed
 
 
-def _header(file: Path) -> dict[str, StoredTensor]:
+def _header(file: Path, unused: tuple[str, ...]) -> dict[str, StoredTensor]:
     """A safetensors header: eight bytes of length, then JSON of name → dtype, shape and offsets."""
     try:
         with file.open("rb") as opened:
@@ -250,7 +250,7 @@ def _header(file: Path) -> dict[str, StoredTensor]:
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{file}: no dtype, shape and offsets for {name}") from error
         spans.append((begin, end, name))
-        if dtype not in _ELEMENT_BYTES and not name.startswith(UNUSED):
+        if dtype not in _ELEMENT_BYTES and not name.startswith(unused):
             message = f"{name} is {dtype}; only floats of 16 bits or more are implemented"
             raise CheckpointError(f"{file}: {message}")
         tensor = StoredTensor(file, dtype, shape)

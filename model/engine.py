@@ -18,7 +18,7 @@ import torch
 
 from model import checkpoint
 from model.chat import Tokenizer
-from model.config import ModelConfigError, ModelConfig
+from model.config import ModelConfig, ModelConfigError
 from model.machine import Machine
 from model.memory import PREFILL_TOKENS, SLOTS, default_length, room
 from model.network import Network

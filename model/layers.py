@@ -27,7 +27,7 @@ from model.state import Slots
 
 
 @dataclass(frozen=True)
-class Step:
+class DecodeStep:
     """What a decoding step has in common for all layers. lengths: int64[n], tokens that each row's slot holds
     already; longest: an upper bound of them that the host knows; dtype: the network's."""
 
@@ -46,7 +46,7 @@ class Step:
         )
 
 
-def attend_step(kv: Tensor, q: Tensor, step: Step) -> Tensor:
+def attend_step(kv: Tensor, q: Tensor, step: DecodeStep) -> Tensor:
     """Attention of one token of n sequences over their slots, which hold its own key and value already.
 
     kv: [pool, 2, kv heads, max_length, head_dim]. q: [n, heads, head_dim]. Returns [n, heads, head_dim].
@@ -167,7 +167,7 @@ class Mamba:
         y, ssm = operations.chunk_scan(x, dt, self._decay(), B, C, self.D, lengths, ssm)
         return self._finish(h, y, z, operations), conv, ssm
 
-    def step(self, h: Tensor, step: Step, conv: Tensor, ssm: Tensor, operations: Operations) -> Tensor:
+    def step(self, h: Tensor, step: DecodeStep, conv: Tensor, ssm: Tensor, operations: Operations) -> Tensor:
         """h: [n, hidden]. conv, ssm: the pools, updated in place."""
         z, xbc, dt = self._project(h, operations)
         xbc = operations.conv_step(conv, step.slots, xbc, self.conv_weight, self.conv_bias)
@@ -260,7 +260,7 @@ class Attention:
         out = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
         return h + F.linear(out, self.out)
 
-    def step(self, h: Tensor, step: Step, kv: Tensor, operations: Operations) -> Tensor:
+    def step(self, h: Tensor, step: DecodeStep, kv: Tensor, operations: Operations) -> Tensor:
         """h: [n, hidden]. kv: the pool, which receives this token at each row's length."""
         q, new = self._project(h, operations)
         kv[step.slots.index, :, :, step.lengths] = new

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.config import ModelConfigError, ModelConfig
+from model.config import ModelConfig, ModelConfigError
 
 #: Tokens per slot, prompt and completion, unless asked otherwise (or the model takes fewer).
 MAX_LENGTH = 4096
@@ -41,7 +41,7 @@ class Room:
 
 
 def default_length(config: ModelConfig, max_length: int | None = None) -> int:
-    """Tokens per slot, as asked for or by default. ``ModelConfigError`` where the model does not take as many."""
+    """Tokens per slot, as asked for or by default. ``ModelConfigError`` if the model does not take as many."""
     most = config.max_position_embeddings
     if max_length is None:
         return min(MAX_LENGTH, most)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from model import kernels
 from model.config import ModelConfig
-from model.layers import MLP, Attention, Mamba, Operations, Step
+from model.layers import MLP, Attention, DecodeStep, Mamba, Operations
 from model.state import Slots, StatePool
 
 
@@ -192,7 +192,7 @@ class Network:
             if longest >= state.max_length:
                 raise ValueError(f"{longest + 1} tokens in slots of {state.max_length}")
             where = slots if isinstance(slots, Slots) else Slots.of(slots)
-            step = Step(where, lengths, longest, self.dtype)
+            step = DecodeStep(where, lengths, longest, self.dtype)
             h = F.embedding(tokens, self.embeddings)
             mamba = attention = 0
             for layer in self.layers:

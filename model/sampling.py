@@ -25,6 +25,7 @@ CANDIDATES = 1024
 #: Rows worked on at once: bounds the memory for 64-bit copies of [rows, vocab] to some ten MB each.
 ROWS_AT_ONCE = 32
 
+
 def penalise(logits: Tensor, penalties: Tensor, seen: Tensor) -> Tensor:
     """Logits [n, vocab] of tokens ``seen`` (bool[n, vocab]), divided by the penalty [n] where they are
     positive and multiplied where negative (Keskar et al. 2019)."""

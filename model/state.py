@@ -112,8 +112,8 @@ class StatePool:
         self._unused = set(range(slots))  # not given out yet, by ``clean``, ``restore`` or ``move``
 
     def clean(self, slot: int) -> None:
-        """Make a slot ready for a new sequence, which need not touch one that is given out for the first time:
-        its memory is zeros since it was allocated."""
+        """Make a slot ready for a new sequence. One that is given out for the first time is left as it is:
+        its memory has been zeros since it was allocated."""
         if slot in self._unused:
             self._unused.discard(slot)
         else:

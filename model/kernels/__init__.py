@@ -64,7 +64,7 @@ def triton_operations() -> Operations:
 
 
 def choose(logits: Tensor, settings: Settings) -> Tensor:
-    """The seeded choice by a kernel, see ``model.kernels.noise.choose``. ModuleNotFoundError without Triton."""
+    """The seeded choice, see ``model.kernels.noise.choose``. ModuleNotFoundError without Triton."""
     from model.kernels import noise
 
     return noise.choose(logits, settings)

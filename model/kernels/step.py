@@ -25,7 +25,7 @@ from model.kernels.sequence import row_stride
 from model.state import Slots
 
 if TYPE_CHECKING:
-    from model.layers import Step
+    from model.layers import DecodeStep
 
 #: Keys that one program of ``attend_step`` goes over: long enough to be worth a program, short enough that a
 #: few long sequences keep all of a GPU busy.
@@ -184,7 +184,7 @@ def _attend_join(
     tl.store(out + (row * KV_HEADS * SHARED + head) * WIDTH + d, result, mask=wide)
 
 
-def attend_step(kv: Tensor, q: Tensor, step: Step) -> Tensor:
+def attend_step(kv: Tensor, q: Tensor, step: DecodeStep) -> Tensor:
     """``model.layers.attend_step``, reading of every slot the keys that it has and no more.
 
     Sequences are split into pieces of ``SPLIT`` keys, each attended to by itself as in flash attention, and

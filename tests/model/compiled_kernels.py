@@ -26,7 +26,7 @@ from triton.compiler import ASTSource
 
 from model.config import NANO_9B_V2
 from model.kernels import noise, rows, sequence, step
-from model.layers import Step
+from model.layers import DecodeStep
 from model.noise import Settings
 from model.state import Slots
 
@@ -109,7 +109,7 @@ def call_all(dtype: torch.dtype) -> None:
     kv = some(3, 2, config.num_key_value_heads, 1024, config.head_dim)
     queries = some(n, config.query_size + 2 * config.key_value_size)[:, : config.query_size]
     queries = queries.view(n, config.num_attention_heads, config.head_dim)
-    step.attend_step(kv, queries, Step(slots, torch.zeros(n, dtype=torch.long), 1023, dtype))
+    step.attend_step(kv, queries, DecodeStep(slots, torch.zeros(n, dtype=torch.long), 1023, dtype))
     rows.gated_norm(some(n, inner, of=wide), projected[:n, :inner], some(inner, of=wide), groups, 1e-5)
     rows.rms_norm(some(n, config.hidden_size), some(config.hidden_size), 1e-5)
     rows.relu_squared(some(n, config.intermediate_size))

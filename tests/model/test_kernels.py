@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from model import kernels, layers, sampling, scan
-from model.layers import Operations, Step
+from model.layers import DecodeStep, Operations
 from model.network import Network, PackedBatch
 from model.noise import Settings
 from model.state import Slots, StatePool
@@ -262,12 +262,12 @@ def test_attend_step(
         kv[slots[row], :, :, : lengths[row] + 1] = some(*shape, dtype=dtype)
     q = some.apart(len(slots), heads, width, dtype=dtype)
     where = torch.tensor(lengths, device=DEVICE)
-    ours = step.attend_step(kv, q, Step(slots_of(*slots), where, max_length - 1, dtype))
+    ours = step.attend_step(kv, q, DecodeStep(slots_of(*slots), where, max_length - 1, dtype))
     # the reference multiplies what it masks by zero, and so must not meet a NaN
     expected = layers.attend_step(
         kv.nan_to_num().float(),
         q[live].float(),
-        Step(slots_of(*used), where[live], max(lengths), torch.float32),
+        DecodeStep(slots_of(*used), where[live], max(lengths), torch.float32),
     )
     assert ours.dtype == dtype
     assert gap(ours[live], expected) < (1e-5 if dtype == torch.float32 else 5e-3)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from model.config import NANO_9B_V2, NANO_12B_V2, ModelConfigError, ModelConfig
+from model.config import NANO_9B_V2, NANO_12B_V2, ModelConfig, ModelConfigError
 
 NVIDIA = {
     "model_type": "nemotron_h",

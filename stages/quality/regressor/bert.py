@@ -25,8 +25,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.checkpoint import UNUSED, CheckpointError, stored_tensors
+from model.checkpoint import CheckpointError, stored_tensors
 from model.config import ModelConfigError
+
+#: A table of 0, 1, 2 … that older exports have; not loaded.
+UNUSED = ("bert.embeddings.position_ids",)
 
 ARCHITECTURE = "BertForSequenceClassification"
 
@@ -63,7 +66,9 @@ class EncoderConfig:
             if key != "layer_norm_eps" and not isinstance(value, int):
                 raise ModelConfigError(f"{key}: {value!r} is not an integer")
         if self.hidden_size % self.num_attention_heads:
-            raise ModelConfigError(f"num_attention_heads: {self.num_attention_heads} does not divide hidden_size")
+            raise ModelConfigError(
+                f"num_attention_heads: {self.num_attention_heads} does not divide hidden_size"
+            )
 
     @classmethod
     def load(cls, path: str | Path) -> EncoderConfig:
@@ -180,7 +185,7 @@ class Encoder:
         ``CheckpointError``: what is missing, unknown or of another shape is refused by name.
         """
         config = EncoderConfig.load(path)
-        stored, expected = stored_tensors(path), config.tensor_shapes()
+        stored, expected = stored_tensors(path, UNUSED), config.tensor_shapes()
         problems = [
             f"{name} is {list(stored[name].shape) if name in stored else 'missing'}, not {list(shape)}"
             for name, shape in expected.items()

@@ -19,8 +19,8 @@ pytest.importorskip("safetensors", reason="checkpoints need safetensors")
 import torch
 from safetensors.torch import save_file
 
-from stages.quality.regressor.bert import EncoderConfig
 from stages.base import Annotation, Fault
+from stages.quality.regressor.bert import EncoderConfig
 from stages.quality.regressor.stage import CHARS, Regressor, RegressorConfig
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
