@@ -184,7 +184,7 @@ class ModelConfig:
 
     @classmethod
     def load(cls, path: str | Path) -> ModelConfig:
-        """From a checkpoint directory or a ``config.json``. Raises ``ModelConfigError`` with the file's name."""
+        """From a checkpoint directory or a ``config.json``. Raises ``ModelConfigError`` with its name."""
         file = Path(path)
         if file.is_dir():
             file = file / "config.json"

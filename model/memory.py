@@ -41,7 +41,7 @@ class Room:
 
 
 def default_length(config: ModelConfig, max_length: int | None = None) -> int:
-    """Tokens per slot, as asked for or by default. ``ModelConfigError`` if the model does not take as many."""
+    """Tokens per slot, as asked for or by default. ``ModelConfigError`` if the model takes fewer."""
     most = config.max_position_embeddings
     if max_length is None:
         return min(MAX_LENGTH, most)

@@ -24,7 +24,7 @@ from pipeline.schedule import Schedule
 from pipeline.sealed import Damaged, ParquetFile, Stored, digest
 from pipeline.stats import CLUSTER, stats
 from pipeline.storage import Storage, StorageError, join
-from stages.base import LAST
+from stages.global_stage import LAST
 
 
 def leave(plan: Plan, ledger: Ledger, manifest: Manifest, schedule: Schedule, reason: str) -> str:

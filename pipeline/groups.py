@@ -17,7 +17,8 @@ from pipeline.segment import FromInput, FromPart, PartTask
 from pipeline.shards import ShardTask, receipts, shard_name
 from pipeline.state import Group, State
 from pipeline.steps import fingerprint
-from stages.base import LAST, MIB, Resources
+from stages.base import MIB, Resources
+from stages.global_stage import LAST
 
 _MERGE = Resources(memory=512 * MIB)
 

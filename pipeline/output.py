@@ -23,7 +23,7 @@ from pipeline.segment import all_rows
 from pipeline.steps import unopened
 from pipeline.storage import Storage, join
 from pipeline.weights import megatron
-from stages.base import LAST, Global
+from stages.global_stage import LAST, Global
 
 STATS, BLEND = "stats.json", "blend.json"
 #: Of a run that has not come to its end: what it can say so far.

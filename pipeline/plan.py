@@ -38,7 +38,6 @@ from stages.base import (
     Annotator,
     Filter,
     Generator,
-    Global,
     Input,
     Reader,
     ResourceMark,
@@ -46,6 +45,7 @@ from stages.base import (
     RunMark,
     Stage,
 )
+from stages.global_stage import Global
 from stages.where import Where, WhereError
 
 #: Raise it when the files of a part change their format.

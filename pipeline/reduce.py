@@ -22,7 +22,8 @@ from pipeline.receipts import Receipt
 from pipeline.sealed import ParquetFile, Stored
 from pipeline.steps import Recipe, open_stage
 from pipeline.storage import Storage, StorageError
-from stages.base import LAST, MIB, Reduced, Resources, Round
+from stages.base import MIB, Resources
+from stages.global_stage import LAST, Reduced, Round
 
 BATCH_ROWS = 1024
 

@@ -23,7 +23,7 @@ from pipeline.sealed import Damaged
 from pipeline.state import Group, State
 from pipeline.stats import CLUSTER
 from pipeline.tallies import Tally
-from stages.base import LAST
+from stages.global_stage import LAST
 
 LOG_SECONDS = 5.0
 

@@ -26,7 +26,8 @@ from pipeline.receipts import DOCUMENTS, RUNS
 from pipeline.reduce import JoinTask, ReduceTask, RegroupTask, Run, Runs
 from pipeline.state import Group, Made, State
 from pipeline.steps import fingerprint, unopened
-from stages.base import LAST, MIB, OWN, Global, Resources, Round
+from stages.base import MIB, Resources
+from stages.global_stage import LAST, OWN, Global, Round
 
 #: Raise it when the same rows give other files.
 FORMAT = 3

@@ -1,4 +1,5 @@
-"""The contracts between the core and the stages, on one page.
+"""The contracts between the core and the stages, on one page. The one kind that is not here is the stage that
+sees all documents at once, see ``stages.global_stage``.
 
 A stage knows documents. It does not know Ray, parts, receipts or other stages: it is given
 Arrow tables and gives back columns, verdicts or rows. Everything else (fusing, counting,
@@ -11,7 +12,6 @@ a row it could not do has a ``Fault``.
 from __future__ import annotations
 
 import builtins
-import collections.abc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, BinaryIO, ClassVar, NamedTuple, Protocol
@@ -275,102 +275,3 @@ class Generator(Stage):
     def generate(self, batch: pa.Table) -> Generated:
         """Rows in the schema of the batch and ``added``, in an order fixed by the batch."""
         raise NotImplementedError
-
-
-#: Positions below this are of documents of an earlier run (``Global.rounds``): they are compared with,
-#: never decided about.
-OWN = 1 << 63
-
-
-class Round(NamedTuple):
-    """One pass of a global stage over rows with a 64-bit ``key``.
-
-    ``takes`` names the rounds before it whose rows it gets, sorted by ``key`` and the columns of
-    ``order`` (uint64 or 16-byte binary); "map" are the partials. A round over keys hands ranges of keys to
-    ``reduce``, in one task if ``whole``. A round over ``documents`` is for rows keyed by position: it hands
-    each part's documents, with the rows about them, to ``join``.
-    """
-
-    name: str
-    takes: tuple[str, ...] = ("map",)
-    order: tuple[str, ...] = ()
-    #: A key with more rows than fit in memory comes in several tables, one after the other, each sorted on
-    #: its own. Otherwise rows of equal key always come in one table, however many they are.
-    split: bool = False
-    documents: bool = False
-    whole: bool = False
-
-
-#: The last round of every global stage: what comes of it, keyed by position, goes to ``apply``.
-LAST = "verdicts"
-
-
-@dataclass(frozen=True)
-class Applied:
-    """New or changed columns (those of ``added``) for every row, and why rows go: None keeps a row."""
-
-    columns: Mapping[str, pa.Array | pa.ChunkedArray]
-    verdicts: Sequence[Fault | None]
-
-
-#: What ``Global.rounds`` and ``Global.reduce`` are: generators.
-Rounds = collections.abc.Generator[Round, Mapping[str, int], None]
-Reduced = collections.abc.Generator[pa.Table, None, Mapping[str, int]]
-
-
-class Global(Stage):
-    """Decides about documents of all parts at once: map, rounds over the exchange, apply.
-
-    In what it gives to the exchange it names a document by ``row`` (uint32, index in the batch). What it
-    gets names it by ``position`` (uint64), unique among all parts; the rows of a document come back to it
-    under its position as ``key``.
-    """
-
-    #: Config keys that ``map`` does not use: changing them does not map again.
-    decides: ClassVar[frozenset[str]] = frozenset()
-    #: Config keys that only ``apply`` uses: changing them does no round again.
-    applies: ClassVar[frozenset[str]] = frozenset()
-    #: What the last round gives is about all documents, not about those whose positions it names: every
-    #: batch is applied with all of it, ``key`` included. It must be little.
-    shared: ClassVar[bool] = False
-    #: The rows of the last round, ``key`` (position) first.
-    verdicts: ClassVar[pa.Schema] = pa.schema(
-        [("key", pa.uint64()), ("reason", pa.string()), ("detail", pa.string())]
-    )
-
-    def map(self, batch: pa.Table) -> pa.Table:
-        """Partials: ``key`` (uint64), ``row`` (uint32), and other columns."""
-        raise NotImplementedError
-
-    def rounds(self) -> Rounds:
-        """The rounds, in order; the last, and only the last, is named "verdicts". What ``yield`` gives back
-        are the counts of the round that was yielded: ``rows`` that it wrote, and the sums of what
-        ``reduce`` counted. It must depend on config and counts alone."""
-        yield Round(LAST)
-
-    def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
-        """Rows for later rounds, with a ``key`` and any other columns; it returns counts for the receipt.
-
-        ``groups`` are sorted rows; rows of equal key arrive in the same table, unless the round is ``split``.
-        """
-        raise NotImplementedError
-
-    def join(self, name: str, batch: pa.Table, found: pa.Table) -> pa.Table:
-        """As ``map``, for a round over documents. ``found`` are the rows about documents of the batch,
-        sorted, with ``row`` (uint32, index in the batch) in place of their key."""
-        raise NotImplementedError
-
-    def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
-        """What the last round means for these documents; ``found`` as in ``join``, or all of it if it is
-        ``shared``. Every row of ``found`` drops its document, by its ``reason`` and ``detail``, unless a
-        stage does otherwise."""
-        verdicts: list[Fault | None] = [None] * len(batch)
-        columns = (found.column(name).to_pylist() for name in ("row", "reason", "detail"))
-        for row, reason, detail in zip(*columns, strict=True):
-            verdicts[row] = verdicts[row] or Fault(reason, detail or "")
-        return Applied({}, verdicts)
-
-    def artefact(self, found: pa.Table) -> Mapping[str, Any] | None:
-        """What of the last round later runs may want, as JSON; None: nothing. ``found`` are all its rows.
-        For stages that are ``shared``; the core writes it to ``artefacts/<dataset>-<stage>.json``."""
-        return None

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.exchange import sort
-from stages.base import LAST, OWN, Applied, Fault, Global
+from stages.base import Fault
+from stages.global_stage import LAST, OWN, Applied, Global
 
 #: Rows of one key that fit, in rounds that are split.
 SPLIT_ROWS = 5

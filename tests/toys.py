@@ -20,11 +20,8 @@ from pydantic import Field
 
 from stages.base import (
     DOCUMENT,
-    LAST,
-    OWN,
     Annotation,
     Annotator,
-    Applied,
     Batch,
     DamagedInput,
     EarlierRun,
@@ -32,19 +29,16 @@ from stages.base import (
     Filter,
     Generated,
     Generator,
-    Global,
     Input,
     InputPath,
     MoreMemory,
     Reader,
-    Reduced,
     Reject,
     ResourceFile,
-    Round,
-    Rounds,
     StageConfig,
     Storage,
 )
+from stages.global_stage import LAST, OWN, Applied, Global, Reduced, Round, Rounds
 
 
 class LinesConfig(StageConfig):

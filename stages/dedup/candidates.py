@@ -31,12 +31,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stages.base import OWN, Reduced
 from stages.compiled import compiled
 from stages.dedup import components
 from stages.dedup.columns import as_array
 from stages.dedup.components import Contraction, Names
 from stages.dedup.groups import groups_of
+from stages.global_stage import OWN, Reduced
 
 #: Documents that are compared with one copy of a centre; they are in memory together.
 GROUP = 1024

@@ -40,9 +40,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stages.base import OWN, Reduced
 from stages.compiled import compiled
 from stages.dedup.groups import groups_of
+from stages.global_stage import OWN, Reduced
 
 Names = npt.NDArray[np.uint64]
 Index = npt.NDArray[np.int64]

@@ -18,9 +18,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from stages.base import LAST, OWN, Applied, EarlierRun, Fault, Global, Reduced, Round, Rounds, StageConfig
+from stages.base import EarlierRun, Fault, StageConfig
 from stages.dedup.columns import as_array, places
 from stages.dedup.pending import alike
+from stages.global_stage import LAST, OWN, Applied, Global, Reduced, Round, Rounds
 
 #: Of rows with equal ``key``.
 ORDER = ("low", "id")

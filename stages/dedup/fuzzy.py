@@ -31,23 +31,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
-from stages.base import (
-    LAST,
-    MIB,
-    Applied,
-    EarlierRun,
-    Fault,
-    Global,
-    Reduced,
-    Resources,
-    Round,
-    Rounds,
-    StageConfig,
-)
+from stages.base import MIB, EarlierRun, Fault, Resources, StageConfig
 from stages.dedup import candidates, components, minhash, survivors
 from stages.dedup.columns import places
 from stages.dedup.groups import groups_of
 from stages.dedup.shingles import shingle_hashes
+from stages.global_stage import LAST, Applied, Global, Reduced, Round, Rounds
 
 _PERMUTATIONS, _SIMILARITY = 260, 0.8
 #: Of texts, what sets of shingles are made from at once: eight bytes a character while that goes on, four

@@ -25,13 +25,14 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from stages.base import LAST, OWN, Applied, EarlierRun, Fault, Global, Reduced, Round, Rounds, StageConfig
+from stages.base import EarlierRun, Fault, StageConfig
 from stages.dedup import kernels
 from stages.dedup.columns import as_array
 from stages.dedup.cut import Span, cut, replace
 from stages.dedup.groups import groups_of
 from stages.dedup.pending import alike
 from stages.dedup.tokens import table, utf8
+from stages.global_stage import LAST, OWN, Applied, Global, Reduced, Round, Rounds
 
 #: Of rows with equal ``key``.
 ORDER = ("low", "id")

@@ -47,7 +47,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from stages.base import LAST, MIB, Applied, Fault, Global, Reduced, Resources, Round, Rounds, StageConfig
+from stages.base import MIB, Fault, Resources, StageConfig
 from stages.dedup import winnow
 from stages.dedup.columns import as_array
 from stages.dedup.cut import cut, replace, widen
@@ -55,6 +55,7 @@ from stages.dedup.groups import groups_of
 from stages.dedup.pending import alike
 from stages.dedup.spans import Spans, spans
 from stages.dedup.tokens import utf8
+from stages.global_stage import LAST, Applied, Global, Reduced, Round, Rounds
 
 #: Of windows with equal ``key``.
 ORDER = ("low", "id", "offset")

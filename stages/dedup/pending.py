@@ -22,8 +22,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stages.base import MIB, OWN
+from stages.base import MIB
 from stages.dedup.groups import groups_of
+from stages.global_stage import OWN
 
 #: Of the rows that wait for the end of their key, what is held in memory; beyond that there is a local file.
 SPOOL_BYTES = 16 * MIB

@@ -26,9 +26,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages.base import MIB, Reduced
+from stages.base import MIB
 from stages.dedup.columns import as_array
 from stages.dedup.groups import groups_of
+from stages.global_stage import Reduced
 
 #: Always there to prefer by: characters of the text.
 LENGTH = "length"

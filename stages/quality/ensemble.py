@@ -25,18 +25,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from stages.base import (
-    LAST,
-    MIB,
-    Applied,
-    Global,
-    Reduced,
-    ResourceFile,
-    Resources,
-    Round,
-    Rounds,
-    StageConfig,
-)
+from stages.base import MIB, ResourceFile, Resources, StageConfig
+from stages.global_stage import LAST, Applied, Global, Reduced, Round, Rounds
 
 BUCKETS = 20
 FORMAT = 1

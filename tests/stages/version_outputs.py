@@ -13,7 +13,8 @@ import pyarrow as pa
 import rounds
 
 from stages import registry
-from stages.base import LAST, Annotator, FileInfo, Filter, Generator, Global, Reader, Reduced, Stage
+from stages.base import Annotator, FileInfo, Filter, Generator, Reader, Stage
+from stages.global_stage import LAST, Global, Reduced
 
 #: What the tokenizer, which has no name in a config, is called here.
 TOKENIZER = "tokenizer"

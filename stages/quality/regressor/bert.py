@@ -66,9 +66,8 @@ class EncoderConfig:
             if key != "layer_norm_eps" and not isinstance(value, int):
                 raise ModelConfigError(f"{key}: {value!r} is not an integer")
         if self.hidden_size % self.num_attention_heads:
-            raise ModelConfigError(
-                f"num_attention_heads: {self.num_attention_heads} does not divide hidden_size"
-            )
+            heads = self.num_attention_heads
+            raise ModelConfigError(f"num_attention_heads: {heads} does not divide hidden_size")
 
     @classmethod
     def load(cls, path: str | Path) -> EncoderConfig:

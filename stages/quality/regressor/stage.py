@@ -1,7 +1,7 @@
 """The stage ``regressor``: one score per document from a BERT encoder with a linear head.
 
 Knows what the published classifiers were given and what is made of their output: the first 512 tokens, the
-score clipped to 0 to 5. Does not know the network (``stages.quality.regressor.bert``) or thresholds (``ensemble``).
+score clipped to 0 to 5. Does not know the network (``bert``) or thresholds (``ensemble``).
 
 Read are checkpoints of transformers' ``BertForSequenceClassification`` with one label, among them
 

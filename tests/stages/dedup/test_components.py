@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.exchange import sort
-from stages.base import OWN, Reduced
 from stages.dedup import components
+from stages.global_stage import OWN, Reduced
 
 Graph = np.ndarray  # int[edges, 2]: numbers of documents
 

@@ -19,9 +19,10 @@ from pydantic import ValidationError
 from rounds import kept, run
 
 from pipeline.steps import Recipe, canonical
-from stages.base import OWN, PROVENANCE, Fault, Reduced
+from stages.base import PROVENANCE, Fault
 from stages.dedup import candidates, fuzzy, minhash
 from stages.dedup.fuzzy import FuzzyDedup, FuzzyDedupConfig, _tags
+from stages.global_stage import OWN, Reduced
 
 NONE = 10**9  # edges that no test has
 

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.exchange import sort
-from stages.base import OWN, Global
 from stages.dedup import pending
 from stages.dedup.exact import ExactDedup, ExactDedupConfig
 from stages.dedup.lines import LineDedup, LineDedupConfig
 from stages.dedup.passages import ORDER, PassageDedup, PassageDedupConfig
 from stages.dedup.pending import alike
+from stages.global_stage import OWN, Global
 
 Row = tuple[int, int, int, int, int]  # key, low, id, offset, position
 
@@ -150,7 +150,7 @@ def test_rows_that_wait_go_through_a_file(stage: Global, name: str, monkeypatch:
 
 MEMORY = """
 import numpy as np, pyarrow as pa
-from stages.base import OWN
+from stages.global_stage import OWN
 from tests.stages.dedup.test_pending import STAGES
 
 def tables(count, size=40_000):
