@@ -42,18 +42,18 @@ import pyarrow as pa  # noqa: E402
 
 from benchmarks.minhash_speed import compare  # noqa: E402
 from benchmarks.pages import DATA, line, parser  # noqa: E402
-from stages.quality.fasttext.format import Model, read, write  # noqa: E402
-from stages.quality.fasttext.metrics import auc  # noqa: E402
-from stages.quality.fasttext.predict import Predictor  # noqa: E402
-from stages.quality.fasttext.train import Plan, train  # noqa: E402
+from stages.fasttext.format import Model, read, write  # noqa: E402
+from stages.fasttext.metrics import auc  # noqa: E402
+from stages.fasttext.predict import Predictor  # noqa: E402
+from stages.fasttext.train import TrainingPlan, train  # noqa: E402
 
 HQ, LQ = "__label__hq", "__label__lq"
 POOR = ("product", "listing", "collection")
 #: What a process does before its memory is measured; ``path`` and ``texts`` are given.
 _OURS = """
 import pyarrow as pa
-from stages.quality.fasttext.format import read
-from stages.quality.fasttext.predict import Predictor
+from stages.fasttext.format import read
+from stages.fasttext.predict import Predictor
 Predictor(read(small)).probabilities(pa.array(texts))
 before = private()
 predictor = Predictor(read(path))
@@ -153,7 +153,7 @@ def training(rows: list[dict[str, Any]], folder: str) -> bool:
     labels = [HQ if row["group"] == "article" else LQ for row in kept]
     truth = np.array([row["group"] == "article" for row in held])
     texts = pa.array([row["text"] for row in kept])
-    plan = Plan(dim=32, epochs=20, rate=0.5, buckets=200_000)
+    plan = TrainingPlan(dim=32, epochs=20, rate=0.5, buckets=200_000)
     path = os.path.join(folder, "train.txt")
     with open(path, "w", encoding="utf-8") as file:
         file.writelines(f"{label} {row['text']}\n" for label, row in zip(labels, kept, strict=True))
@@ -206,10 +206,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         labels = [HQ if row["group"] == "article" else LQ for row in rows]
         small = save(
-            train(pa.array(["a", "b"]), [HQ, LQ], Plan(dim=2, buckets=2)).model, f"{folder}/small.bin"
+            train(pa.array(["a", "b"]), [HQ, LQ], TrainingPlan(dim=2, buckets=2)).model, f"{folder}/small.bin"
         )
         large = given.model or save(
-            train(pa.array(texts), labels, Plan(epochs=1)).model, f"{folder}/large.bin"
+            train(pa.array(texts), labels, TrainingPlan(epochs=1)).model, f"{folder}/large.bin"
         )
         good = scoring("large", large, texts, 1, 2.0, given.rounds)
         good &= memory(large, small, texts[:200])

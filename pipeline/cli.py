@@ -198,13 +198,13 @@ def train_classifier(
 ) -> None:
     """A fastText classifier that tells positive documents from negative ones, and how well it does."""
     from pipeline.train import Side, classifier
-    from stages.quality.fasttext.train import Plan
+    from stages.fasttext.train import TrainingPlan
 
     settings: dict[str, Any] = {
         "dim": dim, "epochs": epochs, "rate": lr, "word_ngrams": word_ngrams,
         "buckets": buckets, "min_count": min_count, "seed": seed,
     }  # fmt: skip
-    plan = Plan(**{key: value for key, value in settings.items() if value is not None})
+    plan = TrainingPlan(**{key: value for key, value in settings.items() if value is not None})
     sides = Side(positive, where_positive), Side(negative, where_negative)
     with _answered():
         card = classifier(Storage(), *sides, output, plan, holdout, note)

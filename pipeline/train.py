@@ -30,9 +30,9 @@ from pipeline.located import ConfigError
 from pipeline.storage import Storage
 from pipeline.train_card import markdown, measured, shown
 from stages.base import MIB, FileInfo
-from stages.quality.fasttext import format
-from stages.quality.fasttext.predict import Predictor
-from stages.quality.fasttext.train import Diverged, Plan, train
+from stages.fasttext import format
+from stages.fasttext.predict import Predictor
+from stages.fasttext.train import Diverged, TrainingPlan, train
 from stages.read.json_lines import objects
 from stages.read.source import Source
 from stages.where import WhereError, parse
@@ -79,7 +79,7 @@ def classifier(
     positive: Side,
     negative: Side,
     output: str,
-    plan: Plan,
+    plan: TrainingPlan,
     holdout: float = 0.1,
     note: str = "",
 ) -> dict[str, Any]:

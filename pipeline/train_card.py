@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stages.quality.fasttext.metrics import auc, confusion, thresholds
+from stages.fasttext.metrics import auc, confusion, thresholds
 
 #: Precisions that a threshold is given for.
 PRECISIONS = (0.8, 0.9, 0.95, 0.99)

@@ -32,7 +32,7 @@ STAGES = {
     "passage_dedup": "stages.dedup.passages:PassageDedup",
     "signals": "stages.signals.stage:Signals",
     "heuristics": "stages.heuristics.stage:Heuristics",
-    "fasttext": "stages.quality.fasttext.stage:FastText",
+    "fasttext": "stages.quality.fasttext:FastText",
     "regressor": "stages.quality.regressor.stage:Regressor",
     "ensemble": "stages.quality.ensemble:Ensemble",
     "decontaminate": "stages.decontaminate.stage:Decontaminate",

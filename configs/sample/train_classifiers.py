@@ -27,7 +27,7 @@ from pipeline.storage import Storage  # noqa: E402
 from pipeline.train import Side, classifier  # noqa: E402
 from stages.base import Annotator  # noqa: E402
 from stages.language.stage import Language, LanguageConfig  # noqa: E402
-from stages.quality.fasttext.train import Plan  # noqa: E402
+from stages.fasttext.train import TrainingPlan  # noqa: E402
 from stages.read.warc import Warc, WarcConfig  # noqa: E402
 from stages.render.stage import Render, RenderConfig  # noqa: E402
 
@@ -52,7 +52,7 @@ CLASSIFIERS = {
     ),
 }
 #: Small enough to be kept with the code: 200 kB.
-PLAN = Plan(dim=8, epochs=40, rate=0.4, buckets=2000, min_count=3, seed=42)
+PLAN = TrainingPlan(dim=8, epochs=40, rate=0.4, buckets=2000, min_count=3, seed=42)
 
 
 def truth() -> dict[str, dict[str, Any]]:

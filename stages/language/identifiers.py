@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from stages.quality.fasttext.format import ModelError, read
-from stages.quality.fasttext.predict import Predictor
+from stages.fasttext.format import ModelError, read
+from stages.fasttext.predict import Predictor
 
 #: One text without line breaks to a label and its score.
 Classify = Callable[[str], tuple[str, float]]

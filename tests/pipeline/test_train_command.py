@@ -19,10 +19,10 @@ from pipeline.located import ConfigError
 from pipeline.storage import Storage
 from pipeline.train import MAX_CHARS, Side, classifier
 from pipeline.train_card import markdown, measured
-from stages.quality.fasttext.stage import FastText, FastTextConfig
-from stages.quality.fasttext.train import Plan
+from stages.quality.fasttext import FastText, FastTextConfig
+from stages.fasttext.train import TrainingPlan
 
-PLAN = Plan(dim=8, epochs=8, rate=0.5, buckets=500)
+PLAN = TrainingPlan(dim=8, epochs=8, rate=0.5, buckets=500)
 GOOD = [
     "the",
     "proof",

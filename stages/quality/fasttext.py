@@ -16,8 +16,8 @@ import pyarrow as pa
 from pydantic import Field
 
 from stages.base import MIB, Annotation, Annotator, Fault, ResourceFile, Resources, StageConfig
-from stages.quality.fasttext.format import ModelError, read
-from stages.quality.fasttext.predict import Predictor
+from stages.fasttext.format import ModelError, read
+from stages.fasttext.predict import Predictor
 
 
 class FastTextConfig(StageConfig):

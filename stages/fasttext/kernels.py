@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.compiled import compiled, inlined
-from stages.quality.fasttext.intrinsics import load_float, prefetch
+from stages.fasttext.intrinsics import load_float, prefetch
 
 #: ``Lookup.loss`` of what the kernels tell apart.
 TREE, SOFTMAX, EACH = 0, 1, 2

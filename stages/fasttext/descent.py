@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from stages.compiled import compiled
-from stages.quality.fasttext.kernels import (
+from stages.fasttext.kernels import (
     EOS,
     LABEL,
     ONE,

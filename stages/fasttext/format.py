@@ -31,7 +31,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from stages.quality.fasttext.kernels import scan_entries
+from stages.fasttext.kernels import scan_entries
 
 MAGIC, VERSION = 793712314, 12
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stages.quality.fasttext import kernels
-from stages.quality.fasttext.format import Dictionary, Loss, Model, Settings
+from stages.fasttext import kernels
+from stages.fasttext.format import Dictionary, Loss, Model, Settings
 
 Scores = npt.NDArray[np.float32]
 

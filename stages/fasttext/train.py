@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stages.quality.fasttext import descent
-from stages.quality.fasttext.format import Dictionary, Model, Settings, entries
-from stages.quality.fasttext.predict import lookup, utf8
+from stages.fasttext import descent
+from stages.fasttext.format import Dictionary, Model, Settings, entries
+from stages.fasttext.predict import lookup, utf8
 
 
-class Plan(NamedTuple):
+class TrainingPlan(NamedTuple):
     """How to train. Defaults are the library's, but for the pairs of words, which DCLM's classifier has."""
 
     dim: int = 100
@@ -47,7 +47,7 @@ class Trained(NamedTuple):
     losses: list[float]
 
 
-def train(texts: pa.Array, labels: Sequence[str], plan: Plan) -> Trained:
+def train(texts: pa.Array, labels: Sequence[str], plan: TrainingPlan) -> Trained:
     """Train on texts (strings without null) in the order given; ``labels`` has the label of each.
 
     A label is named with the prefix ``__label__``, as the library has it; what looks like one in a text is

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.quality.fasttext.format import write
-from stages.quality.fasttext.metrics import auc, confusion, thresholds
-from stages.quality.fasttext.predict import Predictor
-from stages.quality.fasttext.train import Diverged, Plan, train
+from stages.fasttext.format import write
+from stages.fasttext.metrics import auc, confusion, thresholds
+from stages.fasttext.predict import Predictor
+from stages.fasttext.train import Diverged, TrainingPlan, train
 
-PLAN = Plan(dim=6, epochs=4, rate=0.7, word_ngrams=1, seed=3)
+PLAN = TrainingPlan(dim=6, epochs=4, rate=0.7, word_ngrams=1, seed=3)
 TEXTS = [
     "boats leave the harbour at six",
     "BUY NOW buy now\x00best\u00a0price </s> never read",
@@ -84,7 +84,7 @@ def dictionary_of(texts: list[str]) -> list[str]:
 
 
 def test_the_whole_matrix_starts_even_between_its_bounds() -> None:
-    plan = Plan(dim=10, buckets=20_000, rate=0.0, epochs=1)
+    plan = TrainingPlan(dim=10, buckets=20_000, rate=0.0, epochs=1)
     first, again, other = (
         train(pa.array(TEXTS), SIDES, plan._replace(seed=seed)).model.input for seed in (5, 5, 6)
     )
@@ -112,7 +112,7 @@ def corpus(count: int, seed: int) -> tuple[list[str], npt.NDArray[np.bool_]]:
 def test_pairs_of_words_tell_sides_apart_and_the_bytes_are_the_same_twice() -> None:
     texts, truth = corpus(2000, 1)
     sides = ["__label__hq" if good else "__label__lq" for good in truth]
-    plan = Plan(dim=12, epochs=8, rate=0.5, buckets=50_000, seed=9)
+    plan = TrainingPlan(dim=12, epochs=8, rate=0.5, buckets=50_000, seed=9)
     models, files = [], []
     for _ in range(2):
         models.append(train(pa.array(texts), sides, plan).model)

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.base import Fault
-from stages.quality.fasttext.format import Loss, Model, ModelError, Settings, entries, read, write
-from stages.quality.fasttext.predict import Predictor
-from stages.quality.fasttext.stage import FastText, FastTextConfig
+from stages.fasttext.format import Loss, Model, ModelError, Settings, entries, read, write
+from stages.fasttext.predict import Predictor
+from stages.quality.fasttext import FastText, FastTextConfig
 
 library = pytest.importorskip("fasttext", reason="the oracle is a fastText package (fasttext-predict)")
 
