@@ -26,8 +26,8 @@ import pyarrow.parquet as pq  # noqa: E402
 from pipeline.storage import Storage  # noqa: E402
 from pipeline.train import Side, classifier  # noqa: E402
 from stages.base import Annotator  # noqa: E402
-from stages.language.stage import Language, LanguageConfig  # noqa: E402
 from stages.fasttext.train import TrainingPlan  # noqa: E402
+from stages.language.stage import Language, LanguageConfig  # noqa: E402
 from stages.read.warc import Warc, WarcConfig  # noqa: E402
 from stages.render.stage import Render, RenderConfig  # noqa: E402
 

@@ -1,6 +1,6 @@
 """fastText classifiers: their file format, what they make of a text, and how one is trained.
 
-The modules, from the file to the pipeline:
+The modules, from the file on:
 
     format.py    a model as it lies in a file: settings, dictionary, two matrices
     kernels.py   the loops of scoring: from a text to rows of the matrix, from rows to probabilities
@@ -9,7 +9,8 @@ The modules, from the file to the pipeline:
     predict.py   texts to probabilities
     train.py     labelled texts to a model
     metrics.py   how good a classifier is on documents that it was not trained on
-    stage.py     the stage ``fasttext``: one column of probabilities
+
+The stages on top are ``language`` and, in ``quality``, ``fasttext``.
 
 It is a reimplementation because of what the packages of that name do today: under NumPy 2 ``predict`` of
 some fails and that of others answers wrong for batches; training initialises only ``thread / 10`` of the

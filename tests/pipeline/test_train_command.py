@@ -19,8 +19,8 @@ from pipeline.located import ConfigError
 from pipeline.storage import Storage
 from pipeline.train import MAX_CHARS, Side, classifier
 from pipeline.train_card import markdown, measured
-from stages.quality.fasttext import FastText, FastTextConfig
 from stages.fasttext.train import TrainingPlan
+from stages.quality.fasttext import FastText, FastTextConfig
 
 PLAN = TrainingPlan(dim=8, epochs=8, rate=0.5, buckets=500)
 GOOD = [
