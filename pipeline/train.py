@@ -33,8 +33,8 @@ from stages.base import MIB, FileInfo
 from stages.fasttext import format
 from stages.fasttext.predict import Predictor
 from stages.fasttext.train import Diverged, TrainingPlan, train
-from stages.read.json_lines import objects
-from stages.read.source import Source
+from stages.files.json_lines import objects
+from stages.files.source import Source
 from stages.where import WhereError, parse
 
 #: Code points of a text that are trained on, and looked at where it is held out.

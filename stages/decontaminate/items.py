@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.base import MIB
-from stages.read.json_lines import objects
-from stages.read.source import Source
+from stages.files.json_lines import objects
+from stages.files.source import Source
 
 #: What benchmarks call the question, in lower case. The first that a row has is taken.
 QUESTION = (

@@ -11,19 +11,18 @@ from collections.abc import Collection, Generator
 
 from fastwarc.warc import HeaderMap
 
-from stages.read.captures import KINDS, Capture, capture, kind_of
-from stages.read.damage import Damage
-from stages.read.http_message import MAX_HEADER
-from stages.read.members import (
-    RECORD_START,
+from stages.files.members import (
     Cut,
     Damaged,
     Decoder,
     Member,
-    find_record,
     skip_padding,
 )
-from stages.read.source import Source
+from stages.files.source import Source
+from stages.read.captures import KINDS, Capture, capture, kind_of
+from stages.read.damage import Damage
+from stages.read.http_message import MAX_HEADER
+from stages.read.starts import RECORD_START, find_record
 
 
 class _BadRecord(Exception):

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from stages.base import MIB
+from stages.files.source import Source
 from stages.read.blocks import PIECE, BadBlock, decompressed
 from stages.read.pages import (
     BIT_PACKED,
@@ -33,7 +34,6 @@ from stages.read.pages import (
     PageHeader,
     page_header,
 )
-from stages.read.source import Source
 
 #: Bytes of dictionary entries that are kept after they went by.
 KEPT = 32 * MIB

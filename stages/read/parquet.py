@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stages.base import MIB, Input
+from stages.files.source import Source, SourceStream
 from stages.read.damage import Losses, OnDamage
 from stages.read.long_pages import Gone, LongValues, TooLong, Unsupported, Value
 from stages.read.pages import Broken, Chunk, Exceeded, LongBatch, LongPage, PageWatch
-from stages.read.source import Source, SourceStream
 from stages.read.values import Column, Kind, column
 
 _MAGIC = b"PAR1"

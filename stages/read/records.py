@@ -27,21 +27,21 @@ from collections.abc import Collection, Generator, Iterator
 from fastwarc.stream_io import GzipReader, ZstdReader
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-from stages.read.captures import KINDS, Capture, capture, kind_of
-from stages.read.careful import careful
-from stages.read.damage import Damage
-from stages.read.members import (
+from stages.files.members import (
     Codec,
     Cut,
     Damaged,
     Decoder,
     Member,
     check_window,
-    find_record,
     skip_padding,
     sniff,
 )
-from stages.read.source import Source
+from stages.files.source import Source
+from stages.read.captures import KINDS, Capture, capture, kind_of
+from stages.read.careful import careful
+from stages.read.damage import Damage
+from stages.read.starts import find_record
 
 #: How far into a file the first record is looked for where the file does not start with one.
 _SEARCH = 1 << 20

@@ -27,6 +27,9 @@ import pyarrow as pa
 from pydantic import Field, field_validator
 
 from stages.base import MIB, Batch, Fault, Input, InputPath, Reader, Reject, Resources, StageConfig, Storage
+from stages.files.lines import Break, lines
+from stages.files.members import sniff
+from stages.files.source import Source
 from stages.read.damage import Losses, OnDamage
 from stages.read.documents import (
     BATCH_BYTES,
@@ -37,12 +40,9 @@ from stages.read.documents import (
     utf8_array,
 )
 from stages.read.json_rows import TooManyValues, parse
-from stages.read.lines import Break, lines
 from stages.read.listing import list_files
-from stages.read.members import sniff
 from stages.read.pages import Broken
 from stages.read.parquet import Lost, Table
-from stages.read.source import Source
 from stages.read.values import Kind, holds_strings, is_nested, is_text, number_of, string_of, text_of
 
 #: Columns of a document that a table can give, besides ``id`` (which is hashed, never taken as it is).

@@ -48,6 +48,7 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from stages.base import MIB, Batch, Fault, Input, InputPath, Reader, Reject, Resources, StageConfig, Storage
+from stages.files.source import Source
 from stages.read.captures import Capture
 from stages.read.charset import to_utf8
 from stages.read.damage import Damage, Losses, OnDamage
@@ -64,7 +65,6 @@ from stages.read.listing import list_files
 from stages.read.optout import Signals, signals
 from stages.read.payload import Oversized, Undecodable, decode_body, kind_of
 from stages.read.records import captures
-from stages.read.source import Source
 
 _NO_FILE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.EINVAL)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s;\"']+)", re.IGNORECASE)

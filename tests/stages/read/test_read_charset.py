@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warc_files import SHARED
 
+from stages.files.source import Source
 from stages.read.charset import codec_of, decode
 from stages.read.records import captures
-from stages.read.source import Source
 from stages.read.utf import is_utf8
 
 RUSSIAN = "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 5

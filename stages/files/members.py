@@ -1,15 +1,10 @@
-"""The members of a compressed file, one at a time, and where the next one starts.
+"""The members of a compressed file, one at a time, and where each one ends.
 
-A WARC holds one gzip member (or zstd frame) per record so that records can be read alone. The same
-property heals: after damage, reading can go on at the next member. ``Member`` decompresses one
-member with its checksum verified and knows where it ends; ``find_record`` finds the next start.
+A file may hold many gzip members or zstd frames, one after the other: a WARC has one per record, so that
+records can be read alone. The same property heals: after damage, reading can go on at a later member.
+``Member`` decompresses one member with its checksum verified and knows where it ends.
 
-It knows compression and how a record's first bytes look, nothing more of WARC.
-
-Primer on finding a start. The three bytes of a gzip header appear by chance every 16 MiB of
-compressed data, so a candidate counts only if it decompresses to the start of a WARC record. The
-search begins right after the start of the damaged member, not where the decompressor noticed: it
-notices late, often inside the next member.
+It knows compression. It does not know what is in a member.
 """
 
 from __future__ import annotations
@@ -21,11 +16,12 @@ from typing import Literal
 import zstandard
 
 from stages.base import MIB, MoreMemory
-from stages.read.source import Source
+from stages.files.source import Source
 
 Codec = Literal["gzip", "zstd", "plain"]
 
-_MAGIC: dict[Codec, bytes] = {"gzip": b"\x1f\x8b\x08", "zstd": b"\x28\xb5\x2f\xfd", "plain": b"WARC/"}
+#: What a file of each kind starts with; a plain one is told from others only where it is a WARC.
+MAGIC: dict[Codec, bytes] = {"gzip": b"\x1f\x8b\x08", "zstd": b"\x28\xb5\x2f\xfd", "plain": b"WARC/"}
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
 _DICTIONARY = b"\x5d\x2a\x4d\x18"  # skippable frame with the dictionary of all later frames (WARC-zst)
 _MAX_DICTIONARY = 64 * MIB
@@ -36,9 +32,6 @@ _LONGEST_WINDOW = 1 << 31
 #: What is asked for beyond a long window: what is decoded and not yet taken, and the reader itself.
 _BESIDE_WINDOW = 1024 * MIB
 _FRAME_HEADER = 18  # bytes at most
-#: First line of a record and the start of a header after it: a text that merely quotes "WARC/1.0" differs.
-RECORD_START = re.compile(rb"WARC/[01]\.\d{1,2}[ \t]*\r?\n[A-Za-z][A-Za-z-]*[ \t]*:")
-_START_LENGTH = 64  # bytes that RECORD_START may need
 _CHUNK = 64 << 10
 # One KiB of zstd gives at most some 32 MiB (blocks of 128 KiB in four bytes); there is no other bound.
 _ZSTD_CHUNK = 1 << 10
@@ -60,7 +53,7 @@ def sniff(head: bytes) -> Codec | None:
     """Compression of a file that starts with ``head``; None where it starts like none of them."""
     if _SKIPPABLE.match(head):
         return "zstd"
-    for codec, magic in _MAGIC.items():
+    for codec, magic in MAGIC.items():
         if head.startswith(magic):
             return codec
     return None
@@ -68,7 +61,7 @@ def sniff(head: bytes) -> Codec | None:
 
 def is_cut_magic(head: bytes) -> bool:
     """Whether a file of ``head`` alone is the beginning of a compressed one."""
-    return len(head) > 1 and any(_MAGIC[codec].startswith(head) for codec in ("gzip", "zstd"))
+    return len(head) > 1 and any(MAGIC[codec].startswith(head) for codec in ("gzip", "zstd"))
 
 
 def _is_skippable(head: bytes) -> bool:
@@ -99,7 +92,7 @@ class Decoder:
         self._zstd: zstandard.ZstdDecompressor | None = None
         if codec == "zstd":
             data = dictionary[8:]
-            if data.startswith(_MAGIC["zstd"]):
+            if data.startswith(MAGIC["zstd"]):
                 data = zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_DICTIONARY)
             trained = zstandard.ZstdCompressionDict(data) if data else None
             self._zstd = zstandard.ZstdDecompressor(dict_data=trained, max_window_size=_LONGEST_WINDOW)
@@ -169,7 +162,7 @@ class Member:
             if len(head) < 8 or self.end > source.size:
                 raise Cut("the file ends inside a skippable frame")
             return
-        magic = _MAGIC[self._codec]
+        magic = MAGIC[self._codec]
         if self._codec != "plain" and head[: len(magic)] != magic[: len(head)]:
             raise NoMember(f"no {self._codec} member starts here but {head!r}")
         if self._codec == "gzip":
@@ -241,32 +234,3 @@ class Member:
             return output
         self.end = self._position - len(stream.unused_data)
         return b""
-
-
-def find_record(source: Source, offset: int, decoder: Decoder, stop: int | None = None) -> int:
-    """Offset of the first member at or after ``offset`` that starts a record; ``stop`` if there is none.
-
-    ``stop`` is the size of the file unless given: no candidate from there on is looked at.
-    """
-    magic = _MAGIC[decoder.codec]
-    stop = source.size if stop is None else stop
-    while offset < stop:
-        block = source.read_exactly(offset, min(_CHUNK, stop + len(magic) - 1 - offset))
-        index = block.find(magic)
-        while index >= 0:
-            if _starts_record(source, offset + index, decoder):
-                return offset + index
-            index = block.find(magic, index + 1)
-        offset += max(len(block) - len(magic) + 1, 1)
-    return stop
-
-
-def _starts_record(source: Source, offset: int, decoder: Decoder) -> bool:
-    head = b""
-    try:
-        member = Member(source, offset, decoder)
-        while len(head) < _START_LENGTH and (piece := member.read(_START_LENGTH - len(head))):
-            head += piece
-    except Damaged:
-        pass  # what was decompressed before still tells: a cut record is found and then reported
-    return RECORD_START.match(head) is not None

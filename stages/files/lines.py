@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stages.read.members import (
+from stages.files.members import (
     Damaged,
     Decoder,
     Member,
@@ -18,7 +18,7 @@ from stages.read.members import (
     skip_padding,
     sniff,
 )
-from stages.read.source import Source
+from stages.files.source import Source
 
 _PIECE = 256 << 10
 

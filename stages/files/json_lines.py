@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from stages.base import MoreMemory
-from stages.read.lines import Break, Line, lines
-from stages.read.source import Source
+from stages.files.lines import Break, Line, lines
+from stages.files.source import Source
 
 
 def objects(source: Source, cap: int) -> Iterator[dict[str, Any]]:
