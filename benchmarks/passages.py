@@ -39,9 +39,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.pages import add_pages, line, parser, read_pages, render, settle
 from stages.dedup import winnow
-from stages.dedup.kernels import tokenize
 from stages.dedup.passages import PassageDedup, PassageDedupConfig
-from stages.dedup.tokens import table, utf8
+from stages.dedup.tokens import tokenize
+from stages.text.characters import table
+from stages.text.utf8 import utf8
 from tests import rounds
 
 LENGTH = 50

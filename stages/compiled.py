@@ -18,6 +18,9 @@ from typing import Any
 
 import numba
 
+#: The package whose kernels those of any other may call.
+_SHARED = Path(__file__).parent / "text"
+
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Decorates a function of arrays and numbers. It runs without the interpreter's lock; division by zero
@@ -54,7 +57,7 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
 
 @cache
 def _stamp(package: Path) -> str:
-    """Of all the code of a package, and of this module. Kernels do not call those of other packages, whose
-    changes it would not see."""
-    sources = [Path(__file__), *sorted(package.glob("*.py"))]
+    """Of all the code of a package, of ``stages.text``, and of this module. Kernels call those of no other
+    package, whose changes it would not see."""
+    sources = [Path(__file__), *sorted(_SHARED.glob("*.py")), *sorted(package.glob("*.py"))]
     return blake2b(b"\0".join(source.read_bytes() for source in sources), digest_size=16).hexdigest()

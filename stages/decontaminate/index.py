@@ -16,7 +16,7 @@ from stages.decontaminate import kernels
 from stages.decontaminate.items import Item
 from stages.decontaminate.kernels import LETTER
 from stages.decontaminate.words import table
-from stages.dedup.shingles import pieces
+from stages.text.utf8 import pieces
 
 #: An n-gram of more items than this is of none. GPT-3 left out what was in more than ten documents.
 COMMON = 10

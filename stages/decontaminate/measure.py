@@ -14,7 +14,7 @@ import pyarrow as pa
 from stages.decontaminate import kernels
 from stages.decontaminate.index import Index
 from stages.decontaminate.words import table
-from stages.dedup.shingles import pieces
+from stages.text.utf8 import pieces
 
 
 class Found(NamedTuple):

@@ -25,20 +25,20 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.decontaminate.kernels import APART, CLASS, DIGIT, IGNORED, LETTER, WORD
-from stages.dedup import kernels, tokens
+from stages.text import characters
 
 _CLASSES = {
-    kernels.WORD: WORD,
-    kernels.LETTER: LETTER,
-    kernels.MARK: IGNORED,
-    kernels.IGNORED: IGNORED,
+    characters.WORD: WORD,
+    characters.LETTER: LETTER,
+    characters.MARK: IGNORED,
+    characters.IGNORED: IGNORED,
 }
 
 
 @cache
 def table() -> npt.NDArray[np.uint32]:
     """For each code point of planes 0 and 1: its class << 24 | the code point it is compared as."""
-    kinds = (tokens.table() >> kernels.CLASS).tolist()
+    kinds = (characters.table() >> characters.CLASS).tolist()
     entries = [_entry(chr(point), _CLASSES.get(kind, APART)) for point, kind in enumerate(kinds)]
     result = np.array(entries, np.uint32)
     result.flags.writeable = False

@@ -33,10 +33,10 @@ import pyarrow as pa
 
 from stages.compiled import compiled
 from stages.dedup import components
-from stages.dedup.columns import as_array
 from stages.dedup.components import Contraction, Names
 from stages.dedup.groups import groups_of
 from stages.global_stage import OWN, Reduced
+from stages.text.utf8 import as_array
 
 #: Documents that are compared with one copy of a centre; they are in memory together.
 GROUP = 1024

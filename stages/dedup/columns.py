@@ -1,4 +1,4 @@
-"""Columns of documents: as one array, and made from what is known about some of the documents.
+"""Columns of documents, made from what is known about some of them.
 
 Knows Arrow; does not know what a column says.
 """
@@ -7,15 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-
-
-def as_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """A column as one array, copied only where it is in several chunks.
-
-    Raises ArrowInvalid where strings are too many for one array (2 GiB)."""
-    if isinstance(column, pa.ChunkedArray):
-        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    return column
 
 
 def places(found: pa.Table, documents: int) -> pa.Array:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages.dedup.tokens import joins
+from stages.text.characters import joins
 
 Span = tuple[int, int]  # code points: the first, and the one after the last
 

@@ -19,9 +19,10 @@ import pyarrow as pa
 from pydantic import Field
 
 from stages.base import EarlierRun, Fault, StageConfig
-from stages.dedup.columns import as_array, places
+from stages.dedup.columns import places
 from stages.dedup.pending import alike
 from stages.global_stage import LAST, OWN, Applied, Global, Reduced, Round, Rounds
+from stages.text.utf8 import as_array
 
 #: Of rows with equal ``key``.
 ORDER = ("low", "id")

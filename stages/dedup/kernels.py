@@ -1,9 +1,7 @@
-"""The compiled loops over the UTF-8 of documents: tokens, fingerprints, windows, spans, lines.
+"""The compiled loops over tokens and lines of documents: fingerprints, windows, spans, lines.
 
-One module, because they call one another.
-
-Knows bytes, code points and hashes. What the results mean is said where the loops are called: ``tokens``,
-``winnow``, ``spans``, ``lines``.
+Knows bytes, code points and hashes. What the results mean is said where the loops are called: ``winnow``,
+``spans``, ``lines``.
 """
 
 from __future__ import annotations
@@ -11,102 +9,15 @@ from __future__ import annotations
 import numpy as np
 
 from stages.compiled import compiled
-
-#: Classes of characters, in the upper 8 bits of an entry of ``tokens.table``.
-BLANK, PUNCTUATION, WORD, LETTER, MARK, SYMBOL, IGNORED = range(7)
-CLASS, _FOLDED = 24, 0x1FFFFF
-
-#: The table covers planes 0 and 1; planes 2 and 3 are Han, what is above is not compared.
-TABLED = 0x20000
-_HAN = 0x40000
+from stages.dedup.tokens import SEED_A, SEED_B, mix, tokenize
+from stages.text.characters import BLANK, IGNORED, decode, look_up
 
 _LINE_BREAK = 10
 
-# Odd constants: multipliers of splitmix64 (Steele et al. 2014) and of MurmurHash3's 64-bit finaliser, and the
-# fraction of the golden ratio and of pi.
-_A = np.uint64(0xBF58476D1CE4E5B9)
-_B = np.uint64(0xC4CEB9FE1A85EC53)
-_SEED_A = np.uint64(0x9E3779B97F4A7C15)
-_SEED_B = np.uint64(0x243F6A8885A308D3)
+# Odd constants of the hash of grams, and of the order in which these are selected.
 _BASE = np.uint64(0x9FB21C651E98DF25)
 _ORDER = np.uint64(0x94D049BB133111EB)
 _HALF = np.uint64(32)
-_SHIFT = np.uint64(29)
-
-
-@compiled
-def decode(data, index, stop):  # type: ignore[no-untyped-def]
-    """The code point at a byte, and the byte after it. Broken UTF-8 is U+FFFD, byte by byte."""
-    lead = np.int64(data[index])
-    if lead < 0x80:
-        return lead, index + 1
-    if 0xC0 <= lead < 0xE0 and index + 2 <= stop:
-        return (lead & 0x1F) << 6 | np.int64(data[index + 1]) & 0x3F, index + 2
-    if 0xE0 <= lead < 0xF0 and index + 3 <= stop:
-        point = (lead & 0xF) << 12 | (np.int64(data[index + 1]) & 0x3F) << 6
-        return point | np.int64(data[index + 2]) & 0x3F, index + 3
-    if lead >= 0xF0 and index + 4 <= stop:
-        point = (lead & 0x7) << 18 | (np.int64(data[index + 1]) & 0x3F) << 12
-        return point | (np.int64(data[index + 2]) & 0x3F) << 6 | np.int64(data[index + 3]) & 0x3F, index + 4
-    return np.int64(0xFFFD), index + 1
-
-
-@compiled
-def look_up(table, point):  # type: ignore[no-untyped-def]
-    """Class of a code point, and the code point it is compared as."""
-    if point < TABLED:
-        entry = np.int64(table[point])
-        return entry >> CLASS, entry & _FOLDED
-    return (LETTER if point < _HAN else BLANK), point
-
-
-@compiled
-def mix(a, b, x, y):  # type: ignore[no-untyped-def]
-    """Two independent 64-bit hashes of sequences, each one value further. The step is a bijection of the hash
-    before: sequences that part in their last value only never have the same hash."""
-    a = (a ^ x) * _A
-    b = (b ^ y) * _B
-    return a ^ a >> _HALF, b ^ b >> _SHIFT
-
-
-@compiled
-def tokenize(data, start, stop, table, first, second, begins, ends):  # type: ignore[no-untyped-def]
-    """Tokens of ``data[start:stop]``; returns how many. Each output has room for as many as there are
-    bytes, or for none where it is not wanted: two 64-bit hashes of each token, and the code points, counted
-    from ``start``, where it begins and ends."""
-    hashed, placed = len(second) > 0, len(begins) > 0
-    count, kind, number, index = 0, BLANK, 0, start
-    a, b = _SEED_A, _SEED_B
-    while index < stop:
-        point, index = decode(data, index, stop)
-        number += 1
-        now, folded = look_up(table, point)
-        if now == IGNORED:
-            if kind != BLANK and placed:
-                ends[count - 1] = number
-            continue
-        if now <= PUNCTUATION:
-            # a run of symbols goes on after it, nothing else does
-            if kind != SYMBOL:
-                kind = BLANK
-            continue
-        if now == MARK:
-            now = kind if kind != BLANK else WORD
-        elif now == LETTER or now != kind:
-            kind = BLANK
-        if kind == BLANK:
-            kind = now
-            a, b = _SEED_A, _SEED_B
-            if placed:
-                begins[count] = number - 1
-            count += 1
-        a, b = mix(a, b, np.uint64(folded), np.uint64(folded))
-        first[count - 1] = a
-        if hashed:
-            second[count - 1] = b
-        if placed:
-            ends[count - 1] = number
-    return count
 
 
 @compiled
@@ -188,7 +99,7 @@ def windows(data, starts, table, size, tokens, places, wanted, rows, offsets, hi
                 shared = place < len(some) and some[place] == values[last]
                 before = last
             if shared:
-                a, b = _SEED_A, _SEED_B
+                a, b = SEED_A, SEED_B
                 for index in range(start, start + tokens):
                     a, b = mix(a, b, first[index], second[index])
                 rows[found], offsets[found], high[found], low[found] = row, start, a, b
@@ -235,7 +146,7 @@ def find_lines(data, starts, table, breaks, least, rows, high, low, begin, end):
         # and of the next where the ignored characters begin that are before it
         chars, first, last = 0, 0, 0
         broken, blank, ignored = 0, False, -1
-        a, b = _SEED_A, _SEED_B
+        a, b = SEED_A, SEED_B
         while index < stop:
             point, index = decode(data, index, stop)
             number += 1
@@ -255,7 +166,7 @@ def find_lines(data, starts, table, breaks, least, rows, high, low, begin, end):
                     rows[found], high[found], low[found], begin[found], end[found] = row, a, b, first, last
                     found += 1
                 chars, first = 0, number - 1 if ignored < 0 else ignored
-                a, b = _SEED_A, _SEED_B
+                a, b = SEED_A, SEED_B
             elif blank:
                 a, b = mix(a, b, np.uint64(32), np.uint64(32))
                 chars += 1

@@ -27,12 +27,12 @@ from pydantic import Field
 
 from stages.base import EarlierRun, Fault, StageConfig
 from stages.dedup import kernels
-from stages.dedup.columns import as_array
 from stages.dedup.cut import Span, cut, replace
 from stages.dedup.groups import groups_of
 from stages.dedup.pending import alike
-from stages.dedup.tokens import table, utf8
 from stages.global_stage import LAST, OWN, Applied, Global, Reduced, Round, Rounds
+from stages.text.characters import table
+from stages.text.utf8 import as_array, utf8
 
 #: Of rows with equal ``key``.
 ORDER = ("low", "id")
@@ -170,7 +170,7 @@ class Lines(NamedTuple):
 def find_lines(
     data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], unit: str, min_chars: int
 ) -> Lines:
-    """Lines or paragraphs of at least ``min_chars`` of texts (``tokens.utf8``)."""
+    """Lines or paragraphs of at least ``min_chars`` of texts (``utf8``)."""
     # each but the last of a text takes its characters and a line break
     size = int(starts[-1] - starts[0]) // (min_chars + 1) + len(starts)
     found = Lines._make(

@@ -24,7 +24,8 @@ import numpy.typing as npt
 
 from stages.compiled import compiled
 from stages.dedup.intrinsics import fold, use_widest_vectors
-from stages.dedup.shingles import Texts, character_table, pieces, shingle, shingle_hash
+from stages.dedup.shingles import character_table, shingle, shingle_hash
+from stages.text.utf8 import Texts, pieces
 
 __all__ = ["EMPTY", "band_keys", "is_empty", "optimal_bands", "shingle_hash", "signatures"]
 

@@ -49,13 +49,12 @@ from pydantic import Field, model_validator
 
 from stages.base import MIB, Fault, Resources, StageConfig
 from stages.dedup import winnow
-from stages.dedup.columns import as_array
 from stages.dedup.cut import cut, replace, widen
 from stages.dedup.groups import groups_of
 from stages.dedup.pending import alike
 from stages.dedup.spans import Spans, spans
-from stages.dedup.tokens import utf8
 from stages.global_stage import LAST, Applied, Global, Reduced, Round, Rounds
+from stages.text.utf8 import as_array, utf8
 
 #: Of windows with equal ``key``.
 ORDER = ("low", "id", "offset")

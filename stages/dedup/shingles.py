@@ -21,17 +21,13 @@ Knows characters and bytes. Does not know signatures, nor what documents are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeAlias
-
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from stages.compiled import compiled, inlined
 from stages.dedup.intrinsics import fold, load_byte, load_word
-from stages.dedup.kernels import IGNORED, LETTER, MARK, WORD, decode, look_up
-from stages.dedup.tokens import table, utf8
+from stages.text.characters import IGNORED, LETTER, MARK, WORD, decode, look_up, table
+from stages.text.utf8 import Offsets, Texts, pieces
 
 # Odd, and of no other meaning: the fractions of the square roots of 2, 3, 5 and 7.
 _START = np.uint64(0x6A09E667F3BCC909)
@@ -44,11 +40,7 @@ _OUTSIDE = -1
 _NO_TABLE = np.empty(0, np.uint32)
 _NO_TABLE.flags.writeable = False
 
-Bytes = npt.NDArray[np.uint8]
-Offsets = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
-#: Texts as a list or as a column; a chunked column is never put together.
-Texts: TypeAlias = Sequence[str] | pa.Array | pa.ChunkedArray
 
 
 def shingle_hashes(texts: Texts, ngram: int = 24, *, words: bool = False) -> tuple[Hashes, Offsets]:
@@ -74,32 +66,6 @@ def shingle_hash(shingle: bytes) -> int:
 def character_table(words: bool) -> npt.NDArray[np.uint32]:
     """What the kernels take as ``table``: classes of characters for words, nothing for characters."""
     return table() if words else _NO_TABLE
-
-
-def pieces(texts: Texts) -> Iterator[tuple[Bytes, Offsets]]:
-    """UTF-8 of the texts and where each starts in it (one more at the end), for a list at once and
-    for a column chunk by chunk, without a copy. Lone surrogates in a list are encoded as such.
-
-    Raises ValueError for a text that is null, TypeError for anything but texts.
-    """
-    if isinstance(texts, pa.ChunkedArray):
-        for chunk in texts.chunks:
-            yield from pieces(chunk)
-    elif isinstance(texts, pa.Array):
-        if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
-            raise TypeError(f"texts are strings, not {texts.type}")
-        data, starts = utf8(texts)
-        data.flags.writeable = False  # kernels are compiled per type, and this is part of it
-        yield data, starts
-    elif isinstance(texts, str):
-        raise TypeError("one text was given where a sequence of texts was expected")
-    else:
-        if any(text is None for text in texts):
-            raise ValueError("a document without text cannot be compared")
-        encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-        starts = np.zeros(len(encoded) + 1, np.int64)
-        np.cumsum([len(text) for text in encoded], out=starts[1:])
-        yield np.frombuffer(b"".join(encoded) or b"\0", np.uint8), starts
 
 
 @compiled

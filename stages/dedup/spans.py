@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.dedup import kernels
-from stages.dedup.tokens import table
+from stages.text.characters import table
 
 
 class Spans(NamedTuple):
@@ -31,7 +31,7 @@ def spans(
     first: npt.NDArray[np.uint32],
     stop: npt.NDArray[np.uint32],
 ) -> Spans:
-    """The union of ranges of tokens, ``first`` to ``stop``, of ``rows`` (sorted) of ``tokens.utf8``."""
+    """The union of ranges of tokens, ``first`` to ``stop``, of ``rows`` (sorted) of ``utf8``."""
     places = np.searchsorted(rows, np.arange(len(starts), dtype=np.uint32))
     # no two spans touch, so they are no more than the ranges
     found = Spans(

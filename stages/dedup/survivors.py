@@ -27,9 +27,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stages.base import MIB
-from stages.dedup.columns import as_array
 from stages.dedup.groups import groups_of
 from stages.global_stage import Reduced
+from stages.text.utf8 import as_array
 
 #: Always there to prefer by: characters of the text.
 LENGTH = "length"

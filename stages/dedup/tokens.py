@@ -1,4 +1,4 @@
-"""What a token is when texts are compared (and where the UTF-8 of an Arrow column is).
+"""What a token is when texts are compared, and a hash of each.
 
 A token needs no model and no dictionary, and means the same in every language:
 
@@ -17,78 +17,65 @@ Knows characters and bytes. Does not know passages, lines or documents.
 
 from __future__ import annotations
 
-import unicodedata
-from functools import cache
-
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
-from stages.dedup.columns import as_array
-from stages.dedup.kernels import (
-    BLANK,
-    CLASS,
-    IGNORED,
-    LETTER,
-    MARK,
-    PUNCTUATION,
-    SYMBOL,
-    TABLED,
-    WORD,
-)
+from stages.compiled import compiled
+from stages.text.characters import BLANK, IGNORED, LETTER, MARK, PUNCTUATION, SYMBOL, WORD, decode, look_up
 
-#: Scripts without blanks between words, as character names begin: those whose letters have the line
-#: breaking classes ID, CJ or SA (UAX 14), but Hangul.
-_UNSPACED = (
-    "CJK", "KANGXI", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "IDEOGRAPHIC", "BOPOMOFO", "YI SYLLABLE",
-    "HENTAIGANA", "THAI", "LAO", "KHMER", "MYANMAR", "NEW TAI LUE", "TAI LE", "TAI THAM", "TAI VIET", "AHOM",
-    "NUSHU", "TANGUT",
-)  # fmt: skip
+# Odd constants: multipliers of splitmix64 (Steele et al. 2014) and of MurmurHash3's 64-bit finaliser, and the
+# fraction of the golden ratio and of pi.
+_A = np.uint64(0xBF58476D1CE4E5B9)
+_B = np.uint64(0xC4CEB9FE1A85EC53)
+SEED_A = np.uint64(0x9E3779B97F4A7C15)
+SEED_B = np.uint64(0x243F6A8885A308D3)
+_HALF = np.uint64(32)
+_SHIFT = np.uint64(29)
 
 
-@cache
-def table() -> npt.NDArray[np.uint32]:
-    """For each code point of planes 0 and 1: its class << 24 | the code point it is compared as."""
-    entries = np.zeros(TABLED, np.uint32)
-    for point in range(TABLED):
-        char = chr(point)
-        folded = char.casefold()
-        entries[point] = _class(char) << CLASS | (ord(folded) if len(folded) == 1 else point)
-    entries.flags.writeable = False
-    return entries
+@compiled
+def mix(a, b, x, y):  # type: ignore[no-untyped-def]
+    """Two independent 64-bit hashes of sequences, each one value further. The step is a bijection of the hash
+    before: sequences that part in their last value only never have the same hash."""
+    a = (a ^ x) * _A
+    b = (b ^ y) * _B
+    return a ^ a >> _HALF, b ^ b >> _SHIFT
 
 
-def _class(char: str) -> int:
-    category = unicodedata.category(char)
-    if category == "Cn":
-        return WORD  # of a later Unicode: most of what is added is letters
-    if category == "Cf" or "\ufe00" <= char <= "\ufe0f":
-        return IGNORED
-    if category[0] in "LN":
-        return LETTER if unicodedata.name(char, "").startswith(_UNSPACED) else WORD
-    return {"M": MARK, "S": SYMBOL, "P": PUNCTUATION}.get(category[0], BLANK)
-
-
-def joins(left: str, right: str) -> bool:
-    """Whether two characters would be of one word if they stood side by side."""
-    kinds = [WORD if ord(c) >= TABLED else int(table()[ord(c)]) >> CLASS for c in (left, right)]
-    return kinds[0] in (WORD, MARK) and kinds[1] in (WORD, MARK)
-
-
-def utf8(column: pa.ChunkedArray | pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The bytes of a string column, and where each row starts in them (rows + 1 offsets); no copy of bytes
-    where it is in one chunk.
-
-    Raises ValueError for a null: a document without text cannot be compared.
-    """
-    if column.null_count:
-        raise ValueError("a document without text cannot be compared")
-    array = as_array(column)
-    width = np.int64 if pa.types.is_large_string(array.type) else np.int32
-    _, offsets, data = array.buffers()
-    if not len(array) or offsets is None:
-        starts = np.zeros(1, np.int64)
-    else:
-        starts = np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1].astype(np.int64)
-    # bytes() is read-only as Arrow's buffers are: kernels see one type
-    return np.frombuffer(data if data is not None and data.size else b"\0", np.uint8), starts
+@compiled
+def tokenize(data, start, stop, table, first, second, begins, ends):  # type: ignore[no-untyped-def]
+    """Tokens of ``data[start:stop]``; returns how many. Each output has room for as many as there are
+    bytes, or for none where it is not wanted: two 64-bit hashes of each token, and the code points, counted
+    from ``start``, where it begins and ends."""
+    hashed, placed = len(second) > 0, len(begins) > 0
+    count, kind, number, index = 0, BLANK, 0, start
+    a, b = SEED_A, SEED_B
+    while index < stop:
+        point, index = decode(data, index, stop)
+        number += 1
+        now, folded = look_up(table, point)
+        if now == IGNORED:
+            if kind != BLANK and placed:
+                ends[count - 1] = number
+            continue
+        if now <= PUNCTUATION:
+            # a run of symbols goes on after it, nothing else does
+            if kind != SYMBOL:
+                kind = BLANK
+            continue
+        if now == MARK:
+            now = kind if kind != BLANK else WORD
+        elif now == LETTER or now != kind:
+            kind = BLANK
+        if kind == BLANK:
+            kind = now
+            a, b = SEED_A, SEED_B
+            if placed:
+                begins[count] = number - 1
+            count += 1
+        a, b = mix(a, b, np.uint64(folded), np.uint64(folded))
+        first[count - 1] = a
+        if hashed:
+            second[count - 1] = b
+        if placed:
+            ends[count - 1] = number
+    return count

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.dedup import kernels
-from stages.dedup.tokens import table
+from stages.text.characters import table
 
 
 class Windows(NamedTuple):
@@ -42,7 +42,7 @@ def gram_size(tokens: int) -> int:
 def fingerprints(
     data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], tokens: int
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
-    """Row and fingerprint of what is selected from each text (``tokens.utf8``) for passages of ``tokens``
+    """Row and fingerprint of what is selected from each text (``utf8``) for passages of ``tokens``
     tokens, sorted. A fingerprint is there twice for a row if it is selected in two places or more."""
     rows, keys = _empty(starts, np.uint32), _empty(starts, np.uint64)
     count = kernels.fingerprints(data, starts, table(), gram_size(tokens), tokens, rows, keys)

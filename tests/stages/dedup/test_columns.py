@@ -1,18 +1,10 @@
-"""Columns in one array, and columns of a batch from what is known of some rows."""
+"""Columns of a batch from what is known of some rows."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from stages.dedup.columns import as_array, places
-
-
-def test_a_column_in_any_number_of_chunks_is_one_array() -> None:
-    one = pa.array(["a", None, "b"])
-    assert as_array(one) is one
-    assert as_array(pa.chunked_array([one])).buffers()[2].address == one.buffers()[2].address
-    assert as_array(pa.chunked_array([one, one])).to_pylist() == one.to_pylist() * 2
-    assert as_array(pa.chunked_array([], pa.string())).equals(pa.array([], pa.string()))
+from stages.dedup.columns import places
 
 
 def test_documents_that_nothing_is_known_of_have_null() -> None:
