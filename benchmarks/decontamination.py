@@ -228,7 +228,7 @@ def main() -> int:
         return 2
 
     pages = sample(list(read_pages(given.pages)), given.size, SEED)
-    texts = [render(page.html, content="main", url=page.url).text for page in pages]
+    texts = [render(page.html, content="main").text for page in pages]
     texts = [text for text in texts if text]
     questions = written() + generate(GENERATED, random.Random(SEED))
     with tempfile.TemporaryDirectory() as scratch:

@@ -239,7 +239,7 @@ def main() -> int:
     add_pages(options)
     options.add_argument("--copies", type=int, default=2, help="edited copies of a page at each level")
     given = options.parse_args()
-    rendered = (render(page.html, content="main", url=page.url).text for page in read_pages(given.pages))
+    rendered = (render(page.html, content="main").text for page in read_pages(given.pages))
     texts = [text for text in rendered if text]
     good = planted(texts, given.copies)
     good &= natural(texts)

@@ -71,7 +71,7 @@ def passages() -> Labelled:
     found: dict[str, list[str]] = defaultdict(list)
     for page in read_pages(SAMPLE / "sample.warc.gz"):
         if (language := truth.get(page.url)) is not None:
-            found[language] += _cut(render(page.html, url=page.url).text, PASSAGE[language in DENSE])
+            found[language] += _cut(render(page.html).text, PASSAGE[language in DENSE])
     return [(language, text) for language, texts in sorted(found.items()) for text in texts[:60]]
 
 
@@ -91,7 +91,7 @@ def pages(path: Path) -> Labelled:
     strange: Counter[str] = Counter()
     for page in read_pages(path):
         if page.kind == "ok" and page.lang in WRITTEN_IN:
-            text = render(page.html, url=page.url).text
+            text = render(page.html).text
             if len(text) >= 300:
                 ((script,), (share,)) = measure([text[:2000]], [page.lang])
                 if fits(page.lang, script, share):

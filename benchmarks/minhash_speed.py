@@ -169,7 +169,7 @@ def main() -> int:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
     pages = sample(list(read_pages(given.pages)), 500, SEED)
-    rendered = [render(page.html, content="main", url=page.url).text for page in pages]
+    rendered = [render(page.html, content="main").text for page in pages]
     rendered = [text for text in rendered if text]
     rng = random.Random(SEED)
     mixed = assorted(rendered, rng)

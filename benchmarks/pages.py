@@ -186,8 +186,8 @@ def _lexbor(page: Page) -> str:
 
 #: Name, what has to be there (a package, or a program after "!"), and the call.
 _TOOLS: dict[str, tuple[str, Tool]] = {
-    "ours full": ("stages", lambda page: render(page.html, content="full", url=page.url).text),
-    "ours main": ("stages", lambda page: render(page.html, content="main", url=page.url).text),
+    "ours full": ("stages", lambda page: render(page.html, content="full").text),
+    "ours main": ("stages", lambda page: render(page.html, content="main").text),
     "lynx": ("!lynx", lynx),
     "trafilatura": ("trafilatura", lambda page: _trafilatura(page, fast=False)),
     "trafilatura fast": ("trafilatura", lambda page: _trafilatura(page, fast=True)),

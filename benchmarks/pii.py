@@ -129,7 +129,7 @@ def speed(pages: Path, size: int, rounds: int) -> bool:
     from datatrove.pipeline.formatters.pii import PIIFormatter
 
     chosen = sample(list(read_pages(pages)), size, SEED)
-    texts = [text for page in chosen if (text := render(page.html, content="main", url=page.url).text)]
+    texts = [text for page in chosen if (text := render(page.html, content="main").text)]
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
     batches = pa.table({"text": texts}).to_batches(max_chunksize=256)
     tables = [pa.Table.from_batches([batch]) for batch in batches]

@@ -138,7 +138,7 @@ def main() -> int:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
     pages = sample([page for page in read_pages(given.pages) if page.lang in ("en", "")], given.size, SEED)
-    texts = [text for page in pages if (text := render(page.html, content="main", url=page.url).text)]
+    texts = [text for page in pages if (text := render(page.html, content="main").text)]
     with tempfile.TemporaryDirectory() as folder:
         write_checkpoint(folder, texts)
         tokenizer = load_tokenizer(folder, TOKENS)

@@ -163,7 +163,7 @@ def main() -> int:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
     pages = sample(list(read_pages(given.pages)), given.size, SEED)
-    texts = [text for page in pages if (text := render(page.html, content="main", url=page.url).text)]
+    texts = [text for page in pages if (text := render(page.html, content="main").text)]
     judge = datatrove()
     print(f"{len(texts)} texts:")
     good = compare(texts, judge)

@@ -106,10 +106,10 @@ class Render(Annotator):
             found = self._other.render(html, content=content, url=url)
             measures = (None, None, None, None, None, len(found.text))
             return (found.text, found.title or None, self.config.extractor, content, *measures)
-        page = render(html, content=content, url=url)
+        page = render(html, content=content)
         if (least := self.config.full_from_equations) is not None and page.equations_on_page >= least:
             content = "full"
-            page = render(html, content="full", url=url)
+            page = render(html, content="full")
         return (page.text, page.title or None, self.config.extractor, content, *_measures(page))
 
 

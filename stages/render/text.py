@@ -133,13 +133,12 @@ def structure(html: str) -> tuple[list[Block], list[Container]]:
     return page.blocks, page.containers
 
 
-def render(html: str, *, content: Literal["full", "main"] = "full", url: str | None = None) -> Rendered:
+def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
     """The text of ``html`` (decoded; a charset named in it is ignored).
 
     ``content="full"``: all that a browser shows. ``content="main"``: the content that the page is there
     for, without navigation, advertisements, related links and the like; image descriptions are left out as
-    well. ``url`` is the page's address; this renderer has no use for it. Raises ValueError for a page beyond
-    ``guards.MAX_CHARS``.
+    well. Raises ValueError for a page beyond ``guards.MAX_CHARS``.
     """
     tree, page = _read(html, content)
     blocks = page.blocks

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from stages.render.mathml.matrix import Table
 from stages.render.mathml.symbols import FUNCTIONS, OP, ORD
-
-if TYPE_CHECKING:
-    from stages.render.mathml.tables import Table
 
 # Classes beyond TeX's own.
 SPACE, TEXT, PRIME, APPLY, DEGREE, SUPER, SUB, BREAK, NULL = (

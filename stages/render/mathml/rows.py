@@ -13,7 +13,6 @@ level of real nesting.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from stages.render.mathml.atoms import (
     APPLY,
@@ -30,6 +29,7 @@ from stages.render.mathml.atoms import (
     Atom,
     font,
 )
+from stages.render.mathml.matrix import Table
 from stages.render.mathml.symbols import (
     BAR,
     BIN,
@@ -42,9 +42,6 @@ from stages.render.mathml.symbols import (
     REL,
 )
 from stages.render.mathml.typeset import render
-
-if TYPE_CHECKING:
-    from stages.render.mathml.tables import Table
 
 #: MathJax and KaTeX have a \\; on both sides of these, Temml around its \\xrightarrow.
 _LONG_ARROWS = frozenset(("\\iff", "\\implies", "\\impliedby"))

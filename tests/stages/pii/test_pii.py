@@ -60,7 +60,7 @@ def test_all_that_the_sample_names_is_found() -> None:
     assert sum(map(len, truth.values())) == 40
     for page in read_pages(SAMPLE / "sample.warc.gz"):
         if page.url in truth:
-            text = render(page.html, content="full", url=page.url).text
+            text = render(page.html, content="full").text
             found = {(hit.kind, text[hit.start : hit.end]) for hit in find(text, documentation=True)}
             assert set(truth.pop(page.url)) <= found
     assert not truth
