@@ -21,6 +21,7 @@ DONE, FAILED, BEGUN = "done", "failed", "begun"
 DOCUMENTS, REJECTS, RUNS, SHARD = "documents", "rejects", "runs", "shard"
 _READERS = 16
 _AT_ONCE = 1024
+_CLUSTER = "cluster "
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Receipt:
     files: list[File] = field(default_factory=list)
     named: list[File] = field(default_factory=list)  # of a part that is begun: what was there, what will be
     counts: dict[str, int] = field(default_factory=dict)
+    clusters: dict[str, int] = field(default_factory=dict)  # see ``stages.global_stage.Summary``
     given: Sketch = field(default_factory=dict)  # ids that the input gave to its rows
     languages: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -75,6 +77,10 @@ class Receipt:
             raw["tallies"] = [Tally.from_json(item) for item in raw["tallies"]]
             raw["files"] = [File(**item) for item in raw["files"]]
             raw["named"] = [File(**item) for item in raw["named"]]
+            if "clusters" not in raw:  # of an earlier version: they are among the counts
+                counts = raw["counts"]
+                names = [name for name in counts if name.startswith(_CLUSTER)]
+                raw["clusters"] = {name.removeprefix(_CLUSTER): counts.pop(name) for name in names}
             return cls(**raw)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a receipt: {error}") from error

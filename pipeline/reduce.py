@@ -23,7 +23,7 @@ from pipeline.sealed import ParquetFile, Stored
 from pipeline.steps import Recipe, open_stage
 from pipeline.storage import Storage, StorageError
 from stages.base import MIB, Resources
-from stages.global_stage import LAST, Reduced, Round
+from stages.global_stage import LAST, Reduced, Round, Summary
 
 BATCH_ROWS = 1024
 
@@ -67,14 +67,18 @@ class _Task:
         with Outputs(context.ledger(storage), self.receipt_name) as outputs:
             writer: RunWriter | None = None
             counts: Counter[str] = Counter()
-            for table in self._tables(context, storage, counts):
+            clusters: dict[str, int] = {}
+            for table in self._tables(context, storage, counts, clusters):
                 if len(table):
                     writer = writer or outputs.runs(file, table.schema, (), self.block_bytes)
                     writer.add(table)
             counts["rows"] = writer.rows if writer else 0
-            return outputs.publish(Receipt(self.fingerprint, counts=dict(sorted(counts.items()))))
+            made = Receipt(self.fingerprint, counts=dict(sorted(counts.items())), clusters=clusters)
+            return outputs.publish(made)
 
-    def _tables(self, context: Context, storage: Storage, counts: Counter[str]) -> Iterator[pa.Table]:
+    def _tables(
+        self, context: Context, storage: Storage, counts: Counter[str], clusters: dict[str, int]
+    ) -> Iterator[pa.Table]:
         raise NotImplementedError
 
     def _merged(self, context: Context, storage: Storage, low: int, high: int) -> Iterator[pa.Table]:
@@ -96,7 +100,9 @@ class RegroupTask(_Task):
     high: int
     block_bytes: ClassVar[int] = MERGED_BLOCK_BYTES
 
-    def _tables(self, context: Context, storage: Storage, counts: Counter[str]) -> Iterator[pa.Table]:
+    def _tables(
+        self, context: Context, storage: Storage, counts: Counter[str], clusters: dict[str, int]
+    ) -> Iterator[pa.Table]:
         return self._merged(context, storage, self.low, self.high)
 
 
@@ -108,10 +114,12 @@ class ReduceTask(_Task):
     low: int
     high: int
 
-    def _tables(self, context: Context, storage: Storage, counts: Counter[str]) -> Iterator[pa.Table]:
+    def _tables(
+        self, context: Context, storage: Storage, counts: Counter[str], clusters: dict[str, int]
+    ) -> Iterator[pa.Table]:
         stage = open_stage(self.judge, context.storage)
         groups = self._merged(context, storage, self.low, self.high)
-        for table in _counted(stage.reduce(self.round.name, groups), counts):
+        for table in _counted(stage.reduce(self.round.name, groups), counts, clusters):
             yield (
                 table.select(stage.verdicts.names).cast(stage.verdicts) if self.round.name == LAST else table
             )
@@ -126,7 +134,9 @@ class JoinTask(_Task):
     index: int  # of the part
     schema: bytes  # of the columns that the stage reads, as an Arrow schema message
 
-    def _tables(self, context: Context, storage: Storage, counts: Counter[str]) -> Iterator[pa.Table]:
+    def _tables(
+        self, context: Context, storage: Storage, counts: Counter[str], clusters: dict[str, int]
+    ) -> Iterator[pa.Table]:
         stage = open_stage(self.judge, context.storage)
         schema = pa.ipc.read_schema(pa.py_buffer(self.schema))
         found = Found(self._merged(context, storage, position(self.index), position(self.index + 1)))
@@ -141,8 +151,12 @@ class JoinTask(_Task):
             offset += len(batch)
 
 
-def _counted(tables: Reduced, counts: Counter[str]) -> Generator[pa.Table]:
-    counts.update((yield from tables) or {})
+def _counted(tables: Reduced, counts: Counter[str], clusters: dict[str, int]) -> Generator[pa.Table]:
+    found = (yield from tables) or {}
+    if isinstance(found, Summary):
+        clusters.update(sorted(found.clusters.items()))
+        found = found.counts
+    counts.update(found)
 
 
 def round_file(directory: str, name: str) -> str:

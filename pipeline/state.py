@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from pipeline import repeats
@@ -23,6 +24,7 @@ class Made(NamedTuple):
     done: bool
     files: Mapping[str, File]  # by role
     counts: Mapping[str, int]
+    clusters: Mapping[str, int] = MappingProxyType({})
 
     def digest(self, role: str) -> str:
         """Of its file of a role, "" if it has none: what is computed from it depends on this, on no name."""
@@ -46,7 +48,7 @@ class State:
         """Count one receipt."""
         name = task_name(task)
         files = {file.role: file for file in receipt.files}
-        self.made[name] = Made(receipt.status == DONE, files, receipt.counts)
+        self.made[name] = Made(receipt.status == DONE, files, receipt.counts, receipt.clusters)
         if receipt.status != DONE:
             self.failures[task.label] = receipt.error or "failed"
         add_tallies(self.tallies, receipt.tallies)

@@ -15,7 +15,8 @@ from pipeline.repeats import repeated
 from pipeline.state import State
 from pipeline.tallies import Tally, check_chain, merge_steps
 
-#: Counts of rounds with this prefix are sizes of single clusters, by the id of the document that stays.
+#: In ``stats.json``, counts of rounds with this prefix are sizes of single clusters, by the id of the document
+#: that stays.
 CLUSTER = "cluster "
 MOST_CLUSTERS = 10
 
@@ -92,11 +93,12 @@ def _rounds(segment: Segment, states: Mapping[str, State]) -> dict[str, dict[str
         if key.rpartition("/")[0] != segment.key:
             continue
         counts: Counter[str] = Counter()
+        clusters: Counter[str] = Counter()
         for made in state.made.values():
             counts.update(made.counts)
-        named = sorted((-count, name) for name, count in counts.items() if name.startswith(CLUSTER))
-        for _, name in named[MOST_CLUSTERS:]:
-            del counts[name]
+            clusters.update(made.clusters)
+        largest = sorted(clusters.items(), key=lambda cluster: (-cluster[1], cluster[0]))[:MOST_CLUSTERS]
+        counts.update({f"{CLUSTER}{name}": size for name, size in largest})
         rounds[key.rpartition("/")[2]] = dict(sorted(counts.items()))
     return rounds
 

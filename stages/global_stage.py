@@ -51,9 +51,21 @@ class Applied:
     verdicts: Sequence[Fault | None]
 
 
+@dataclass(frozen=True)
+class Summary:
+    """What ``Global.reduce`` found besides rows, where it is more than counts.
+
+    counts: sums by name. clusters: of the largest groups of like documents, how many documents each has, by
+    the id (in hex) of the one that stays.
+    """
+
+    counts: Mapping[str, int]
+    clusters: Mapping[str, int]
+
+
 #: What ``Global.rounds`` and ``Global.reduce`` are: generators.
 Rounds = Generator[Round, Mapping[str, int], None]
-Reduced = Generator[pa.Table, None, Mapping[str, int]]
+Reduced = Generator[pa.Table, None, Mapping[str, int] | Summary]
 
 
 class Global(Stage):
@@ -87,7 +99,8 @@ class Global(Stage):
         yield Round(LAST)
 
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
-        """Rows for later rounds, with a ``key`` and any other columns; it returns counts for the receipt.
+        """Rows for later rounds, with a ``key`` and any other columns; it returns counts for the receipt, or a
+        ``Summary``.
 
         ``groups`` are sorted rows; rows of equal key arrive in the same table, unless the round is ``split``.
         """

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline.exchange import sort
 from stages.base import Fault
-from stages.global_stage import LAST, OWN, Applied, Global
+from stages.global_stage import LAST, OWN, Applied, Global, Summary
 
 #: Rows of one key that fit, in rounds that are split.
 SPLIT_ROWS = 5
@@ -122,7 +122,10 @@ def _drain(generator: object, into: list[pa.Table]) -> dict[str, int]:
         try:
             into.append(next(generator))  # type: ignore[call-overload]
         except StopIteration as stop:
-            return dict(stop.value or {})
+            found = stop.value or {}
+            if isinstance(found, Summary):  # as in stats.json
+                return {**found.counts, **{f"cluster {name}": size for name, size in found.clusters.items()}}
+            return dict(found)
 
 
 def _with(batch: pa.Table, applied: Applied, stage: Global) -> pa.Table:

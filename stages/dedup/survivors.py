@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 
 from stages.base import MIB
 from stages.dedup.groups import groups_of
-from stages.global_stage import Reduced
+from stages.global_stage import Reduced, Summary
 from stages.text.utf8 import as_array
 
 #: Always there to prefer by: characters of the text.
@@ -188,8 +188,7 @@ def survivors(groups: Iterator[pa.Table]) -> Reduced:
     of an earlier run. Gives rows of ``VERDICTS``. A cluster may come in several tables, each in order.
 
     Counts ``clusters``, ``clusters of 2``, ``clusters of 3-4``, ``clusters of 5-8`` and so on; documents that
-    go as ``near duplicates``, and as those ``of an earlier run``; and of the largest clusters the size, as
-    ``cluster HEX`` with the survivor's id.
+    go as ``near duplicates``, and as those ``of an earlier run``. Names the largest clusters.
     """
     tally = _Tally()
     pending: _Pending | None = None
@@ -301,9 +300,9 @@ class _Tally:
             self._largest.append((-int(sizes[place]), ids[place].as_py().hex()))
         self._largest = heapq.nsmallest(NAMED_CLUSTERS, self._largest)
 
-    def result(self) -> dict[str, int]:
+    def result(self) -> Summary:
         """See ``survivors``."""
-        return {**self._counts, **{f"cluster {name}": -size for size, name in self._largest}}
+        return Summary(self._counts, {name: -size for size, name in self._largest})
 
 
 def _sizes(power: int) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.ledger import Foreign, Ledger, Superseded
 from pipeline.receipts import DOCUMENTS, REJECTS, File, Receipt, load_all
+from pipeline.sealed import seal
 from pipeline.state import State
 from pipeline.storage import Storage, StorageError
 from pipeline.tallies import ConservationError, Tally, add_tallies, check_chain, merge_steps
@@ -31,6 +33,13 @@ def test_steps_of_one_stage_are_one_line() -> None:
     merged.check()
 
 
+def test_clusters_of_an_earlier_version_are_found_among_the_counts() -> None:
+    data = asdict(Receipt("f", counts={"cluster 00ff": 3, "clusters": 1}))
+    del data["clusters"]
+    receipt = Receipt.from_bytes(seal(data))
+    assert (receipt.counts, receipt.clusters) == ({"clusters": 1}, {"00ff": 3})
+
+
 @given(
     st.integers(0, 99),
     st.dictionaries(st.text(max_size=5), st.integers(1, 9), max_size=3),
@@ -38,7 +47,8 @@ def test_steps_of_one_stage_are_one_line() -> None:
 )
 def test_round_trip(rows: int, reasons: dict[str, int], error: str) -> None:
     tally = Tally("s", rows, 1, 2, Counter(reasons), Counter(reasons))
-    receipt = Receipt("f", tallies=[tally], files=[File(DOCUMENTS, "a", 1, "00", "f")], error=error)
+    files = [File(DOCUMENTS, "a", 1, "00", "f")]
+    receipt = Receipt("f", tallies=[tally], files=files, clusters=reasons, error=error)
     assert Receipt.from_bytes(receipt.as_bytes()) == receipt
     total: list[Tally] = []
     add_tallies(total, receipt.tallies)

@@ -17,6 +17,7 @@ from pipeline.exchange import sort
 from stages.base import PROVENANCE
 from stages.dedup import survivors
 from stages.dedup.survivors import Preference, encode, parse
+from stages.global_stage import Summary
 
 
 def ranks(values: pa.Array | pa.ChunkedArray, descending: bool = False, digits: bool = False) -> list[int]:
@@ -180,19 +181,19 @@ def cluster_table(sizes: list[int], earlier: set[int] = frozenset()) -> pa.Table
     )
 
 
-def drained(tables: list[pa.Table]) -> tuple[pa.Table, dict[str, int]]:
+def drained(tables: list[pa.Table]) -> tuple[pa.Table, Summary]:
     generator = survivors.survivors(iter(tables))
     found = []
     while True:
         try:
             found.append(next(generator))
         except StopIteration as stop:
-            return pa.concat_tables(found), dict(stop.value)
+            return pa.concat_tables(found), stop.value
 
 
 def test_the_first_of_a_cluster_survives_and_sizes_are_counted() -> None:
     sizes = [2, 3, 4, 5, 8, 9, 2, 1, 1000]
-    found, counts = drained([cluster_table(sizes, {1, 7})])
+    found, summary = drained([cluster_table(sizes, {1, 7})])
     starts = np.cumsum([0, *sizes[:-1]])
     own = [i for i in range(len(sizes)) if i not in (1, 7)]
     assert found.schema == survivors.VERDICTS
@@ -205,7 +206,7 @@ def test_the_first_of_a_cluster_survives_and_sizes_are_counted() -> None:
         for _ in range(n)
     ]
     assert found.column("survivor").to_pylist() == named
-    assert counts == {
+    assert summary.counts == {
         "clusters": 7,
         "clusters of 2": 2,
         "clusters of 3-4": 1,
@@ -214,21 +215,19 @@ def test_the_first_of_a_cluster_survives_and_sizes_are_counted() -> None:
         "clusters of 513-1024": 1,
         "near duplicates": sum(sizes) - 4 - 7,
         "of an earlier run": 4,
-        **{f"cluster {int(starts[i]).to_bytes(16, 'big').hex()}": sizes[i] for i in own},
     }
+    assert summary.clusters == {int(starts[i]).to_bytes(16, "big").hex(): sizes[i] for i in own}
 
 
 def test_the_largest_clusters_are_named_over_all_tables() -> None:
     sizes = list(range(2, 60))
     table = cluster_table(sizes)
     cut = sum(sizes[:30])
-    _, counts = drained([table.slice(0, cut), table.slice(cut)])
-    named = {name: size for name, size in counts.items() if name.startswith("cluster ")}
-    assert sorted(named.values()) == list(range(50, 60))
-    _, counts = drained([cluster_table([2] * 50_000)])
-    named = {name: size for name, size in counts.items() if name.startswith("cluster ")}
+    _, summary = drained([table.slice(0, cut), table.slice(cut)])
+    assert sorted(summary.clusters.values()) == list(range(50, 60))
+    _, summary = drained([cluster_table([2] * 50_000)])
     # of equal ones the smallest ids
-    assert sorted(named) == [f"cluster {(2 * i).to_bytes(16, 'big').hex()}" for i in range(10)]
+    assert sorted(summary.clusters) == [(2 * i).to_bytes(16, "big").hex() for i in range(10)]
 
 
 @settings(deadline=None, max_examples=100)
@@ -244,15 +243,15 @@ def test_a_cluster_in_several_tables_is_one(sizes: list[int], rows: int, data: s
     for start in range(0, len(whole), rows):
         piece = sort(whole.slice(start, rows), ("prefer_00", "id"))
         pieces.append(piece)
-    found, counts = drained(pieces)
+    found, summary = drained(pieces)
     expected, same = drained([sort(whole, ("prefer_00", "id"))])
     assert sort(found).equals(sort(expected))
-    assert counts == same
+    assert summary == same
 
 
 def test_the_positions_of_a_very_large_cluster_go_through_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(survivors, "SPOOL_BYTES", 800)
     whole = cluster_table([2_500, 3])
-    found, counts = drained([whole.slice(start, 250) for start in range(0, len(whole), 250)])
+    found, summary = drained([whole.slice(start, 250) for start in range(0, len(whole), 250)])
     assert sort(found).equals(sort(drained([whole])[0]))
-    assert counts["near duplicates"] == 2_499 + 2
+    assert summary.counts["near duplicates"] == 2_499 + 2
