@@ -1,8 +1,9 @@
 """The dataset card: the README.md of a corpus, for people and for ``datasets.load_dataset``.
 
-Knows ``stats.json``, ``blend.json`` and the resolved config; reads no data. The card is part of a run's
-output that must be byte-identical between machines and storages, so it has no date, and of a path that
-only its owner can open it shows the file name alone (which also keeps private names out of a public card).
+Knows ``stats.json``, ``blend.json`` and the resolved config; reads no data. What a stage means to readers of
+a corpus, the stage itself says. The card is part of a run's output that must be byte-identical between
+machines and storages, so it has no date, and of a path that only its owner can open it shows the file name
+alone (which also keeps private names out of a public card).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
+
+from stages import registry
 
 #: Addresses that anyone can open. Of all other paths only the last component is shown.
 _PUBLIC = ("https://", "http://", "hf://", "s3://commoncrawl/")
@@ -242,37 +245,34 @@ def _making(config: Mapping[str, Any], artefacts: Sequence[str]) -> str:
 
 
 def _limitations(datasets: Iterable[str], config: Mapping[str, Any]) -> str:
-    ran = {name: set(_lineage(config["datasets"], name)) for name in datasets}
-
-    def without(stage: str) -> str:
-        return ", ".join(name for name, stages in ran.items() if stage not in stages)
-
+    ran = {name: list(_lineage(config["datasets"], name)) for name in datasets}
     points = [
         "Documents belong to their authors and stay under their terms; this corpus grants no rights in them. "
         "`license` is what was found with a document, and null where nothing was found.",
         "Text from the web can be false, biased, offensive or harmful; automatic filters let some through.",
         "Languages are identified automatically; short and mixed texts are sometimes wrong.",
     ]
-    if names := without("pii"):
-        points.append(f"Personal data was not searched for or removed in: {names}.")
-    else:
-        points.append("Personal data was searched for by pattern and rule; some will have been missed.")
-    if names := without("fuzzy_dedup"):
-        points.append(f"Near duplicates were not removed in: {names}.")
-    if names := without("decontaminate"):
-        points.append(
-            f"Not decontaminated: {names}. Texts of evaluation benchmarks may be among the documents, which "
-            "makes scores on them unreliable."
-        )
+    for expected in registry.EXPECTED:
+        stage = registry.load(expected)
+        if stage.caveat is None:
+            continue
+        without = [
+            name
+            for name, steps in ran.items()
+            if not any(step == expected and stage.alters(settings) for step, settings in steps)
+        ]
+        if without:
+            points.append(stage.caveat.undone.format(datasets=", ".join(without)))
+        elif stage.caveat.done:
+            points.append(stage.caveat.done)
     return "## Limitations\n\n" + "\n".join(f"- {point}" for point in points)
 
 
-def _lineage(datasets: Mapping[str, Any], name: str) -> Iterator[str]:
-    """Names of all stages that did something to documents of a dataset or its parents; those that only
-    annotated left them as they were."""
+def _lineage(datasets: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Names and settings of all stages that the documents of a dataset went through, also in its parents."""
     data = datasets[name]
     for step in data.get("stages") or ():
-        yield from (stage for stage, settings in step.items() if (settings or {}).get("action") != "annotate")
+        yield from ((stage, settings or {}) for stage, settings in step.items())
     for parent in _listed(data.get("from") or []):
         yield from _lineage(datasets, parent)
 

@@ -15,8 +15,8 @@ from pipeline.repeats import repeated
 from pipeline.state import State
 from pipeline.tallies import Tally, check_chain, merge_steps
 
-#: In ``stats.json``, counts of rounds with this prefix are sizes of single clusters, by the id of the document
-#: that stays.
+#: In ``stats.json``, counts of rounds with this prefix are sizes of clusters, by the id of the document that
+#: stays.
 CLUSTER = "cluster "
 MOST_CLUSTERS = 10
 

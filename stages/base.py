@@ -157,6 +157,13 @@ class RunMark:
 EarlierRun = Annotated[str, RunMark()]
 
 
+class Caveat(NamedTuple):
+    """What the dataset card of a corpus says, depending on whether a stage has worked on its documents."""
+
+    undone: str  #: where it has not; ``{datasets}`` are the names of the datasets concerned
+    done: str | None = None  #: where it has worked on all datasets, if there is something to say then
+
+
 class Stage:
     """What all stages share. Subclass one of the five kinds below, never this."""
 
@@ -169,6 +176,8 @@ class Stage:
     #: Columns that are not wanted after this stage.
     consumes: ClassVar[tuple[str, ...]] = ()
     resources: ClassVar[Resources] = Resources()
+    #: For the dataset card, of stages that are in ``registry.EXPECTED``.
+    caveat: ClassVar[Caveat | None] = None
     #: Most rows that one call gets. The deadline of a document holds for a call: a stage that takes a second
     #: over a document asks for few. Settings may say: then it is set in ``__init__``.
     rows: int = 256
@@ -192,6 +201,12 @@ class Stage:
     def requires(cls, config: Any) -> Resources:
         """What one worker needs with these settings; ``resources`` unless settings say."""
         return cls.resources
+
+    @classmethod
+    def alters(cls, settings: Mapping[str, Any]) -> bool:
+        """Whether it changes or drops documents with these settings, as they are in a config: all stages that
+        can do without have ``action: annotate`` for it."""
+        return settings.get("action") != "annotate"
 
     @classmethod
     def check(cls, config: Any, schema: pa.Schema) -> str | None:

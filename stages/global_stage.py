@@ -99,8 +99,8 @@ class Global(Stage):
         yield Round(LAST)
 
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
-        """Rows for later rounds, with a ``key`` and any other columns; it returns counts for the receipt, or a
-        ``Summary``.
+        """Rows for later rounds, with a ``key`` and any other columns; it returns counts for the receipt, or
+        a ``Summary``.
 
         ``groups`` are sorted rows; rows of equal key arrive in the same table, unless the round is ``split``.
         """

@@ -44,6 +44,10 @@ TOKENIZE = "tokenize"
 _TOKENIZE = {TOKENIZE: "stages.tokenize:Tokenize"}
 
 
+#: What readers of a corpus count on: its card says of which datasets they did not work on all documents.
+EXPECTED = ("pii", "fuzzy_dedup", "decontaminate")
+
+
 def find_reader(name: str) -> type[Reader]:
     """The reader of a format. LookupError says which formats there are."""
     cls = _load(name, READERS, "format")

@@ -16,7 +16,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from stages.base import MIB, Annotation, Annotator, Fault, Filter, ResourceFile, Resources, StageConfig
+from stages.base import (
+    MIB,
+    Annotation,
+    Annotator,
+    Caveat,
+    Fault,
+    Filter,
+    ResourceFile,
+    Resources,
+    StageConfig,
+)
 from stages.decontaminate.index import Index, build
 from stages.decontaminate.items import read_items
 from stages.decontaminate.measure import measure
@@ -68,6 +78,10 @@ class Decontaminate(Annotator, Filter):
             ("contamination.overlap", pa.float32()),
             ("contamination.tokens", pa.int32()),
         ]
+    )
+    caveat = Caveat(
+        undone="Not decontaminated: {datasets}. Texts of evaluation benchmarks may be among the documents, "
+        "which makes scores on them unreliable."
     )
     decides = frozenset({"threshold", "action"})
     resources = Resources(memory=512 * MIB)  # 100,000 items of 45 tokens: 450 MiB to open, 134 MB then

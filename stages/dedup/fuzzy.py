@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
-from stages.base import MIB, EarlierRun, Fault, Resources, StageConfig
+from stages.base import MIB, Caveat, EarlierRun, Fault, Resources, StageConfig
 from stages.dedup import candidates, components, minhash, survivors
 from stages.dedup.columns import places
 from stages.dedup.groups import groups_of
@@ -118,6 +118,7 @@ class FuzzyDedup(Global):
     Config = FuzzyDedupConfig
     reads = ("id", "text")
     adds = pa.schema([("dedup.cluster", pa.binary(16)), ("dedup.copies", pa.int32())])
+    caveat = Caveat(undone="Near duplicates were not removed in: {datasets}.")
     verdicts = survivors.VERDICTS
     decides: ClassVar[frozenset[str]] = frozenset(
         {

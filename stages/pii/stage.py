@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from stages.base import Annotation, Annotator, StageConfig
+from stages.base import Annotation, Annotator, Caveat, StageConfig
 from stages.pii.find import redact
 
 Kind = Literal["email", "ip", "phone", "card", "iban", "secret"]
@@ -48,6 +48,10 @@ class Pii(Annotator):
     version = 3
     Config = PiiConfig
     reads = ("text",)
+    caveat = Caveat(
+        undone="Personal data was not searched for or removed in: {datasets}.",
+        done="Personal data was searched for by pattern and rule; some will have been missed.",
+    )
 
     @classmethod
     def added(cls, config: Any) -> pa.Schema:

@@ -244,6 +244,8 @@ def test_limitations_follow_the_stages(text: str) -> None:
     limits = section(card(STATS, BLEND, config), "Limitations")
     assert "not searched for or removed in: english, german-qa." in limits
     assert "decontaminated" not in limits
+    config["datasets"]["english"]["stages"] = [{"decontaminate": {"action": "annotate"}}]
+    assert "Not decontaminated: english, german-qa." in card(STATS, BLEND, config)
 
 
 def test_the_same_card_wherever_the_run_was(text: str) -> None:
