@@ -7,6 +7,8 @@ The modules, from the file on:
     descent.py   the loops of training
     intrinsics.py  what LLVM can do and Numba does not offer
     predict.py   texts to probabilities
+    library.py   the same by the fastText library
+    backends.py  which of the two
     train.py     labelled texts to a model
     metrics.py   how good a classifier is on documents that it was not trained on
 

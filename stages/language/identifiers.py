@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from stages.fasttext.format import ModelError, read
-from stages.fasttext.predict import Predictor
+from stages.fasttext.backends import Backend, open_model
+from stages.fasttext.format import ModelError
 
 #: One text without line breaks to a label and its score.
 Classify = Callable[[str], tuple[str, float]]
@@ -79,13 +79,13 @@ def py3langid() -> Identifier:
     return Identifier(identifier.classify, frozenset(identifier.labels))
 
 
-def fasttext(path: str) -> Identifier:
+def fasttext(path: str, backend: Backend) -> Identifier:
     """A fastText model with the labels of lid.176, ``.bin`` or ``.ftz``. ValueError for another file."""
     try:
-        predictor = Predictor(read(path))
+        scorer = open_model(path, backend)
     except ModelError as error:
         raise ValueError(f"language.model: {error}") from None
-    labels = [label.removeprefix("__label__") for label in predictor.labels]
+    labels = [label.removeprefix("__label__") for label in scorer.labels]
     if not {"en", "zh", "th"} <= set(labels):
         raise ValueError(
             f"language.model: {path} does not name languages as lid.176 does; its labels start with "
@@ -93,7 +93,7 @@ def fasttext(path: str) -> Identifier:
         )
 
     def classify(text: str) -> tuple[str, float]:
-        (found,) = predictor.probabilities(pa.array([text]))
+        (found,) = scorer.probabilities(pa.array([text]))
         best = int(found.argmax())
         return labels[best], float(found[best])
 

@@ -41,7 +41,8 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from stages.base import Annotation, Annotator, Fault, Filter, ResourceFile, StageConfig
+from stages.base import MIB, Annotation, Annotator, Fault, Filter, ResourceFile, Resources, StageConfig
+from stages.fasttext.backends import Backend
 from stages.language import identifiers
 from stages.language.identifiers import Identifier
 from stages.language.sample import sample
@@ -60,6 +61,8 @@ def looked_at(texts: Iterable[str]) -> tuple[list[str], list[str]]:
 class LanguageConfig(StageConfig):
     #: A fastText lid.176 model; without one, py3langid.
     model: ResourceFile | None = None
+    #: ``library``: the fastText library computes what the model says (extra ``[fasttext]``).
+    backend: Backend = "own"
     #: An identifier that has to name the same language.
     second: Literal["py3langid", "pycld2"] | None = None
     #: Languages that stay; all, also unknown ones, when not given.
@@ -81,6 +84,8 @@ class LanguageConfig(StageConfig):
     def _two(self) -> LanguageConfig:
         if self.second == "py3langid" and self.model is None:
             raise ValueError("py3langid is the first identifier already, where no model is given")
+        if self.backend != "own" and self.model is None:
+            raise ValueError("backend: library goes with a model; py3langid has no other")
         return self
 
 
@@ -120,11 +125,16 @@ class Language(Annotator, Filter):
     def added(cls, config: LanguageConfig) -> pa.Schema:
         return cls.adds.append(pa.field("language.second", pa.string())) if config.second else cls.adds
 
+    @classmethod
+    def requires(cls, config: LanguageConfig) -> Resources:
+        # the library holds the file in the memory of each worker: 126 MiB for lid.176.bin
+        return cls.resources if config.backend == "own" else Resources(memory=384 * MIB)
+
     def open(self) -> None:
         """Loads the identifiers. Raises ``ImportError`` without a package they need, ``ValueError`` when the
         model is no lid.176 or one of them knows none of a language in ``keep``."""
-        path, second = self.config.model, self.config.second
-        self._first = identifiers.py3langid() if path is None else identifiers.fasttext(path)
+        path, second, backend = self.config.model, self.config.second, self.config.backend
+        self._first = identifiers.py3langid() if path is None else identifiers.fasttext(path, backend)
         if second is not None:
             self._second = identifiers.pycld2() if second == "pycld2" else identifiers.py3langid()
         for name, identifier in (("the model", self._first), (second, self._second)):

@@ -5,6 +5,7 @@
 adds ``quality.dclm``. The model is a ``.bin`` or ``.ftz`` file of the fastText library, or of ``nanocorpus
 train classifier``. The whole text is scored, its line breaks taken for spaces, as DCLM does. All workers of
 a machine share the matrices of a ``.bin``; what each has to itself is up to 40 bytes for a word of the model.
+With ``backend: library`` the fastText library scores, and each worker has all of the model to itself.
 
 Knows a column and a model. Does not know what a good probability is.
 """
@@ -16,8 +17,8 @@ import pyarrow as pa
 from pydantic import Field
 
 from stages.base import MIB, Annotation, Annotator, Fault, ResourceFile, Resources, StageConfig
-from stages.fasttext.format import ModelError, read
-from stages.fasttext.predict import Predictor
+from stages.fasttext.backends import Backend, Scorer, open_model
+from stages.fasttext.format import ModelError
 
 
 class FastTextConfig(StageConfig):
@@ -27,6 +28,8 @@ class FastTextConfig(StageConfig):
     label: str = "__label__hq"
     #: The column is ``quality.<name>``.
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    #: ``library``: the fastText library computes the probabilities (extra ``[fasttext]``).
+    backend: Backend = "own"
 
 
 class FastText(Annotator):
@@ -46,30 +49,36 @@ class FastText(Annotator):
 
     def __init__(self, config: FastTextConfig) -> None:
         super().__init__(config)
-        self._predictor: Predictor | None = None
+        self._scorer: Scorer | None = None
         self._label = 0
 
     @classmethod
     def added(cls, config: FastTextConfig) -> pa.Schema:
         return pa.schema([(f"quality.{config.name}", pa.float32())])
 
+    @classmethod
+    def requires(cls, config: FastTextConfig) -> Resources:
+        # the library holds the file in the memory of each worker: 2.4 GB for DCLM's classifier
+        return cls.resources if config.backend == "own" else Resources(memory=3072 * MIB)
+
     def open(self) -> None:
-        """Maps the model. Raises ``ValueError`` when it is no classifier, or has no such label."""
+        """Maps the model. Raises ``ValueError`` when it is no classifier, or has no such label, and
+        ``ImportError`` without the library that ``backend`` asks for."""
         try:
-            self._predictor = Predictor(read(self.config.model))
+            self._scorer = open_model(self.config.model, self.config.backend)
         except ModelError as error:
             raise ValueError(f"fasttext.model: {error}") from None
-        labels = self._predictor.labels
+        labels = self._scorer.labels
         if self.config.label not in labels:
             some = ", ".join(labels[:10]) + (f" and {len(labels) - 10} more" if len(labels) > 10 else "")
             raise ValueError(f"fasttext.label: the model has no {self.config.label}; it has {some}")
         self._label = labels.index(self.config.label)
 
     def annotate(self, batch: pa.Table) -> Annotation:
-        if self._predictor is None:
+        if self._scorer is None:
             raise RuntimeError("FastText.open() comes before annotate()")
         texts = batch["text"]
-        found = self._predictor.probabilities(texts)[:, self._label]
+        found = self._scorer.probabilities(texts)[:, self._label]
         undone = np.flatnonzero(np.isnan(found) & texts.is_valid().to_numpy())
         faults = {int(row): Fault("no_score", "the model has nothing about this text") for row in undone}
         scores = pa.array(found, pa.float32(), from_pandas=True)

@@ -228,6 +228,19 @@ def test_letters_of_scripts_that_are_rare_do_not_count() -> None:
         assert without_rare(text) == text
 
 
+def test_the_library_in_the_place_of_the_own_reader() -> None:
+    pytest.importorskip("fasttext", reason="needs the fastText library (pip install 'nanocorpus[fasttext]')")
+    texts = [lines[0] for lines in TEXTS.values()]
+    own, library = (
+        answers(opened(model=lid176(), backend=name), [*texts, None]) for name in ("own", "library")
+    )
+    assert [code for code, _ in library] == [code for code, _ in own]
+    assert [score for _, score in library] == pytest.approx([score for _, score in own], abs=2e-4)
+    assert "backend" not in LanguageConfig(model="lid.176.ftz").model_dump()
+    with pytest.raises(ValidationError, match="goes with a model"):
+        LanguageConfig(backend="library")
+
+
 def test_lines_do_not_matter_to_fasttext() -> None:
     model = opened(model=lid176())
     assert answers(model, [TEXTS["de"][0].replace(" ", "\n")]) == answers(model, [TEXTS["de"][0]])

@@ -37,6 +37,25 @@ def test_the_stage_adds_the_probability_of_its_label(tmp_path: Path) -> None:
     assert stage.annotate(batch.slice(0, 0)).columns["quality.dclm"] == pa.array([], pa.float32())
 
 
+def test_the_library_in_its_place(tmp_path: Path) -> None:
+    pytest.importorskip("fasttext", reason="needs the fastText library (pip install 'nanocorpus[fasttext]')")
+    path = tmp_path / "model.bin"
+    path.write_bytes(file_of(random_model("pairs", Loss.SOFTMAX)))
+    batch = pa.table({"text": pa.array([*TEXTS, None], pa.string())})
+    own, library = (opened(path, backend=name).annotate(batch) for name in ("own", "library"))
+    assert own.faults == library.faults == {}
+    scores = [done.columns["quality.dclm"].to_numpy(zero_copy_only=False) for done in (own, library)]
+    np.testing.assert_allclose(*scores, atol=2e-6)
+
+
+def test_the_backend_of_before_is_not_part_of_what_was_asked_for() -> None:
+    config = FastTextConfig(model="m.bin", name="dclm")
+    assert config.model_dump() == {"model": "m.bin", "label": "__label__hq", "name": "dclm"}
+    library = FastTextConfig.model_validate({**config.model_dump(), "backend": "library"})
+    assert library.model_dump()["backend"] == "library"
+    assert FastText.requires(library).memory > FastText.requires(config).memory
+
+
 def test_a_text_that_the_model_has_no_row_for_is_a_fault(tmp_path: Path) -> None:
     made = random_model("words", Loss.SOFTMAX)
     dictionary = entries([(b"w%d" % n, 1) for n in range(len(WORDS))], [(b"__label__hq", 1), (b"x", 1)], 9)
