@@ -50,14 +50,14 @@ def alike(groups: Iterator[pa.Table], order: Sequence[str]) -> Iterator[Alike]:
     """All rows of tables sorted by ``key`` and ``order`` ("low", "id" and so on; no two rows with the same
     position and order). A key may go on in the tables that follow; what is given of it is bounded too."""
     last: pa.Table | None = None  # rows of the key that the table before ended with
-    pending: _Pending | None = None  # that key, if it was in several tables
+    pending: _OpenKey | None = None  # that key, if it was in several tables
     for table in groups:
         key = table.column("key").to_numpy()
         start = 0
         if last is not None:
             if key[0] == last.column("key")[0].as_py():
                 start = int(np.searchsorted(key, key[0], "right"))
-                pending = pending or _Pending(last, order)
+                pending = pending or _OpenKey(last, order)
                 pending.add(last := table.slice(0, start))
                 if start == len(key):
                     continue
@@ -86,7 +86,7 @@ def _whole(table: pa.Table) -> Alike:
     return Alike(table, leads, group, size, leader, table, earlier)
 
 
-class _Pending:
+class _OpenKey:
     """A key that goes on: the leaders of its hashes so far, and all its rows in a file."""
 
     def __init__(self, table: pa.Table, order: Sequence[str]) -> None:

@@ -191,7 +191,7 @@ def survivors(groups: Iterator[pa.Table]) -> Reduced:
     go as ``near duplicates``, and as those ``of an earlier run``. Names the largest clusters.
     """
     tally = _Tally()
-    pending: _Pending | None = None
+    pending: _OpenCluster | None = None
     for table in groups:
         label = table.column("key").to_numpy()
         starts, sizes = groups_of(label)
@@ -202,7 +202,7 @@ def survivors(groups: Iterator[pa.Table]) -> Reduced:
             starts, sizes = starts[1:], sizes[1:]
         if pending is not None:
             yield from pending.verdicts(tally)
-        pending = _Pending(table.slice(starts[-1]))
+        pending = _OpenCluster(table.slice(starts[-1]))
         if len(starts) > 1:
             whole = table.slice(starts[0], starts[-1] - starts[0])
             yield _verdicts(whole, starts[:-1] - starts[0], sizes[:-1], tally)
@@ -232,7 +232,7 @@ def _verdicts(
     )
 
 
-class _Pending:
+class _OpenCluster:
     """A cluster that may go on in the next table: the best of its members so far, and where all of them are,
     in memory or, when they are very many, in a file."""
 

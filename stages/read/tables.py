@@ -118,7 +118,7 @@ class Tables(Reader):
             MoreMemory: It has zstd frames of more than 128 MiB of window.
             OSError: Storage cannot deliver the file.
         """
-        pending = _Pending(self.config.source or "", item.name, self.adds)
+        pending = _RowBatch(self.config.source or "", item.name, self.adds)
         with storage.open(item.path) as file:
             source = Source(file)
             rows = self._lines(item, source) if self.config.format == "jsonl" else self._parquet(item, source)
@@ -256,7 +256,7 @@ def _reject(item: Input, offset: int, reason: str, detail: str, failed: bool = T
 _COLUMNS = ("id", "offset", "record", *_TAKEN)
 
 
-class _Pending:
+class _RowBatch:
     """The batch being gathered."""
 
     def __init__(self, source: str, file: str, adds: pa.Schema) -> None:

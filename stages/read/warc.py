@@ -137,7 +137,7 @@ class Warc(Reader):
             MoreMemory: It has zstd frames of more than 128 MiB of window.
             OSError: Storage cannot deliver it.
         """
-        pending = _Pending(self.config.source or "", self.adds)
+        pending = _CaptureBatch(self.config.source or "", self.adds)
         records = self._indexed(item, storage) if self.config.index else self._whole(item, storage)
         for name, record in itertools.islice(records, limit):
             if isinstance(record, Reject):
@@ -201,7 +201,7 @@ class Warc(Reader):
         if not found:
             yield one.file, Damage(one.offset, "bad_record", detail, one.url)
 
-    def _add(self, pending: _Pending, name: str, record: Capture | Damage) -> None:
+    def _add(self, pending: _CaptureBatch, name: str, record: Capture | Damage) -> None:
         if isinstance(record, Damage):
             identity = document_id("warc", "damage", name, str(record.offset))
             fault = Fault(record.reason, record.detail)
@@ -307,7 +307,7 @@ _COLUMNS = (
 )
 
 
-class _Pending:
+class _CaptureBatch:
     """The batch being gathered."""
 
     def __init__(self, source: str, adds: pa.Schema) -> None:
