@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stages.compiled import compiled
+from stages.compiled import compiled, inlined
 
 AT, NUMBER, COLON, IBAN, BLOB = range(5)
 
@@ -73,6 +73,14 @@ def candidates(texts: pa.Array) -> npt.NDArray[np.int64]:
     return found[:count]
 
 
+@inlined
+def _put(found, count, row, which, start, end):  # type: ignore[no-untyped-def]
+    """One more candidate, kept if there is room; how many there are now."""
+    if count < len(found):
+        found[count] = row, which, start, end
+    return count + 1
+
+
 @compiled
 def _scan(raw, offsets, classes, found):  # type: ignore[no-untyped-def]
     """Fills ``found`` as far as it reaches; returns how many candidates there are."""
@@ -96,9 +104,7 @@ def _scan(raw, offsets, classes, found):  # type: ignore[no-untyped-def]
                 if i - 2 >= offsets[row] and two == 0xBC and raw[i - 2] == 0xEF:
                     digit = 0x90 <= byte <= 0x99
                     if byte == 0xA0:
-                        if count < len(found):
-                            found[count] = row, AT, at, at
-                        count += 1
+                        count = _put(found, count, row, AT, at, at)
                 if not digit:
                     continue
                 kind = _DIGIT
@@ -128,9 +134,7 @@ def _scan(raw, offsets, classes, found):  # type: ignore[no-untyped-def]
                     dotted = gap == 1 and byte == 0x2E
                 else:
                     if digits >= LEAST_DIGITS or most_dots >= 3:
-                        if count < len(found):
-                            found[count] = row, NUMBER, number_start, number_end
-                        count += 1
+                        count = _put(found, count, row, NUMBER, number_start, number_end)
                     digits = gap = 0
 
             if kind & _BLOB:
@@ -143,9 +147,7 @@ def _scan(raw, offsets, classes, found):  # type: ignore[no-untyped-def]
                 blob_lower += (kind & _LOWER) != 0
             elif blob:
                 if blob >= LEAST_BLOB and blob_letters >= 4 and (blob_digits > 0 or blob_lower == 0):
-                    if count < len(found):
-                        found[count] = row, BLOB, blob_start, at
-                    count += 1
+                    count = _put(found, count, row, BLOB, blob_start, at)
                 blob = 0
 
             start, which = -1, AT
@@ -175,7 +177,5 @@ def _scan(raw, offsets, classes, found):  # type: ignore[no-untyped-def]
             ):
                 start, which = at - 3, IBAN
             if start >= 0:
-                if count < len(found):
-                    found[count] = row, which, start, start
-                count += 1
+                count = _put(found, count, row, which, start, start)
     return count

@@ -115,6 +115,37 @@ def _group(
         wraps[g - 1] += 1
         named += sizes[look[i]] + (tags[look[i]] >= 0)
 
+    firsts = np.empty(g, np.int64)
+    lasts = np.empty(g, np.int64)
+    up = np.empty(g, np.int64)
+    nesting = np.empty(g, np.int64)  # groups around each, itself included
+    for group in range(g):
+        i = heads[group]
+        firsts[group] = first[i]
+        lasts[group] = last[i]
+        up[group] = of[parent[i]] if parent[i] >= 0 else g
+        nesting[group] = nesting[up[group]] + 1 if parent[i] >= 0 else 1
+
+    rank, alike = _siblings(up, look[heads[:g]])
+    ancestors = np.empty((n, levels), np.int64)
+    depth = np.empty(n, np.int64)
+    for block in range(n):
+        group = of[inner[block]]
+        depth[block] = nesting[group]
+        for level in range(levels):
+            ancestors[block, level] = group
+            if group < g:
+                group = up[group]
+    name_ids, name_groups = _names(first, last, look, tags, words, sizes, of, named)
+    return firsts, lasts, ancestors, up, wraps[:g], alike, rank, depth, name_ids, name_groups
+
+
+@compiled
+def _names(
+    first: Ints, last: Ints, look: Ints, tags: Ints, words: Ints, sizes: Ints, of: Ints, named: int
+) -> tuple[Ints, Ints]:
+    """The ``named`` words of the names of all containers with blocks, and the group of each word."""
+    c = len(first)
     starts = np.zeros(len(sizes) + 1, np.int64)
     for i in range(len(sizes)):
         starts[i + 1] = starts[i] + sizes[i]
@@ -133,18 +164,13 @@ def _group(
             at += 1
         for word in range(before, at):
             name_groups[word] = of[i]
+    return name_ids, name_groups
 
-    firsts = np.empty(g, np.int64)
-    lasts = np.empty(g, np.int64)
-    up = np.empty(g, np.int64)
-    nesting = np.empty(g, np.int64)  # groups around each, itself included
-    for group in range(g):
-        i = heads[group]
-        firsts[group] = first[i]
-        lasts[group] = last[i]
-        up[group] = of[parent[i]] if parent[i] >= 0 else g
-        nesting[group] = nesting[up[group]] + 1 if parent[i] >= 0 else 1
 
+@compiled
+def _siblings(up: Ints, look: Ints) -> tuple[Ints, Ints]:
+    """By group: how many siblings before it look the same, and how many do in all, itself included."""
+    g = len(up)
     # Siblings are counted in a table of (group around, look) with open addressing, at most half full.
     capacity = 4
     while capacity < 2 * g:
@@ -155,9 +181,9 @@ def _group(
     rank = np.empty(g, np.int64)
     alike = np.empty(g, np.int64)
     for group in range(g):
-        seen_as = look[heads[group]]
+        seen_as = look[group]
         slot = (up[group] * 1_000_003 + seen_as * 7919) % capacity
-        while counts[slot] and (up[members[slot]] != up[group] or look[heads[members[slot]]] != seen_as):
+        while counts[slot] and (up[members[slot]] != up[group] or look[members[slot]] != seen_as):
             slot = (slot + 1) % capacity
         members[slot] = group
         slots[group] = slot
@@ -165,14 +191,4 @@ def _group(
         counts[slot] += 1
     for group in range(g):
         alike[group] = counts[slots[group]]
-
-    ancestors = np.empty((n, levels), np.int64)
-    depth = np.empty(n, np.int64)
-    for block in range(n):
-        group = of[inner[block]]
-        depth[block] = nesting[group]
-        for level in range(levels):
-            ancestors[block, level] = group
-            if group < g:
-                group = up[group]
-    return firsts, lasts, ancestors, up, wraps[:g], alike, rank, depth, name_ids, name_groups
+    return rank, alike

@@ -144,17 +144,7 @@ def resolve(row: list[Atom]) -> list[Atom]:
         if padded and out and out[-1].tex == "\\;":
             out[-1].kind = NULL
         if kind in (SUPER, SUB):
-            script = Atom(atom.tex)
-            if (
-                out
-                and out[-1].kind in (ORD, CLOSE)
-                and (out[-1].sup if kind == SUPER else out[-1].sub) is None
-            ):
-                target = [out[-1]]
-            else:
-                target = [Atom("{}")]
-                out.extend(target)
-            attach(target, None if kind == SUPER else [script], [script] if kind == SUPER else None)
+            _script(out, Atom(atom.tex), kind == SUPER)
             continue
         if (
             kind == OPEN
@@ -193,15 +183,7 @@ def resolve(row: list[Atom]) -> list[Atom]:
             else:
                 _stray(out, atom, previous)
         else:
-            last = out[-1] if out else None
-            if atom.letters and last is not None and last.letters and _one_word(last, atom):
-                last.letters += atom.letters
-                last.tex = font(last.font, last.letters)
-                last.sub, last.sup, last.primes = atom.sub, atom.sup, atom.primes
-            elif kind == TEXT and last is not None and last.kind == TEXT and _one_text(last, atom):
-                last.tex = last.tex[:-1] + atom.tex[atom.tex.index("{") + 1 :]
-            else:
-                out.append(atom)
+            _append(out, atom)
         if stack and atom.tall:
             stack[-1].tall = True
         if kind == BAR and stack:
@@ -215,6 +197,28 @@ def resolve(row: list[Atom]) -> list[Atom]:
         if not _cases(out, entry, None) and (entry.bar or entry.atom.delim == "."):
             _plain(entry.atom, ORD)
     return out
+
+
+def _script(out: list[Atom], script: Atom, above: bool) -> None:
+    """Put a script that is a character of its own to the atom before it, or to an empty one."""
+    last = out[-1] if out else None
+    if last is None or last.kind not in (ORD, CLOSE) or (last.sup if above else last.sub) is not None:
+        last = Atom("{}")
+        out.append(last)
+    attach([last], None if above else [script], [script] if above else None)
+
+
+def _append(out: list[Atom], atom: Atom) -> None:
+    """Put an atom that is no bracket to the row, together with the letters or the text before it."""
+    last = out[-1] if out else None
+    if atom.letters and last is not None and last.letters and _one_word(last, atom):
+        last.letters += atom.letters
+        last.tex = font(last.font, last.letters)
+        last.sub, last.sup, last.primes = atom.sub, atom.sup, atom.primes
+    elif atom.kind == TEXT and last is not None and last.kind == TEXT and _one_text(last, atom):
+        last.tex = last.tex[:-1] + atom.tex[atom.tex.index("{") + 1 :]
+    else:
+        out.append(atom)
 
 
 def _one_word(last: Atom, atom: Atom) -> bool:
