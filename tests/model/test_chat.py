@@ -8,13 +8,13 @@ import json
 import os
 
 import pytest
-import small_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.chat import Chat, Tokenizer, TokenizerError
 from model.requests import Thinking
 from model.text import Transcript
+from tests.model import small_tokenizer
 
 REAL = os.environ.get("NANOCORPUS_TOKENIZER")
 

@@ -14,9 +14,6 @@ import pytest
 pytest.importorskip("torch", reason="the engine needs torch (pip install 'nanocorpus[model]')")
 
 import torch
-from scripted import Script
-from scripted import requests as scripted_requests
-from small_tokenizer import content
 from torch import Tensor
 
 from model import Engine as ExportedEngine
@@ -29,6 +26,9 @@ from model.network import Network, PackedBatch
 from model.requests import Completion, Request
 from model.scheduler import GRAIN
 from model.tiny import tiny_config, write_checkpoint
+from tests.model.scripted import Script
+from tests.model.scripted import requests as scripted_requests
+from tests.model.small_tokenizer import content
 
 CONFIG = tiny_config(pattern="M-*M-", n_groups=2)
 

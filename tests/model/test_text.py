@@ -1,13 +1,13 @@
 """Decoding token by token, stop strings, reasoning and its budget, against the whole text at once."""
 
 import pytest
-import small_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.chat import Chat, Tokenizer
 from model.requests import Request, Thinking
 from model.text import Parts, StopStrings, Transcript
+from tests.model import small_tokenizer
 
 TOKENIZER = Tokenizer(small_tokenizer.content())
 VOCAB = TOKENIZER.vocab_size

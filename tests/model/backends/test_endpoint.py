@@ -8,15 +8,15 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import small_tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import ANSWER, Script, requests
 
 from model.backends import endpoint as backend
 from model.backends.endpoint import Endpoint, EndpointError
 from model.chat import Chat, Tokenizer
 from model.requests import Request
+from tests.model import small_tokenizer
+from tests.model.scripted import ANSWER, Script, requests
 
 TOKENIZER = Tokenizer(small_tokenizer.content())
 PROMPT = Chat(TOKENIZER).prompt("Hi")

@@ -23,7 +23,7 @@ from stages.render.main.tree import LEVELS, NAMES, Names, name_words, tree
 from stages.render.main.words import CLASSES, DIGIT, EARLY, IDEOGRAPH, SPACE, _tables, count, word_hash
 from stages.render.text import render, structure
 
-GOLD = Path(__file__).parents[4] / "shared" / "data" / "gold"
+GOLD = Path(__file__).parents[5] / "shared" / "data" / "gold"
 
 
 def block(text: str, container: int = 0, kind: str = "text", link_chars: int = 0) -> Block:

@@ -19,7 +19,7 @@ from stages.render.extractors import ExtractionError, open_extractor
 from stages.render.extractors import lynx as lynx_module
 from stages.render.extractors.lynx import Lynx
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 CASES = ROOT.parent / "shared" / "data" / "web" / "lynx_cases"
 
 needs_lynx = pytest.mark.skipif(shutil.which("lynx") is None, reason="needs lynx: apt-get install lynx")

@@ -11,7 +11,7 @@ from stages.render import extractors
 from stages.render.extractors import ExtractionError, Extractor, Text, check, libraries, open_extractor
 from stages.render.guards import MAX_CHARS
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def paragraphs(*texts: str, lang: str = "") -> str:

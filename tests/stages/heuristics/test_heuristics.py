@@ -17,7 +17,7 @@ from stages.heuristics.stage import Heuristics, HeuristicsConfig
 from stages.signals import measure
 from stages.signals.table import SCHEMA, SIGNALS
 
-SETS = sorted((Path(__file__).parents[2] / "configs" / "rules").glob("*.yaml"))
+SETS = sorted((Path(__file__).parents[3] / "configs" / "rules").glob("*.yaml"))
 COLUMNS = pa.schema([("language", pa.string()), *SCHEMA])
 WHOLE = {signal.name for signal in SIGNALS.values() if signal.type == pa.int32()}
 

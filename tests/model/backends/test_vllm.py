@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
 
 import pytest
-import small_tokenizer
-from scripted import Script, requests
 
 from model.backends.vllm import VLLM
 from model.chat import Chat, Tokenizer
 from model.requests import Request
+from tests.model import small_tokenizer
+from tests.model.scripted import Script, requests
 
 TOKENIZER = Tokenizer(small_tokenizer.content())
 

@@ -24,7 +24,7 @@ from stages.urls.addresses import split
 from stages.urls.hashes import hashes
 from stages.urls.stage import Urls, UrlsConfig
 
-PAGES = Path(__file__).resolve().parents[3] / "shared" / "data" / "web" / "pages.jsonl"
+PAGES = Path(__file__).resolve().parents[4] / "shared" / "data" / "web" / "pages.jsonl"
 
 
 def write(path: Path, *lines: str) -> str:
