@@ -1,4 +1,4 @@
-"""Sampling against plain definitions: noise in Python integers, kept tokens by sorting, frequencies."""
+"""Sampling against plain definitions: kept tokens by sorting, frequencies."""
 
 import math
 
@@ -9,24 +9,10 @@ torch = pytest.importorskip("torch", reason="sampling needs torch (pip install '
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
+from model.noise import Settings  # noqa: E402
 from model.requests import Request  # noqa: E402
-from model.sampling import CANDIDATES, Sampler, Settings, gumbel, penalise, sample  # noqa: E402
-
-M64 = (1 << 64) - 1
-GOLDEN = 0x9E3779B97F4A7C15
-
-
-def mix(z):
-    """SplitMix64's finaliser, on Python's integers."""
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & M64
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & M64
-    return z ^ (z >> 31)
-
-
-def plain_gumbel(seed, step, token):
-    stream = mix((mix(seed) + step * GOLDEN) & M64)
-    uniform = ((mix((stream + (token + 1) * GOLDEN) & M64) >> 12) + 0.5) / 2**52
-    return -math.log(-math.log1p(-uniform))
+from model.sampling import CANDIDATES, Sampler, penalise, sample  # noqa: E402
+from tests.model.plain_noise import plain_gumbel  # noqa: E402
 
 
 def rows(n, temperature=1.0, top_k=0, top_p=1.0, seed=0, step=0):
@@ -61,23 +47,6 @@ def plain_choice(logits, temperature, top_k, top_p, seed, step):
         kept = [value for value in kept if value >= threshold]
     scores = {i: value + plain_gumbel(seed, step, i) for i, value in enumerate(scaled) if value >= kept[-1]}
     return max(scores, key=scores.__getitem__)
-
-
-@pytest.mark.parametrize("seed", [0, 1, 42, (1 << 63) - 1])
-def test_noise_is_the_hash_of_seed_step_and_token(seed):
-    steps = torch.tensor([0, 1, 70_000])
-    noise = gumbel(torch.full((3,), seed), steps, torch.tensor([[0, 1, 2, 131_071]]))
-    for i, step in enumerate(steps.tolist()):
-        for j, token in enumerate([0, 1, 2, 131_071]):
-            assert noise[i, j].item() == pytest.approx(plain_gumbel(seed, step, token), abs=1e-12)
-
-
-def test_noise_is_gumbel_distributed():
-    """Mean and variance of 400,000 values; the bounds are five standard errors."""
-    noise = gumbel(torch.arange(40), torch.arange(40) % 3, torch.arange(10_000)[None]).flatten()
-    assert noise.isfinite().all()
-    assert noise.mean().item() == pytest.approx(0.5772157, abs=0.0102)
-    assert noise.var().item() == pytest.approx(math.pi**2 / 6, abs=0.028)
 
 
 def test_frequencies_are_those_of_the_softmax():

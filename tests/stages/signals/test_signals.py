@@ -1,6 +1,6 @@
 """Signals against a naive reading of their definitions, on generated and on written texts.
 
-The reference takes tokens from the segmentation (``test_signals_tokens.py`` is about that) and does everything
+The reference takes tokens from the segmentation (``test_segment.py`` is about that) and does everything
 else with strings, lists and regular expressions, as the published filters do.
 """
 

@@ -1,0 +1,81 @@
+"""Words and counts of blocks, against the same in plain Python."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.render.main.tree import NAMES, Names, name_words
+from stages.render.main.words import CLASSES, DIGIT, EARLY, IDEOGRAPH, SPACE, _tables, count, word_hash
+
+
+@given(st.lists(st.text(max_size=40), min_size=1, max_size=12))
+@settings(deadline=None)
+def test_counts_of_blocks_are_those_of_each_text_alone(texts: list[str]) -> None:
+    together = count(texts)
+    for index, text in enumerate(texts):
+        alone = count([text])
+        assert together.tokens[index] == alone.tokens[0]
+        assert together.classes[index].tolist() == alone.classes[0].tolist()
+        assert together.classes[index].sum() == together.chars[index] == len(text)
+        assert together.function_words[index] == alone.function_words[0]
+        assert together.early[together.early_blocks == index].tolist() == alone.early.tolist()
+
+
+@given(
+    st.lists(st.text(st.sampled_from("aZ9é中한กー .\n\t'😀𠀀\ud800"), max_size=80), min_size=1, max_size=4)
+)
+@settings(deadline=None)
+def test_words_are_runs_of_letters_and_single_ideographs(texts: list[str]) -> None:
+    classes = _tables().classes
+    counts = count(texts)
+    early = []
+    for index, text in enumerate(texts):
+        kinds = [
+            classes[ord(c)] if c < "\U00010000" else IDEOGRAPH if c == "𠀀" else len(CLASSES) - 1
+            for c in text
+        ]
+        apart = "".join(
+            c if kind <= DIGIT else f" {c} " if kind == IDEOGRAPH else " "
+            for c, kind in zip(text, kinds, strict=True)
+        )
+        found = apart.split()
+        early += found[:EARLY]
+        assert counts.tokens[index] == len(found)
+        assert counts.classes[index].tolist() == [kinds.count(kind) for kind in range(len(CLASSES))]
+        assert counts.first[index] == (kinds[0] if kinds else SPACE)
+        assert counts.last[index] == (kinds[-1] if kinds else SPACE)
+    assert counts.early.tolist() == [int(word_hash(word)) for word in early]
+
+
+def test_words_of_many_scripts() -> None:
+    counts = count(
+        ["The price of it: €20 in 2024.", "我们的网站", "기사를 읽는 사람", "", "نص في الصفحة", "😀 ok"]
+    )
+    assert counts.tokens.tolist() == [7, 5, 3, 0, 3, 1]
+    assert counts.function_words.tolist() == [4, 3, 2, 0, 1, 0]
+    assert counts.years.tolist() == [1, 0, 0, 0, 0, 0]
+    assert counts.classes[0][CLASSES.index("money")] == 1
+
+
+def test_a_word_has_one_hash_wherever_it_stands() -> None:
+    early = count(["Share this", "… please SHARE"]).early
+    assert early[0] == early[3] == word_hash("share")
+    assert len({int(h) for h in early}) == 3
+
+
+def test_words_of_names() -> None:
+    assert name_words("postBody post-title_2 XMLFeed") == ["post", "body", "post", "title", "xml", "feed"]
+
+
+@given(st.lists(st.text(st.sampled_from("abABé中Ü9-_ \n²"), max_size=60), max_size=4))
+@settings(deadline=None)
+def test_known_words_of_names_are_those_of_the_expression(texts: list[str]) -> None:
+    known = ["<p>", "<b>", "ab", "ba", "bb", "é中", "ü²", "aa", "abb", "bab"]
+    tags, ids, sizes = Names(known).of_looks([("p" if i % 2 else "i", text) for i, text in enumerate(texts)])
+    assert tags.tolist() == [0 if i % 2 else -1 for i in range(len(texts))]
+    end = 0
+    for text, size in zip(texts, sizes.tolist(), strict=True):
+        start, end = end, end + size
+        words = name_words(" ".join(text.split()[:NAMES]))
+        assert ids[start:end].tolist() == list(dict.fromkeys(known.index(w) for w in words if w in known))
