@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from stages.base import Fault
 from stages.language.identifiers import meaning
 from stages.language.scripts import WRITTEN_IN
+from stages.language.spelling import plain
 from stages.language.stage import Language, LanguageConfig
 
 #: Sentences written for the benchmark, by language.
