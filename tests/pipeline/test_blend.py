@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.blend import COLUMNS, BlendedReader
-from pipeline.shards import SHARD
+from pipeline.blend.reader import COLUMNS, BlendedReader
+from pipeline.blend.weights import Budget, Phase, check_phases, megatron, weights
 from pipeline.storage import S3Settings, Storage, StorageError, StorageSettings
-from pipeline.weights import Budget, Phase, check_phases, megatron, weights
+from pipeline.tasks.shards import SHARD
 
 EOS = 7  # no document's tokens: 7 modulo 16 is no dataset
 

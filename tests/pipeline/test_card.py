@@ -16,9 +16,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.card import _table, card
-from pipeline.shards import SHARD
-from pipeline.weights import Budget, Phase, weights
+from pipeline.blend.weights import Budget, Phase, weights
+from pipeline.report.card import _table, card
+from pipeline.tasks.shards import SHARD
 
 
 def stage(name: str, rows_in: int, kept: int, dropped: dict, failed: dict, generated: int = 0) -> dict:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import config
-from pipeline.config import Config
-from pipeline.located import ConfigError
+from pipeline.config import schema
+from pipeline.config.located import ConfigError
+from pipeline.config.schema import Config
 
 GOOD = """\
 name: small
@@ -31,7 +31,7 @@ blend:
 def read(tmp_path: Path, text: str = GOOD, *overrides: str) -> Config:
     path = tmp_path / "run.yaml"
     path.write_text(text)
-    return config.read(path, list(overrides))
+    return schema.read(path, list(overrides))
 
 
 def test_reads_what_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,9 +153,9 @@ def test_find_looks_in_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "mine.yaml").write_text(GOOD)
     monkeypatch.chdir(tmp_path)
-    assert config.find("mine.yaml") == Path("configs/mine.yaml")
+    assert schema.find("mine.yaml") == Path("configs/mine.yaml")
     with pytest.raises(ConfigError, match="no such config"):
-        config.find("theirs.yaml")
+        schema.find("theirs.yaml")
 
 
 SMALL = "name: t\noutput: out\ndatasets:\n  a:\n    read: {format: jsonl, paths: [a.jsonl]}\n"

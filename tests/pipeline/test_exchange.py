@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.cut import Cutter, row_bytes
-from pipeline.exchange import KEYS, RunWriter, merge, position
+from pipeline.exchange.cut import Cutter, row_bytes
+from pipeline.exchange.runs import KEYS, RunWriter, merge, position
 from pipeline.sealed import Damaged, Stored
 from pipeline.storage import Storage
 
@@ -72,7 +72,7 @@ def test_many_files_are_merged_in_levels(tmp_path: Path, monkeypatch: pytest.Mon
     tables = [rows_of([random.Random(i).randrange(50) for _ in range(9)], seed=i) for i in range(40)]
     files = list(enumerate(write(tmp_path / f"{i}.runs", table) for i, table in enumerate(tables)))
     at_once = pa.concat_tables(merge(Storage(), files, 5, 45, ("id",)))
-    monkeypatch.setattr("pipeline.exchange.MAX_RUNS", 7)
+    monkeypatch.setattr("pipeline.exchange.runs.MAX_RUNS", 7)
     assert pa.concat_tables(merge(Storage(), files, 5, 45, ("id",))).equals(at_once)
     assert len(set(at_once["position"].to_pylist())) == len(at_once)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from runs import call, command, hashes, toy_config
 
-from pipeline.ownership import MANIFEST
+from pipeline.layout import MANIFEST
 from pipeline.storage import TEMP_PREFIX
 
 TOKENIZER = Path(__file__).parents[2] / "configs/sample/tokenizer.json"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.ledger import Foreign, Ledger, Superseded
-from pipeline.receipts import DOCUMENTS, REJECTS, File, Receipt, load_all
-from pipeline.state import State
+from pipeline.ledger.commit import Foreign, Ledger, Superseded
+from pipeline.ledger.receipts import DOCUMENTS, REJECTS, File, Receipt, load_all
+from pipeline.ledger.tallies import ConservationError, Tally, add_tallies, check_chain, merge_steps
+from pipeline.schedule.state import State
 from pipeline.storage import Storage, StorageError
-from pipeline.tallies import ConservationError, Tally, add_tallies, check_chain, merge_steps
 
 
 def test_a_lost_row_is_an_error() -> None:

@@ -22,8 +22,10 @@ import pytest
 from rich.console import Console
 from runs import toy_inputs
 
-from pipeline import config, launch, resources
-from pipeline.located import ConfigError
+from pipeline import launch
+from pipeline.config import schema
+from pipeline.config.located import ConfigError
+from pipeline.plan import assets
 from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, StorageSettings
 from tests.s3_server import ENVIRONMENT, S3Server
@@ -56,7 +58,7 @@ def tables(folder: Path) -> None:
 def run(folder: Path, name: str, calibration: str = "") -> Path:
     path = folder / f"{name}.yaml"
     path.write_text(CONFIG.format(output=folder / name, calibration=calibration))
-    launch.run(config.read(path), Console(file=io.StringIO()))
+    launch.run(schema.read(path), Console(file=io.StringIO()))
     return folder / name
 
 
@@ -110,20 +112,20 @@ def test_equal_files_of_several_stages_are_all_kept_and_errors_name_them(tmp_pat
 def test_what_changes_after_it_was_hashed_is_not_kept(tmp_path: Path) -> None:
     tables(tmp_path)
     source, storage = str(tmp_path / "words"), Storage()
-    resource = resources.find(storage, source, str(tmp_path / "out"))
+    resource = assets.find(storage, source, str(tmp_path / "out"))
     (tmp_path / "words/a.txt").write_text("other")
     with pytest.raises(StorageError, match=r"a\.txt: changed while"):
-        resources.keep(storage, source, resource)
+        assets.keep(storage, source, resource)
     assert not list((tmp_path / "out").rglob("a.txt"))
 
 
 def test_a_changed_table_changes_the_fingerprint_and_a_missing_one_is_named(tmp_path: Path) -> None:
     tables(tmp_path)
     storage = Storage()
-    before = resources.find(storage, str(tmp_path / "words"), "out")
-    assert before == resources.find(storage, str(tmp_path / "words") + "/", "out")
+    before = assets.find(storage, str(tmp_path / "words"), "out")
+    assert before == assets.find(storage, str(tmp_path / "words") + "/", "out")
     (tmp_path / "words/deep/b.txt").rename(tmp_path / "words/deep/c.txt")
-    assert resources.find(storage, str(tmp_path / "words"), "out").sha256 != before.sha256
+    assert assets.find(storage, str(tmp_path / "words"), "out").sha256 != before.sha256
     toy_inputs(tmp_path / "inputs", files=1, bad=False)
     (tmp_path / "more.txt").unlink()
     with pytest.raises(
@@ -132,7 +134,7 @@ def test_a_changed_table_changes_the_fingerprint_and_a_missing_one_is_named(tmp_
         run(tmp_path, "out")
     for nothing in ("", "hf://no-organisation"):
         with pytest.raises(StorageError):
-            resources.find(storage, nothing, "out")
+            assets.find(storage, nothing, "out")
 
 
 def test_directories_are_brought_from_s3_whole_or_not_at_all(
@@ -146,13 +148,13 @@ def test_directories_are_brought_from_s3_whole_or_not_at_all(
         server.make_bucket("bucket")
         storage = Storage(StorageSettings.model_validate({"s3": {"endpoint": server.endpoint}}))
         source = str(tmp_path / "words")
-        resource = resources.find(storage, source, "s3://bucket/out")
-        resources.keep(storage, source, resource)
-        again = resources.find(storage, resource.path, "s3://bucket/out")
+        resource = assets.find(storage, source, "s3://bucket/out")
+        assets.keep(storage, source, resource)
+        again = assets.find(storage, resource.path, "s3://bucket/out")
         assert again == resource
         storage.write(f"{resource.path}/a.txt", b"spoilt")
         with pytest.raises(Damaged, match="has changed"):
-            resources.fetch(resource, storage)
+            assets.fetch(resource, storage)
         storage.write(f"{resource.path}/a.txt", b"text")
         opened: list[str] = []
         monkeypatch.setattr(
@@ -163,7 +165,7 @@ def test_directories_are_brought_from_s3_whole_or_not_at_all(
         left.mkdir(parents=True)
         (left / "of_a_killed_worker.txt").touch()
         with ThreadPoolExecutor(4) as workers:
-            (local,) = set(workers.map(lambda _: resources.fetch(resource, storage), range(8)))
+            (local,) = set(workers.map(lambda _: assets.fetch(resource, storage), range(8)))
         assert sorted(opened) == [f"{resource.path}/{name}" for name in ("a.txt", "deep/b.txt")]
         assert sorted(p.name for p in local.rglob("*.txt")) == ["a.txt", "b.txt"]
         assert (local / "deep/b.txt").read_text() == "number"
@@ -216,13 +218,13 @@ def hub() -> Iterator[str]:
 def test_repositories_of_a_hub_are_fetched_by_the_driver(tmp_path: Path, hub: str) -> None:
     code = """if True:
         import sys
-        from pipeline import resources
+        from pipeline.plan import assets
         from pipeline.storage import Storage, StorageError
         for source in sys.argv[1:]:
             try:
-                found = resources.find(Storage(), source, "out")
+                found = assets.find(Storage(), source, "out")
                 print(found.sha256, *[name for name, _ in found.contents()])
-                resources.keep(Storage(), source, found)
+                assets.keep(Storage(), source, found)
             except StorageError as error:
                 print(error)
     """

@@ -13,9 +13,12 @@ import toys
 from rich.console import Console
 from runs import command, hashes, stats, toy_inputs
 
-from pipeline import config, launch, reduce, rounds
-from pipeline.located import ConfigError
-from pipeline.schedule import RunFailed
+from pipeline import launch
+from pipeline.config import schema
+from pipeline.config.located import ConfigError
+from pipeline.schedule import rounds
+from pipeline.schedule.loop import RunFailed
+from pipeline.tasks import reduce
 
 CONFIG = """
 name: {name}
@@ -34,7 +37,7 @@ def run(tmp_path: Path, inputs: Path, name: str = "out", settings: str = "{}") -
     path = tmp_path / f"{name}.yaml"
     output = tmp_path / name
     path.write_text(CONFIG.format(name=name, output=output, inputs=inputs, settings=settings))
-    launch.run(config.read(path), Console(file=io.StringIO()))
+    launch.run(schema.read(path), Console(file=io.StringIO()))
     return output
 
 

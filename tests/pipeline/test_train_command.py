@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from runs import ROOT, command
 
-from pipeline.located import ConfigError
+from pipeline.config.located import ConfigError
 from pipeline.storage import Storage
-from pipeline.train import MAX_CHARS, Side, classifier
-from pipeline.train_card import markdown, measured
+from pipeline.train.card import markdown, measured
+from pipeline.train.classifier import MAX_CHARS, Side, classifier
 from stages.quality.fasttext.stage import FastText, FastTextConfig
 from stages.quality.fasttext.train import Plan
 
