@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from pipeline.exchange.runs import position
+from pipeline.exchange.positions import position, within
 
 
 class Found:
@@ -27,7 +27,7 @@ class Found:
     def rows(self, index: int, start: int, stop: int) -> pa.Table | None:
         """Rows about documents ``start`` to ``stop`` of part ``index``, with ``row`` from ``start`` on in
         place of the key. Calls go upwards. None: there are none, nor a schema to say so with."""
-        low, high = position(index, start), position(index, stop)
+        high = position(index, stop)
         taken = []
         while (table := self._next()) is not None:
             keys = table.column("key").to_numpy()
@@ -40,8 +40,7 @@ class Found:
             return None
         found = pa.concat_tables(taken) if taken else self._empty
         assert found is not None
-        rows = (found.column("key").to_numpy() - np.uint64(low)).astype(np.uint32)
-        return found.drop_columns("key").append_column("row", pa.array(rows))
+        return within(found, index, start)
 
     def _next(self) -> pa.Table | None:
         if self._rest is not None and len(self._rest):

@@ -28,6 +28,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.exchange.cut import Cutter
+from pipeline.exchange.positions import addressed
 from pipeline.sealed import Damaged, Section, Sink, Stored, fetch, foot_digest, read_foot, verified
 from pipeline.storage import Storage
 from pipeline.storage.spool import spool
@@ -194,7 +195,7 @@ class _Cursor:
     ) -> None:
         self.storage, self.path, self.index, self.blocks = storage, path, index, blocks
         self.low, self.high = low, high
-        self.table = _position(schema.empty_table(), index)
+        self.table = addressed(schema.empty_table(), index)
         self.keys: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
 
     def load(self, budget: int) -> None:
@@ -211,7 +212,7 @@ class _Cursor:
         for block in self.blocks[:count]:
             part = memoryview(data)[block.offset - start : block.offset - start + block.length]
             verified(self.path, Section(block.offset, block.length, block.crc), part)
-            tables.append(_position(pa.ipc.open_stream(pa.py_buffer(part)).read_all(), self.index))
+            tables.append(addressed(pa.ipc.open_stream(pa.py_buffer(part)).read_all(), self.index))
         del self.blocks[:count]
         table = pa.concat_tables(tables)
         keys = _column(table, "key")
@@ -243,18 +244,6 @@ def sort(table: pa.Table, order: Sequence[str] = ()) -> pa.Table:
         else:
             columns.append(_column(table, name))
     return table.take(pa.array(np.lexsort(columns[::-1])))
-
-
-def position(index: int, row: int = 0) -> int:
-    """Address of a row among all parts: 32 bits of part, 32 bits of row."""
-    return index << 32 | row
-
-
-def _position(table: pa.Table, index: int) -> pa.Table:
-    if "row" not in table.schema.names:
-        return table
-    rows = _column(table, "row") | np.uint64(position(index))
-    return table.set_column(table.schema.names.index("row"), "position", pa.array(rows))
 
 
 def _column(table: pa.Table, name: str) -> npt.NDArray[np.uint64]:

@@ -19,7 +19,8 @@ from itertools import accumulate, pairwise
 import pyarrow as pa
 
 from pipeline import layout
-from pipeline.exchange.runs import KEYS, position
+from pipeline.exchange.positions import position
+from pipeline.exchange.runs import KEYS
 from pipeline.ledger.receipts import DOCUMENTS, RUNS
 from pipeline.plan.recipe import fingerprint, unopened
 from pipeline.plan.segment import Segment

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from pipeline.exchange.positions import shifted
 from pipeline.plan.columns import output_columns
 from pipeline.plan.recipe import Recipe, Role
 from pipeline.storage import StorageError
@@ -231,11 +231,7 @@ def _join(results: Mapping[int, Result]) -> Result:
     for start, result in results.items():
         losses += [loss._replace(row=start + loss.row) for loss in result.losses]
         if result.partials is not None:
-            part = result.partials
-            if "row" in part.schema.names:
-                rows = pc.add(part.column("row"), pa.scalar(kept, pa.uint32()))
-                part = part.set_column(part.schema.names.index("row"), "row", rows)
-            partials.append(part)
+            partials.append(shifted(result.partials, kept))
         kept += len(result.table)
     return Result(
         pa.concat_tables([result.table for result in results.values()]),

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 
 from pipeline import layout
 from pipeline.exchange.found import Found
-from pipeline.exchange.runs import KEYS, merge, position
+from pipeline.exchange.positions import position, shifted
+from pipeline.exchange.runs import KEYS, merge
 from pipeline.ledger import given_ids
 from pipeline.ledger.receipts import DOCUMENTS, REJECTS, Receipt
 from pipeline.ledger.tallies import Tally, check_chain
@@ -253,10 +254,7 @@ class _Run:
         self.seconds[recipe.label] += time.perf_counter() - started
         self._account(tally, table, result)
         if result.partials is not None and recipe.role == "map":
-            # from the index in this batch to the index in the part
-            rows = pc.add(result.partials.column("row"), pa.scalar(self.counts["documents"], pa.uint32()))
-            index = result.partials.schema.names.index("row")
-            result = result._replace(partials=result.partials.set_column(index, "row", rows))
+            result = result._replace(partials=shifted(result.partials, self.counts["documents"]))
         return result
 
     # What is counted

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline import layout
 from pipeline.exchange.found import Found
-from pipeline.exchange.runs import BLOCK_BYTES, RunWriter, merge, position
+from pipeline.exchange.positions import position, shifted
+from pipeline.exchange.runs import BLOCK_BYTES, RunWriter, merge
 from pipeline.ledger.receipts import Receipt
 from pipeline.plan.recipe import Recipe, open_stage
 from pipeline.sealed import ParquetFile, Stored
@@ -135,9 +135,7 @@ class JoinTask(_Task):
         for batch in read_batches(parquet, schema, BATCH_ROWS):
             rows = found.rows(self.index, offset, offset + len(batch))
             if rows is not None and len(rows):
-                partials = stage.join(self.round.name, batch, rows)
-                row = pc.add(partials.column("row"), pa.scalar(offset, pa.uint32()))
-                yield partials.set_column(partials.schema.names.index("row"), "row", row)
+                yield shifted(stage.join(self.round.name, batch, rows), offset)
             offset += len(batch)
 
 

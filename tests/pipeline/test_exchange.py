@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.exchange.cut import Cutter, row_bytes
-from pipeline.exchange.runs import KEYS, RunWriter, merge, position
+from pipeline.exchange.positions import position
+from pipeline.exchange.runs import KEYS, RunWriter, merge
 from pipeline.sealed import Damaged, Stored
 from pipeline.storage import Storage
 
