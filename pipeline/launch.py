@@ -168,9 +168,9 @@ def _open_stages(plan: Plan, executor: Executor, console: Console) -> None:
 
 
 def _named(plan: Plan, error: str) -> str:
-    """An error of a stage, with its resources by the paths that the config names."""
-    for source, resource in plan.resources.items():
-        kept = resource.path.rsplit("/", 1)[1]
+    """An error of a stage, with its assets by the paths that the config names."""
+    for source, asset in plan.assets.items():
+        kept = asset.path.rsplit("/", 1)[1]
         error = re.sub(rf"\S*/{re.escape(kept)}", source.replace("\\", r"\\"), error)
     return error
 

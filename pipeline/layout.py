@@ -40,7 +40,7 @@ INDEX = "work/receipts/index"
 #: Which driver may publish.
 TOKEN = "work/.token"
 DRY_RUN = "dry-run"
-CORPUS, WORK, ARTEFACTS, RECEIPTS, ASSETS = "corpus", "work", "artefacts", "work/receipts", "work/.resources"
+CORPUS, WORK, ARTEFACTS, RECEIPTS, ASSETS = "corpus", "work", "artefacts", "work/receipts", "work/.assets"
 _RECEIPT = re.compile(r"(work/[^/]+/[^/]+(?:/[^/]+)?)/receipts/(part|bucket|group|train)-[^/]+\.json")
 
 

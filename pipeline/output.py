@@ -55,15 +55,15 @@ def claim(config: Config, storage: Storage, dry: bool) -> Manifest:
 
 
 def prepare(plan: Plan, ledger: Ledger, manifest: Manifest) -> None:
-    """Clear what killed writers left, keep the resources, move what stands elsewhere now, freeze the plan."""
+    """Clear what killed writers left, keep the assets, move what stands elsewhere now, freeze the plan."""
     storage, output = ledger.storage, ledger.output
     manifest.save(ledger)
     ownership.sweep(storage, output, plan.config.datasets, lambda path: False)
-    kept = {name: [sha] for one in plan.resources.values() for name, sha in one.kept(output)}
+    kept = {name: [sha] for one in plan.assets.values() for name, sha in one.kept(output)}
     manifest.files |= kept
     manifest.save(ledger)
-    for source, resource in plan.resources.items():
-        assets.keep(storage, source, resource)
+    for source, asset in plan.assets.items():
+        assets.keep(storage, source, asset)
     new = plan.as_json()
     if storage.stat(ledger.path(layout.PLAN)) is not None:
         earlier = _segments(storage.read(ledger.path(layout.PLAN)))
@@ -117,11 +117,11 @@ def finish(
 def _current(plan: Plan, ledger: Ledger, schedule: Schedule, files: Iterable[str]) -> set[str]:
     """Names of all files that belong to the run as it is now."""
     current = {layout.PLAN, *files}
-    for resource in plan.resources.values():
-        current |= {name for name, _ in resource.kept(ledger.output)}
+    for asset in plan.assets.values():
+        current |= {name for name, _ in asset.kept(ledger.output)}
     # a calibration of this run may be what its own config names by now
     inside = ledger.path("")
-    current |= {source.removeprefix(inside) for source in plan.resources if source.startswith(inside)}
+    current |= {source.removeprefix(inside) for source in plan.assets if source.startswith(inside)}
     for key, group in schedule.groups.items():
         for name, made in schedule.states[key].made.items():
             current |= {group.receipt(name), *(file.name for file in made.files.values())}

@@ -25,6 +25,7 @@ from stages.base import (
     Annotation,
     Annotator,
     Applied,
+    AssetFile,
     Batch,
     DamagedInput,
     EarlierRun,
@@ -39,7 +40,6 @@ from stages.base import (
     Reader,
     Reduced,
     Reject,
-    ResourceFile,
     Round,
     Rounds,
     StageConfig,
@@ -274,7 +274,7 @@ class Longest(Global):
 
 class ScoreConfig(StageConfig):
     name: str
-    tables: dict[str, ResourceFile]
+    tables: dict[str, AssetFile]
 
 
 class Score(Annotator):

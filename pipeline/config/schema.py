@@ -23,7 +23,7 @@ from pipeline.config.marks import each, marked
 from pipeline.config.problems import explain, suggest
 from pipeline.storage import StorageSettings, is_local
 from stages import registry
-from stages.base import InputMark, ResourceMark, RunMark, Stage, StageConfig
+from stages.base import AssetMark, InputMark, RunMark, Stage, StageConfig
 from stages.where import Where, WhereError, parse
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -162,7 +162,7 @@ class Config:
 
 def find(name: str) -> Path:
     """The file of a config: as given, then in ``configs/`` here, then in that of the checkout."""
-    checkout = Path(__file__).resolve().parent.parent / "configs"
+    checkout = Path(__file__).resolve().parent.parent.parent / "configs"
     candidates = [Path(name), Path("configs") / name, checkout / name, checkout / "sample" / name]
     for candidate in candidates:
         if candidate.is_file():
@@ -276,7 +276,7 @@ class _Checker:
             self.problem(key, f"{type(error).__name__}: {error}")
             return None
         changes: dict[str, Any] = {}
-        marks = (InputMark, ResourceMark, RunMark)
+        marks = (InputMark, AssetMark, RunMark)
         for field in (name for mark in marks for name in marked(cls.Config, mark)):
             if value := getattr(checked, field):
                 changes[field] = each(value, partial(self._absolute, (*key, field)))

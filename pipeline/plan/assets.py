@@ -33,7 +33,7 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Resource:
+class Asset:
     """A file, or a directory of ``files``, kept under a name that holds its checksum."""
 
     sha256: str  # of a directory: of its names and their checksums
@@ -41,7 +41,7 @@ class Resource:
     files: tuple[tuple[str, str], ...] = ()  # of a directory: relative names and sha256
 
     def contents(self) -> Iterator[tuple[str, str]]:
-        """Every file: its name below ``path`` ("" for a resource that is a file) and its sha256."""
+        """Every file: its name below ``path`` ("" for an asset that is a file) and its sha256."""
         yield from self.files or [("", self.sha256)]
 
     def kept(self, output: str) -> Iterator[tuple[str, str]]:
@@ -50,7 +50,7 @@ class Resource:
             yield _below(self.path, name).removeprefix(join(output, "")), sha
 
 
-def find(storage: Storage, source: str, output: str) -> Resource:
+def find(storage: Storage, source: str, output: str) -> Asset:
     """Hash what lies at ``source``: a file, a directory or a hub repository. Hidden files are left out.
     StorageError if it cannot be read."""
     if not source:
@@ -58,41 +58,41 @@ def find(storage: Storage, source: str, output: str) -> Resource:
     origin = _origin(source)
     if storage.stat(origin) is not None:
         sha = _hash(storage, origin)
-        return Resource(sha, _kept(output, sha, PurePosixPath(origin).suffix))
+        return Asset(sha, _kept(output, sha, PurePosixPath(origin).suffix))
     found = (info.path.removeprefix(origin.rstrip("/") + "/") for info in storage.list(origin))
     names = [name for name in found if not any(part.startswith(".") for part in name.split("/"))]
     if not names:
         raise StorageError(f"{source}: there is no such file or directory")
     files = tuple((name, _hash(storage, _below(origin, name))) for name in sorted(names))
     sha = hashlib.sha256("".join(f"{name}\n{sha}\n" for name, sha in files).encode()).hexdigest()
-    return Resource(sha, _kept(output, sha), files)
+    return Asset(sha, _kept(output, sha), files)
 
 
-def keep(storage: Storage, source: str, resource: Resource) -> None:
-    """Copy a resource to where the run keeps it, unless it is there as it was hashed. StorageError if the
+def keep(storage: Storage, source: str, asset: Asset) -> None:
+    """Copy an asset to where the run keeps it, unless it is there as it was hashed. StorageError if the
     original is no longer what was hashed."""
-    for name, sha in resource.contents():
-        kept, path = _below(resource.path, name), _below(_origin(source), name)
+    for name, sha in asset.contents():
+        kept, path = _below(asset.path, name), _below(_origin(source), name)
         if storage.stat(kept) is None or _hash(storage, kept) != sha:
             with storage.create(kept) as local, storage.open(path) as file:
                 if _copy(file, local) != sha:
                     raise StorageError(f"{path}: changed while the run was being prepared; start again")
 
 
-def fetch(resource: Resource, storage: Storage) -> Path:
-    """A local path of a resource; copied once per machine if it is kept elsewhere. Damaged if it is not what
+def fetch(asset: Asset, storage: Storage) -> Path:
+    """A local path of an asset; copied once per machine if it is kept elsewhere. Damaged if it is not what
     was hashed."""
-    if is_local(resource.path):
-        for name, sha in resource.contents():
-            path = _below(resource.path, name)
+    if is_local(asset.path):
+        for name, sha in asset.contents():
+            path = _below(asset.path, name)
             if digest(storage, path)[1] != sha:
                 raise Damaged(path, "has changed")
-        return Path(resource.path)
+        return Path(asset.path)
     folder = Path(tempfile.gettempdir()) / f"nanocorpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
         raise PermissionError(f"{folder} belongs to another user; set TMPDIR to a directory of your own")
-    target = folder / resource.path.rsplit("/", 1)[1]
+    target = folder / asset.path.rsplit("/", 1)[1]
     if target.exists():
         return target
     with (folder / f"{target.name}.lock").open("w") as lock:
@@ -102,16 +102,16 @@ def fetch(resource: Resource, storage: Storage) -> Path:
             scratch = folder / f"{target.name}.part"
             shutil.rmtree(scratch, ignore_errors=True)  # of a worker that was killed
             try:
-                _bring(resource, storage, scratch / "whole")
+                _bring(asset, storage, scratch / "whole")
                 (scratch / "whole").rename(target)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
     return target
 
 
-def _bring(resource: Resource, storage: Storage, whole: Path) -> None:
-    for name, sha in resource.contents():
-        path, copy = _below(resource.path, name), whole / name
+def _bring(asset: Asset, storage: Storage, whole: Path) -> None:
+    for name, sha in asset.contents():
+        path, copy = _below(asset.path, name), whole / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         with storage.open(path) as source:
             if _copy(source, copy) != sha:

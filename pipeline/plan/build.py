@@ -24,7 +24,7 @@ from pipeline.config.located import ConfigError
 from pipeline.config.marks import each, marked
 from pipeline.config.schema import Config, Dataset, Step
 from pipeline.plan import assets, earlier
-from pipeline.plan.assets import Resource
+from pipeline.plan.assets import Asset
 from pipeline.plan.columns import output_columns, output_schema
 from pipeline.plan.earlier import EarlierPart
 from pipeline.plan.recipe import Recipe, Role, canonical, located
@@ -35,12 +35,12 @@ from stages.base import (
     DOCUMENT,
     MIB,
     Annotator,
+    AssetMark,
     Filter,
     Generator,
     Global,
     Input,
     Reader,
-    ResourceMark,
     Resources,
     RunMark,
     Stage,
@@ -49,9 +49,9 @@ from stages.where import Where, WhereError
 
 
 def build(config: Config, storage: Storage) -> Plan:
-    """List the inputs, hash the resources and lay out the segments.
+    """List the inputs, hash the assets and lay out the segments.
 
-    ConfigError when an input or resource is not there, or a stage lacks a column that it reads.
+    ConfigError when an input or asset is not there, or a stage lacks a column that it reads.
     """
     return _Builder(config, storage).build()
 
@@ -230,10 +230,10 @@ class _Builder:
         unused: tuple[str, ...] = ()
         if role in ("annotate", "map") and issubclass(step.cls, Filter | Global):
             unused = tuple(sorted(step.cls.decides))
-        found: list[Resource] = []
-        for name in marked(step.cls.Config, ResourceMark):
+        found: list[Asset] = []
+        for name in marked(step.cls.Config, AssetMark):
             if settings.get(name) is not None:
-                settings[name] = each(settings[name], partial(self._resource, (*key, name), found))
+                settings[name] = each(settings[name], partial(self._asset, (*key, name), found))
         stage = registry.canonical(step.name)
         return Recipe(label, role, stage, step.cls.version, canonical(settings), tuple(found), unused)
 
@@ -254,17 +254,15 @@ class _Builder:
                     raise self.config.problem((*key, name, index), str(error)) from None
         return tuple(found)
 
-    def _resource(
-        self, key: tuple[Any, ...], into: list[Resource], path: str, place: tuple[str | int, ...]
-    ) -> str:
+    def _asset(self, key: tuple[Any, ...], into: list[Asset], path: str, place: tuple[str | int, ...]) -> str:
         """The checksum of what lies at ``path``, which stands for it in settings; added to ``into``."""
-        if path not in self.plan.resources:
+        if path not in self.plan.assets:
             try:
-                self.plan.resources[path] = assets.find(self.storage, path, self.config.output)
+                self.plan.assets[path] = assets.find(self.storage, path, self.config.output)
             except (OSError, StorageError) as error:
                 hint = _neighbour(path)
                 raise self.config.problem((*key, *place), f"cannot be read: {error}{hint}") from None
-        into.append(self.plan.resources[path])
+        into.append(self.plan.assets[path])
         return into[-1].sha256
 
 

@@ -12,30 +12,30 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pipeline.config.marks import each, marked
-from pipeline.plan.assets import Resource, fetch
+from pipeline.plan.assets import Asset, fetch
 from pipeline.storage import Storage, StorageSettings
 from stages import registry
-from stages.base import InputMark, ResourceMark, RunMark, Stage, StageConfig
+from stages.base import AssetMark, InputMark, RunMark, Stage, StageConfig
 
 Role = Literal["read", "annotate", "filter", "generate", "map", "judge", "tokens"]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One role of one stage. ``settings`` is canonical JSON; resources are in it by checksum."""
+    """One role of one stage. ``settings`` is canonical JSON; assets are in it by checksum."""
 
     label: str
     role: Role
     stage: str  # as it is registered
     version: int
     settings: str
-    resources: tuple[Resource, ...] = ()
+    assets: tuple[Asset, ...] = ()
     #: Settings that this role does not use: changing them changes nothing.
     unused: tuple[str, ...] = ()
 
     @property
     def identity(self) -> list[Any]:
-        """What decides the result, for fingerprints: not the label, not where code or a resource lies."""
+        """What decides the result, for fingerprints: not the label, not where code or an asset lies."""
         settings = json.loads(self.settings)
         # inputs and earlier runs have identities of their own
         config = registry.load(self.stage).Config
@@ -45,7 +45,7 @@ class Recipe:
 
 
 def located(recipe: Recipe) -> tuple[type[Stage], StageConfig]:
-    """The class of a recipe's stage and its settings, in which checksums stand for resources."""
+    """The class of a recipe's stage and its settings, in which checksums stand for assets."""
     cls = registry.load(recipe.stage)
     return cls, cls.Config.model_validate_json(recipe.settings)
 
@@ -66,8 +66,8 @@ def _open_stage(recipe: Recipe, storage_json: str) -> Stage:
     cls = registry.load(recipe.stage)
     settings = json.loads(recipe.settings)
     storage = Storage(StorageSettings.model_validate_json(storage_json))
-    local = {resource.sha256: str(fetch(resource, storage)) for resource in recipe.resources}
-    for name in marked(cls.Config, ResourceMark):
+    local = {asset.sha256: str(fetch(asset, storage)) for asset in recipe.assets}
+    for name in marked(cls.Config, AssetMark):
         if settings.get(name) is not None:
             settings[name] = each(settings[name], lambda sha, _: local[sha])
     stage = cls(cls.Config.model_validate(settings))

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pipeline import layout
 from pipeline.config.schema import Config
 from pipeline.plan import earlier
-from pipeline.plan.assets import Resource
+from pipeline.plan.assets import Asset
 from pipeline.plan.columns import output_schema
 from pipeline.plan.earlier import EarlierPart
 from pipeline.plan.recipe import Recipe, fingerprint
@@ -95,7 +95,7 @@ class Plan:
     config: Config
     segments: dict[str, Segment]
     inputs: dict[str, list[tuple[str, Input]]]  # dataset → (part, input)
-    resources: dict[str, Resource] = field(default_factory=dict)  # by the path that the config names
+    assets: dict[str, Asset] = field(default_factory=dict)  # by the path that the config names
 
     def last(self, dataset: str) -> Segment:
         """The segment whose parts are the dataset's documents."""
@@ -109,7 +109,7 @@ class Plan:
             "config": self.config.as_json(),
             "versions": {"nanocorpus": _version("nanocorpus"), "python": platform.python_version()}
             | {package: _version(package) for package in _NOTED},
-            "resources": {source: {"sha256": kept.sha256} for source, kept in sorted(self.resources.items())},
+            "assets": {source: {"sha256": kept.sha256} for source, kept in sorted(self.assets.items())},
             "segments": [
                 {
                     "dataset": segment.dataset,

@@ -31,7 +31,7 @@ def stats(plan: Plan, states: Mapping[str, State], partial: bool = False) -> dic
     tokenizer = None
     if plan.config.tokenizer is not None:
         path = plan.config.tokenizer.settings.model_dump()["path"]
-        tokenizer = {"sha256": plan.resources[path].sha256}
+        tokenizer = {"sha256": plan.assets[path].sha256}
     return {
         "name": plan.config.name,
         "seed": plan.config.seed,

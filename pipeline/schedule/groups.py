@@ -24,7 +24,7 @@ from stages.base import LAST, MIB, Resources
 _MERGE = Resources(memory=512 * MIB)
 
 
-class Parts:
+class PartGroup:
     """The parts of a segment."""
 
     def __init__(self, plan: Plan, segment: Segment, limit: int | None, chains: Mapping[str, Chain]) -> None:
@@ -88,7 +88,7 @@ class Parts:
         )
 
 
-class Shards:
+class ShardGroup:
     """The token shards of a blended dataset."""
 
     def __init__(self, dataset: str, tokens: int) -> None:
@@ -137,9 +137,9 @@ def groups(plan: Plan, limit: int | None = None) -> dict[str, Group]:
     found: list[Group] = []
     chains = {segment.key: Chain(segment) for segment in plan.segments.values() if segment.judged}
     for segment in plan.segments.values():
-        found.append(Parts(plan, segment, limit, chains))
+        found.append(PartGroup(plan, segment, limit, chains))
         if segment.name == "tokens":
-            found.append(Shards(segment.dataset, plan.config.shards.tokens))
+            found.append(ShardGroup(segment.dataset, plan.config.shards.tokens))
     return {group.key: group for group in found}
 
 

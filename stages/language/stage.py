@@ -41,7 +41,7 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from stages.base import Annotation, Annotator, Fault, Filter, ResourceFile, StageConfig
+from stages.base import Annotation, Annotator, AssetFile, Fault, Filter, StageConfig
 from stages.language import identifiers
 from stages.language.identifiers import Identifier
 from stages.language.sample import sample
@@ -59,7 +59,7 @@ def looked_at(texts: Iterable[str]) -> tuple[list[str], list[str]]:
 
 class LanguageConfig(StageConfig):
     #: A fastText lid.176 model; without one, py3langid.
-    model: ResourceFile | None = None
+    model: AssetFile | None = None
     #: An identifier that has to name the same language.
     second: Literal["py3langid", "pycld2"] | None = None
     #: Languages that stay; all, also unknown ones, when not given.

@@ -29,9 +29,9 @@ from stages.base import (
     LAST,
     MIB,
     Applied,
+    AssetFile,
     Global,
     Reduced,
-    ResourceFile,
     Resources,
     Round,
     Rounds,
@@ -54,11 +54,11 @@ class EnsembleConfig(StageConfig):
     #: Columns of scores; higher is better.
     scores: list[str] = Field(min_length=1)
     #: An artefact of an earlier run, to be used as it is.
-    calibration: ResourceFile | None = None
+    calibration: AssetFile | None = None
     #: Share of the documents that the cuts are fitted on (more of fewer than ``LEAST_DOCUMENTS``).
     fraction: float = Field(default=1.0, gt=0, le=1)
     #: What a document weighs: its tokens by this tokenizer.json; without one its UTF-8 bytes.
-    tokenizer: ResourceFile | None = None
+    tokenizer: AssetFile | None = None
     #: Lowest rank of each label.
     labels: dict[str, int] = Field(default_factory=lambda: dict(LABELS))
 

@@ -72,7 +72,7 @@ def test_tables_of_all_kinds_are_loaded_and_a_calibration_is_left_and_used(tmp_p
     first = run(tmp_path, "first")
     rows = scored(first).to_pylist()
     kept = sorted(
-        p.relative_to(first / "work/.resources").parts[1:] for p in first.glob("work/.resources/*/**/*.txt")
+        p.relative_to(first / "work/.assets").parts[1:] for p in first.glob("work/.assets/*/**/*.txt")
     )
     assert kept == [("a.txt",), ("deep", "b.txt")]  # hidden files are none of it
     listed = {"text", "number", *"3456789"}
@@ -112,10 +112,10 @@ def test_equal_files_of_several_stages_are_all_kept_and_errors_name_them(tmp_pat
 def test_what_changes_after_it_was_hashed_is_not_kept(tmp_path: Path) -> None:
     tables(tmp_path)
     source, storage = str(tmp_path / "words"), Storage()
-    resource = assets.find(storage, source, str(tmp_path / "out"))
+    asset = assets.find(storage, source, str(tmp_path / "out"))
     (tmp_path / "words/a.txt").write_text("other")
     with pytest.raises(StorageError, match=r"a\.txt: changed while"):
-        assets.keep(storage, source, resource)
+        assets.keep(storage, source, asset)
     assert not list((tmp_path / "out").rglob("a.txt"))
 
 
@@ -148,25 +148,25 @@ def test_directories_are_brought_from_s3_whole_or_not_at_all(
         server.make_bucket("bucket")
         storage = Storage(StorageSettings.model_validate({"s3": {"endpoint": server.endpoint}}))
         source = str(tmp_path / "words")
-        resource = assets.find(storage, source, "s3://bucket/out")
-        assets.keep(storage, source, resource)
-        again = assets.find(storage, resource.path, "s3://bucket/out")
-        assert again == resource
-        storage.write(f"{resource.path}/a.txt", b"spoilt")
+        asset = assets.find(storage, source, "s3://bucket/out")
+        assets.keep(storage, source, asset)
+        again = assets.find(storage, asset.path, "s3://bucket/out")
+        assert again == asset
+        storage.write(f"{asset.path}/a.txt", b"spoilt")
         with pytest.raises(Damaged, match="has changed"):
-            assets.fetch(resource, storage)
-        storage.write(f"{resource.path}/a.txt", b"text")
+            assets.fetch(asset, storage)
+        storage.write(f"{asset.path}/a.txt", b"text")
         opened: list[str] = []
         monkeypatch.setattr(
             Storage, "open", lambda self, path, do=Storage.open: opened.append(path) or do(self, path)
         )
         folder = tmp_path / f"nanocorpus-{os.getuid()}"
-        left = folder / f"{resource.path.rsplit('/', 1)[1]}.part/whole"
+        left = folder / f"{asset.path.rsplit('/', 1)[1]}.part/whole"
         left.mkdir(parents=True)
         (left / "of_a_killed_worker.txt").touch()
         with ThreadPoolExecutor(4) as workers:
-            (local,) = set(workers.map(lambda _: assets.fetch(resource, storage), range(8)))
-        assert sorted(opened) == [f"{resource.path}/{name}" for name in ("a.txt", "deep/b.txt")]
+            (local,) = set(workers.map(lambda _: assets.fetch(asset, storage), range(8)))
+        assert sorted(opened) == [f"{asset.path}/{name}" for name in ("a.txt", "deep/b.txt")]
         assert sorted(p.name for p in local.rglob("*.txt")) == ["a.txt", "b.txt"]
         assert (local / "deep/b.txt").read_text() == "number"
         assert not list(folder.glob("*.part"))
@@ -242,6 +242,6 @@ def test_repositories_of_a_hub_are_fetched_by_the_driver(tmp_path: Path, hub: st
     repository, *files, missing = done.stdout.splitlines()
     sha, *names = repository.split()
     assert names == ["config.json", "model.safetensors"]
-    assert (tmp_path / f"out/work/.resources/{sha[:32]}/model.safetensors").stat().st_size == 1000
+    assert (tmp_path / f"out/work/.assets/{sha[:32]}/model.safetensors").stat().st_size == 1000
     assert {line.split()[0] for line in files} == {hashlib.sha256(b"{}").hexdigest()}
     assert missing.startswith("hf://org/other: ")

@@ -12,7 +12,7 @@ from runs import call, command, hashes, toy_config
 from pipeline.layout import MANIFEST
 from pipeline.storage import TEMP_PREFIX
 
-TOKENIZER = Path(__file__).parents[2] / "configs/sample/tokenizer.json"
+TOKENIZER = Path(__file__).parents[3] / "configs/sample/tokenizer.json"
 
 NAMES = [
     "corpus/mine.jsonl",

@@ -39,7 +39,7 @@ from pipeline.storage import s3 as s3_module
 from tests.s3_server import ENVIRONMENT, PAGE, FaultProxy, S3Server
 
 MIB = 1 << 20
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
