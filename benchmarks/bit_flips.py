@@ -29,8 +29,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
 from rich.console import Console  # noqa: E402
 from runs import hashes  # noqa: E402
 
-from pipeline import config, launch  # noqa: E402
-from pipeline.blend import BlendedReader  # noqa: E402
+from pipeline import launch  # noqa: E402
+from pipeline.blend.reader import BlendedReader  # noqa: E402
+from pipeline.config import schema  # noqa: E402
 from pipeline.sealed import Damaged  # noqa: E402
 from pipeline.storage import Storage  # noqa: E402
 from pipeline.verify import verify  # noqa: E402
@@ -39,7 +40,7 @@ from pipeline.verify import verify  # noqa: E402
 def run(output: Path) -> str:
     said = io.StringIO()
     overrides = [f"output={output}", "execution.executor=inline"]
-    launch.run(config.read(config.find("sample.yaml"), overrides), Console(file=said, width=300))
+    launch.run(schema.read(schema.find("sample.yaml"), overrides), Console(file=said, width=300))
     return said.getvalue()
 
 

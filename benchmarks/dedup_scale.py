@@ -31,16 +31,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import config as configuration
-from pipeline import plan as planning
-from pipeline.execute.base import Context, Task
+from pipeline.config import schema as configuration
 from pipeline.execute.inline import InlineExecutor
-from pipeline.groups import groups
-from pipeline.ledger import Ledger
-from pipeline.receipts import Receipt
-from pipeline.schedule import Schedule
-from pipeline.state import Group
+from pipeline.ledger.commit import Ledger
+from pipeline.ledger.receipts import Receipt
+from pipeline.plan import build as planning
+from pipeline.schedule.groups import groups
+from pipeline.schedule.loop import Schedule
+from pipeline.schedule.state import Group
 from pipeline.storage import Storage
+from pipeline.tasks.base import Context, Task
 from stages.base import DOCUMENT, Batch, Input, Reader, StageConfig
 from stages.base import Storage as ReaderStorage
 from stages.dedup.fuzzy import FuzzyDedup

@@ -16,15 +16,15 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import account as accounts
-from pipeline import config as configuration
 from pipeline import launch
-from pipeline import report as reporting
 from pipeline import verify as verifying
-from pipeline.config import Config, Execution
+from pipeline.config import schema as configuration
+from pipeline.config.located import ConfigError
+from pipeline.config.schema import Config, Execution
 from pipeline.execute.on_ray import ClusterError
-from pipeline.located import ConfigError
-from pipeline.schedule import RunFailed
+from pipeline.report import account as accounts
+from pipeline.report import tables as reporting
+from pipeline.schedule.loop import RunFailed
 from pipeline.storage import Storage, StorageError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -197,7 +197,7 @@ def train_classifier(
     note: Annotated[str, typer.Option(help="A text for the card.")] = "",
 ) -> None:
     """A fastText classifier that tells positive documents from negative ones, and how well it does."""
-    from pipeline.train import Side, classifier
+    from pipeline.train.classifier import Side, classifier
     from stages.fasttext.train import TrainingPlan
 
     settings: dict[str, Any] = {

@@ -15,29 +15,31 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline import account, ownership, report
-from pipeline import plan as planning
-from pipeline.calls import StageError
-from pipeline.config import Config
-from pipeline.execute.base import Context, Executor
+from pipeline import layout
+from pipeline.blend.weights import weights
+from pipeline.config.located import ConfigError
+from pipeline.config.schema import Config
+from pipeline.execute.base import Executor
 from pipeline.execute.inline import InlineExecutor
-from pipeline.groups import groups
-from pipeline.ledger import Ledger, Superseded
-from pipeline.located import ConfigError
+from pipeline.ledger.commit import Ledger, Superseded
+from pipeline.ledger.tallies import ConservationError
 from pipeline.output import claim, finish, prepare, whole
-from pipeline.plan import Plan
-from pipeline.schedule import RunFailed, Schedule
+from pipeline.plan import build as planning
+from pipeline.plan.segment import Plan
+from pipeline.report import account, tables
+from pipeline.report.stats import stats
+from pipeline.schedule.groups import groups
+from pipeline.schedule.loop import RunFailed, Schedule
 from pipeline.sealed import Damaged
-from pipeline.segment import OpenTask
-from pipeline.stats import stats
 from pipeline.storage import Storage, StorageError, join
-from pipeline.tallies import ConservationError
-from pipeline.weights import weights
+from pipeline.tasks.base import Context
+from pipeline.tasks.calls import StageError
+from pipeline.tasks.part import OpenTask
 
 
 def dry(config: Config) -> Config:
     """The same run into a directory of its own below the output."""
-    return replace(config, output=join(config.output, ownership.DRY_RUN))
+    return replace(config, output=join(config.output, layout.DRY_RUN))
 
 
 def make_plan(config: Config, storage: Storage, inputs: int | None = None) -> Plan:
@@ -77,7 +79,7 @@ def run(
         ledger.take_over()
         prepare(plan, ledger, manifest)
         _open_stages(plan, executor, console)
-        with report.Board(console) as board:
+        with tables.Board(console) as board:
             schedule = Schedule(
                 groups(plan, limit),
                 ledger,
@@ -90,20 +92,20 @@ def run(
                 schedule.run(executor)
             finally:
                 if any(state.failures for state in schedule.states.values()):
-                    console.print(report.failures(schedule.states.values()))
+                    console.print(tables.failures(schedule.states.values()))
             found = stats(plan, schedule.states)
             blend = _blend(config, found, dry=limit is not None)
             kept, left = finish(plan, ledger, manifest, schedule, found, blend)
     except (StorageError, Superseded, ConservationError, Damaged, StageError, RunFailed, SystemExit) as error:
         reason = f"a stage called sys.exit({error})" if isinstance(error, SystemExit) else str(error)
         if schedule is not None:
-            reason = account.leave(plan, ledger, manifest, schedule, reason)
+            reason = account.leave(plan, ledger, manifest, schedule.states, reason)
         raise RunFailed(reason) from None
     finally:
         executor.close()
-    console.print(report.attrition(found))
-    console.print(report.work(schedule.states, time.monotonic() - started), markup=False, highlight=False)
-    for line in report.notices(config.output, found, {*schedule.damages, *manifest.mended}, kept, left):
+    console.print(tables.attrition(found))
+    console.print(tables.work(schedule.states, time.monotonic() - started), markup=False, highlight=False)
+    for line in tables.notices(config.output, found, {*schedule.damages, *manifest.mended}, kept, left):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     return found
 
@@ -141,7 +143,7 @@ def _blend(config: Config, found: dict[str, Any], dry: bool) -> dict[str, Any] |
 def _executor(config: Config, context: Context) -> Executor:
     if config.execution.executor == "inline":
         return InlineExecutor(context)
-    from pipeline.execute.on_ray import RayExecutor  # importing ray takes a second
+    from pipeline.execute.on_ray import RayExecutor
 
     return RayExecutor(context, config.execution.workers, config.execution.address)
 
@@ -166,9 +168,9 @@ def _open_stages(plan: Plan, executor: Executor, console: Console) -> None:
 
 
 def _named(plan: Plan, error: str) -> str:
-    """An error of a stage, with its resources by the paths that the config names."""
-    for source, resource in plan.resources.items():
-        kept = resource.path.rsplit("/", 1)[1]
+    """An error of a stage, with its assets by the paths that the config names."""
+    for source, asset in plan.assets.items():
+        kept = asset.path.rsplit("/", 1)[1]
         error = re.sub(rf"\S*/{re.escape(kept)}", source.replace("\\", r"\\"), error)
     return error
 

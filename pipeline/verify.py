@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from pipeline.ledger import missing_or_changed
-from pipeline.output import SUMS
-from pipeline.ownership import INDEX, MANIFEST, PLAN, Manifest, NotOurs, is_receipt
-from pipeline.receipts import BEGUN, load
+from pipeline import layout
+from pipeline.ledger.commit import missing_or_changed
+from pipeline.ledger.ownership import Manifest, NotOurs
+from pipeline.ledger.receipts import BEGUN, load
 from pipeline.sealed import Damaged, digest
 from pipeline.storage import Storage, is_local, join
 
@@ -47,15 +47,15 @@ def verify(storage: Storage, path: str) -> Verified:
         manifest = Manifest.read(storage, path)
         damage = None
     except NotOurs as error:
-        manifest, damage = Manifest("", {}), Damaged(join(path, MANIFEST), f"is of no use: {error}")
-    if manifest is None and storage.stat(join(path, PLAN)) is not None:
-        manifest, damage = Manifest("", {}), Damaged(join(path, MANIFEST), "is gone")
+        manifest, damage = Manifest("", {}), Damaged(join(path, layout.MANIFEST), f"is of no use: {error}")
+    if manifest is None and storage.stat(join(path, layout.PLAN)) is not None:
+        manifest, damage = Manifest("", {}), Damaged(join(path, layout.MANIFEST), "is gone")
     if manifest is not None:
         found = _run(storage, path, manifest)
         found.damages[:0] = [damage] if damage else []
         return found
-    name = SUMS.rsplit("/", 1)[1]
-    for directory in (path, join(path, "corpus")):
+    name = layout.SUMS.rsplit("/", 1)[1]
+    for directory in (path, join(path, layout.CORPUS)):
         if storage.stat(join(directory, name)) is not None:
             return _corpus(storage, directory, join(directory, name))
     raise NothingToVerify(f"{path} is neither the output of a run nor a corpus with its {name}")
@@ -63,11 +63,13 @@ def verify(storage: Storage, path: str) -> Verified:
 
 def _run(storage: Storage, output: str, manifest: Manifest) -> Verified:
     found = Verified(files=len(manifest.files), damages=manifest.changed(storage, output))
-    there = (info.path for info in storage.scan(join(output, "work")))
-    paths = {path for path in there if is_receipt(path[len(output) + 1 :])}
+    there = (info.path for info in storage.scan(join(output, layout.WORK)))
+    paths = {path for path in there if layout.is_receipt(path[len(output) + 1 :])}
     wanted: set[str] = set()  # known of a finished run only
-    if INDEX in manifest.files and not any(damage.path.endswith(INDEX) for damage in found.damages):
-        names = storage.read(join(output, INDEX)).decode().splitlines()
+    if layout.INDEX in manifest.files and not any(
+        damage.path.endswith(layout.INDEX) for damage in found.damages
+    ):
+        names = storage.read(join(output, layout.INDEX)).decode().splitlines()
         wanted = {join(output, name) for name in names}
     checks: list[Callable[[], list[Damaged]]] = []
     for path, receipt in load(storage, sorted(wanted | paths)):

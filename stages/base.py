@@ -129,13 +129,13 @@ class StageConfig(BaseModel):
 
 
 @dataclass(frozen=True)
-class ResourceMark:
-    """Marks a config field as a file that the stage opens (see ``ResourceFile``)."""
+class AssetMark:
+    """Marks a config field as a file that the stage opens (see ``AssetFile``)."""
 
 
 #: A file that a stage loads (model, table, tokenizer). In YAML it is a path or s3:// address,
 #: relative to the config file; the core fingerprints its content and hands the stage a local path.
-ResourceFile = Annotated[str, ResourceMark()]
+AssetFile = Annotated[str, AssetMark()]
 
 
 @dataclass(frozen=True)

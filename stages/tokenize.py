@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from tokenizers import Tokenizer
 
-from stages.base import MIB, Annotation, Annotator, Fault, ResourceFile, Resources, StageConfig
+from stages.base import MIB, Annotation, Annotator, AssetFile, Fault, Resources, StageConfig
 
 #: Code points that are encoded at a time, unless one text has more. The library's result is some 100
 #: bytes per token, so this bounds it to about 40 MB.
@@ -38,7 +38,7 @@ _NO_IDS = np.empty(0, dtype=np.int32)
 
 class TokenizeConfig(StageConfig):
     #: A tokenizer.json.
-    path: ResourceFile
+    path: AssetFile
 
 
 class Tokenize(Annotator):

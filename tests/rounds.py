@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.exchange import sort
+from pipeline.exchange.runs import sort
 from stages.base import Fault
 from stages.global_stage import LAST, OWN, Applied, Global, Summary
 

@@ -22,10 +22,11 @@ FLOORS = (
     "pipeline.execute",
     "pipeline.tasks",
     "pipeline.plan",
+    "pipeline.train",
     "pipeline.config",
     "pipeline.exchange",
     "pipeline.blend",
-    "pipeline.train",
+    "pipeline.ledger",
     "pipeline.storage",
     "pipeline.layout",
 )

@@ -22,6 +22,7 @@ from stages.base import (
     DOCUMENT,
     Annotation,
     Annotator,
+    AssetFile,
     Batch,
     DamagedInput,
     EarlierRun,
@@ -34,7 +35,6 @@ from stages.base import (
     MoreMemory,
     Reader,
     Reject,
-    ResourceFile,
     StageConfig,
     Storage,
 )
@@ -268,7 +268,7 @@ class Longest(Global):
 
 class ScoreConfig(StageConfig):
     name: str
-    tables: dict[str, ResourceFile]
+    tables: dict[str, AssetFile]
 
 
 class Score(Annotator):

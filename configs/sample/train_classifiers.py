@@ -24,7 +24,7 @@ import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 
 from pipeline.storage import Storage  # noqa: E402
-from pipeline.train import Side, classifier  # noqa: E402
+from pipeline.train.classifier import Side, classifier  # noqa: E402
 from stages.base import Annotator  # noqa: E402
 from stages.fasttext.train import TrainingPlan  # noqa: E402
 from stages.language.stage import Language, LanguageConfig  # noqa: E402

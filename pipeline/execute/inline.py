@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from pipeline.execute.base import Context, Ended, Task, attempt
 from pipeline.execute.isolated import run_isolated
-from pipeline.guard import Guard
+from pipeline.tasks.base import Context, Ended, Task, attempt
+from pipeline.tasks.guard import Guard
 from stages.base import Resources
 
 

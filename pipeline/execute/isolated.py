@@ -22,9 +22,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.execute import memory
-from pipeline.execute.base import Context, Ended, Task, attempt
-from pipeline.guard import HARD_EXTRA, HARD_FACTOR, READING, Guard, Suspects, last_entry, new_journal
 from pipeline.storage.spool import spool
+from pipeline.tasks.base import Context, Ended, Task, attempt
+from pipeline.tasks.guard import HARD_EXTRA, HARD_FACTOR, READING, Guard, Suspects, last_entry, new_journal
 from stages.base import Fault
 
 #: A part with more poisonous documents than this has another problem.

@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pipeline.execute.base import Context, Ended, Task, attempt
 from pipeline.execute.isolated import run_isolated
-from pipeline.guard import Guard
 from pipeline.storage import TEMP_PREFIX, Storage, StorageError, is_local, join
+from pipeline.tasks.base import Context, Ended, Task, attempt
+from pipeline.tasks.guard import Guard
 from stages.base import Resources
 
 #: Tasks after which a worker process is replaced.

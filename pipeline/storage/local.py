@@ -16,14 +16,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
 
-from pipeline.storage.errors import (
-    Conflict,
-    StorageError,
-    existing,
-    explain_os,
-    explained,
-    full_explained,
-)
+from pipeline.storage.errors import Conflict, StorageError, existing, explain_os, explained, full_explained
 from pipeline.storage.names import is_temporary, temporary_name
 from pipeline.storage.patterns import Glob, split_pattern
 from stages.base import FileInfo

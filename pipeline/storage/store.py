@@ -97,9 +97,7 @@ class Storage:
                 f"{path}: {scheme[1]}:// is not supported; give a local path or s3://bucket/key"
             )
         if self._s3 is None:
-            from pipeline.storage.s3 import (
-                S3,  # boto3 takes a third of a second to import: only those who need it
-            )
+            from pipeline.storage.s3 import S3
 
             self._s3 = S3(self.settings.s3)
         return self._s3, path

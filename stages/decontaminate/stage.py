@@ -16,17 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from stages.base import (
-    MIB,
-    Annotation,
-    Annotator,
-    Caveat,
-    Fault,
-    Filter,
-    ResourceFile,
-    Resources,
-    StageConfig,
-)
+from stages.base import MIB, Annotation, Annotator, AssetFile, Caveat, Fault, Filter, Resources, StageConfig
 from stages.decontaminate.index import Index, build
 from stages.decontaminate.items import read_items
 from stages.decontaminate.measure import measure
@@ -34,7 +24,7 @@ from stages.decontaminate.measure import measure
 
 class DecontaminateConfig(StageConfig):
     #: A file of questions, or a directory of such, for each benchmark: see ``items``.
-    benchmarks: dict[str, ResourceFile] = Field(min_length=1)
+    benchmarks: dict[str, AssetFile] = Field(min_length=1)
     #: For each benchmark the columns that make up an item.
     fields: dict[str, list[str]] = Field(default_factory=dict)
     #: Tokens in a row that have to be the same before an item is looked at.

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import field_validator
 
-from stages.base import Fault, Filter, ResourceFile, StageConfig
+from stages.base import AssetFile, Fault, Filter, StageConfig
 from stages.heuristics.rules import RuleError, Rules, Verdict, load
 from stages.signals.table import PREFIX, SIGNALS
 from stages.where import Where, WhereError, parse
@@ -21,7 +21,7 @@ from stages.where import Where, WhereError, parse
 
 class HeuristicsConfig(StageConfig):
     #: A rule file; ``configs/rules`` has those of Gopher, C4, FineWeb, RefinedWeb and Nemotron-CC.
-    rules: ResourceFile
+    rules: AssetFile
     #: Documents for which this expression is true stay, whatever their signals: ``quality.label in [high]``.
     spare: str | None = None
 

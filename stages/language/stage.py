@@ -41,7 +41,7 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from stages.base import MIB, Annotation, Annotator, Fault, Filter, ResourceFile, Resources, StageConfig
+from stages.base import MIB, Annotation, Annotator, AssetFile, Fault, Filter, Resources, StageConfig
 from stages.fasttext.backends import Backend
 from stages.language import identifiers
 from stages.language.identifiers import Identifier
@@ -60,7 +60,7 @@ def looked_at(texts: Iterable[str]) -> tuple[list[str], list[str]]:
 
 class LanguageConfig(StageConfig):
     #: A fastText lid.176 model; without one, py3langid.
-    model: ResourceFile | None = None
+    model: AssetFile | None = None
     #: ``library``: the fastText library computes what the model says (extra ``[fasttext]``).
     backend: Backend = "own"
     #: An identifier that has to name the same language.

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from stages.base import MIB, ResourceFile, Resources, StageConfig
+from stages.base import MIB, AssetFile, Resources, StageConfig
 from stages.global_stage import LAST, Applied, Global, Reduced, Round, Rounds
 
 BUCKETS = 20
@@ -44,11 +44,11 @@ class EnsembleConfig(StageConfig):
     #: Columns of scores; higher is better.
     scores: list[str] = Field(min_length=1)
     #: An artefact of an earlier run, to be used as it is.
-    calibration: ResourceFile | None = None
+    calibration: AssetFile | None = None
     #: Share of the documents that the cuts are fitted on (more of fewer than ``LEAST_DOCUMENTS``).
     fraction: float = Field(default=1.0, gt=0, le=1)
     #: What a document weighs: its tokens by this tokenizer.json; without one its UTF-8 bytes.
-    tokenizer: ResourceFile | None = None
+    tokenizer: AssetFile | None = None
     #: Lowest rank of each label.
     labels: dict[str, int] = Field(default_factory=lambda: dict(LABELS))
 

@@ -16,14 +16,14 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from stages.base import MIB, Annotation, Annotator, Fault, ResourceFile, Resources, StageConfig
+from stages.base import MIB, Annotation, Annotator, AssetFile, Fault, Resources, StageConfig
 from stages.fasttext.backends import Backend, Scorer, open_model
 from stages.fasttext.format import ModelError
 
 
 class FastTextConfig(StageConfig):
     #: A supervised fastText model.
-    model: ResourceFile
+    model: AssetFile
     #: The label whose probability is wanted.
     label: str = "__label__hq"
     #: The column is ``quality.<name>``.

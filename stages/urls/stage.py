@@ -25,7 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from stages.base import MIB, Fault, Filter, ResourceFile, Resources, StageConfig
+from stages.base import MIB, AssetFile, Fault, Filter, Resources, StageConfig
 from stages.urls import lists
 from stages.urls.addresses import keys, split
 from stages.urls.hashes import Hashes, contains, hashes
@@ -34,14 +34,14 @@ from stages.urls.lists import Listed
 
 class UrlsConfig(StageConfig):
     #: Lists by the name that a verdict gives: one domain, URL or regular expression a line.
-    domains: dict[str, ResourceFile] = Field(default_factory=dict)
-    urls: dict[str, ResourceFile] = Field(default_factory=dict)
-    expressions: dict[str, ResourceFile] = Field(default_factory=dict)
+    domains: dict[str, AssetFile] = Field(default_factory=dict)
+    urls: dict[str, AssetFile] = Field(default_factory=dict)
+    expressions: dict[str, AssetFile] = Field(default_factory=dict)
     #: Lists of the Université Toulouse Capitole, as a directory or a .tar.gz, and which of them.
-    ut1: ResourceFile | None = None
+    ut1: AssetFile | None = None
     categories: list[str] = Field(default_factory=list)
     #: Files of domains that stay, whatever lists they are on.
-    allow: list[ResourceFile] = Field(default_factory=list)
+    allow: list[AssetFile] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _some(self) -> UrlsConfig:

@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 from runs import command, documents, rejects, stats
 
-from pipeline import config, launch
+from pipeline import launch
+from pipeline.config import schema
 
 CONFIG = """
 name: {name}
@@ -66,7 +67,7 @@ def run(folder: Path, inputs: Path, name: str, exact: str = "", fuzzy: str = "")
     path.write_text(
         CONFIG.format(name=name, output=output, inputs=inputs, exact=exact, fuzzy=fuzzy), encoding="utf-8"
     )
-    launch.run(config.read(path), Console(file=io.StringIO()))
+    launch.run(schema.read(path), Console(file=io.StringIO()))
     return output
 
 

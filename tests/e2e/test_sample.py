@@ -175,7 +175,7 @@ def test_anything_opens_it(out: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_training_reads_it(out: Path) -> None:
-    from pipeline.blend import BlendedReader
+    from pipeline.blend.reader import BlendedReader
 
     ranks = [BlendedReader(str(out), sequence_length=512, rank=rank, world_size=2, eos=0) for rank in (0, 1)]
     sequences = [sum(1 for _ in reader) for reader in ranks]

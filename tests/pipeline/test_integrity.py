@@ -17,8 +17,9 @@ import pytest
 from rich.console import Console
 from runs import call, hashes, toy_inputs
 
-from pipeline import config, launch
-from pipeline.blend import BlendedReader
+from pipeline import launch
+from pipeline.blend.reader import BlendedReader
+from pipeline.config import schema
 from pipeline.sealed import Damaged, ParquetFile, ParquetWriter, Stored
 from pipeline.storage import Storage
 
@@ -54,7 +55,7 @@ def make(tmp_path: Path, more: str = "", output: str = "out") -> Path:
 
 def run(path: Path) -> str:
     said = io.StringIO()
-    launch.run(config.read(path), Console(file=said, width=200))
+    launch.run(schema.read(path), Console(file=said, width=200))
     return said.getvalue()
 
 

@@ -10,17 +10,18 @@ import pytest
 from rich.console import Console
 from runs import call, command, rejects, stats, toy_config, toy_inputs
 
-from pipeline import config, launch
+from pipeline import launch
+from pipeline.config import schema
 from pipeline.execute import memory
-from pipeline.execute.base import Context, Ended, Task, attempt
 from pipeline.execute.isolated import run_isolated
-from pipeline.guard import Guard
-from pipeline.schedule import RunFailed
+from pipeline.schedule.loop import RunFailed
+from pipeline.tasks.base import Context, Ended, Task, attempt
+from pipeline.tasks.guard import Guard
 
 
 def run(path: Path, *overrides: str) -> str:
     said = io.StringIO()
-    launch.run(config.read(path, ["execution.executor=inline", *overrides]), Console(file=said, width=300))
+    launch.run(schema.read(path, ["execution.executor=inline", *overrides]), Console(file=said, width=300))
     return said.getvalue()
 
 

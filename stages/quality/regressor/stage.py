@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from stages.base import MIB, Annotation, Annotator, Fault, ResourceFile, Resources, StageConfig
+from stages.base import MIB, Annotation, Annotator, AssetFile, Fault, Resources, StageConfig
 from stages.quality.regressor.tokens import load_tokenizer
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ _ROWS = {"cpu": 16, "cuda": 256}
 
 class RegressorConfig(StageConfig):
     #: A directory or hub repository: config.json, safetensors, tokenizer.json or vocab.txt.
-    model: ResourceFile
+    model: AssetFile
     #: The column is ``quality.<name>``.
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     device: Literal["cpu", "cuda"] = "cpu"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
-from pipeline.exchange import sort
+from pipeline.exchange.runs import sort
 from stages.dedup import components
 from stages.global_stage import OWN, Reduced
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from rounds import kept, run
 
-from pipeline.steps import Recipe, canonical
+from pipeline.plan.recipe import Recipe, canonical
 from stages.base import PROVENANCE, Fault
 from stages.dedup import candidates, fuzzy, minhash
 from stages.dedup.fuzzy import FuzzyDedup, FuzzyDedupConfig, _tags

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.exchange import sort
+from pipeline.exchange.runs import sort
 from stages.dedup import pending
 from stages.dedup.exact import ExactDedup, ExactDedupConfig
 from stages.dedup.lines import LineDedup, LineDedupConfig

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.exchange import sort
+from pipeline.exchange.runs import sort
 from stages.base import PROVENANCE
 from stages.dedup import survivors
 from stages.dedup.survivors import Preference, encode, parse

@@ -1,0 +1,36 @@
+"""Which settings of a stage name inputs, assets or earlier runs: fields whose type carries a mark.
+
+Knows pydantic's annotations; does not know what a mark means to whoever asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+
+def each(value: Any, call: Callable[[str, tuple[str | int, ...]], Any]) -> Any:
+    """``call`` on every string of a marked field's value (one, or a list or mapping of them), with its place
+    in the value."""
+    if isinstance(value, str):
+        return call(value, ())
+    if isinstance(value, Mapping):
+        return {key: call(item, (key,)) for key, item in value.items()}
+    return [call(item, (index,)) for index, item in enumerate(value)]
+
+
+def marked(model: type[BaseModel], mark: type) -> Iterator[str]:
+    """Names of the fields whose type carries a mark, directly or inside a list, mapping or union."""
+
+    def carries(annotation: Any, metadata: Any) -> bool:
+        if any(isinstance(item, mark) for item in metadata):
+            return True
+        if hasattr(annotation, "__metadata__"):
+            return carries(annotation.__origin__, annotation.__metadata__)
+        return any(carries(argument, ()) for argument in get_args(annotation))
+
+    for name, field in model.model_fields.items():
+        if carries(field.annotation, field.metadata):
+            yield name

@@ -1,0 +1,341 @@
+"""The config: what a run reads, does and writes. Every mistake is answered with file, line and key.
+
+Together with the registry this is the one place that sees all names: datasets, stages, formats.
+It checks what can be known without touching storage; ``plan`` checks the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from pipeline.blend.weights import Budget, Phase, check_phases, check_sum
+from pipeline.config import located
+from pipeline.config.located import ConfigError, KeyPath, Located
+from pipeline.config.marks import each, marked
+from pipeline.config.problems import explain, suggest
+from pipeline.storage import StorageSettings, is_local
+from stages import registry
+from stages.base import AssetMark, InputMark, RunMark, Stage, StageConfig
+from stages.where import Where, WhereError, parse
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(_Section):
+    """What may go wrong before a run counts as failed."""
+
+    #: Seconds that one document may take in one stage; what takes longer is recorded as failed.
+    document_seconds: float = Field(default=60.0, gt=0)
+    #: Largest share of a dataset's documents that may fail.
+    max_failed: float = Field(default=0.01, ge=0, le=1)
+    #: How many inputs may fail as a whole (unreadable files). A later part must not fail.
+    max_failed_parts: int = Field(default=0, ge=0)
+
+
+class Execution(_Section):
+    """How to run; never changes what comes out."""
+
+    executor: Literal["ray", "inline"] = "ray"
+    #: Parts worked on at once; default: all CPUs of the machine or cluster.
+    workers: int | None = Field(default=None, ge=1)
+    #: Ray address; default: RAY_ADDRESS, else a local cluster for the time of the run.
+    address: str | None = None
+
+
+class Shards(_Section):
+    """Size of the token shards."""
+
+    tokens: int = Field(default=100_000_000, ge=1)
+
+
+class _Dataset(_Section):
+    read: dict[str, Any] | None = None
+    from_: str | list[str] | None = Field(None, alias="from")
+    where: str | None = None
+    stages: list[dict[str, Any]] = []
+
+
+def _place(output: str) -> str:
+    if re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]*:)?/*", output):
+        raise ValueError(f"{output!r} names no directory or prefix to write to")
+    return output
+
+
+class _File(_Section):
+    name: Annotated[str, Field(min_length=1)]
+    output: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_place)]
+    seed: int = Field(default=42, ge=0)
+    storage: StorageSettings = StorageSettings()
+    limits: Limits = Field(default_factory=Limits)
+    execution: Execution = Field(default_factory=Execution)
+    datasets: Annotated[dict[str, _Dataset], Field(min_length=1)]
+    tokenizer: dict[str, Any] | None = None
+    shards: Shards = Field(default_factory=Shards)
+    blend: list[Phase] = []
+    budget: Budget = Budget()
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage as a config names it: its registered name, its class and its checked settings."""
+
+    name: str
+    cls: type[Stage]
+    settings: StageConfig
+
+    def as_json(self) -> dict[str, Any]:
+        """``{name: settings}`` as in a config, defaults filled in."""
+        return {self.name: self.settings.model_dump(mode="json")}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One named dataset: it reads inputs or comes from others, then goes through its steps."""
+
+    name: str
+    read: Step | None
+    parents: tuple[str, ...]
+    where: Where | None
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Config:
+    """A checked config. ``datasets`` are in an order in which each follows those it comes from."""
+
+    name: str
+    output: str
+    seed: int
+    storage: StorageSettings
+    limits: Limits
+    execution: Execution
+    datasets: dict[str, Dataset]
+    tokenizer: Step | None
+    shards: Shards
+    blend: tuple[Phase, ...]
+    budget: Budget
+    source: Located
+    output_relative: bool = False  # as it was given
+
+    @property
+    def blended(self) -> list[str]:
+        """Names of the datasets that are tokenized and sharded, in config order."""
+        named = {name for phase in self.blend for name in phase.weights}
+        return [name for name in self.datasets if name in named]
+
+    def as_json(self) -> dict[str, Any]:
+        """What decides the corpus, as plain values with defaults filled in: not where it goes, not how."""
+        datasets: dict[str, Any] = {}
+        for dataset in self.datasets.values():
+            entry: dict[str, Any] = {}
+            if dataset.read is not None:
+                entry["read"] = {"format": dataset.read.name, **dataset.read.as_json()[dataset.read.name]}
+            else:
+                entry["from"] = list(dataset.parents)
+            if dataset.where is not None:
+                entry["where"] = dataset.where.text
+            datasets[dataset.name] = {**entry, "stages": [step.as_json() for step in dataset.steps]}
+        result: dict[str, Any] = {"name": self.name, "seed": self.seed, "datasets": datasets}
+        if self.tokenizer is not None:
+            result["tokenizer"] = self.tokenizer.as_json()[self.tokenizer.name]
+            result["shards"] = self.shards.model_dump()
+            result["blend"] = [phase.model_dump() for phase in self.blend]
+            result["budget"] = self.budget.model_dump()
+        return result
+
+    def problem(self, key: KeyPath, what: str) -> ConfigError:
+        """A ConfigError about a key, for checks that need storage."""
+        return ConfigError(self.source.problem(key, what))
+
+
+def find(name: str) -> Path:
+    """The file of a config: as given, then in ``configs/`` here, then in that of the checkout."""
+    checkout = Path(__file__).resolve().parent.parent.parent / "configs"
+    candidates = [Path(name), Path("configs") / name, checkout / name, checkout / "sample" / name]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise ConfigError(f"{name}: no such config, neither as given nor in configs/")
+
+
+def read(path: Path, overrides: list[str] | None = None) -> Config:
+    """Read and check a config; ConfigError lists every mistake found."""
+    source = located.load(path, overrides or [])
+    try:
+        raw = _File.model_validate(source.value)
+    except ValidationError as error:
+        raise ConfigError("\n".join(explain(error, source, (), _File))) from None
+    checker = _Checker(source)
+    datasets = {name: checker.dataset(name, data) for name, data in raw.datasets.items()}
+    tokenizer = None
+    if raw.tokenizer is not None:
+        tokenizer = checker.step(
+            ("tokenizer",), registry.TOKENIZE, registry.load(registry.TOKENIZE), raw.tokenizer
+        )
+    order = checker.order(datasets)
+    checker.blend(raw, datasets)
+    if checker.problems:
+        raise ConfigError("\n".join(checker.problems))
+    return Config(
+        name=raw.name,
+        output=_absolute(raw.output, Path.cwd()).rstrip("/"),
+        seed=raw.seed,
+        storage=raw.storage,
+        limits=raw.limits,
+        execution=raw.execution,
+        datasets={name: datasets[name] for name in order},
+        tokenizer=tokenizer,
+        shards=raw.shards,
+        blend=tuple(raw.blend),
+        budget=raw.budget,
+        source=source,
+        output_relative=is_local(raw.output) and not os.path.isabs(_expanded(raw.output)),
+    )
+
+
+class _Checker:
+    """Collects every mistake, so that one look at the output is enough to mend them all."""
+
+    def __init__(self, source: Located) -> None:
+        self.source = source
+        self.problems: list[str] = []
+
+    def problem(self, key: KeyPath, what: str) -> None:
+        self.problems.append(self.source.problem(key, what))
+
+    def dataset(self, name: str, data: _Dataset) -> Dataset:
+        key: KeyPath = ("datasets", name)
+        if not NAME.fullmatch(name):
+            self.problem(key, "a dataset's name is lower-case letters, digits, - and _")
+        if len(set(parents := [data.from_] if isinstance(data.from_, str) else data.from_ or [])) < len(
+            parents
+        ):
+            self.problem((*key, "from"), "names a dataset twice")
+        if (data.read is None) == (not parents):
+            others = [known for known in self.source.value["datasets"] if known != name]
+            if key not in self.source.marks and (hint := suggest(name, others)):  # by --set alone
+                self.problem(key, f"there is no dataset {name!r}{hint}")
+            else:
+                self.problem(key, "give either `read` (inputs) or `from` (other datasets)")
+        read = self._reader((*key, "read"), name, data.read) if data.read is not None else None
+        where = None
+        if data.where is not None:
+            try:
+                where = parse(data.where)
+            except WhereError as error:
+                self.problem((*key, "where"), str(error))
+        steps = [self._stage((*key, "stages", i), item) for i, item in enumerate(data.stages)]
+        return Dataset(name, read, tuple(parents), where, tuple(step for step in steps if step))
+
+    def _reader(self, key: KeyPath, dataset: str, settings: dict[str, Any]) -> Step | None:
+        try:
+            cls = registry.find_reader(str(settings.get("format")))
+        except LookupError as error:
+            self.problem((*key, "format") if "format" in settings else key, str(error.args[0]))
+            return None
+        name = str(settings["format"])
+        settings = {"source": dataset, **settings}
+        if "format" not in cls.Config.model_fields:
+            del settings["format"]
+        return self.step(key, name, cls, settings)
+
+    def _stage(self, key: KeyPath, item: dict[str, Any]) -> Step | None:
+        if len(item) != 1:
+            self.problem(key, "a stage is one mapping with one key: `- name: {setting: value}`")
+            return None
+        ((name, settings),) = item.items()
+        try:
+            cls = registry.find_stage(str(name))
+        except LookupError as error:
+            self.problem((*key, name), str(error.args[0]))
+            return None
+        if settings is not None and not isinstance(settings, dict):
+            self.problem((*key, name), "the settings of a stage are a mapping; `{}` for none")
+            return None
+        return self.step((*key, name), str(name), cls, settings or {})
+
+    def step(self, key: KeyPath, name: str, cls: type[Stage], settings: dict[str, Any]) -> Step | None:
+        try:
+            checked = cls.Config.model_validate(settings)
+        except ValidationError as error:
+            self.problems.extend(explain(error, self.source, key, cls.Config))
+            return None
+        except Exception as error:  # of a validator of a user's own stage
+            self.problem(key, f"{type(error).__name__}: {error}")
+            return None
+        changes: dict[str, Any] = {}
+        marks = (InputMark, AssetMark, RunMark)
+        for field in (name for mark in marks for name in marked(cls.Config, mark)):
+            if value := getattr(checked, field):
+                changes[field] = each(value, partial(self._absolute, (*key, field)))
+        return Step(name, cls, checked.model_copy(update=changes))
+
+    def _absolute(self, key: KeyPath, path: str, place: KeyPath) -> str:
+        return _absolute(path, self.source.base((*key, *place)))
+
+    def order(self, datasets: dict[str, Dataset]) -> list[str]:
+        """Parents first; config order otherwise."""
+        done: dict[str, None] = {}
+
+        def visit(name: str, trail: tuple[str, ...]) -> None:
+            if name in done:
+                return
+            for parent in datasets[name].parents:
+                key = ("datasets", name, "from")
+                if parent not in datasets:
+                    self.problem(key, f"there is no dataset {parent!r}{suggest(parent, datasets)}")
+                elif parent in (*trail, name):
+                    circle = (*trail, name)[(*trail, name).index(parent) :]
+                    self.problem(key, f"goes in a circle: {' <- '.join((*circle, parent))}")
+                else:
+                    visit(parent, (*trail, name))
+            done[name] = None
+
+        for name in datasets:
+            visit(name, ())
+        return list(done)
+
+    def blend(self, raw: _File, datasets: dict[str, Dataset]) -> None:
+        for i, phase in enumerate(raw.blend):
+            for name in phase.weights:
+                if name not in datasets:
+                    what = f"there is no dataset {name!r}{suggest(name, datasets)}"
+                    self.problem(("blend", i, "weights", name), what)
+            try:
+                check_sum(phase)
+            except ValueError as error:
+                self.problem(("blend", i, "weights"), str(error))
+        try:
+            check_phases(raw.blend)
+        except ValueError as error:
+            self.problem(("blend",), str(error))
+        if raw.blend and raw.tokenizer is None:
+            self.problem(("blend",), "a blend is of tokens: give `tokenizer: {path: tokenizer.json}`")
+        if raw.tokenizer is not None and not raw.blend:
+            what = "tokens are written for blended datasets only: give `blend`, or leave `tokenizer` out"
+            self.problem(("tokenizer",), what)
+
+
+def _absolute(path: str, base: Path) -> str:
+    if not path or not is_local(path):
+        return path
+    slash = "/" if path.endswith("/") else ""  # a prefix keeps it
+    return os.path.abspath(base / _expanded(path)) + slash
+
+
+def _expanded(path: str) -> str:
+    if path.startswith("file://"):
+        return unquote(path.removeprefix("file://"))
+    return os.path.expanduser(path)

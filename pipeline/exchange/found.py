@@ -1,0 +1,48 @@
+"""Rows about the documents of one part, as the part is read: batch by batch, in the order of its rows.
+
+Knows positions and sorted tables; does not know what the rows say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.exchange.positions import position, within
+
+
+class Found:
+    """Takes the rows of a part out of ``tables``, which are keyed by position and sorted.
+
+    Memory is that of one table and the rows of one batch.
+    """
+
+    def __init__(self, tables: Iterator[pa.Table], schema: pa.Schema | None = None) -> None:
+        self._tables = tables
+        self._empty = schema.empty_table() if schema is not None else None
+        self._rest: pa.Table | None = None
+
+    def rows(self, index: int, start: int, stop: int) -> pa.Table | None:
+        """Rows about documents ``start`` to ``stop`` of part ``index``, with ``row`` from ``start`` on in
+        place of the key. Calls go upwards. None: there are none, nor a schema to say so with."""
+        high = position(index, stop)
+        taken = []
+        while (table := self._next()) is not None:
+            keys = table.column("key").to_numpy()
+            count = int(np.searchsorted(keys, np.uint64(high)))
+            taken.append(table.slice(0, count))
+            self._rest = table.slice(count)
+            if count < len(table):
+                break
+        if not taken and self._empty is None:
+            return None
+        found = pa.concat_tables(taken) if taken else self._empty
+        assert found is not None
+        return within(found, index, start)
+
+    def _next(self) -> pa.Table | None:
+        if self._rest is not None and len(self._rest):
+            return self._rest
+        return next(self._tables, None)

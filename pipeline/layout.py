@@ -1,0 +1,148 @@
+"""Every name of every file of an output, once; all are relative to the output.
+
+::
+
+    plan.json                                     what was planned
+    stats.json  blend.json  README.md             what speaks of the whole
+    artefacts/<dataset>-<stage>.json              what global stages leave for later runs
+    corpus/<dataset>/train-00000-of-00003.parquet
+    corpus/SHA256SUMS
+    work/<dataset>/<segment>/<part>.parquet       documents after a segment
+    work/<dataset>/<segment>/rejects/<part>.parquet
+    work/<dataset>/<segment>/runs/<part>.runs     partials for the exchange
+    work/<dataset>/<segment>/receipts/<part>.json
+    work/<dataset>/<segment>/<round>/<bucket>.runs, with receipts/ beside
+    work/<dataset>/shards/receipts/<shard>.json
+    work/receipts/manifest, work/receipts/index, work/account.json
+    dry-run/                                      the same again, of a dry run
+
+Knows names; does not know what is in the files, nor how they are written.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: Of the files that a run keeps; raise it when an earlier version's can no longer be gone on with.
+FORMAT = 2
+
+PLAN, STATS, BLEND = "plan.json", "stats.json", "blend.json"
+#: The one file of a run that people write into: what they wrote is left alone.
+CARD = "README.md"
+#: Of a run that has not come to its end: what it can say so far.
+ACCOUNT = "work/account.json"
+#: For those who have ``corpus/`` and nothing else; as ``sha256sum --check`` takes it.
+SUMS = "corpus/SHA256SUMS"
+#: The files that no receipt names.
+MANIFEST = "work/receipts/manifest"
+#: Names of all receipts of a finished run, for ``verify`` to know what must be there.
+INDEX = "work/receipts/index"
+#: Which driver may publish.
+TOKEN = "work/.token"
+DRY_RUN = "dry-run"
+CORPUS, WORK, ARTEFACTS, RECEIPTS, ASSETS = "corpus", "work", "artefacts", "work/receipts", "work/.assets"
+_RECEIPT = re.compile(r"(work/[^/]+/[^/]+(?:/[^/]+)?)/receipts/(part|bucket|group|train)-[^/]+\.json")
+
+
+def work(key: str) -> str:
+    """Directory of a segment (``dataset/segment``) or of a round of it."""
+    return f"{WORK}/{key}"
+
+
+def label(directory: str) -> str:
+    """The key of a segment or round, for messages."""
+    return directory.removeprefix(f"{WORK}/")
+
+
+def receipts(directory: str) -> str:
+    """Directory of the receipts of a segment, a round or a dataset's shards."""
+    return f"{directory}/receipts"
+
+
+def receipt(directory: str, name: str) -> str:
+    """The receipt of a part, bucket or shard."""
+    return f"{directory}/receipts/{name}.json"
+
+
+def documents(directory: str, part: str) -> str:
+    """The Parquet file of a part."""
+    return f"{directory}/{part}.parquet"
+
+
+def rejects_directory(directory: str) -> str:
+    """Directory of the rejected rows of a segment."""
+    return f"{directory}/rejects"
+
+
+def rejects(directory: str, part: str) -> str:
+    """The rejected rows of a part."""
+    return f"{rejects_directory(directory)}/{part}.parquet"
+
+
+def runs_directory(directory: str) -> str:
+    """Directory of the run files of a segment."""
+    return f"{directory}/runs"
+
+
+def runs(directory: str, part: str) -> str:
+    """The run file of a part."""
+    return f"{runs_directory(directory)}/{part}.runs"
+
+
+def round_runs(directory: str, name: str) -> str:
+    """The run file of a bucket or part of a round."""
+    return f"{directory}/{name}.runs"
+
+
+def shards(dataset: str) -> str:
+    """Directory of the tasks of a dataset's shards."""
+    return f"{WORK}/{dataset}/shards"
+
+
+def corpus(dataset: str) -> str:
+    """Directory of a dataset's shards."""
+    return f"{CORPUS}/{dataset}"
+
+
+def shard_name(index: int, count: int) -> str:
+    """``train-00000-of-00003``, as Hugging Face names them."""
+    return f"train-{index:05d}-of-{count:05d}"
+
+
+def shard(dataset: str, name: str) -> str:
+    """A token shard."""
+    return f"{CORPUS}/{dataset}/{name}.parquet"
+
+
+def artefact(dataset: str, label: str) -> str:
+    """What the global stage of that label leaves."""
+    return f"{ARTEFACTS}/{dataset}-{label}.json"
+
+
+def asset(sha256: str, suffix: str) -> str:
+    """The copy of a file that stages load."""
+    return f"{ASSETS}/{sha256[:32]}{suffix}"
+
+
+def megatron(phase: int) -> str:
+    """The list of weights of a phase."""
+    return f"blend-phase{phase}.txt"
+
+
+def is_receipt(name: str) -> bool:
+    """Whether a name is one that receipts of parts have."""
+    return _RECEIPT.fullmatch(name) is not None
+
+
+def belongs(receipt_name: str, name: str) -> bool:
+    """Whether a receipt that stands there may speak of that file."""
+    match = _RECEIPT.fullmatch(receipt_name)
+    directory = match[1] if match else ""
+    if directory.endswith("/shards") and name.startswith(f"{corpus(directory.split('/')[1])}/"):
+        return True
+    return name.startswith(f"{directory}/") and ".." not in name.split("/")
+
+
+def is_in_receipts(name: str) -> bool:
+    """Whether a file lies among receipts."""
+    return name.endswith(".json") and "/receipts/" in name

@@ -1,0 +1,63 @@
+"""Whether the ids that inputs give to their rows repeat with different texts: a sketch of bounded size.
+
+Row numbers are common as ids and start again in every file. They cost nothing, since the id of a document
+holds its text, but who relies on the ids of the input has to know. Knows given ids and the ids of documents;
+does not know parts or receipts.
+
+How it works. Of all given ids those with the smallest hashes are kept, each with the number of its rows; so
+every row of a kept id is counted wherever it is, and sketches of parts add up to that of the whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+KEPT = 64
+_SHOWN = 40  # characters of an example
+
+#: By the hash of a given id, in hex: rows, the document id of one of them ("" if there are several), the id.
+Sketch = dict[str, tuple[int, str, str]]
+
+
+def add_rows(sketch: Sketch, documents: pa.Table) -> None:
+    """Count the rows of a batch of documents, in place."""
+    given = documents.column("provenance").combine_chunks().field("record").to_pylist()
+    rows = zip(documents["source"].to_pylist(), given, documents["id"].to_pylist(), strict=True)
+    for source, record, identity in rows:
+        if record is not None:
+            key = hashlib.blake2b(f"{len(source)} {source}{record}".encode("utf-8", "replace"), digest_size=8)
+            _count(sketch, key.hexdigest(), 1, identity.hex(), record[:_SHOWN])
+    _shrink(sketch)
+
+
+def add(sketch: Sketch, other: Mapping[str, Any]) -> None:
+    """Add the sketch of another part, in place."""
+    for key, (rows, identity, record) in other.items():
+        _count(sketch, key, rows, identity, record)
+    _shrink(sketch)
+
+
+def repeated(sketch: Sketch) -> dict[str, Any] | None:
+    """``share`` of the rows, as estimated, whose given id other texts have as well, and an ``example``.
+
+    None where no kept id is one of them.
+    """
+    shared = sorted((-rows, record) for rows, identity, record in sketch.values() if not identity)
+    if not shared:
+        return None
+    share = -sum(rows for rows, _ in shared) / sum(rows for rows, *_ in sketch.values())
+    return {"share": round(share, 3), "example": shared[0][1]}
+
+
+def _count(sketch: Sketch, key: str, rows: int, identity: str, record: str) -> None:
+    before, known, _ = sketch.get(key, (0, identity, record))
+    sketch[key] = (before + rows, known if known == identity else "", record)
+
+
+def _shrink(sketch: Sketch) -> None:
+    for key in sorted(sketch)[KEPT:]:
+        del sketch[key]

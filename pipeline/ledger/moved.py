@@ -1,0 +1,81 @@
+"""Segments that stand elsewhere since a stage was put in or taken out before them.
+
+A segment's directory is numbered by its place among the segments of its dataset. What it does is its recipe:
+where a segment of the earlier plan has the recipe of one that has another name now, its parts are moved there
+under their receipts, and nothing of it is computed again.
+
+Knows plans, receipts and names; does not know what segments do.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pipeline import layout
+from pipeline.ledger.commit import Ledger
+from pipeline.ledger.receipts import BEGUN, DONE, Receipt, load
+from pipeline.storage import Conflict, Missing, StorageError
+
+Move = tuple[str, str]  # directories, relative to the output
+
+
+def moves(earlier: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> list[Move]:
+    """What to move where, in an order in which no directory is moved onto one that has yet to go.
+
+    Both: the ``segments`` of a plan, in order.
+    """
+    before, after = _by_recipe(earlier), _by_recipe(now)
+    pairs = [
+        (layout.work(f"{key[0]}/{old}"), layout.work(f"{key[0]}/{new}"))
+        for key in sorted(before)
+        for old, new in zip(before[key], after.get(key, ()), strict=False)
+    ]
+    waiting = {old: new for old, new in pairs if old != new}
+    ordered: list[Move] = []
+    while free := [(old, new) for old, new in waiting.items() if new not in waiting]:
+        ordered += free
+        for old, _ in free:
+            del waiting[old]
+    return ordered
+
+
+def _by_recipe(segments: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for segment in segments:
+        found[segment["dataset"], segment["recipe"]].append(segment["segment"])
+    return found
+
+
+def move(ledger: Ledger, old: str, new: str) -> None:
+    """Give all finished parts of a segment, and of the rounds after it, their new names."""
+    storage = ledger.storage
+    ledger.check()
+    try:
+        for directory in (old, new):
+            ledger.check_links(layout.receipt(directory, "x"))
+    except StorageError:
+        return  # computed again where it belongs, and told there
+    paths = [info.path for info in storage.list(ledger.path(old)) if layout.is_in_receipts(info.path)]
+    for path, receipt in load(storage, paths):
+        if receipt is not None and receipt.status == DONE and receipt.run == ledger.name:
+            try:
+                _move(ledger, path, receipt, old, new)
+            except (Conflict, Missing):
+                ledger.check()  # something stands there, or a file is gone: the part is made where it belongs
+
+
+def _move(ledger: Ledger, path: str, receipt: Receipt, old: str, new: str) -> None:
+    storage = ledger.storage
+    target = ledger.path(new) + path[len(ledger.path(old)) :]
+    receipt = replace(receipt, name=new + receipt.name[len(old) :])
+    files = [replace(file, name=new + file.name[len(old) :]) for file in receipt.files]
+    # the new names are named before anything has them, as in every commit
+    begun = replace(receipt, status=BEGUN, files=[], named=files)
+    etag = storage.write(target, begun.as_bytes(), "")
+    for file, moved in zip(receipt.files, files, strict=True):
+        storage.move(ledger.path(file.name), ledger.path(moved.name))
+    storage.write(target, replace(receipt, files=files).as_bytes(), etag)
+    storage.delete(path)

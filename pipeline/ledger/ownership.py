@@ -1,0 +1,293 @@
+"""Whose an output is, and which files in it are the run's own.
+
+An output belongs to a run from its first start on, when nothing else was there: its manifest says
+so. Every later file is named before it is written, by a receipt (``pipeline.ledger``) or by the manifest.
+What neither names was put there by somebody else: it is left alone, and named in what the run prints.
+
+Knows names, checksums and the manifest; does not know what is in the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+
+from pipeline import layout
+from pipeline.ledger.commit import Ledger
+from pipeline.ledger.receipts import BEGUN, load
+from pipeline.sealed import Damaged, digest, seal, unseal
+from pipeline.storage import Conflict, Missing, Storage, is_local, join
+from pipeline.storage.spool import clear_spools
+
+#: Beside a checksum: whatever is in a file of this name, it is the run's to replace.
+ANY = "*"
+#: Unfinished uploads of ours that are younger may still be at work.
+UPLOAD_AGE_S = 24 * 3600.0
+_NO_FILE = "no file"
+_NAMED = 5  # foreign files that a message names
+
+
+class NotOurs(Exception):
+    """The output is not this run's to write to; the message says why, and how to go on."""
+
+
+class Manifest:
+    """The files of an output that no receipt names, each with the checksums that it may have."""
+
+    def __init__(self, name: str, files: Mapping[str, list[str]], etag: str = "") -> None:
+        self.name, self.files, self._etag = name, dict(files), etag
+        #: Files that were not as they were written, and were written anew.
+        self.mended: set[str] = set()
+
+    @classmethod
+    def read(cls, storage: Storage, output: str) -> Manifest | None:
+        """The manifest of an output; None if there is none. NotOurs if it is of no use."""
+        path = join(output, layout.MANIFEST)
+        info = storage.stat(path)
+        if info is None:
+            return None
+        try:
+            data = unseal(storage.read(path))
+            manifest, version = cls(data["name"], data["files"], info.etag), data["format"]
+        except Missing:
+            return None
+        except (ValueError, KeyError, TypeError):
+            raise NotOurs(f"{path} is damaged; remove it and start again") from None
+        if version != layout.FORMAT:
+            raise NotOurs(_other_format(output, manifest.name))
+        return manifest
+
+    def save(self, ledger: Ledger) -> None:
+        """Write it; Superseded if another driver did meanwhile."""
+        data = seal({"format": layout.FORMAT, "name": self.name, "files": dict(sorted(self.files.items()))})
+        try:
+            self._etag = ledger.storage.write(ledger.path(layout.MANIFEST), data, self._etag)
+        except Conflict:
+            ledger.check()
+            raise
+
+    def put(self, ledger: Ledger, files: Mapping[str, bytes]) -> list[str]:
+        """Write files, named beforehand; those that are as they should be stay as they are. Returns the names
+        of those that were not written, because something else stands there."""
+        storage, foreign = ledger.storage, []
+        todo: dict[str, str] = {}
+        for name, data in files.items():
+            new = _sha(data)
+            there, version = _stands(storage, ledger.path(name))
+            if there and there != new and not self._ours(name, there):
+                foreign.append(name)
+                continue
+            if there != new:
+                todo[name] = version
+                self._note(name, there)
+            always = {ANY} & {*self.files.get(name, ())}
+            self.files[name] = sorted({new, there, *always} - {""})
+        ledger.check()
+        self.save(ledger)
+        for name, version in todo.items():
+            storage.write(ledger.path(name), files[name], version)
+            self.files[name] = sorted({_sha(files[name]), *({ANY} & {*self.files[name]})})
+        return foreign
+
+    def drop(self, ledger: Ledger, names: Iterable[str]) -> None:
+        """Delete files of ours, where they are as we wrote them; and forget all of them."""
+        for name in names:
+            there, version = _stands(ledger.storage, ledger.path(name))
+            if there and self._ours(name, there):
+                self._note(name, there)
+                ledger.storage.delete(ledger.path(name), version)
+            self.files.pop(name, None)
+
+    def blocked(self, storage: Storage, output: str, names: Iterable[str]) -> list[str]:
+        """Those of ``names`` at which something stands that this run did not write."""
+        standing = {name: _stands(storage, join(output, name))[0] for name in names}
+        return [name for name, there in standing.items() if there and not self._ours(name, there)]
+
+    def changed(self, storage: Storage, output: str) -> list[Damaged]:
+        """Its files that are not as they were written, each with the reason."""
+        found = []
+        for name in sorted(self.files):
+            try:
+                known = {*self.files[name]} - {ANY}
+                if digest(storage, join(output, name))[1] not in known and known:
+                    found.append(Damaged(join(output, name), "has changed"))
+            except Damaged as damage:
+                found.append(damage)
+        return found
+
+    def _ours(self, name: str, sha256: str) -> bool:
+        """Whether what stands there is the run's to replace: all that it wrote, damaged or not, but a card
+        that was edited."""
+        if sha256 == _NO_FILE or name not in self.files:
+            return False
+        return name != layout.CARD or sha256 in self.files[name]
+
+    def _note(self, name: str, sha256: str) -> None:
+        if sha256 and not {ANY, sha256} & {*self.files.get(name, [ANY])}:
+            self.mended.add(name)
+
+
+def claim(storage: Storage, output: str, name: str) -> Manifest:
+    """The manifest of the run ``name`` in an output that is its own, or may become it; nothing is written.
+
+    NotOurs if the output holds anything else.
+    """
+    manifest = Manifest.read(storage, output)
+    earlier = _planned(storage, output) if manifest is None else None
+    if earlier is not None and any(True for _ in _receipts(storage, output, earlier)):
+        # it was lost, and what it named outside work/ may be anybody's now
+        manifest = Manifest(earlier, {layout.PLAN: [ANY], layout.INDEX: [ANY]})
+    if manifest is None:
+        found = list(islice(foreign(storage, output, name), _NAMED + 1))
+        if found:
+            raise NotOurs(
+                f"{output} holds files that are not of this run: {listed(found)}; give the run an output of "
+                "its own, an empty or a new directory"
+            )
+        return Manifest(name, {layout.PLAN: [ANY]})
+    if manifest.name != name:
+        raise NotOurs(
+            f"{output} holds the run {manifest.name!r}; give {name!r} an output of its own, or go on with "
+            f"the run that is there as `name: {manifest.name}`"
+        )
+    return manifest
+
+
+def _receipts(storage: Storage, output: str, name: str) -> Iterator[str]:
+    """Receipts of the run ``name`` where they stand."""
+    entries = (_entry(output, info.path) for info in storage.scan(join(output, layout.WORK)))
+    for entry in filter(layout.is_receipt, entries):
+        for _, receipt in load(storage, [join(output, entry)]):
+            if receipt is not None and (receipt.run, receipt.name) == (name, entry):
+                yield entry
+
+
+def _entry(output: str, path: str) -> str:
+    return path[len(output.rstrip("/")) + 1 :]
+
+
+def _planned(storage: Storage, output: str) -> str | None:
+    """The name of the run whose plan is there. NotOurs if it is of another format or damaged."""
+    path = join(output, layout.PLAN)
+    if storage.stat(path) is None:
+        return None
+    try:
+        plan = json.loads(storage.read(path))
+        name, segments, version = plan["name"], plan["segments"], plan.get("format", 1)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise NotOurs(
+            f"{path} is not the plan of a run, or damaged; give the run an output of its own, or remove the "
+            "file if this is the right place"
+        ) from None
+    if version != layout.FORMAT or not isinstance(segments, list):
+        raise NotOurs(_other_format(output, name))
+    return str(name)
+
+
+def _other_format(output: str, name: str) -> str:
+    return (
+        f"{output} holds the run {name!r} as another version of nanocorpus wrote it, which this one cannot "
+        "go on with; give another output, or remove this one and start again"
+    )
+
+
+def foreign(storage: Storage, output: str, name: str) -> Iterator[str]:
+    """Files and links below an output to be that a first start of the run ``name`` would find in its way.
+    Hidden ones, those of file systems, and its own dry run are not."""
+    for info in storage.scan(output):
+        entry = _entry(output, info.path)
+        if not _hidden(entry) and not _of_dry_run(storage, output, name, entry):
+            yield entry
+
+
+def _of_dry_run(storage: Storage, output: str, name: str, entry: str) -> bool:
+    return entry.startswith(f"{layout.DRY_RUN}/") and is_run(storage, join(output, layout.DRY_RUN), name)
+
+
+def is_run(storage: Storage, output: str, name: str) -> bool:
+    """Whether an output is of the run ``name``."""
+    try:
+        manifest = Manifest.read(storage, output)
+    except NotOurs:
+        return False
+    return manifest is not None and manifest.name == name
+
+
+def _hidden(entry: str) -> bool:
+    return any(part.startswith(".") or part == "lost+found" for part in entry.split("/"))
+
+
+def listed(names: list[str]) -> str:
+    """The first of some names, for a message."""
+    return ", ".join(map(shown, names[:_NAMED])) + (" and more" if len(names) > _NAMED else "")
+
+
+def shown(name: str) -> str:
+    """A name as a terminal may see it, in one line."""
+    return name if name.isprintable() else ascii(name)
+
+
+def tidy(ledger: Ledger, manifest: Manifest, current: set[str], datasets: set[str]) -> list[str]:
+    """Remove what this run made and does not want any more: all that its receipts or the manifest name beside
+    ``current``, and what killed writers left where its ``datasets`` are. Returns the names of what is not of
+    this run."""
+    storage, output = ledger.storage, ledger.output
+    there = {}
+    for info in storage.scan(output):
+        entry = _entry(output, info.path)
+        if not entry.startswith(f"{layout.DRY_RUN}/"):
+            there[entry] = info.etag
+    stale = [entry for entry in there if entry not in current and layout.is_receipt(entry)]
+    ledger.check()
+    named: set[str] = set()
+    for path, receipt in load(storage, [ledger.path(entry) for entry in stale]):
+        entry = _entry(output, path)
+        if receipt is None or (receipt.run, receipt.name) != (ledger.name, entry):
+            continue
+        for file in (*receipt.files, *receipt.named):
+            if file.name in current or not layout.belongs(entry, file.name):
+                continue
+            named.add(file.name)
+            if file.name not in there:
+                continue
+            # of a part that was being published, another file may stand where ours was to come
+            if receipt.status != BEGUN or digest(storage, ledger.path(file.name))[1] == file.sha256:
+                storage.delete(ledger.path(file.name), there.pop(file.name))
+        storage.delete(path, there.pop(entry))
+    gone = [name for name in manifest.files if name not in current]
+    manifest.drop(ledger, gone)
+    for name in gone:
+        there.pop(name, None)
+    ours = {ledger.path(name) for name in (*current, *named)}
+    datasets = datasets | {entry.split("/")[1] for entry in stale}
+    sweep(storage, output, datasets, lambda path: path in ours)
+    dry = join(output, layout.DRY_RUN)
+    if is_run(storage, dry, ledger.name):
+        sweep(storage, dry, datasets, lambda path: False)
+    known = {*current, *manifest.files, layout.MANIFEST, layout.TOKEN}
+    return sorted(entry for entry in there if entry not in known and not _hidden(entry))
+
+
+def sweep(storage: Storage, output: str, datasets: Iterable[str], ours: Callable[[str], bool]) -> None:
+    """Remove temporary files in the directories of the run, and old unfinished uploads of ``ours``."""
+    clear_spools()
+    for directory in ("", layout.WORK, layout.CORPUS):
+        storage.sweep(join(output, directory), UPLOAD_AGE_S, ours, deep=False)
+    below = [f"{directory}/{name}" for directory in (layout.WORK, layout.CORPUS) for name in sorted(datasets)]
+    for directory in (*below, layout.RECEIPTS, layout.ASSETS, layout.ARTEFACTS):
+        storage.sweep(join(output, directory), UPLOAD_AGE_S, ours)
+
+
+def _stands(storage: Storage, path: str) -> tuple[str, str]:
+    """Checksum and version of what stands at a path; "" for nothing. A link or directory is nobody's file."""
+    if is_local(path) and (os.path.islink(path) or os.path.isdir(path)):
+        return _NO_FILE, _NO_FILE
+    info = storage.stat(path)
+    return (digest(storage, path)[1], info.etag) if info else ("", "")
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

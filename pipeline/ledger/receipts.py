@@ -1,0 +1,108 @@
+"""Receipts: the proof that a part is done, what became of every row of it, and the files that it left.
+
+Knows names, counts and checksums; does not know what a part computes, nor how receipts are published
+(``pipeline.ledger``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+
+from pipeline.ledger.given_ids import Sketch
+from pipeline.ledger.tallies import Tally
+from pipeline.sealed import Stored, seal, unseal
+from pipeline.storage import Missing, Storage
+
+#: A part that is ``begun`` is being published: what it ``named`` may be there, all or some.
+DONE, FAILED, BEGUN = "done", "failed", "begun"
+#: What a file is to those who take it.
+DOCUMENTS, REJECTS, RUNS, SHARD = "documents", "rejects", "runs", "shard"
+_READERS = 16
+_AT_ONCE = 1024
+_CLUSTER = "cluster "
+
+
+@dataclass(frozen=True)
+class File:
+    """A published file. ``name`` is relative to the output and decides nothing: what is computed from a file
+    depends on its role and its checksum."""
+
+    role: str
+    name: str
+    size: int  # bytes
+    sha256: str  # hex
+    foot: str  # see ``pipeline.sealed``
+    #: Where storage itself keeps what it was given (S3): while it is the same, so are the bytes.
+    etag: str = ""
+
+    @property
+    def stored(self) -> Stored:
+        """How it is verified; the path is the name."""
+        return Stored(self.name, self.size, self.foot)
+
+
+@dataclass
+class Receipt:
+    """One part. ``counts`` holds sums that later steps need (rows, tokens …)."""
+
+    fingerprint: str
+    status: str = DONE
+    run: str = ""  # name of the run
+    name: str = ""  # of the receipt, relative to the output: a copy elsewhere is none
+    tallies: list[Tally] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
+    named: list[File] = field(default_factory=list)  # of a part that is begun: what was there, what will be
+    counts: dict[str, int] = field(default_factory=dict)
+    clusters: dict[str, int] = field(default_factory=dict)  # see ``stages.global_stage.Summary``
+    given: Sketch = field(default_factory=dict)  # ids that the input gave to its rows
+    languages: dict[str, dict[str, int]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak_memory: int = 0  # bytes resident at most in the worker, up to the end of this part
+    attempts: int = 1
+    error: str | None = None
+    notes: list[str] = field(default_factory=list)  # of stages, as they were opened
+
+    def as_bytes(self) -> bytes:
+        """JSON, with a checksum of itself."""
+        data = asdict(self) | {"tallies": [tally.as_json() for tally in self.tallies]}
+        return seal(data)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Receipt:
+        """The inverse of ``as_bytes``; ValueError if it is no receipt, or not as it was written."""
+        raw = unseal(data)
+        try:
+            raw["tallies"] = [Tally.from_json(item) for item in raw["tallies"]]
+            raw["files"] = [File(**item) for item in raw["files"]]
+            raw["named"] = [File(**item) for item in raw["named"]]
+            if "clusters" not in raw:  # of an earlier version: they are among the counts
+                counts = raw["counts"]
+                names = [name for name in counts if name.startswith(_CLUSTER)]
+                raw["clusters"] = {name.removeprefix(_CLUSTER): counts.pop(name) for name in names}
+            return cls(**raw)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a receipt: {error}") from error
+
+
+def load_all(storage: Storage, directory: str) -> Iterator[tuple[str, Receipt]]:
+    """Name (without .json) and receipt, of all readable receipts in a directory; few at a time in memory."""
+    paths = [info.path for info in storage.list(directory) if info.path.endswith(".json")]
+    for path, receipt in load(storage, paths):
+        if receipt is not None:
+            yield path.rsplit("/", 1)[1].removesuffix(".json"), receipt
+
+
+def load(storage: Storage, paths: list[str]) -> Iterator[tuple[str, Receipt | None]]:
+    """The receipts at ``paths``, in order; None for what is none: such a part is done again."""
+
+    def one(path: str) -> tuple[str, Receipt | None]:
+        try:
+            return path, Receipt.from_bytes(storage.read(path))
+        except (ValueError, Missing):
+            return path, None
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        for start in range(0, len(paths), _AT_ONCE):
+            yield from pool.map(one, paths[start : start + _AT_ONCE])

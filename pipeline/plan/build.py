@@ -1,0 +1,306 @@
+"""The plan: config and input listing → datasets → segments → parts, frozen before any work starts.
+
+A *segment* is a run of stages that goes over the documents once. It ends where a global stage needs
+all parts, and where decisions follow measurements: what was measured is written down first, so that a
+changed threshold reads text, never a WARC, and another way to rank scores asks no classifier again.
+
+Knows the order of work and what each piece depends on; does not run anything.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.config.located import ConfigError
+from pipeline.config.marks import each, marked
+from pipeline.config.schema import Config, Dataset, Step
+from pipeline.plan import assets, earlier
+from pipeline.plan.assets import Asset
+from pipeline.plan.columns import output_columns, output_schema
+from pipeline.plan.earlier import EarlierPart
+from pipeline.plan.recipe import Recipe, Role, canonical, located
+from pipeline.plan.segment import Plan, Segment
+from pipeline.storage import Storage, StorageError, is_local
+from stages import registry
+from stages.base import (
+    DOCUMENT,
+    MIB,
+    Annotator,
+    AssetMark,
+    Filter,
+    Generator,
+    Input,
+    Reader,
+    Resources,
+    RunMark,
+    Stage,
+)
+from stages.global_stage import Global
+from stages.where import Where, WhereError
+
+
+def build(config: Config, storage: Storage) -> Plan:
+    """List the inputs, hash the assets and lay out the segments.
+
+    ConfigError when an input or asset is not there, or a stage lacks a column that it reads.
+    """
+    return _Builder(config, storage).build()
+
+
+class _Builder:
+    def __init__(self, config: Config, storage: Storage) -> None:
+        self.config, self.storage = config, storage
+        self.plan = Plan(config, {}, {})
+        self.schemas: dict[str, pa.Schema] = {}
+
+    def build(self) -> Plan:
+        for dataset in self.config.datasets.values():
+            self._dataset(dataset)
+        for name in self.config.blended:
+            assert self.config.tokenizer is not None
+            last = self.plan.last(name)
+            tokens = self._recipe(("tokenizer",), self.config.tokenizer, "tokens", "tokenize")
+            self._segment(name, "tokens", (last.key,), steps=[tokens], schema=self.schemas[last.key])
+        return self.plan
+
+    def _dataset(self, dataset: Dataset) -> None:
+        key = ("datasets", dataset.name)
+        reader = None
+        parents: tuple[str, ...] = ()
+        if dataset.read is not None:
+            reader = self._recipe((*key, "read"), dataset.read, "read", "read")
+            schema = pa.schema([*DOCUMENT, *dataset.read.cls.added(dataset.read.settings)])
+            self.plan.inputs[dataset.name] = self._list(dataset)
+        else:
+            parents = tuple(self.plan.last(parent).key for parent in dataset.parents)
+            try:
+                schema = pa.unify_schemas([self.schemas[parent] for parent in parents])
+            except pa.ArrowException as error:
+                what = f"these datasets have columns of one name and different types: {error}"
+                raise self.config.problem((*key, "from"), what) from None
+        if dataset.where is not None:
+            try:
+                dataset.where.check(schema)
+            except WhereError as error:
+                raise self.config.problem((*key, "where"), str(error)) from None
+        current: dict[str, Any] = {"parents": parents, "reader": reader, "where": dataset.where}
+        steps: list[Recipe] = []
+        number = 0
+        columns = schema
+
+        def close() -> None:
+            nonlocal current, steps, number, schema
+            judge = current.get("judge")
+            names = [step.label for step in steps]
+            if reader is not None and number == 0:
+                names.insert(0, "read")
+            if judge is not None:
+                names.insert(0, judge.label)
+            elif not names:
+                names = ["select"]
+            # a stage that measures and decides stands on both sides of a border
+            name = f"{number:02d}-{'-'.join(dict.fromkeys(names))}"
+            segment = self._segment(dataset.name, name, steps=steps, schema=schema, **current)
+            schema = output_schema(schema, steps)
+            if segment.judged:
+                schema = output_columns(schema, *located(segment.judged))
+            current = {"parents": (segment.key,), "judge": segment.judged}
+            steps, number = [], number + 1
+
+        def add(index: int, step: Step, place: tuple[Any, ...]) -> None:
+            nonlocal columns
+            missing = [name for name in step.cls.needs(step.settings) if name not in columns.names]
+            if missing:
+                what = f"reads {', '.join(missing)}, which nothing before it gives"
+                raise self.config.problem(place, f"{what}; there are: {', '.join(columns.names)}")
+            if (wrong := step.cls.check(step.settings, columns)) is not None:
+                raise self.config.problem(place, wrong)
+            label = self._label(dataset, index)
+            for role in _roles(step.cls):
+                measured = any(s.role in ("annotate", "generate") for s in steps)
+                if (role == "filter" and (measured or current.get("reader"))) or (role == "map" and measured):
+                    close()
+                steps.append(self._recipe(place, step, role, label))
+                if role == "map":
+                    current["judged"] = self._recipe(place, step, "judge", label)
+                    current["earlier"] = self._earlier(place, step, steps[-1])
+                    close()
+                    columns = output_columns(columns, step.cls, step.settings)
+            columns = output_schema(columns, steps)
+
+        for index, step in enumerate(dataset.steps):
+            place = (*key, "stages", index, step.name)
+            with self._blamed(place):
+                add(index, step, place)
+        if steps or number == 0 or current.get("judge"):
+            close()
+
+    def _segment(
+        self,
+        dataset: str,
+        name: str,
+        parents: tuple[str, ...],
+        steps: list[Recipe],
+        schema: pa.Schema,
+        reader: Recipe | None = None,
+        where: Where | None = None,
+        judge: Recipe | None = None,
+        judged: Recipe | None = None,
+        earlier: tuple[EarlierPart, ...] = (),
+    ) -> Segment:
+        # a stage in several roles is opened once
+        stages = {(r.stage, r.settings): _resources(r) for r in (reader, judge, *steps) if r}
+        needed = list(stages.values())
+        resources = Resources(
+            max((r.cpus for r in needed), default=1.0),
+            max((r.gpus for r in needed), default=0.0),
+            sum(r.memory for r in needed) + 512 * MIB,
+        )
+        segment = Segment(
+            dataset,
+            name,
+            parents,
+            reader,
+            where,
+            judge,
+            tuple(steps),
+            judged,
+            schema,
+            self.config.seed,
+            resources,
+            earlier,
+        )
+        self.plan.segments[segment.key] = segment
+        self.schemas[segment.key] = output_schema(schema, steps)
+        return segment
+
+    def _list(self, dataset: Dataset) -> list[tuple[str, Input]]:
+        assert dataset.read is not None
+        key = ("datasets", dataset.name, "read")
+        with self._blamed(key):
+            reader = dataset.read.cls(dataset.read.settings)
+            assert isinstance(reader, Reader)
+            items = reader.list(self.storage)
+        if not items:
+            raise self.config.problem(key, "there are no inputs")
+        seen: dict[str, int] = {}
+        parts = []
+        for item in items:
+            if re.search("[\ud800-\udfff]", item.path):
+                raise self.config.problem(key, f"{item.path!r}: a name that is not UTF-8; rename the file")
+            # the name of a part comes from its input, not its place in the listing: a new input
+            # beside old ones leaves their parts as they are
+            identity = canonical([item.name, item.start, item.stop])
+            count = seen[identity] = seen.get(identity, 0) + 1
+            parts.append((_part_name(identity, count), item))
+        if len({part for part, _ in parts}) < len(parts):
+            raise AssertionError("two inputs have the same part name: a collision of 64-bit hashes")
+        return sorted(parts)
+
+    @contextmanager
+    def _blamed(self, key: tuple[Any, ...]) -> Iterator[None]:
+        """What a stage's own code raises here is a mistake of the config that names the stage."""
+        try:
+            yield
+        except (ConfigError, KeyboardInterrupt):
+            raise
+        except (OSError, ValueError, StorageError) as error:
+            raise self.config.problem(key, str(error)) from None
+        except BaseException as error:
+            what = " ".join(str(error).split())
+            raise self.config.problem(key, f"{type(error).__name__}: {what}") from error
+
+    def _label(self, dataset: Dataset, index: int) -> str:
+        """A stage's name; numbered where the dataset uses it again."""
+        name = dataset.steps[index].name.rsplit(":", 1)[-1]
+        earlier = sum(step.name.rsplit(":", 1)[-1] == name for step in dataset.steps[:index])
+        return f"{name}_{earlier + 1}" if earlier else name
+
+    def _recipe(self, key: tuple[Any, ...], step: Step, role: Role, label: str) -> Recipe:
+        settings = step.settings.model_dump(mode="json")
+        unused: tuple[str, ...] = ()
+        if role in ("annotate", "map") and issubclass(step.cls, Filter | Global):
+            unused = tuple(sorted(step.cls.decides))
+        found: list[Asset] = []
+        for name in marked(step.cls.Config, AssetMark):
+            if settings.get(name) is not None:
+                settings[name] = each(settings[name], partial(self._asset, (*key, name), found))
+        stage = registry.canonical(step.name)
+        return Recipe(label, role, stage, step.cls.version, canonical(settings), tuple(found), unused)
+
+    def _earlier(self, key: tuple[Any, ...], step: Step, mapped: Recipe) -> tuple[EarlierPart, ...]:
+        """Partials of the earlier runs that the settings of a global stage name, in that order."""
+        found: list[EarlierPart] = []
+        own = self.config.output
+        seen = {_real(own): "is the output of this very run"}
+        seen[_real(own.removesuffix("/dry-run"))] = "is the output of this very run"
+        for name in marked(step.cls.Config, RunMark):
+            for index, output in enumerate(getattr(step.settings, name)):
+                try:
+                    if (real := _real(output)) in seen:
+                        raise earlier.NoPartials(f"{output} {seen[real]}")
+                    seen[real] = "is named twice"
+                    found += earlier.find(self.storage, output.rstrip("/"), mapped)
+                except earlier.NoPartials as error:
+                    raise self.config.problem((*key, name, index), str(error)) from None
+        return tuple(found)
+
+    def _asset(self, key: tuple[Any, ...], into: list[Asset], path: str, place: tuple[str | int, ...]) -> str:
+        """The checksum of what lies at ``path``, which stands for it in settings; added to ``into``."""
+        if path not in self.plan.assets:
+            try:
+                self.plan.assets[path] = assets.find(self.storage, path, self.config.output)
+            except (OSError, StorageError) as error:
+                hint = _neighbour(path)
+                raise self.config.problem((*key, *place), f"cannot be read: {error}{hint}") from None
+        into.append(self.plan.assets[path])
+        return into[-1].sha256
+
+
+def _neighbour(path: str) -> str:
+    """The file beside a missing one whose name is most like it."""
+    folder = os.path.dirname(path)
+    if not is_local(path) or os.path.exists(path) or not os.path.isdir(folder):
+        return ""
+    close = difflib.get_close_matches(os.path.basename(path), sorted(os.listdir(folder)), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _roles(cls: type[Stage]) -> Iterator[Role]:
+    if issubclass(cls, Annotator):
+        yield "annotate"
+    if issubclass(cls, Filter):
+        yield "filter"
+    if issubclass(cls, Generator):
+        yield "generate"
+    if issubclass(cls, Global):
+        yield "map"
+
+
+def _resources(recipe: Recipe) -> Resources:
+    cls, settings = located(recipe)
+    return cls.requires(settings)
+
+
+def _part_name(identity: str, count: int = 1) -> str:
+    """A stable name; ``count`` tells apart inputs that are listed under the same name."""
+    return "part-" + hashlib.blake2b(f"{identity}\n{count}".encode(), digest_size=8).hexdigest()
+
+
+def child_part(parent: str, part: str) -> str:
+    """Name of the part that comes from ``part`` of the dataset ``parent``, one of several parents."""
+    return _part_name(canonical([parent, part]))
+
+
+def _real(output: str) -> str:
+    """One spelling for one place."""
+    return os.path.realpath(output) if is_local(output) else output.rstrip("/")

@@ -1,0 +1,85 @@
+"""Recipes: a stage as a plain value that can be hashed, sent to a worker and opened there once.
+
+Knows the contracts of ``stages.base``; does not know parts, files or executors.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from pipeline.config.marks import each, marked
+from pipeline.plan.assets import Asset, fetch
+from pipeline.storage import Storage, StorageSettings
+from stages import registry
+from stages.base import AssetMark, InputMark, RunMark, Stage, StageConfig
+
+Role = Literal["read", "annotate", "filter", "generate", "map", "judge", "tokens"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One role of one stage. ``settings`` is canonical JSON; assets are in it by checksum."""
+
+    label: str
+    role: Role
+    stage: str  # as it is registered
+    version: int
+    settings: str
+    assets: tuple[Asset, ...] = ()
+    #: Settings that this role does not use: changing them changes nothing.
+    unused: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> list[Any]:
+        """What decides the result, for fingerprints: not the label, not where code or an asset lies."""
+        settings = json.loads(self.settings)
+        # inputs and earlier runs have identities of their own
+        config = registry.load(self.stage).Config
+        for name in (*self.unused, *marked(config, InputMark), *marked(config, RunMark)):
+            settings.pop(name, None)
+        return [self.role, self.stage, self.version, settings]
+
+
+def located(recipe: Recipe) -> tuple[type[Stage], StageConfig]:
+    """The class of a recipe's stage and its settings, in which checksums stand for assets."""
+    cls = registry.load(recipe.stage)
+    return cls, cls.Config.model_validate_json(recipe.settings)
+
+
+def unopened(recipe: Recipe) -> Stage:
+    """The stage of a recipe as the driver sees it: settings, without what ``open`` loads."""
+    cls, settings = located(recipe)
+    return cls(settings)
+
+
+def open_stage(recipe: Recipe, settings: StorageSettings) -> Any:
+    """The stage of a recipe, opened; the same object again in the same process, in whatever role."""
+    return _open_stage(replace(recipe, label="", role="read", unused=()), settings.model_dump_json())
+
+
+@functools.lru_cache(maxsize=64)
+def _open_stage(recipe: Recipe, storage_json: str) -> Stage:
+    cls = registry.load(recipe.stage)
+    settings = json.loads(recipe.settings)
+    storage = Storage(StorageSettings.model_validate_json(storage_json))
+    local = {asset.sha256: str(fetch(asset, storage)) for asset in recipe.assets}
+    for name in marked(cls.Config, AssetMark):
+        if settings.get(name) is not None:
+            settings[name] = each(settings[name], lambda sha, _: local[sha])
+    stage = cls(cls.Config.model_validate(settings))
+    stage.open()
+    return stage
+
+
+def canonical(value: Any) -> str:
+    """JSON with one spelling per value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def fingerprint(*values: Any) -> str:
+    """sha256 in hex of JSON-able values."""
+    return hashlib.sha256(canonical(values).encode()).hexdigest()

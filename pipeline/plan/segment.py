@@ -1,0 +1,136 @@
+"""What a plan is: segments in the order in which they depend on each other, and the inputs of each dataset.
+
+A *segment* is a run of stages that goes over the documents once. Knows fingerprints and what `plan.json`
+holds; does not know how a plan is made (``plan.build``) or carried out.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline import layout
+from pipeline.config.schema import Config
+from pipeline.plan import earlier
+from pipeline.plan.assets import Asset
+from pipeline.plan.columns import output_schema
+from pipeline.plan.earlier import EarlierPart
+from pipeline.plan.recipe import Recipe, fingerprint
+from stages.base import Input, Resources
+from stages.where import Where
+
+#: Raise it when the files of a part change their format.
+FORMAT = 2
+
+
+#: Packages whose versions may change what comes out; recorded, not fingerprinted.
+_NOTED = (
+    "datasketch",
+    "fastwarc",
+    "numba",
+    "numpy",
+    "py3langid",
+    "pyarrow",
+    "ray",
+    "resiliparse",
+    "selectolax",
+    "tokenizers",
+)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Stages that go over a dataset's documents once, and where the documents come from."""
+
+    dataset: str
+    name: str
+    parents: tuple[str, ...]  # keys of the segments whose parts it takes; none: it reads inputs
+    reader: Recipe | None
+    where: Where | None
+    judge: Recipe | None  # the global stage of the parent whose verdicts are applied first
+    steps: tuple[Recipe, ...]
+    judged: Recipe | None  # the global stage that ends it, as it judges
+    schema: pa.Schema  # of the rows before the first step
+    seed: int
+    resources: Resources
+    earlier: tuple[EarlierPart, ...] = ()  # partials of earlier runs that its global stage takes as well
+
+    @property
+    def key(self) -> str:
+        """``dataset/segment``."""
+        return f"{self.dataset}/{self.name}"
+
+    @property
+    def directory(self) -> str:
+        """Relative to the output."""
+        return layout.work(self.key)
+
+    @property
+    def output(self) -> pa.Schema:
+        """Of the rows after the last step."""
+        return output_schema(self.schema, self.steps)
+
+    @property
+    def recipe(self) -> str:
+        """Fingerprint of all that the segment does, whatever it does it to. Labels stand in its rejects."""
+        return fingerprint(
+            FORMAT,
+            self.reader.identity if self.reader else None,
+            [self.judge.label, *self.judge.identity] if self.judge else None,
+            self.where.text if self.where else None,
+            self.schema.to_string(),
+            [[step.label, *step.identity] for step in self.steps],
+            self.seed if any(step.role in ("generate", "tokens") for step in self.steps) else None,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that will be done, in an order that respects what depends on what."""
+
+    config: Config
+    segments: dict[str, Segment]
+    inputs: dict[str, list[tuple[str, Input]]]  # dataset → (part, input)
+    assets: dict[str, Asset] = field(default_factory=dict)  # by the path that the config names
+
+    def last(self, dataset: str) -> Segment:
+        """The segment whose parts are the dataset's documents."""
+        return [s for s in self.segments.values() if s.dataset == dataset and s.name != "tokens"][-1]
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``plan.json`` holds."""
+        return {
+            "format": layout.FORMAT,
+            "name": self.config.name,
+            "config": self.config.as_json(),
+            "versions": {"nanocorpus": _version("nanocorpus"), "python": platform.python_version()}
+            | {package: _version(package) for package in _NOTED},
+            "assets": {source: {"sha256": kept.sha256} for source, kept in sorted(self.assets.items())},
+            "segments": [
+                {
+                    "dataset": segment.dataset,
+                    "segment": segment.name,
+                    "from": list(segment.parents),
+                    "steps": [f"{step.label} ({step.role})" for step in segment.steps],
+                    "recipe": segment.recipe,
+                    "judged": segment.judged.label if segment.judged else None,
+                    "maps": earlier.map_identity(segment.steps[-1]) if segment.judged else None,
+                }
+                for segment in self.segments.values()
+            ],
+            "inputs": {
+                dataset: [{"part": part, **item._asdict()} for part, item in items]
+                for dataset, items in self.inputs.items()
+            },
+        }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,148 @@
+"""Groups of like tasks: the parts of a segment, the shards of a dataset.
+
+A group's tasks, with their fingerprints, follow from the plan and from what the groups before it made.
+Knows what depends on what; does not know who runs the tasks or in which order groups are ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pipeline import layout
+from pipeline.exchange.runs import KEYS
+from pipeline.ledger.receipts import DOCUMENTS, RUNS
+from pipeline.plan.build import child_part
+from pipeline.plan.recipe import fingerprint
+from pipeline.plan.segment import Plan, Segment
+from pipeline.schedule.rounds import APPLY, FIRST, Chain
+from pipeline.schedule.state import Group, State
+from pipeline.tasks.base import Task
+from pipeline.tasks.part import FromInput, FromPart, PartTask
+from pipeline.tasks.shards import ShardTask
+from stages.base import MIB, Resources
+from stages.global_stage import LAST
+
+_MERGE = Resources(memory=512 * MIB)
+
+
+class PartGroup:
+    """The parts of a segment."""
+
+    def __init__(self, plan: Plan, segment: Segment, limit: int | None, chains: Mapping[str, Chain]) -> None:
+        self.plan, self.segment, self.limit = plan, segment, limit
+        #: Of the global stage that ends it, and of the one before it whose verdicts it applies.
+        self.chain = chains.get(segment.key)
+        self.judged = chains.get(segment.parents[0]) if segment.judge else None
+        self.key, self.dataset = segment.key, segment.dataset
+        self.reads = segment.reader is not None
+        self.directories: tuple[str, ...] = (segment.directory,)
+        self.receipts = layout.receipts(segment.directory)
+        self._recipe, self._schema = segment.recipe, segment.schema.serialize().to_pybytes()
+
+    def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
+        if self.judged is None:
+            return self.segment.parents
+        regrouped = self.judged.regrouped.get(APPLY.name, [])
+        return (*self.segment.parents, self.judged.key(LAST), *(group.key for group in regrouped))
+
+    def receipt(self, name: str) -> str:
+        return f"{self.receipts}/{name}.json"
+
+    def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
+        segment = self.segment
+        if segment.reader:
+            for part, item in self.plan.inputs[segment.dataset]:
+                identity = [item.name, item.size, item.etag, item.start, item.stop, self.limit]
+                yield self._task(part, FromInput(segment.reader, item), identity)
+            return
+        judged = states[self.judged.key(LAST)].digest(RUNS) if self.judged else ""
+        about = self.judged.about(APPLY, states) if self.judged else None
+        for parent in segment.parents:
+            for index, (part, made) in enumerate(sorted(states[parent].made.items()), FIRST):
+                if not made.done:
+                    continue  # it is in the table of failures, and no documents came of it
+                documents = made.files[DOCUMENTS].stored
+                if about:
+                    verdicts = tuple(run.file for run in about(index))
+                    source = FromPart(documents, index, verdicts, segment.judge)
+                else:
+                    source = FromPart(documents)
+                dataset = parent.split("/")[0]
+                name = part if len(segment.parents) == 1 else child_part(dataset, part)
+                yield self._task(name, source, [made.digest(DOCUMENTS), source.index, judged])
+
+    def following(self, states: Mapping[str, State]) -> Iterator[Group]:
+        if self.chain and (group := self.chain.following(self.chain.first(), states)):
+            yield group
+
+    def _task(self, part: str, source: FromInput | FromPart, identity: list[object]) -> Task:
+        segment = self.segment
+        return PartTask(
+            segment.directory,
+            part,
+            fingerprint(self._recipe, identity),
+            source,
+            self._schema,
+            segment.steps,
+            segment.resources,
+            segment.where.text if segment.where else None,
+        )
+
+
+class ShardGroup:
+    """The token shards of a blended dataset."""
+
+    def __init__(self, dataset: str, tokens: int) -> None:
+        self.dataset, self.tokens = dataset, tokens
+        self.key = f"{dataset}/shards"
+        self.reads = False
+        self.receipts = layout.receipts(layout.shards(dataset))
+        self.directories: tuple[str, ...] = (layout.corpus(dataset), self.receipts)
+
+    def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
+        return (f"{self.dataset}/tokens",)
+
+    def receipt(self, name: str) -> str:
+        return f"{self.receipts}/{name}.json"
+
+    def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
+        tokens = f"{self.dataset}/tokens"
+        state = states[tokens]
+        parts = sorted(state.made.items())
+        runs = tuple(made.files[RUNS].stored for _, made in parts if RUNS in made.files)
+        count = max(1, round(state.total("tokens") / self.tokens)) if runs else 0
+        for index in range(count):
+            name = layout.shard_name(index, count)
+            low, high = _range(index, count)
+            yield ShardTask(
+                self.dataset,
+                name,
+                fingerprint(SHARD_FORMAT, state.digest(RUNS), index, count),
+                runs,
+                low,
+                high,
+                _MERGE,
+            )
+
+    def following(self, states: Mapping[str, State]) -> Iterator[Group]:
+        return iter(())
+
+
+#: Raise it when the same tokens give other shards.
+SHARD_FORMAT = 2
+
+
+def groups(plan: Plan, limit: int | None = None) -> dict[str, Group]:
+    """The groups of a plan that are known beforehand, each after those it needs; the rounds of global stages
+    follow as their counts become known. ``limit``: records of each input (dry run)."""
+    found: list[Group] = []
+    chains = {segment.key: Chain(segment) for segment in plan.segments.values() if segment.judged}
+    for segment in plan.segments.values():
+        found.append(PartGroup(plan, segment, limit, chains))
+        if segment.name == "tokens":
+            found.append(ShardGroup(segment.dataset, plan.config.shards.tokens))
+    return {group.key: group for group in found}
+
+
+def _range(index: int, count: int) -> tuple[int, int]:
+    return index * KEYS // count, (index + 1) * KEYS // count

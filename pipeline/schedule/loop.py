@@ -1,0 +1,289 @@
+"""The driver's loop: groups as they become ready, tasks as there is room, receipts as they come.
+
+Decides what is reused, what is tried again and when to stop. Knows tasks and receipts; does not know
+what a task computes. It holds no documents and no receipts: a few kilobytes per part are all its memory.
+
+A death of the worker is met with another try, then with a child process that finds the document at
+fault; storage that stumbles with two more tries; any other error is final for its part. A full disk
+ends the run. What was committed stays, so starting again goes on from there.
+
+What is used again is verified: files that storage does not vouch for are read by tasks of their own, and
+every task verifies what it takes. A damaged file is made again by the task that made it, and who met it
+waits.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.config.schema import Limits
+from pipeline.execute.base import Executor
+from pipeline.ledger.commit import Ledger
+from pipeline.ledger.receipts import DONE, FAILED, File, Receipt, load_all
+from pipeline.schedule.state import Group, Made, State, task_name
+from pipeline.sealed import Damaged
+from pipeline.tasks import check
+from pipeline.tasks.base import Ended, Task
+from pipeline.tasks.check import CheckTask
+from stages.base import FileInfo
+
+DEATHS_BEFORE_ISOLATION = 2
+TRIES = 3
+
+
+class RunFailed(Exception):
+    """The run cannot go on, or more failed than is allowed."""
+
+
+class Progress(Protocol):
+    """Who wants to know how it goes."""
+
+    def begin(self, group: Group, total: int, reused: int) -> None:
+        """A group is ready; ``reused`` of its tasks were done in an earlier run."""
+        ...
+
+    def end(self, group: Group, task: Task, receipt: Receipt) -> None:
+        """A task has ended."""
+        ...
+
+    def damaged(self, damage: Damaged) -> None:
+        """A file of the run is not what was written; it will be made again."""
+        ...
+
+    def tick(self) -> None:
+        """Called about once a second."""
+        ...
+
+
+@dataclass
+class _Waiting:
+    task: Task
+    group: Group
+    deaths: int = 0
+    errors: int = 0
+    #: What the task made before, if it is done again because that is damaged.
+    mends: Made | None = None
+
+
+class Schedule:
+    """One run of all groups. ``states`` holds what came of them, also while it runs."""
+
+    def __init__(
+        self,
+        groups: Mapping[str, Group],
+        ledger: Ledger,
+        limits: Limits,
+        progress: Progress,
+        before_change: Callable[[], None] = lambda: None,
+        retry_failed: bool = False,
+    ) -> None:
+        self.groups, self.ledger = dict(groups), ledger
+        self.limits, self.progress = limits, progress
+        #: Called before anything that files which speak of the whole rest on changes.
+        self.before_change = before_change
+        #: Do parts again in which documents failed.
+        self.retry_failed = retry_failed
+        self.states: dict[str, State] = {}
+        #: Files that were damaged, by path: how often each.
+        self.damages: Counter[str] = Counter()
+        self._mending: dict[str, list[_Waiting]] = {}  # who waits for a part that is made again, by receipt
+        self._left: Counter[str] = Counter()  # tasks of a group that have not ended
+        self._queue: deque[_Waiting] = deque()
+        self._running: dict[str, _Waiting] = {}
+        self._changing = False
+
+    def run(self, executor: Executor) -> None:
+        """Run everything; RunFailed when it cannot go on or more failed than is allowed."""
+        while True:
+            while self._start_ready():
+                pass
+            while self._queue and len(self._running) < executor.slots:
+                waiting = self._queue.popleft()
+                if not self._changing and not isinstance(waiting.task, CheckTask):
+                    self._begin_change()
+                self._running[waiting.task.label] = waiting
+                executor.submit(waiting.task, waiting.deaths >= DEATHS_BEFORE_ISOLATION)
+            if not self._running:
+                break
+            for ended in executor.wait(1.0):
+                self._end(ended)
+            if self._parts_exceeded() is not None:
+                self._queue.clear()  # what is running may end
+            self.progress.tick()
+        if (reason := self._exceeded()) is not None:
+            raise RunFailed(reason)
+        if self._queue or set(self.states) != set(self.groups):
+            raise RunFailed("the executor takes no more tasks, and the run is not done")
+
+    def survey(self) -> Iterator[tuple[Group, int | None, int]]:
+        """Without running: each group, its tasks (None: not known before those before it are done) and how
+        many of them are done."""
+        waiting = deque(self.groups.values())
+        while waiting:
+            group = waiting.popleft()
+            if any(need not in self.states for need in group.needs(self.states)):
+                yield group, None, 0
+                continue
+            state = State()
+            count, todo, _ = self._split_done(group, state)
+            yield group, count, count - len(todo)
+            if not todo:
+                self.states[group.key] = state
+                waiting.extendleft(group.following(self.states))
+
+    def _exceeded(self) -> str | None:
+        """What is beyond the limits of the config, if anything is."""
+        if (reason := self._parts_exceeded()) is not None:
+            return reason
+        read: Counter[str] = Counter()
+        failed: Counter[str] = Counter()
+        for key, state in self.states.items():
+            dataset = self.groups[key].dataset
+            if state.tallies:
+                read[dataset] = max(read[dataset], state.tallies[0].rows_in)
+                failed[dataset] += sum(tally.failed.total() for tally in state.tallies)
+        for dataset, count in sorted(failed.items()):
+            if count > self.limits.max_failed * read[dataset]:
+                share = f"{count} of {read[dataset]}"
+                return f"{dataset}: {share} documents failed (limits.max_failed: {self.limits.max_failed:g})"
+        return None
+
+    def _parts_exceeded(self) -> str | None:
+        """Inputs may fail up to a number. Any other part holds documents that were read: without it the
+        corpus would not be what its accounts say."""
+        inputs = 0
+        for key, state in self.states.items():
+            if state.failures and not self.groups[key].reads:
+                return f"{len(state.failures)} parts of {key} failed"
+            inputs += len(state.failures)
+        if inputs > self.limits.max_failed_parts:
+            return f"{inputs} inputs failed (limits.max_failed_parts: {self.limits.max_failed_parts})"
+        return None
+
+    def _begin_change(self) -> None:
+        self._changing = True
+        self.ledger.check()
+        self.before_change()
+
+    def _start_ready(self) -> bool:
+        """Whether there may be more: a group with nothing left to do makes others ready."""
+        if self.states and self._exceeded() is not None:
+            return False  # nothing new is built on it
+        again = False
+        for key, group in [*self.groups.items()]:
+            if key in self.states or any(
+                self._left[need] or need not in self.states for need in group.needs(self.states)
+            ):
+                continue
+            state = self.states[key] = State()
+            count, todo, unsure = self._split_done(group, state)
+            state.reused = count - len(todo)
+            self._left[key] = len(todo)
+            self._queue.extend(_Waiting(task, group) for task in todo)
+            self._queue.extend(_Waiting(task, group) for task in check.tasks(key, unsure))
+            self.progress.begin(group, count, state.reused)
+            if not todo:
+                self._follow(group)
+                again = True
+        return again
+
+    def _split_done(self, group: Group, state: State) -> tuple[int, list[Task], list[tuple[str, int]]]:
+        """How many tasks a group has, and those without a valid receipt; the others go into ``state``. Last,
+        the receipts of those whose files storage does not vouch for, with the bytes of the files."""
+        todo = {task_name(task): task for task in group.tasks(self.states)}
+        count, unsure = len(todo), []
+        storage, path = self.ledger.storage, self.ledger.path
+        there: dict[str, FileInfo] = {}
+        for directory in group.directories if todo else ():
+            there |= {info.path: info for info in storage.list(path(directory))}
+        for name, receipt in load_all(storage, path(group.receipts)) if there else ():
+            task = todo.get(name)
+            if (
+                task is not None
+                and receipt.status == DONE
+                and receipt.fingerprint == task.fingerprint
+                and all(self._stands(there, file) for file in receipt.files)
+                and not (self.retry_failed and any(tally.failed for tally in receipt.tallies))
+            ):
+                state.add(task, receipt)
+                del todo[name]
+                if not all(file.etag and there[path(file.name)].etag == file.etag for file in receipt.files):
+                    unsure.append((group.receipt(name), sum(file.size for file in receipt.files)))
+        return count, list(todo.values()), unsure
+
+    def _stands(self, there: Mapping[str, FileInfo], file: File) -> bool:
+        info = there.get(self.ledger.path(file.name))
+        return info is not None and info.size == file.size
+
+    def _end(self, ended: Ended) -> None:
+        waiting = self._running.pop(ended.task.label)
+        receipt = ended.receipt
+        if ended.fatal:
+            raise RunFailed(ended.error)
+        if ended.damaged is not None:
+            self._mend(waiting, ended.damaged)
+            return
+        if ended.again is not None:
+            waiting.task = ended.again
+            self._queue.appendleft(waiting)
+            return
+        if receipt is None:
+            waiting.deaths += ended.died
+            waiting.errors += not ended.died
+            again = waiting.deaths <= DEATHS_BEFORE_ISOLATION if ended.died else ended.retryable
+            if again and waiting.errors < TRIES:
+                self._queue.append(waiting)
+                return
+            if waiting.mends is not None or isinstance(waiting.task, CheckTask):
+                raise RunFailed(f"{ended.task.label}: {ended.error}")
+            receipt = Receipt(ended.task.fingerprint, FAILED, error=ended.error)
+            receipt.attempts = waiting.deaths + waiting.errors
+            receipt = self.ledger.commit(ended.task.receipt_name, receipt)
+        if isinstance(waiting.task, CheckTask):
+            return
+        if waiting.mends is not None:
+            self._mended(waiting, waiting.mends, receipt)
+            return
+        self.states[waiting.group.key].add(ended.task, receipt)
+        self._left[waiting.group.key] -= 1
+        self.progress.end(waiting.group, ended.task, receipt)
+        if not self._left[waiting.group.key] and self._parts_exceeded() is None:
+            self._follow(waiting.group)
+
+    def _mend(self, waiting: _Waiting, damage: Damaged) -> None:
+        """Do the task again whose file is damaged; ``waiting`` met it and goes on after that."""
+        self.progress.damaged(damage)
+        self.damages[damage.path] += 1
+        made = self._maker(damage.path)
+        if made is None or self.damages[damage.path] >= TRIES:
+            raise RunFailed(f"{damage}; start again, or, if it is of an earlier run, run that one again")
+        group, name = made
+        receipt = group.receipt(name)
+        if receipt not in self._mending:
+            task = next(task for task in group.tasks(self.states) if task_name(task) == name)
+            self._queue.appendleft(_Waiting(task, group, mends=self.states[group.key].made[name]))
+        self._mending.setdefault(receipt, []).append(waiting)
+
+    def _maker(self, path: str) -> tuple[Group, str] | None:
+        """The group and the name of the task that made a file of this run."""
+        for key, state in self.states.items():
+            group = self.groups[key]
+            for name, made in state.made.items():
+                names = (group.receipt(name), *(file.name for file in made.files.values()))
+                if path in map(self.ledger.path, names):
+                    return group, name
+        return None
+
+    def _mended(self, waiting: _Waiting, before: Made, receipt: Receipt) -> None:
+        now = {file.role: file.sha256 for file in receipt.files}
+        if now != {role: file.sha256 for role, file in before.files.items()}:
+            # what was computed from the old files would not be what the receipts say
+            raise RunFailed(f"{waiting.task.label}: made again it is another; start again")
+        self._queue.extend(self._mending.pop(waiting.group.receipt(task_name(waiting.task))))
+
+    def _follow(self, group: Group) -> None:
+        """Take in the groups that are known now that one is done."""
+        self.groups |= {new.key: new for new in group.following(self.states)}

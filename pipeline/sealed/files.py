@@ -1,0 +1,183 @@
+"""Files of ours that tell when a bit of them has changed.
+
+A file is a row of *sections* (the row groups of a Parquet file, the blocks of a run file) and a *foot* that
+describes them. The foot holds a CRC-32 of every section; the digest of the foot stands in the receipt of
+whoever wrote the file. So a reader that takes any part of a file verifies what it takes: the foot by its
+digest, each section by its CRC. A file that was replaced as a whole by another of equal size is noticed too.
+
+CRC-32 notices every single flipped bit and every burst of up to 32 bits (4 GB/s on one core); that a file is
+whole and what was meant is for ``sha256`` to say, which is taken while it is written.
+
+Knows bytes, digests and where Parquet keeps its footer; does not know what is in the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any, BinaryIO, NamedTuple
+
+from pipeline.storage import Missing, Storage, join
+
+_GUESS = 64 * 1024  # most feet are shorter
+_PIECE = 1 << 20
+
+
+class Damaged(Exception):
+    """A file of ours is not what was written, or is gone. ``path``: which."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path, self.what = path, what
+
+    def __reduce__(self) -> tuple[type[Damaged], tuple[str, str]]:
+        return Damaged, (self.path, self.what)
+
+
+class Stored(NamedTuple):
+    """A file of ours and how it is verified: ``size`` in bytes (None: not known) and ``foot``, the digest of
+    its foot ("": not known, for files of which nobody keeps it)."""
+
+    path: str
+    size: int | None = None
+    foot: str = ""
+
+    def below(self, output: str) -> Stored:
+        """The same with the path, so far a name, below ``output``."""
+        return self._replace(path=join(output, self.path))
+
+
+class Section(NamedTuple):
+    """Where a section lies, and its CRC-32; None where nobody took it."""
+
+    offset: int
+    length: int
+    crc: int | None
+
+
+class Sink(io.RawIOBase):
+    """Writes through to a file and takes sha256 of everything and CRC-32 of every section."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._sha, self._crc = file, hashlib.sha256(), 0
+        self._size = self._start = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self._file.write(view)
+        self._sha.update(view)
+        self._crc = zlib.crc32(view, self._crc)
+        self._size += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        return self._size
+
+    def section(self) -> Section:
+        """Ends the section that was being written."""
+        ended = Section(self._start, self._size - self._start, self._crc)
+        self._start, self._crc = self._size, 0
+        return ended
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written, in hex."""
+        return self._sha.hexdigest()
+
+
+def foot_digest(foot: bytes) -> str:
+    """What receipts keep of a foot: half a sha256, in hex."""
+    return hashlib.sha256(foot).hexdigest()[:32]
+
+
+def read_foot(storage: Storage, stored: Stored, end: int, magic: bytes) -> tuple[bytes, int]:
+    """The foot of a file and the file's size. A foot ends with its own length and ``magic``, ``end`` bytes in
+    all, the length little-endian in front of the magic. Damaged if it is not what was written."""
+    path = stored.path
+    size = stored.size
+    if size is None:
+        info = storage.stat(path)
+        if info is None:
+            raise Damaged(path, "is gone")
+        size = info.size
+    tail = min(size, _GUESS)
+    data = fetch(storage, path, size - tail, tail)
+    if len(data) < end or data[-len(magic) :] != magic:
+        raise Damaged(path, "does not end as it should: not of a run, or cut off")
+    length = int.from_bytes(data[-end : -len(magic)], "little") + end
+    if length > size:
+        raise Damaged(path, "its foot says that it is longer than the file")
+    if length > tail:
+        data = fetch(storage, path, size - length, length)
+    foot = data[-length:]
+    if stored.foot and foot_digest(foot) != stored.foot:
+        raise Damaged(path, "its foot is not what was written")
+    return foot, size
+
+
+def fetch(storage: Storage, path: str, offset: int, length: int) -> bytes:
+    """That range of a file of ours, whole; Damaged if it is not there."""
+    try:
+        data = storage.read_range(path, offset, length)
+    except Missing:
+        raise Damaged(path, "is gone") from None
+    if len(data) != length:
+        raise Damaged(path, f"ends at byte {offset + len(data)}, and {offset + length} were written")
+    return data
+
+
+def verified(path: str, section: Section, data: bytes | memoryview) -> bytes | memoryview:
+    """``data`` of a section; Damaged if its CRC says so."""
+    if section.crc is not None and zlib.crc32(data) != section.crc:
+        end = section.offset + section.length
+        raise Damaged(path, f"bytes {section.offset} to {end} are not what was written")
+    return data
+
+
+def digest(storage: Storage, path: str) -> tuple[int, str]:
+    """Size and sha256 of a whole file. Damaged if it is gone."""
+    try:
+        with storage.open(path) as file:
+            sha, size = hashlib.sha256(), 0
+            while piece := file.read(_PIECE):
+                sha.update(piece)
+                size += len(piece)
+    except Missing:
+        raise Damaged(path, "is gone") from None
+    return size, sha.hexdigest()
+
+
+SEAL = "checksum"
+
+
+def seal(data: Mapping[str, Any]) -> bytes:
+    """JSON of a mapping that tells when it has changed."""
+    return canonical({**data, SEAL: checksum(data)})
+
+
+def unseal(data: bytes) -> dict[str, Any]:
+    """What was sealed; ValueError if it is not what was written."""
+    try:
+        raw = json.loads(data)
+        if not isinstance(raw, dict) or raw.pop(SEAL) != checksum(raw):
+            raise ValueError("not what was written")
+    except (KeyError, RecursionError) as error:
+        raise ValueError(f"not a sealed file: {error}") from error
+    return raw
+
+
+def checksum(data: Mapping[str, Any]) -> str:
+    """Of a mapping of plain values, however it is spelt as JSON."""
+    return hashlib.sha256(canonical(data)).hexdigest()[:32]
+
+
+def canonical(data: Mapping[str, Any]) -> bytes:
+    """JSON with one spelling per value, for people too."""
+    text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,151 @@
+"""Parquet files in verified sections: a row group is a section, the footer is the foot.
+
+Knows where Parquet keeps its footer; does not know what is in the tables.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.sealed.files import Damaged, Section, Sink, Stored, fetch, foot_digest, read_foot, verified
+from pipeline.storage import Storage
+
+#: In the footer's key-value metadata: ``offset:length:crc`` of every row group, the last in hex.
+GROUPS = b"nanocorpus.row_groups"
+
+
+_MAGIC = b"PAR1"
+
+
+class ParquetWriter:
+    """A Parquet file in sections: each table that is written is a row group. Page checksums are written too,
+    for readers that are not ours."""
+
+    def __init__(self, local: Path, schema: pa.Schema) -> None:
+        self._local, self._file = local, local.open("wb")
+        self._sink, self._sections = Sink(self._file), list[Section]()
+        self._writer = pq.ParquetWriter(
+            pa.PythonFile(self._sink, mode="w"),
+            schema,
+            compression="zstd",
+            compression_level=3,
+            write_page_checksum=True,
+        )
+
+    def write(self, table: pa.Table) -> None:
+        """One row group."""
+        self._writer.write_table(table, row_group_size=max(len(table), 1))
+        self._sections.append(self._sink.section())
+
+    def close(self) -> tuple[int, str, str]:
+        """Write the footer. Size, sha256 and digest of the foot."""
+        groups = " ".join(f"{offset}:{length}:{crc:08x}" for offset, length, crc in self._sections)
+        self._writer.add_key_value_metadata({GROUPS.decode(): groups})
+        self._writer.close()
+        self._file.close()
+        size = self._sink.tell()
+        with self._local.open("rb") as file:
+            file.seek(size - 8)
+            length = int.from_bytes(file.read(4), "little") + 8
+            file.seek(size - length)
+            foot = file.read()
+        return size, self._sink.sha256, foot_digest(foot)
+
+
+class ParquetFile:
+    """A Parquet file of ours, read row group by row group, each with one ranged read and verified."""
+
+    def __init__(self, storage: Storage, stored: Stored) -> None:
+        self._storage, self.path = storage, stored.path
+        foot, size = read_foot(storage, stored, 8, _MAGIC)
+        try:
+            self.metadata = pq.read_metadata(pa.BufferReader(foot))
+            self._sections = list(_sections(self.metadata))
+            self._window = _Window(size)
+            self._file = pq.ParquetFile(
+                pa.PythonFile(self._window, mode="r"),
+                metadata=self.metadata,
+                pre_buffer=False,
+                page_checksum_verification=True,
+            )
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise Damaged(self.path, f"its footer cannot be read: {error}") from None
+        self.schema: pa.Schema = self._file.schema_arrow
+
+    def batches(self, group: int, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+        """A row group in batches of at most ``rows``."""
+        section = self._sections[group]
+        data = fetch(self._storage, self.path, section.offset, section.length)
+        self._window.show(section.offset, verified(self.path, section, data))
+        try:
+            yield from self._file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise Damaged(self.path, f"row group {group} cannot be decoded: {error}") from None
+
+    def table(self, group: int, columns: list[str]) -> pa.Table:
+        """A row group whole, each column in one chunk."""
+        section = self._sections[group]
+        data = fetch(self._storage, self.path, section.offset, section.length)
+        self._window.show(section.offset, verified(self.path, section, data))
+        try:
+            return self._file.read_row_group(group, columns=columns, use_threads=False).combine_chunks()
+        except (pa.ArrowException, OSError) as error:
+            raise Damaged(self.path, f"row group {group} cannot be decoded: {error}") from None
+
+
+def _sections(metadata: Any) -> Iterator[Section]:
+    """Of every row group; from the offsets of its columns where the writer left no list."""
+    listed = (metadata.metadata or {}).get(GROUPS)
+    if listed is not None:
+        for item in listed.decode().split():
+            offset, length, crc = item.split(":")
+            yield Section(int(offset), int(length), int(crc, 16))
+        return
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        chunks = [group.column(index) for index in range(group.num_columns)]
+        starts = [chunk.dictionary_page_offset or chunk.data_page_offset for chunk in chunks]
+        ends = [start + chunk.total_compressed_size for start, chunk in zip(starts, chunks, strict=True)]
+        yield Section(min(starts), max(ends) - min(starts), None)
+
+
+class _Window(io.RawIOBase):
+    """A file of which one range is there: what Arrow is given to read a row group from."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._position, self._start, self._data = size, 0, 0, memoryview(b"")
+
+    def show(self, start: int, data: bytes | memoryview) -> None:
+        """From now on this range is there, and no other."""
+        self._start, self._data = start, memoryview(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def size(self) -> int:
+        return self._size
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._position = (
+            offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        )
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        begin = self._position - self._start
+        end = len(self._data) if size < 0 else begin + size
+        if begin < 0 or end > len(self._data):
+            raise OSError(f"bytes {self._position} to {self._start + end} are of no section")
+        self._position = self._start + end
+        return bytes(self._data[begin:end])

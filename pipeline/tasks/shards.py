@@ -1,0 +1,80 @@
+"""Token shards: a dataset's documents, globally shuffled, in Parquet files of about equal token count.
+
+A document's place is a hash of seed and id, so the order depends on neither parts nor workers. A
+shard is a range of that hash; how many there are follows from the tokens of the dataset.
+
+Knows the exchange and the shard schema; does not know tokenizers or weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import layout
+from pipeline.exchange.runs import merge
+from pipeline.ledger.receipts import SHARD as SHARD_ROLE
+from pipeline.ledger.receipts import Receipt
+from pipeline.sealed import Stored
+from pipeline.storage import Storage
+from pipeline.tasks.base import Context
+from pipeline.tasks.calls import TOKEN_ORDER
+from pipeline.tasks.guard import Guard
+from pipeline.tasks.outputs import Outputs
+from stages.base import MIB, Resources
+
+SHARD = pa.schema(
+    [
+        ("id", pa.binary(16)),
+        ("input_ids", pa.list_(pa.int32())),
+        ("n_tokens", pa.int32()),
+        ("dataset", pa.string()),
+        ("source", pa.string()),
+        ("language", pa.string()),
+        ("license", pa.string()),
+    ]
+)
+
+#: Small row groups: a training rank takes whole row groups, and every rank wants some.
+GROUP_BYTES, GROUP_ROWS = 4 * MIB, 512
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """Write shard ``shard`` of a dataset: the keys from ``low`` to ``high``."""
+
+    dataset: str
+    shard: str
+    fingerprint: str
+    runs: tuple[Stored, ...]  # relative to the output
+    low: int
+    high: int
+    resources: Resources
+
+    @property
+    def label(self) -> str:
+        return f"{self.dataset}/{self.shard}"
+
+    @property
+    def receipt_name(self) -> str:
+        return layout.receipt(layout.shards(self.dataset), self.shard)
+
+    def run(self, context: Context, storage: Storage, guard: Guard) -> Receipt:
+        """Merge and publish; see ``execute.base.Task``."""
+        name = layout.shard(self.dataset, self.shard)
+        files = enumerate(run.below(context.output) for run in self.runs)
+        counts = {"documents": 0, "tokens": 0, "repeated_ids": 0}
+        last = b""
+        with Outputs(context.ledger(storage), self.receipt_name) as outputs:
+            writer = outputs.table(SHARD_ROLE, name, SHARD, group_bytes=GROUP_BYTES, group_rows=GROUP_ROWS)
+            for table in merge(storage, files, self.low, self.high, TOKEN_ORDER):
+                dataset = pa.array([self.dataset] * len(table), pa.string())
+                writer.add(table.append_column("dataset", dataset).select(SHARD.names).cast(SHARD))
+                counts["documents"] += len(table)
+                ids = np.array([last, *table.column("id").to_pylist()], "S16")
+                counts["repeated_ids"] += int(np.count_nonzero(ids[1:] == ids[:-1]))
+                last = table.column("id")[-1].as_py()  # rows of one id stand together
+                counts["tokens"] += int(table.column("n_tokens").to_numpy().sum())
+            return outputs.publish(Receipt(self.fingerprint, counts=counts))
