@@ -1,0 +1,1 @@
+"""The names that people import. Nothing lives here."""
