@@ -114,6 +114,7 @@ def test_the_wheel_has_the_configs_and_what_they_need(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     top = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
     assert top == {"model", "nanocorpus", "pipeline", "stages"}
+    assert {f"{name}/py.typed" for name in top} <= names
     # all but the scripts that make the sample
     here = (p for p in (ROOT / "configs").rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc"))
     wanted = {str(p.relative_to(ROOT)) for p in here if "generator" not in p.parts}
