@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import pages  # noqa: E402
+from benchmarks.lib import data  # noqa: E402
 from stages.heuristics.rules import Rules, load  # noqa: E402
 from stages.language.stage import Language, LanguageConfig  # noqa: E402
 from stages.render import render  # noqa: E402
@@ -65,7 +66,7 @@ def sample() -> Labelled:
 
 def gold() -> Labelled:
     texts = []
-    for path in sorted((pages.DATA / "gold").glob("*.jsonl.gz")):
+    for path in sorted(data.need("gold").glob("*.jsonl.gz")):
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             texts += [
                 main for main in (json.loads(line)["main"] or "" for line in lines) if len(main) >= LEAST
@@ -75,7 +76,7 @@ def gold() -> Labelled:
 
 def web() -> Labelled:
     found = []
-    for page in pages.read_pages(pages.DATA / "web" / "pages.warc.gz"):
+    for page in pages.read_pages(data.need("web/pages.warc.gz")):
         if page.kind == "ok" and page.lang in LANGUAGES:
             text = render(page.html, content="main").text
             if len(text) >= (LEAST_DENSE if page.lang in DENSE else LEAST_PAGE):
@@ -88,10 +89,10 @@ def collect() -> tuple[dict[str, list[str]], dict[str, Counter[str]]]:
     """Texts of each language, and how many each source gave. A page that is in two sources counts once: it
     shares a line of 60 characters with an earlier text."""
     sources = {"sample": sample}
-    if pages.DATA.exists():
+    if data.find("gold") and data.find("web/pages.warc.gz"):
         sources |= {"gold": gold, "web": web}
     else:
-        print(f"no {pages.DATA}: the bundled sample only", file=sys.stderr)
+        print(f"the bundled sample only: {data.missing('gold and web')}", file=sys.stderr)
     texts: dict[str, list[str]] = defaultdict(list)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     known: set[str] = set()

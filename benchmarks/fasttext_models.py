@@ -40,8 +40,9 @@ import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 import pyarrow as pa  # noqa: E402
 
+from benchmarks.lib import data  # noqa: E402
 from benchmarks.minhash_speed import compare  # noqa: E402
-from benchmarks.pages import DATA, line, parser  # noqa: E402
+from benchmarks.pages import line, parser  # noqa: E402
 from stages.quality.fasttext.format import Model, read, write  # noqa: E402
 from stages.quality.fasttext.metrics import auc  # noqa: E402
 from stages.quality.fasttext.predict import Predictor  # noqa: E402
@@ -188,15 +189,16 @@ def training(rows: list[dict[str, Any]], folder: str) -> bool:
 def main() -> int:
     """Print the lines; 1 if something is under its floor."""
     options = parser(__doc__)
-    options.add_argument("--gold", type=Path, default=DATA / "gold" / "wcxb_dev.jsonl.gz")
+    options.add_argument("--gold", type=Path, default=data.find("gold/wcxb_dev.jsonl.gz"))
     options.add_argument("--model", help="a large .bin to score with, instead of one made here")
     options.add_argument("--rounds", type=int, default=5)
     given = options.parse_args()
     if find_spec("fasttext") is None:
         print("the peer is not installed: pip install fasttext-predict, or fasttext-numpy2", file=sys.stderr)
         return 2
-    if not given.gold.exists():
-        print(f"no {given.gold}: give --gold, rows of JSON with id, group and main", file=sys.stderr)
+    if given.gold is None:
+        why = data.missing("gold/wcxb_dev.jsonl.gz")
+        print(f"{why}; or give --gold, rows of JSON with id, group and main", file=sys.stderr)
         return 2
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
