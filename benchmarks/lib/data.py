@@ -1,8 +1,8 @@
 """Where the real pages are that some benchmarks and tests need: they are not part of the repository.
 
 ``NANOCORPUS_DATA`` names their folder: ``web/pages.warc.gz`` (captures in Common Crawl's layout) with
-``web/pages.jsonl`` (a line for each), ``web/corrupt.warc.gz``, ``web/lynx_cases/`` and ``gold/*.jsonl.gz`` (pages
-with their main content). Knows names only.
+``web/pages.jsonl`` (a line for each), ``web/corrupt.warc.gz``, ``web/lynx_cases/``, and ``gold/*.jsonl.gz``
+(pages with their main content). Knows names only.
 """
 
 from __future__ import annotations
