@@ -28,7 +28,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.lib import data
-from benchmarks.pages import Page, line, parser, settle, tokens, tools
+from benchmarks.lib.pages import Page, line, parser, settle, tokens, tools
 
 PEERS = ("trafilatura", "resiliparse main")
 #: Wanted on the pages of whole sets.
@@ -36,7 +36,8 @@ AIMS = {"wcxb_dev": 0.87, "aeb": 0.96, "magic_article": 0.88}
 #: What the shipped weights were trained on.
 TRAINED = tuple(AIMS)
 #: A ratio to the better peer at or below this is no lead.
-FLOOR = 1.0
+FLOORS = {"times the F1 of the better peer": 1.0}
+NEEDS = ("trafilatura", "resiliparse", "data:gold")
 
 
 class Row(NamedTuple):
@@ -162,7 +163,7 @@ def main() -> int:
     for (name, group), members in groups.items():
         ours = mean(members, "ours").f1
         best = max((mean(members, peer).f1 for peer in peers), default=0.0)
-        ahead = line(f"main_content.{name}.{group}", ours, best, FLOOR)
+        ahead = line(f"main_content.{name}.{group}", ours, best, FLOORS["times the F1 of the better peer"])
         good &= ahead and ours > best
         if group == "all" and name in AIMS:
             print(f"  aim {AIMS[name]}: {'reached' if ours >= AIMS[name] else 'not reached'}")

@@ -32,7 +32,9 @@ from model.kernels import VARIABLE
 from model.layers import Step
 from model.state import Slots
 
-FLOOR = 1.0
+NEEDS = ("torch", "triton", "cuda")
+FLOORS = {"times PyTorch's time": 1.0}
+FLOOR = FLOORS["times PyTorch's time"]
 CONTEXT = 1500
 
 

@@ -22,14 +22,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from benchmarks.lib import data  # noqa: E402
-from stages.base import FileInfo  # noqa: E402
-from stages.read.warc import Warc, WarcConfig  # noqa: E402
-from stages.render import render  # noqa: E402
+from benchmarks.lib import data
+from stages.base import FileInfo
+from stages.read.warc import Warc, WarcConfig
+from stages.render import render
 
 LYNX = str.split(
     "lynx -dump -nolist -width=10000 -assume_charset=utf-8 -display_charset=utf-8 -localhost -force_html"
