@@ -19,6 +19,7 @@ FLOORS = (
     "pipeline.__main__",
     "pipeline.run",
     "pipeline.cli",
+    "pipeline.api",
     "pipeline.launch",
     "pipeline.verify",
     "pipeline.output",
