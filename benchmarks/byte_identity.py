@@ -25,14 +25,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+#: What it needs, and the most that there may be.
+NEEDS = ("moto", "flask", "ray")
+CEILINGS = {"ways that give other bytes": 0}
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
 
-from chaos import run_with_kills  # noqa: E402
-from runs import command, hashes  # noqa: E402
-from s3_server import ENVIRONMENT, FaultProxy, S3Server  # noqa: E402
+from chaos import run_with_kills
+from runs import command, hashes
+from s3_server import ENVIRONMENT, FaultProxy, S3Server
 
-from pipeline.storage import Storage, StorageSettings  # noqa: E402
+from pipeline.storage import Storage, StorageSettings
 
 
 def prepare(folder: Path, copies: int) -> list[str]:

@@ -26,10 +26,8 @@ from __future__ import annotations
 
 import os
 import random
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -37,14 +35,17 @@ os.environ |= dict.fromkeys(("RAYON_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_N
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-import pyarrow as pa  # noqa: E402
+import numpy as np
+import pyarrow as pa
 
-from benchmarks.pages import add_pages, line, parser, read_pages, sample, settle  # noqa: E402
-from stages.dedup.minhash import shingle_hash, signatures  # noqa: E402
-from stages.dedup.shingles import shingle_hashes  # noqa: E402
-from stages.render import render  # noqa: E402
+from benchmarks.lib.compare import compare
+from benchmarks.lib.pages import add_pages, line, parser, read_pages, sample
+from stages.dedup.minhash import shingle_hash, signatures
+from stages.dedup.shingles import shingle_hashes
+from stages.render import render
 
+NEEDS = ("datasketch", "datatrove", "rensa", "data:web/pages.warc.gz")
+FLOORS = {"times datasketch": 25.0, "times datatrove": 40.0, "times rensa": 2.0}
 NGRAM, PERMUTATIONS, SEED = 24, 260, 42
 TEXTS = 10_000
 #: Blocks to take letters from: Latin, Greek, Cyrillic, Hebrew, Arabic, Devanagari, Thai, Burmese, Hangul,
@@ -141,24 +142,6 @@ def by_rensa_given_hashes(texts: Sequence[str]) -> Callable[[], object]:
     return lambda: RMinHash.digest_matrix_from_flat_token_hashes(hashes, starts, PERMUTATIONS, SEED)
 
 
-def compare(
-    ours: Callable[[], object], peer: Callable[[], object], rounds: int
-) -> tuple[float, float, float]:
-    """Median seconds of both, and the median of how many times as long the peer takes."""
-    times: list[tuple[float, float]] = []
-    for call in (ours, peer):
-        call()
-    settle()
-    for _ in range(rounds):
-        marks = [time.perf_counter()]
-        for call in (ours, peer):
-            call()
-            marks.append(time.perf_counter())
-        times.append((marks[1] - marks[0], marks[2] - marks[1]))
-    mine, theirs = (statistics.median(column) for column in zip(*times, strict=True))
-    return mine, theirs, statistics.median(theirs / mine for mine, theirs in times)
-
-
 def main() -> int:
     """Print the lines; 1 if something is under its floor."""
     options = parser(__doc__)
@@ -182,9 +165,9 @@ def main() -> int:
     column = pa.array(texts)
     with tempfile.TemporaryDirectory() as folder:
         peers = {
-            "datasketch": (by_datasketch(texts), 25.0),
-            "datatrove": (by_datatrove(texts, folder), 40.0),
-            "rensa": (by_rensa(texts), 2.0),
+            "datasketch": (by_datasketch(texts), FLOORS["times datasketch"]),
+            "datatrove": (by_datatrove(texts, folder), FLOORS["times datatrove"]),
+            "rensa": (by_rensa(texts), FLOORS["times rensa"]),
             "rensa, given shingles": (by_rensa_given_shingles(texts), 0.0),
             "rensa, given hashes": (by_rensa_given_hashes(texts), 0.0),
         }

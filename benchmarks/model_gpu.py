@@ -35,7 +35,9 @@ from model.sampling import Sampler
 from model.state import StatePool, free_bytes, slots_that_fit
 
 BATCHES = (1, 16, 64, 256)
-GOAL = 0.7
+NEEDS = ("torch", "triton", "cuda")
+FLOORS = {"of the roofline, decoding 256 sequences": 0.7}
+GOAL = FLOORS["of the roofline, decoding 256 sequences"]
 STEPS = 20
 #: By device name: TB/s of memory, dense bf16 TFLOP/s (NVIDIA's data sheets, SXM).
 DEVICES = {"H100": (3.35, 989.0), "H200": (4.8, 989.0), "A100": (2.04, 312.0), "B200": (8.0, 2250.0)}
@@ -119,7 +121,7 @@ def line(name: str, rate: float, most: float, floor: str = "") -> None:
 
 def peers(network: Network, context: int) -> None:
     """transformers with the same tensors: its ``generate`` after a prompt of ``context`` tokens."""
-    from model_parity import sharing
+    from benchmarks.lib.engines import sharing
 
     theirs = sharing(network)
     for batch in BATCHES:

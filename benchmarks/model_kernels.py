@@ -33,7 +33,9 @@ from model.layers import DecodeStep
 from model.noise import Settings
 from model.state import Slots
 
-FLOOR = 1.0
+NEEDS = ("torch", "triton", "cuda")
+FLOORS = {"times PyTorch's time": 1.0}
+FLOOR = FLOORS["times PyTorch's time"]
 CONTEXT = 1500
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +23,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
-import transformers
 
+from benchmarks.lib.engines import cast, sharing, timed
 from model.config import NANO_9B_V2, ModelConfig
 from model.network import Network, PackedBatch
 from model.state import StatePool
@@ -34,29 +33,9 @@ from model.tiny import random_network
 PROMPT = 256
 MAX_LENGTH = 1024
 WITHIN = 1e-4
-FLOOR = 1.0
-
-
-def sharing(network: Network) -> Any:
-    """transformers' network over the tensors of ours."""
-    config = transformers.NemotronHConfig(**network.config.to_dict())
-    with torch.device("meta"):
-        theirs = transformers.NemotronHForCausalLM(config).eval()
-    weights = {name.replace("backbone.", "model.", 1): tensor for name, tensor in network.tensors().items()}
-    theirs.load_state_dict(weights, assign=True)
-    for module in theirs.modules():
-        if hasattr(module, "time_step_limit"):
-            module.time_step_limit = (0.0, float("inf"))
-    return theirs
-
-
-def cast(network: Network, dtype: torch.dtype) -> Network:
-    """The same network in another dtype."""
-    rounded = Network(network.config, dtype=dtype)
-    exact = network.tensors()
-    for name, tensor in rounded.tensors().items():
-        tensor.copy_(exact[name])
-    return rounded.freeze()
+NEEDS = ("torch", "transformers")
+FLOORS = {"times transformers' step": 1.0}
+FLOOR = FLOORS["times transformers' step"]
 
 
 def decoders(
@@ -77,12 +56,6 @@ def decoders(
         )
 
     return ours_step, theirs_step
-
-
-def timed(work: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
 
 
 def agreement(network: Network, theirs: Any, ids: torch.Tensor, steps: int) -> bool:

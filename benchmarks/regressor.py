@@ -29,14 +29,16 @@ os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import pyarrow as pa  # noqa: E402
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
+import pyarrow as pa
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from benchmarks.pages import add_pages, line, parser, read_pages, sample, settle  # noqa: E402
-from stages.quality.regressor.stage import TOKENS, Regressor, RegressorConfig  # noqa: E402
-from stages.quality.regressor.tokens import load_tokenizer  # noqa: E402
-from stages.render import render  # noqa: E402
+from benchmarks.lib.pages import add_pages, line, parser, read_pages, sample, settle
+from stages.quality.regressor.stage import TOKENS, Regressor, RegressorConfig
+from stages.quality.regressor.tokens import load_tokenizer
+from stages.render import render
 
+NEEDS = ("torch", "transformers", "data:web/pages.warc.gz")
+FLOORS = {"times transformers in batches": 1.2, "times transformers, one at a time": 1.0}
 SEED = 42
 #: By device: documents in a batch of the peer, and in a turn.
 BATCH = {"cpu": 8, "cuda": 64}
@@ -147,8 +149,8 @@ def main() -> int:
         ours, size = by_stage(folder, given.device), BATCH[given.device]
         good = True
         for name, batch, floor in (
-            (f"transformers, {size} at a time", size, 1.2),
-            ("transformers, one at a time", 1, 1.0),
+            (f"transformers, {size} at a time", size, FLOORS["times transformers in batches"]),
+            ("transformers, one at a time", 1, FLOORS["times transformers, one at a time"]),
         ):
             peer = by_transformers(folder, given.device, batch)
             good &= compare(name, ours, peer, texts, given.device, floor)

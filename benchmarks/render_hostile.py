@@ -28,12 +28,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-from benchmarks.dom import visible
-from benchmarks.mutations import MB, mutant
-from benchmarks.pages import add_pages, labels, line, parser, read_pages, settle, tokens, tools
+from benchmarks.lib.dom import visible
+from benchmarks.lib.mutations import MB, mutant
+from benchmarks.lib.pages import add_pages, labels, line, parser, read_pages, settle, tokens, tools
 from stages.render import render
 from stages.render.main import prepare
 
+NEEDS = ("lxml", "resiliparse", "data:web/pages.warc.gz")
+CEILINGS = {"crashes": 0, "over the deadline": 0, "empty in silence": 0}
 SILENCE = 60.0  # seconds of wall time after which a child is killed
 MEMORY = 6 << 30  # bytes of address space of a child
 HOSTILE = (

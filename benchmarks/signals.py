@@ -31,16 +31,19 @@ os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-import pyarrow as pa  # noqa: E402
+import numpy as np
+import pyarrow as pa
 
-from benchmarks.pages import add_pages, line, parser, read_pages, sample, settle  # noqa: E402
-from stages.base import StageConfig  # noqa: E402
-from stages.heuristics.rules import load  # noqa: E402
-from stages.render import render  # noqa: E402
-from stages.signals.stage import Signals  # noqa: E402
+from benchmarks.lib.pages import add_pages, line, parser, read_pages, sample, settle
+from stages.base import StageConfig
+from stages.heuristics.rules import load
+from stages.render import render
+from stages.signals.stage import Signals
 
-SEED, BATCH, FLOOR, AGREEMENT = 42, 256, 15.0, 0.995
+NEEDS = ("datatrove", "spacy", "data:web/pages.warc.gz")
+FLOORS = {"times datatrove's texts/s": 15.0, "of verdicts the same": 0.995}
+FLOOR, AGREEMENT = FLOORS["times datatrove's texts/s"], FLOORS["of verdicts the same"]
+SEED, BATCH = 42, 256
 
 #: By family, the rule file, and by datatrove's reason, in its order, the rule in that file.
 FAMILIES: Mapping[str, tuple[str, Mapping[str, str]]] = {

@@ -12,39 +12,26 @@ included), the peak memory of driver and workers, and whether the rows balance; 
 from __future__ import annotations
 
 import argparse
-import gzip
-import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-import zlib
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOOR = 1.7
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.lib import data as pages
+from benchmarks.lib.warcs import with_other_ids
+
+NEEDS = ("ray", "data:web/pages.warc.gz")
+FLOORS = {"times one worker": 1.7}
+FLOOR = FLOORS["times one worker"]
 GIB = 1 << 30
-CHUNK = 1 << 16
-RECORD_ID = re.compile(rb"(WARC-Record-ID: <urn:uuid:)[0-9a-f]{8}", re.IGNORECASE)
-
-
-def with_other_ids(data: bytes, number: int) -> bytes:
-    """The WARC with ``number`` written into the start of every record id."""
-    members, position = [], 0
-    while position < len(data):
-        inflate, record = zlib.decompressobj(wbits=31), b""
-        while not inflate.eof and position < len(data):
-            chunk = data[position : position + CHUNK]
-            record += inflate.decompress(chunk)
-            position += len(chunk) - len(inflate.unused_data)
-        digest = hashlib.md5(record[:2000] + bytes([number])).hexdigest()[:8].encode()
-        members.append(gzip.compress(RECORD_ID.sub(rb"\g<1>" + digest, record, count=1), 1, mtime=0))
-    return b"".join(members)
 
 
 def run(config: str, output: Path, *options: str) -> tuple[float, int]:
@@ -78,7 +65,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("warc", type=Path)
+    default = pages.find("web/pages.warc.gz")
+    parser.add_argument("warc", type=Path, nargs="?" if default else None, default=default)
     parser.add_argument("--copies", type=int, default=8)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="throughput-"))

@@ -8,19 +8,16 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import launch
+from pipeline import api, launch
 from pipeline import verify as verifying
-from pipeline.config import schema as configuration
 from pipeline.config.located import ConfigError
-from pipeline.config.schema import Config, Execution
+from pipeline.config.schema import Config
 from pipeline.execute.on_ray import ClusterError
 from pipeline.report import account as accounts
 from pipeline.report import tables as reporting
@@ -34,7 +31,6 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="key.key=value; overrides the config. Repeatable.")
 ]
 
-
 model_app = typer.Typer(no_args_is_help=True, help="Checkpoints of the embedded engine.")
 app.add_typer(model_app, name="model")
 
@@ -42,8 +38,20 @@ train_app = typer.Typer(no_args_is_help=True, help="Models that stages load, fro
 app.add_typer(train_app, name="train")
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        import nanocorpus
+
+        print(nanocorpus.__version__)
+        raise typer.Exit
+
+
 @app.callback()
-def _nanocorpus() -> None:
+def _nanocorpus(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
     """From Common Crawl WARC to a pretraining corpus: exact, resumable, reproducible."""
 
 
@@ -227,15 +235,7 @@ def main() -> None:
 def _load(
     name: str, overrides: list[str] | None, executor: str | None = None, workers: int | None = None
 ) -> Config:
-    loaded = configuration.read(configuration.find(name), overrides or [])
-    given = {"executor": executor, "workers": workers}
-    changes = {key: value for key, value in given.items() if value is not None}
-    try:
-        execution = Execution.model_validate(loaded.execution.model_dump() | changes)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(f"--{first['loc'][0]}: {first['msg']}") from None
-    return replace(loaded, execution=execution)
+    return api.load(name, overrides or (), executor, workers)
 
 
 def _status_table(groups: list[tuple[str, int | None, int]]) -> Table:

@@ -15,6 +15,9 @@ from importlib import import_module
 
 from stages.base import Reader, Stage
 
+#: The packages of nanocorpus. A module of a user's own cannot lie below one of these names.
+ROOMS = ("model", "nanocorpus", "pipeline", "stages")
+
 READERS = {
     "warc": "stages.read.warc:Warc",
     "parquet": "stages.read.tables:Tables",
@@ -77,7 +80,10 @@ def load(name: str) -> type[Stage]:
     try:
         cls = getattr(import_module(module), attribute)
     except (Exception, SystemExit) as error:  # a module of the user's own may fail in any way
-        raise LookupError(f"cannot load {target!r}: {type(error).__name__}: {error}") from error
+        hint = ""
+        if isinstance(error, ModuleNotFoundError) and (room := module.partition(".")[0]) in ROOMS:
+            hint = f"; {room!r} is a package of nanocorpus itself: give a folder of your own another name"
+        raise LookupError(f"cannot load {target!r}: {type(error).__name__}: {error}{hint}") from error
     if not (isinstance(cls, type) and issubclass(cls, Stage)):
         raise LookupError(f"{target!r} is not a Stage")
     return cls

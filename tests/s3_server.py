@@ -25,7 +25,9 @@ import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from typing import Any, NamedTuple, Self
+from unittest import SkipTest
 from urllib.parse import urlsplit
 
 #: What clients of the server need in their environment; any credentials do.
@@ -51,6 +53,8 @@ class S3Server:
     endpoint: str
 
     def __enter__(self) -> S3Server:
+        if not (find_spec("moto") and find_spec("flask")):
+            raise SkipTest("needs moto[server], a local S3 endpoint")  # pytest skips, a benchmark stops
         for _ in range(3):  # the port may be taken between looking and using it
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))

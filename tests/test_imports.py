@@ -14,9 +14,15 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("model", "stages", "pipeline")
 
-#: The rooms of ``pipeline``, from the top down: one imports only those below it. Modules that are in none of
-#: them yet are not looked at.
+#: The rooms of ``pipeline``, from the top down: one imports only those below it.
 FLOORS = (
+    "pipeline.__main__",
+    "pipeline.run",
+    "pipeline.cli",
+    "pipeline.api",
+    "pipeline.launch",
+    "pipeline.verify",
+    "pipeline.output",
     "pipeline.report",
     "pipeline.schedule",
     "pipeline.execute",
@@ -27,6 +33,7 @@ FLOORS = (
     "pipeline.exchange",
     "pipeline.blend",
     "pipeline.ledger",
+    "pipeline.sealed",
     "pipeline.storage",
     "pipeline.layout",
 )
@@ -150,13 +157,12 @@ def test_the_pipeline_loads_stages_by_name() -> None:
     ] == []
 
 
+def floor(name: str) -> int:
+    return next(number for number, room in enumerate(FLOORS) if within(name, room))
+
+
 def test_floors_of_the_pipeline() -> None:
-    wrong = []
-    for name, other in arrows():
-        floors = [
-            next((number for number, room in enumerate(FLOORS) if within(one, room)), None)
-            for one in (name, other)
-        ]
-        if None not in floors and floors[0] > floors[1]:
-            wrong.append((name, other))
-    assert wrong == []
+    inside = [
+        arrow for arrow in arrows() if all(within(name, "pipeline") and name != "pipeline" for name in arrow)
+    ]
+    assert [(name, other) for name, other in inside if floor(name) > floor(other)] == []

@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
@@ -161,13 +162,17 @@ class Config:
 
 
 def find(name: str) -> Path:
-    """The file of a config: as given, then in ``configs/`` here, then in that of the checkout."""
-    checkout = Path(__file__).resolve().parent.parent.parent / "configs"
-    candidates = [Path(name), Path("configs") / name, checkout / name, checkout / "sample" / name]
+    """The file of a config: as given, then in ``configs/`` here, then among those of the package."""
+    # a link to configs/ in a checkout, a folder of the package where it is installed
+    bundled = Path(str(resources.files("nanocorpus") / "configs")).resolve()
+    candidates = [Path(name), Path("configs") / name, bundled / name, bundled / "sample" / name]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    raise ConfigError(f"{name}: no such config, neither as given nor in configs/")
+    known = sorted(path.name for folder in (bundled, bundled / "sample") for path in folder.glob("*.yaml"))
+    raise ConfigError(
+        f"{name}: no such config, neither as given nor in configs/; nanocorpus comes with {', '.join(known)}"
+    )
 
 
 def read(path: Path, overrides: list[str] | None = None) -> Config:

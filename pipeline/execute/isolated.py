@@ -71,7 +71,8 @@ def _child(
     answer.unlink(missing_ok=True)
     paths = [str(Path(__file__).resolve().parent.parent.parent), *filter(None, sys.path)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.execute.isolated", str(journal), str(answer)],
+        # -P: the working directory does not come first, where a folder of the user's may be called `pipeline`
+        [sys.executable, "-P", "-m", "pipeline.execute.isolated", str(journal), str(answer)],
         stdin=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )

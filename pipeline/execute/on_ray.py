@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,10 @@ class RayExecutor:
             ray.init(**options)
         except Exception as error:  # of many kinds, authentication among them
             raise ClusterError(f"no Ray cluster at {address or 'local'}: {error}") from None
-        self.context = ray.put(context)
-        self._remote = ray.remote(max_retries=0, max_calls=RECYCLE)(_run)
+        self._context = context
+        here = os.getcwd()
+        self._caller = _caller([*filter(None, sys.path), _ROOT], here if here != _ROOT else "")
+        self._remote = ray.remote(max_retries=0, max_calls=RECYCLE)(self._caller)
         self._running: dict[Any, Task] = {}
         self._workers = workers
         self._check_output(context)
@@ -88,7 +90,8 @@ class RayExecutor:
         }
         if need.gpus:
             options["num_gpus"] = need.gpus
-        self._running[self._remote.options(**options).remote(task, self.context, isolated)] = task
+        call = self._ray.cloudpickle.dumps((_run, (task, self._context, isolated)))
+        self._running[self._remote.options(**options).remote(call)] = task
 
     def _nodes(self) -> list[dict[str, float]]:
         return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
@@ -124,10 +127,11 @@ class RayExecutor:
         probe = join(context.output, f"work/{TEMP_PREFIX}probe-{uuid.uuid4().hex}")
         storage.write(probe, b"seen")
         try:
-            see = self._ray.remote(num_cpus=0, max_retries=0)(_sees)
+            see = self._ray.remote(num_cpus=0, max_retries=0)(self._caller)
+            call = self._ray.cloudpickle.dumps((_sees, (probe,)))
             refs = {
                 node: see.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, False)).remote(
-                    probe
+                    call
                 )
                 for node in nodes
             }
@@ -150,6 +154,26 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
     except OSError as error:
         raise ClusterError(f"no Ray cluster at {address}: {error}") from None
+
+
+def _caller(paths: list[str], last: str) -> Callable[[bytes], Any]:
+    """What Ray runs: a function that sets the module path, then loads and makes the call it is given.
+
+    ``paths`` are those of the driver; ``last`` is its working directory, where that is not the checkout. Ray
+    puts it before all else on a worker's path, and a folder there may well be called ``pipeline`` or
+    ``model``. So nothing of this package may be imported before the path is set: Ray sends the function as
+    code, since it is local to another, and the call comes as bytes.
+    """
+
+    def made(call: bytes) -> Any:
+        import pickle
+        import sys
+
+        sys.path[:] = dict.fromkeys([*(entry for entry in sys.path if entry != last), *paths, last])
+        function, arguments = pickle.loads(call)
+        return function(*arguments)
+
+    return made
 
 
 def _run(task: Task, context: Context, isolated: bool) -> Ended:

@@ -19,9 +19,10 @@ from typing import Any, BinaryIO
 
 import urllib3.exceptions
 
+from pipeline.storage import flat
 from pipeline.storage.errors import Conflict, Missing, StorageError, full_explained
 from pipeline.storage.names import TEMP_PREFIX, temporary_name
-from pipeline.storage.patterns import MAGIC, Glob, split_pattern
+from pipeline.storage.patterns import MAGIC
 from pipeline.storage.requests import FAILURES, Address, Requests, error_code
 from pipeline.storage.settings import S3Settings
 from pipeline.storage.spool import clear_spools, spool
@@ -31,11 +32,6 @@ from stages.base import MIB, FileInfo
 SINGLE_PUT = 64 * MIB
 PART = 16 * MIB
 MAX_PARTS = 10_000  # S3 limit
-#: A stream asks for this much at first and twice as much each time it goes straight on: a reader that jumps
-#: about wastes little, a sequential one soon needs few requests.
-FIRST_WINDOW = 256 * 1024
-LAST_WINDOW = 8 * MIB
-BUFFER = 128 * 1024
 PIECE = 256 * 1024
 
 #: Codes of a condition that does not hold, and of services that know no conditions.
@@ -74,40 +70,23 @@ class S3:
         at = Address.parse(pattern)
         if MAGIC.search(at.bucket):
             raise StorageError(f"{pattern}: wildcards do not work in the name of a bucket")
-        base, wild = self._split(at)
-        if wild is None:
+        matching = flat.glob(*self._parted(at), lambda prefix: self._objects(Address(at.bucket, prefix)))
+        if matching is None:
             found = self.stat(pattern)
             return [found] if found else []
-        below = len(str(Address(at.bucket, base)))
-        states = {"": wild.start}  # by directory: listings are long, directories few
-        matching = []
-        fixed = base + MAGIC.split(at.key[len(base) :], maxsplit=1)[0]
-        for info in self._objects(Address(at.bucket, fixed)):
-            directory, slash, name = info.path[below:].rpartition("/")
-            if directory + slash not in states:
-                state = wild.start
-                for segment in directory.split("/"):
-                    state = wild.step(state, segment)
-                states[directory + slash] = state
-            if wild.accepts(wild.step(states[directory + slash], name)):
-                matching.append(info)
-        return sorted(matching)
+        return matching
 
     def base(self, pattern: str) -> str:
-        at = Address.parse(pattern)
-        base, wild = self._split(at)
-        return str(Address(at.bucket, base if wild is not None else base[: base.rfind("/") + 1]))
+        return flat.base(*self._parted(Address.parse(pattern)))
 
-    def _split(self, at: Address) -> tuple[str, Glob | None]:
-        """As of ``split_pattern``. Names with stars are not asked for: every pattern would cost requests."""
+    def _parted(self, at: Address) -> tuple[str, str, flat.Exists]:
+        """The address of the bucket, the key, and whether there is something of another key."""
 
         def exists(key: str) -> bool:
-            if "*" in key:
-                return False
             below = self._requests.send("list", at, "list_objects_v2", Prefix=f"{key}/", MaxKeys=1)
             return bool(below.get("Contents")) or self._head(Address(at.bucket, key)) is not None
 
-        return split_pattern(at.key, exists)
+        return str(Address(at.bucket, "")), at.key, exists
 
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]:
         return sorted(self._objects(Address.directory(prefix_dir)))
@@ -192,7 +171,8 @@ class S3:
         info = self.stat(path)
         if info is None:
             raise Missing(f"cannot read {path}: there is no such object")
-        return io.BufferedReader(_Stream(self, info), BUFFER)
+        at = Address.parse(path)
+        return flat.stream(info, lambda start, stop, etag: self.pieces(at, start, stop, etag))
 
     def read(self, path: str) -> bytes:
         return b"".join(self.pieces(Address.parse(path), 0, None, None))
@@ -344,70 +324,6 @@ class S3:
                 self._conditions = False
                 self.write(str(at), b"")
         self.delete(str(at))
-
-
-class _Stream(io.RawIOBase):
-    """One version of an object as a seekable raw stream; holds at most one window of it."""
-
-    def __init__(self, store: S3, info: FileInfo) -> None:
-        self._store = store
-        self._info = info
-        self._at = Address.parse(info.path)
-        self._position = 0
-        self._window = memoryview(b"")
-        self._window_start = 0
-        self._ahead = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._info.size}[whence]
-        if origin + offset < 0:
-            raise ValueError(f"negative position {origin + offset} in {self._at}")
-        self._position = origin + offset
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        target = memoryview(buffer).cast("B")
-        wanted = min(len(target), self._info.size - self._position)
-        if wanted <= 0:
-            return 0
-        skip = self._position - self._window_start
-        if 0 <= skip < len(self._window):
-            wanted = min(wanted, len(self._window) - skip)
-            target[:wanted] = self._window[skip : skip + wanted]
-        else:
-            self._fetch(target[:wanted], goes_on=skip == len(self._window))
-        self._position += wanted
-        return wanted
-
-    def _fetch(self, target: memoryview, goes_on: bool) -> None:
-        """Fills ``target``; what the same request brings beyond it becomes the window."""
-        self._ahead = min(self._ahead * 2, LAST_WINDOW) if goes_on and self._ahead else FIRST_WINDOW
-        # A little beyond a large target too: the buffer on top asks for its last bytes separately.
-        stop = min(self._info.size, self._position + max(len(target) + BUFFER, self._ahead))
-        self._window = memoryview(b"")  # the old one goes before the new one comes
-        rest = bytearray()
-        filled = 0
-        for piece in self._store.pieces(self._at, self._position, stop, self._info.etag):
-            direct = min(len(piece), len(target) - filled)
-            target[filled : filled + direct] = piece[:direct]
-            filled += direct
-            rest += piece[direct:]
-        if filled + len(rest) < stop - self._position:
-            raise StorageError(f"cannot read {self._at}: it ends before its size says")
-        self._window, self._window_start = memoryview(rest), self._position + filled
-
-    def close(self) -> None:
-        self._window = memoryview(b"")
-        super().close()
 
 
 def _etag(answer: Mapping[str, Any]) -> str:

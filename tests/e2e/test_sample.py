@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shutil
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -182,6 +184,15 @@ def test_training_reads_it(out: Path) -> None:
     blend = json.loads((out / "blend.json").read_text())
     assert sequences[0] == sequences[1]
     assert abs(sum(sequences) * 512 - blend["tokens"]) <= 2 * 512
+
+
+def test_the_example_trains_on_it(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="the example needs torch")
+    monkeypatch.setattr(sys, "argv", ["train.py", str(out), "--steps", "3"])
+    runpy.run_path(str(ROOT / "examples" / "training" / "train.py"), run_name="__main__")
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == ["step 3", "step 6"]
 
 
 def test_a_dry_run_takes_the_first_records(tmp_path: Path) -> None:

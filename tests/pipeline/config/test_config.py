@@ -149,15 +149,6 @@ def test_wrong_overrides(tmp_path: Path, override: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_find_looks_in_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "configs").mkdir()
-    (tmp_path / "configs" / "mine.yaml").write_text(GOOD)
-    monkeypatch.chdir(tmp_path)
-    assert schema.find("mine.yaml") == Path("configs/mine.yaml")
-    with pytest.raises(ConfigError, match="no such config"):
-        schema.find("theirs.yaml")
-
-
 SMALL = "name: t\noutput: out\ndatasets:\n  a:\n    read: {format: jsonl, paths: [a.jsonl]}\n"
 
 
@@ -238,3 +229,18 @@ def test_mistakes_on_the_command_line(tmp_path: Path, override: str, message: st
 
 def test_a_reference_on_the_command_line_is_the_shells(tmp_path: Path) -> None:
     assert read(tmp_path, GOOD, "name=${HOME}").name == "${HOME}"
+
+
+def test_a_users_own_files_come_before_those_of_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bundled = schema.find("sample.yaml")
+    assert bundled.is_absolute()
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "sample.yaml").write_text("")
+    assert schema.find("sample.yaml") == Path("configs/sample.yaml")
+    (tmp_path / "sample.yaml").write_text("")
+    assert schema.find("sample.yaml") == Path("sample.yaml")
+    with pytest.raises(ConfigError, match=r"nanocorpus comes with cc_math\.yaml, cc_v2\.yaml, sample\.yaml"):
+        schema.find("sampel.yaml")

@@ -639,7 +639,9 @@ def test_addresses_that_make_no_sense(server: S3Server) -> None:
         s3("not a url").glob("s3://bucket/*")
 
 
-def test_a_service_that_is_not_there_is_reported_soon(hurried: None) -> None:
+def test_a_service_that_is_not_there_is_reported_soon(hurried: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
     storage = s3("http://127.0.0.1:9")
     with pytest.raises(StorageError, match=r"no connection to http://127\.0\.0\.1:9.*storage\.s3\.endpoint"):
         storage.check_writable("s3://bucket/out")

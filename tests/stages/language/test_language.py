@@ -24,7 +24,7 @@ from stages.language.stage import Language, LanguageConfig
 #: Sentences written for the benchmark, by language.
 TEXTS = {
     path.stem: path.read_text(encoding="utf-8").split("\n")
-    for path in sorted(Path(__file__).parents[3].glob("benchmarks/language_texts/*.txt"))
+    for path in sorted(Path(__file__).parents[3].glob("benchmarks/lib/language_texts/*.txt"))
 }
 TEXTS = {code: [line for line in lines if line] for code, lines in TEXTS.items()}
 

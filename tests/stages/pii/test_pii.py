@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from benchmarks.pages import read_pages
-from benchmarks.pii_cases import KINDS, Case, cases
+from benchmarks.lib.pages import read_pages
+from benchmarks.lib.pii_cases import KINDS, Case, cases
 from stages.pii import Hit, find, redact
 from stages.pii.stage import Pii, PiiConfig
 from stages.render import render

@@ -9,7 +9,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from warc_files import SHARED
+from warc_files import captures_of_the_web
 
 from stages.files.source import Source
 from stages.read.charset import codec_of, decode
@@ -306,13 +306,12 @@ def test_utf8_validity_is_pythons(body):
     assert is_utf8(body) is valid
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real captures are not at {SHARED}")
 def test_real_pages_are_decoded_as_their_charset_says():
     """Over 99 % of real UTF-8 and of legacy pages equal the true decoding, with headers and without."""
-    pages = {page["offset"]: page for page in map(json.loads, (SHARED / "pages.jsonl").open())}
+    pages = {page["offset"]: page for page in map(json.loads, captures_of_the_web("pages.jsonl").open())}
     right = {True: 0, False: 0}
     seen = {True: 0, False: 0}
-    with (SHARED / "pages.warc.gz").open("rb") as file:
+    with captures_of_the_web("pages.warc.gz").open("rb") as file:
         for capture in captures(Source(file), 10 << 20):
             truth = pages[capture.offset]
             if not truth["charset"] or not capture.body or truth["kind"] == "corrupt_bytes":

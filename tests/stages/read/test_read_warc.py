@@ -16,7 +16,7 @@ from fastwarc.stream_io import BrotliWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from warc_files import PAGE, SHARED, LocalStorage, http, members, read, record
+from warc_files import PAGE, LocalStorage, captures_of_the_web, http, members, read, record
 
 from stages.base import DOCUMENT, MIB
 from stages.read import http_message
@@ -610,13 +610,9 @@ def test_what_is_no_warc_file_is_an_error(tmp_path):
         read(tmp_path / "a.warc.gz")
 
 
-needs_pages = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real captures are not at {SHARED}")
-
-
-@needs_pages
 def test_real_captures_are_all_accounted_for():
-    truth = [json.loads(line) for line in (SHARED / "pages.jsonl").open()]
-    rows, rejects = read(SHARED / "pages.warc.gz")
+    truth = [json.loads(line) for line in captures_of_the_web("pages.jsonl").open()]
+    rows, rejects = read(captures_of_the_web("pages.warc.gz"))
     outcome = {row["provenance"]["offset"]: "text" if row["html"] is None else "html" for row in rows}
     outcome |= {reject.provenance["offset"]: reject.fault.reason for reject in rejects}
     assert len(rows) + len(rejects) == len(outcome) == len(truth)
@@ -636,10 +632,9 @@ def test_real_captures_are_all_accounted_for():
     assert seen["nonhtml", "text"] <= plain
 
 
-@needs_pages
 def test_real_damage_costs_one_capture_and_the_cut_tail():
-    truth = [json.loads(line) for line in (SHARED / "pages.jsonl").open()][:200]
-    rows, rejects = read(SHARED / "corrupt.warc.gz", damaged="keep")
+    truth = [json.loads(line) for line in captures_of_the_web("pages.jsonl").open()][:200]
+    rows, rejects = read(captures_of_the_web("corrupt.warc.gz"), damaged="keep")
     damaged = [reject for reject in rejects if reject.failed]
     assert [reject.fault.reason for reject in damaged] == ["damaged_member"] * 2
     assert damaged[0].provenance["offset"] == truth[90]["offset"]

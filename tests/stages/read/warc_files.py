@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+import pytest
 import zstandard
 
+from benchmarks.lib import data
 from stages.base import Batch, FileInfo, Reject
 from stages.read.warc import Warc, WarcConfig
 
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "web"
 PAGE = b"<!DOCTYPE html><html><body><p>A page</p></body></html>"
 
 
@@ -33,6 +34,13 @@ class LocalStorage:
 
     def open(self, path: str) -> BinaryIO:
         return open(path, "rb")
+
+
+def captures_of_the_web(name: str) -> Path:
+    """A file of real captures; skips the test where there are none."""
+    if (path := data.find(f"web/{name}")) is None:
+        pytest.skip(data.missing(f"web/{name}"))
+    return path
 
 
 def http(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from benchmarks.lib import data
 from stages.render import backticks, equations
 
-CASES = Path(__file__).parents[4] / "shared" / "data" / "web" / "lynx_cases"
 _UNSEEN = {"script", "style", "svg", "noscript", "head"}
 
 
@@ -367,7 +366,6 @@ def test_asciimath_in_text() -> None:
     assert backticks.convert("no formula") == "no formula"
 
 
-@pytest.mark.skipif(not CASES.is_dir(), reason="shared/data/web/lynx_cases is not here")
 @pytest.mark.parametrize(
     ("name", "formulas"),
     [
@@ -379,7 +377,9 @@ def test_asciimath_in_text() -> None:
     ],
 )
 def test_lynx_cases(name: str, formulas: list[str]) -> None:
-    html = (CASES / f"{name}.html").read_text()
+    if (path := data.find(f"web/lynx_cases/{name}.html")) is None:
+        pytest.skip(data.missing("web/lynx_cases"))
+    html = path.read_text()
     tree = LexborHTMLParser(html)
     found = equations.find(tree, html)
     assert tree.root is not None

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.lib import data
 from stages.read.warc import Warc, WarcConfig
 from stages.render import render
-
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 pytestmark = pytest.mark.skipif(shutil.which("lynx") is None, reason="needs lynx: apt-get install lynx")
 
@@ -121,9 +120,8 @@ _IMPROVED = re.compile(
 
 
 def test_real_pages_have_nearly_the_same_characters(tmp_path: Path) -> None:
-    path = DATA / "web" / "pages.warc.gz"
-    if not path.exists():
-        pytest.skip("needs ../shared/data/web (real pages), which is not part of the repository")
+    if (path := data.find("web/pages.warc.gz")) is None:
+        pytest.skip(data.missing("web/pages.warc.gz"))
     from pipeline.storage import Storage
 
     reader = Warc(WarcConfig(paths=[str(path)]))

@@ -6,17 +6,16 @@ import gzip
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.lib import data
 from stages.render import render
 from stages.render.walk import _KINDS, _KNOWN_TAGS
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 CONTENTS: tuple[Literal["full", "main"], ...] = ("full", "main")
 
 
@@ -354,11 +353,8 @@ def test_plain_text_is_rendered_to_itself(plain: str) -> None:
 
 
 def test_real_pages_show_the_words_that_their_gold_text_has() -> None:
-    path = DATA / "gold" / "aeb.jsonl.gz"
-    if not path.exists():
-        pytest.skip(
-            "needs ../shared/data/gold (real pages with gold text), which is not part of the repository"
-        )
+    if (path := data.find("gold/aeb.jsonl.gz")) is None:
+        pytest.skip(data.missing("gold/aeb.jsonl.gz"))
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         pages = [json.loads(line) for _, line in zip(range(60), lines, strict=False)]
     recalls = []

@@ -18,13 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from benchmarks.lib import data
 from stages.base import Fault
 from stages.urls import lists
 from stages.urls.addresses import split
 from stages.urls.hashes import hashes
 from stages.urls.stage import Urls, UrlsConfig
-
-PAGES = Path(__file__).resolve().parents[4] / "shared" / "data" / "web" / "pages.jsonl"
 
 
 def write(path: Path, *lines: str) -> str:
@@ -241,9 +240,9 @@ def test_hashes_of_many_strings_are_distinct_and_even() -> None:
 
 
 def test_hosts_of_real_urls_are_those_of_urllib() -> None:
-    if not PAGES.exists():
-        pytest.skip(f"needs {PAGES}")
-    with PAGES.open(encoding="utf-8") as lines:
+    if (pages := data.find("web/pages.jsonl")) is None:
+        pytest.skip(data.missing("web/pages.jsonl"))
+    with pages.open(encoding="utf-8") as lines:
         urls = [json.loads(line)["url"] for line in lines]
     for url in urls:
         found = split(url)

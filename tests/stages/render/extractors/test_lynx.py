@@ -15,12 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.lib import data
 from stages.render.extractors import ExtractionError, open_extractor
 from stages.render.extractors import lynx as lynx_module
 from stages.render.extractors.lynx import Lynx
 
 ROOT = Path(__file__).resolve().parents[4]
-CASES = ROOT.parent / "shared" / "data" / "web" / "lynx_cases"
 
 needs_lynx = pytest.mark.skipif(shutil.which("lynx") is None, reason="needs lynx: apt-get install lynx")
 
@@ -62,17 +62,13 @@ def fake(folder: Path, script: str) -> str:
 # The real one ------------------------------------------------------------------------------------------
 
 
-def cases() -> list[Path]:
-    return sorted(CASES.glob("*.html"))
-
-
 @needs_lynx
-@pytest.mark.skipif(
-    not CASES.exists(), reason="needs ../shared/data/web/lynx_cases, which is not part of the repository"
-)
 def test_the_text_is_what_lynx_dump_prints(lynx: Lynx) -> None:
-    assert len(cases()) == 15
-    for path in cases():
+    if (folder := data.find("web/lynx_cases")) is None:
+        pytest.skip(data.missing("web/lynx_cases"))
+    cases = sorted(folder.glob("*.html"))
+    assert len(cases) == 15
+    for path in cases:
         text = lynx.render(path.read_text(encoding="utf-8")).text
         if path.name.startswith("15_"):
             assert text.split() == ["中文测试", "Ærø"]  # as distributed, lynx believes the page: gb2312

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.lib import data
 from stages.compiled import compiled
 from stages.render.blocks import Block, Container
 from stages.render.main import _shipped, choose, load, select, soften
@@ -21,8 +22,6 @@ from stages.render.main.features import KINDS, Vocabulary, extract
 from stages.render.main.network import probabilities, weights_of
 from stages.render.main.tree import LEVELS, Names, tree
 from stages.render.text import render, structure
-
-GOLD = Path(__file__).parents[5] / "shared" / "data" / "gold"
 
 
 def block(text: str, container: int = 0, kind: str = "text", link_chars: int = 0) -> Block:
@@ -337,9 +336,8 @@ def test_a_very_long_page() -> None:
 
 
 def test_real_articles() -> None:
-    path = GOLD / "aeb.jsonl.gz"
-    if not path.is_file():
-        pytest.skip("needs the gold sets in ../shared/data")
+    if (path := data.find("gold/aeb.jsonl.gz")) is None:
+        pytest.skip(data.missing("gold/aeb.jsonl.gz"))
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in itertools.islice(lines, 25)]
     values = [scores(tokens(chosen(row["html"])), tokens(row["main"]))[2] for row in rows]

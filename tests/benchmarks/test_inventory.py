@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("lxml", reason="the inventory parses with lxml (pip install 'nanocorpus[bench]')")
 
-from benchmarks import dom, inventory, main_content, mutations, render_fidelity, render_hostile
-from benchmarks.pages import tokens
+from benchmarks import main_content, render_fidelity, render_hostile
+from benchmarks.lib import dom, inventory, mutations
+from benchmarks.lib.pages import tokens
 from benchmarks.render_fidelity import score
 
 MATHML = (

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from benchmarks.carriers import Formula, formulas_of, raw_of
-from benchmarks.dom import EDGE, UNSEEN, is_hidden, parse, squeeze, text_of
+from benchmarks.lib.carriers import Formula, formulas_of, raw_of
+from benchmarks.lib.dom import EDGE, UNSEEN, is_hidden, parse, squeeze, text_of
 
 
 @dataclass

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from lxml import etree
 
-from benchmarks.dom import EDGE, is_hidden, squeeze, text_of
+from benchmarks.lib.dom import EDGE, is_hidden, squeeze, text_of
 
 #: Carriers of TeX, the most trusted first.
 CARRIERS = ("annotation", "alttext", "script", "attribute", "image")

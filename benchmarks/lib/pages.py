@@ -22,15 +22,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from stages.base import FileInfo  # noqa: E402
-from stages.read.warc import Warc, WarcConfig  # noqa: E402
-from stages.render import render  # noqa: E402
-
-DATA = ROOT.parent / "shared" / "data"
+from benchmarks.lib import data
+from stages.base import FileInfo
+from stages.read.warc import Warc, WarcConfig
+from stages.render import render
 
 LYNX = str.split(
     "lynx -dump -nolist -width=10000 -assume_charset=utf-8 -display_charset=utf-8 -localhost -force_html"
@@ -95,14 +94,14 @@ def parser(text: str | None) -> argparse.ArgumentParser:
 
 
 def add_pages(options: argparse.ArgumentParser) -> None:
-    """The option ``--pages``: required where the measured file is not beside the checkout."""
-    default = DATA / "web" / "pages.warc.gz"
+    """The option ``--pages``: required unless ``NANOCORPUS_DATA`` names the folder of the measured file."""
+    default = data.find("web/pages.warc.gz")
     options.add_argument(
         "--pages",
         type=Path,
-        default=default if default.exists() else None,
-        required=not default.exists(),
-        help="a WARC file, gzip per record (default: ../shared/data/web/pages.warc.gz, where it exists)",
+        default=default,
+        required=default is None,
+        help=f"a WARC file, gzip per record (default: web/pages.warc.gz in the folder ${data.VARIABLE})",
     )
 
 

@@ -1,0 +1,40 @@
+"""The ``nanocorpus`` command, also as ``python -m nanocorpus``: makes sure of its packages and hands over.
+
+Their names are common ones. A folder called ``stages`` or ``model`` where the user stands does not hide
+them; one that comes earlier on Python's path is named.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+_HOME = Path(__file__).resolve().parent.parent
+_ROOMS = ("model", "pipeline", "stages")
+
+
+def main() -> None:
+    """Entry point; see ``pipeline.cli``."""
+    home, here = str(_HOME), os.getcwd()
+    # modules of the user's own are found there, after all others
+    sys.path[:] = dict.fromkeys([*(entry for entry in sys.path if entry not in ("", here)), home, here])
+    for room in _ROOMS:
+        spec = find_spec(room)
+        places = [*(spec.submodule_search_locations or ()), spec.origin or ""] if spec else []
+        if _HOME / room not in [Path(place).resolve() for place in places]:
+            found = f"is hidden by {places[0]}" if places else "is missing"
+            print(
+                f"nanocorpus: its package `{room}` {found}; take the directory of that off PYTHONPATH, "
+                "or rename it",
+                file=sys.stderr,
+            )
+            raise SystemExit(2)
+    from pipeline.cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""A run as a function: what the command does with its arguments, for those who call it from Python.
+
+Knows how a config is found, read and overridden, and starts the run. Does not know the command line: it
+raises where the command exits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from pipeline import launch
+from pipeline.config import schema as configuration
+from pipeline.config.located import ConfigError
+from pipeline.config.schema import Config, Execution
+
+
+def load(
+    config: str | Path, overrides: Sequence[str] = (), executor: str | None = None, workers: int | None = None
+) -> Config:
+    """The checked config of a file, or of a name that the package comes with; arguments as of ``run``.
+
+    ConfigError lists every mistake in it.
+    """
+    loaded = configuration.read(configuration.find(str(config)), list(overrides))
+    given = {"executor": executor, "workers": workers}
+    changes = {key: value for key, value in given.items() if value is not None}
+    try:
+        execution = Execution.model_validate(loaded.execution.model_dump() | changes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"--{first['loc'][0]}: {first['msg']}") from None
+    return replace(loaded, execution=execution)
+
+
+def run(
+    config: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    executor: str | None = None,
+    workers: int | None = None,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Run a config to its end, as ``nanocorpus run`` does, and return its ``stats.json``.
+
+    config: a YAML file, or the name of one that the package comes with (``sample.yaml``).
+    overrides: ``"key.key=value"``, as ``--set``.
+    executor: ``"ray"`` or ``"inline"`` (in this process); default: what the config says.
+    workers: parts worked on at once; default: what the config says, else all CPUs.
+    console: where progress and the closing tables go; default: nowhere.
+
+    ConfigError, ClusterError or StorageError: it could not start. RunFailed: it could not finish, or more
+    failed than the config allows. Started again, it goes on where it was.
+    """
+    return launch.run(load(config, overrides, executor, workers), console or Console(quiet=True))
