@@ -147,7 +147,8 @@ def hostile_pages(entries: dict[tuple[str, str], Entry]) -> Iterator[Capture]:
             must_contain=needles,
             must_not_contain=hidden,
             quality="low",
-            ambiguous=slug == "nested-tables",  # of boxes in boxes, the title may be what is taken for content
+            ambiguous=slug
+            == "nested-tables",  # of boxes in boxes, the title may be what is taken for content
         )
         yield Capture(url, make(escape(entry.title), escape(text, quote=False)), line)
 
