@@ -204,8 +204,8 @@ class Stage:
 
     @classmethod
     def alters(cls, settings: Mapping[str, Any]) -> bool:
-        """Whether it changes or drops documents with these settings, as they are in a config: all stages that
-        can do without have ``action: annotate`` for it."""
+        """Whether it changes or drops documents with these settings, which are as in a config. With ``action:
+        annotate``, which stages have for it, they are only measured."""
         return settings.get("action") != "annotate"
 
     @classmethod

@@ -47,7 +47,7 @@ TOKENIZE = "tokenize"
 _TOKENIZE = {TOKENIZE: "stages.tokenize:Tokenize"}
 
 
-#: What readers of a corpus count on: its card says of which datasets they did not work on all documents.
+#: Stages that readers of a corpus expect: its card names the datasets that they did not work on.
 EXPECTED = ("pii", "fuzzy_dedup", "decontaminate")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from pipeline.ledger import given_ids
@@ -24,7 +23,7 @@ class Made(NamedTuple):
     done: bool
     files: Mapping[str, File]  # by role
     counts: Mapping[str, int]
-    clusters: Mapping[str, int] = MappingProxyType({})
+    clusters: Mapping[str, int]
 
     def digest(self, role: str) -> str:
         """Of its file of a role, "" if it has none: what is computed from it depends on this, on no name."""

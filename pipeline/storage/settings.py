@@ -29,9 +29,25 @@ class S3Settings(BaseModel):
     timeout_s: float = Field(default=60.0, gt=0)
 
 
+class AzureSettings(BaseModel):
+    """How Azure Blob Storage (``az://container/path``) is reached. Credentials come from the environment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: Name of the account; None is that of AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_ACCOUNT.
+    account: str | None = None
+    #: Read without credentials.
+    anonymous: bool = False
+    #: Attempts for one request before it is an error.
+    max_attempts: int = Field(default=10, ge=1, le=100)
+    #: Seconds that a connection may be silent.
+    timeout_s: float = Field(default=60.0, gt=0)
+
+
 class StorageSettings(BaseModel):
     """The ``storage:`` mapping of a config."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     s3: S3Settings = S3Settings()
+    azure: AzureSettings = AzureSettings()

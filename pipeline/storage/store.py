@@ -1,4 +1,4 @@
-"""Local paths and ``s3://bucket/key`` behind one interface; the scheme decides.
+"""Local paths, ``s3://bucket/key`` and ``az://container/path`` behind one interface; the scheme decides.
 
 Publishing is the one promise that the rest of the pipeline builds on. ``write``, ``create`` and ``publish``
 put the bytes into a temporary file first; the final name appears in one step (a rename, or the completion of
@@ -63,8 +63,41 @@ class Store(Protocol):
     def check_writable(self, directory: str) -> None: ...
 
 
+def _s3(settings: StorageSettings) -> Store:
+    from pipeline.storage.s3 import (
+        S3,  # boto3 takes a third of a second to import: only for those who need it
+    )
+
+    return S3(settings.s3)
+
+
+def _azure(settings: StorageSettings) -> Store:
+    from pipeline.storage.azure import Azure
+
+    return Azure(settings.azure)
+
+
+#: What an address may start with, and the store behind it. One line here is all that a new store needs.
+SCHEMES: dict[str, Callable[[StorageSettings], Store]] = {
+    "s3": _s3,
+    "az": _azure,
+}
+
+_NO_STORE = {
+    "hf": "hf:// names what stages load, not inputs or outputs; fetch the files first (`hf download`) and "
+    "give their directory",
+    "gs": "gs:// is read and written as s3://: set storage.s3.endpoint to https://storage.googleapis.com, "
+    "with HMAC keys as AWS credentials",
+}
+
+
+def _unknown(scheme: str) -> str:
+    known = ", ".join(f"{name}://" for name in SCHEMES)
+    return f"{scheme}:// is not supported; give a local path, or an address that starts with one of {known}"
+
+
 class Storage:
-    """Local paths and ``s3://bucket/key`` behind one interface; the scheme decides.
+    """Local paths and addresses behind one interface; the scheme decides.
 
     Cheap to create, safe to share between threads, picklable (connections are made in the process that uses
     them). Every method raises ``StorageError`` for what storage could not do.
@@ -76,31 +109,23 @@ class Storage:
     def __init__(self, settings: StorageSettings | None = None) -> None:
         self.settings = settings or StorageSettings()
         self._local = Local()
-        self._s3: Store | None = None
+        self._stores: dict[str, Store] = {}  # by scheme, as they are needed
 
     def __reduce__(self) -> tuple[type[Storage], tuple[StorageSettings]]:
         return Storage, (self.settings,)
 
     def _route(self, path: str) -> tuple[Store, str]:
-        scheme = names.SCHEME.match(path)
-        if scheme is None:
+        match = names.SCHEME.match(path)
+        if match is None:
             return self._local, path
-        if scheme[1] == "file":
-            return self._local, unquote(path[scheme.end() :])
-        if scheme[1] == "hf":
-            raise StorageError(
-                f"{path}: hf:// names what stages load, not inputs or outputs; fetch the files first (`hf "
-                "download`) and give their directory"
-            )
-        if scheme[1] != "s3":
-            raise StorageError(
-                f"{path}: {scheme[1]}:// is not supported; give a local path or s3://bucket/key"
-            )
-        if self._s3 is None:
-            from pipeline.storage.s3 import S3
-
-            self._s3 = S3(self.settings.s3)
-        return self._s3, path
+        scheme = match[1]
+        if scheme == "file":
+            return self._local, unquote(path[match.end() :])
+        if scheme not in self._stores:
+            if scheme not in SCHEMES:
+                raise StorageError(f"{path}: {_NO_STORE.get(scheme) or _unknown(scheme)}")
+            self._stores[scheme] = SCHEMES[scheme](self.settings)
+        return self._stores[scheme], path
 
     def glob(self, pattern: str) -> list[FileInfo]:
         """Files that match, sorted by path; a pattern without wildcards is that file or nothing.

@@ -37,7 +37,7 @@ _LONGEST_NAME = 1024
 _LAST = (1 << 63) - 1  # of offsets
 _SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
 #: Schemes of addresses, where there is no prefix.
-_KNOWN = ("s3://", "file://")
+_KNOWN = ("s3://", "az://", "file://")
 
 _COLUMNS = (
     ("warc_filename", "warc_record_offset", "warc_record_length"),

@@ -141,7 +141,15 @@ def hostile_pages(entries: dict[tuple[str, str], Entry]) -> Iterator[Capture]:
         url = f"https://{entry.site.host}/{slug}.html"
         needles = [text[:50].rsplit(" ", 1)[0], text[-50:].split(" ", 1)[1], *ALSO.get(slug, [])]
         hidden = [BURIED] if slug in ("open-comment", "open-script") else []
-        line = make_truth(url, "hostile", must_contain=needles, must_not_contain=hidden, quality="low")
+        line = make_truth(
+            url,
+            "hostile",
+            must_contain=needles,
+            must_not_contain=hidden,
+            quality="low",
+            ambiguous=slug
+            == "nested-tables",  # of boxes in boxes, the title may be what is taken for content
+        )
         yield Capture(url, make(escape(entry.title), escape(text, quote=False)), line)
 
 

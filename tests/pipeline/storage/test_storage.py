@@ -36,6 +36,7 @@ from pipeline.storage import (
 )
 from pipeline.storage import requests as s3_requests
 from pipeline.storage import s3 as s3_module
+from tests.azurite import Azurite, make_container
 from tests.s3_server import ENVIRONMENT, PAGE, FaultProxy, S3Server
 
 MIB = 1 << 20
@@ -60,11 +61,21 @@ def s3(endpoint: str, **more: object) -> Storage:
     return Storage(StorageSettings(s3=S3Settings.model_validate({"endpoint": endpoint, **more})))
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(scope="module")
+def azurite() -> Iterator[Azurite]:
+    with Azurite() as running, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AZURE_STORAGE_CONNECTION_STRING", running.connection(running.endpoint))
+        yield running
+
+
+@pytest.fixture(params=["local", "s3", "az"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Storage, str]:
     """A storage and an empty directory in it."""
     if request.param == "local":
         return Storage(), str(tmp_path / "out")
+    if request.param == "az":
+        request.getfixturevalue("azurite")
+        return Storage(), join(make_container(f"test-{crc32(request.node.nodeid.encode())}"), "out")
     server = request.getfixturevalue("server")
     return s3(server.endpoint), join(request.getfixturevalue("bucket"), "out")
 
