@@ -3,15 +3,22 @@ somewhere, and every setting and reason is explained."""
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from docs import architecture, sample, stages
+from pipeline.ledger.receipts import File, Receipt
+from pipeline.tasks.outputs import REJECT
+from pipeline.tasks.shards import SHARD
 from stages import registry
+from stages.base import DOCUMENT, PROVENANCE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
@@ -80,3 +87,24 @@ def test_a_funnel_is_drawn_of_what_changes_the_number_of_documents(tmp_path: Pat
     assert "5   − too_short 3, deadline 1" in drawn
     assert ">read<" in drawn
     assert ">render<" not in drawn
+
+
+def test_every_column_and_field_is_in_the_format() -> None:
+    page = (DOCS / "format.md").read_text(encoding="utf-8")
+    columns = [
+        *DOCUMENT.names,
+        *(f"provenance.{field.name}" for field in PROVENANCE),
+        *REJECT.names,
+        *SHARD.names,
+    ]
+    fields = [field.name for field in dataclasses.fields(Receipt)] + [*File.__dataclass_fields__]
+    assert [name for name in (*columns, *fields, "checksum") if f"`{name}`" not in page] == []
+
+
+def test_rows_are_printed_after_their_marks(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [b"\x01\x02"], "text": ["x" * 200]}), tmp_path / "part-1.parquet")
+    page = "before\n<!-- row: *.parquet -->\n\nafter\n"
+    printed = sample.with_rows(page, tmp_path)
+    assert "id    0102\n" in printed
+    assert "x …" in printed
+    assert sample.with_rows(printed, tmp_path) == printed
