@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from docs import architecture, sample, stages
+from pipeline.config import schema
 from pipeline.ledger.receipts import File, Receipt
 from pipeline.tasks.outputs import REJECT
 from pipeline.tasks.shards import SHARD
@@ -108,3 +109,13 @@ def test_rows_are_printed_after_their_marks(tmp_path: Path) -> None:
     assert "id    0102\n" in printed
     assert "x …" in printed
     assert sample.with_rows(printed, tmp_path) == printed
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "guide.md"], ids=lambda page: page.name)
+def test_configs_that_are_shown_are_right(page: Path, tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    shown = [block for block in blocks if "datasets:" in block]
+    assert shown
+    for block in shown:
+        (tmp_path / "shown.yaml").write_text(block, encoding="utf-8")
+        assert schema.read(tmp_path / "shown.yaml").blended == ["web", "german"]
