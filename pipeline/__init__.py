@@ -1,1 +1,1 @@
-"""How a run happens: config, plan, parts, receipts, executors. Nothing here knows HTML or models."""
+"""How a run happens: config, plan, tasks, receipts, executors. Nothing here knows HTML or models."""

@@ -1,7 +1,7 @@
-"""A run as a function: what the command does with its arguments, for those who call it from Python.
+"""The run as a function, for Python callers: does what the command line does with its arguments.
 
-Knows how a config is found, read and overridden, and starts the run. Does not know the command line: it
-raises where the command exits.
+Finds and reads a config, applies overrides and starts the run. Does not know the command line: where the
+command exits with an error code, it raises an exception.
 """
 
 from __future__ import annotations

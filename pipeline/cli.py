@@ -1,4 +1,6 @@
-"""The ``nanocorpus`` command: parses, calls, prints. Exit 0: done; 1: failed; 2: could not start."""
+"""The ``nanocorpus`` command: parses arguments, calls, prints. Exit codes: 0 done; 1 failed; 2 could not
+start.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""A run from beginning to end: plan, execute, account for it, and leave a corpus that explains itself.
+"""A run from beginning to end: plan, execute, write the accounts and the dataset card.
 
-Ties the other modules together for the command line, for ``ray job submit`` and for tests; what it does
-itself is the order of things.
+Puts the steps in order for the command line, for ``ray job submit`` and for tests; other modules do the work.
 """
 
 from __future__ import annotations

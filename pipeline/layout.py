@@ -1,9 +1,9 @@
-"""Every name of every file of an output, once; all are relative to the output.
+"""The names of all files of an output, defined once; all are relative to the output.
 
 ::
 
     plan.json                                     what was planned
-    stats.json  blend.json  README.md             what speaks of the whole
+    stats.json  blend.json  README.md             about the run as a whole
     artefacts/<dataset>-<stage>.json              what global stages leave for later runs
     corpus/<dataset>/train-00000-of-00003.parquet
     corpus/SHA256SUMS
@@ -14,7 +14,7 @@
     work/<dataset>/<segment>/<round>/<bucket>.runs, with receipts/ beside
     work/<dataset>/shards/receipts/<shard>.json
     work/receipts/manifest, work/receipts/index, work/account.json
-    dry-run/                                      the same again, of a dry run
+    dry-run/                                      all of this again, for a dry run
 
 Knows names; does not know what is in the files, nor how they are written.
 """
@@ -23,21 +23,21 @@ from __future__ import annotations
 
 import re
 
-#: Of the files that a run keeps; raise it when an earlier version's can no longer be gone on with.
+#: Format of the files that a run keeps. Raise it when a run cannot continue from those of earlier versions.
 FORMAT = 2
 
 PLAN, STATS, BLEND = "plan.json", "stats.json", "blend.json"
-#: The one file of a run that people write into: what they wrote is left alone.
+#: The only file of a run that people may edit: an edited one is left alone.
 CARD = "README.md"
-#: Of a run that has not come to its end: what it can say so far.
+#: What is known so far of a run that did not finish.
 ACCOUNT = "work/account.json"
-#: For those who have ``corpus/`` and nothing else; as ``sha256sum --check`` takes it.
+#: Checksums of the shards, in the format of ``sha256sum --check``, for users who have only ``corpus/``.
 SUMS = "corpus/SHA256SUMS"
-#: The files that no receipt names.
+#: Names the files of the run that no receipt names.
 MANIFEST = "work/receipts/manifest"
-#: Names of all receipts of a finished run, for ``verify`` to know what must be there.
+#: Names of all receipts of a finished run, so that ``verify`` knows which must exist.
 INDEX = "work/receipts/index"
-#: Which driver may publish.
+#: Names the driver that may publish.
 TOKEN = "work/.token"
 DRY_RUN = "dry-run"
 CORPUS, WORK, ARTEFACTS, RECEIPTS, ASSETS = "corpus", "work", "artefacts", "work/receipts", "work/.assets"
@@ -115,27 +115,27 @@ def shard(dataset: str, name: str) -> str:
 
 
 def artefact(dataset: str, label: str) -> str:
-    """What the global stage of that label leaves."""
+    """The artefact of the global stage with that label."""
     return f"{ARTEFACTS}/{dataset}-{label}.json"
 
 
 def asset(sha256: str, suffix: str) -> str:
-    """The copy of a file that stages load."""
+    """The run's copy of a file that stages load."""
     return f"{ASSETS}/{sha256[:32]}{suffix}"
 
 
 def megatron(phase: int) -> str:
-    """The list of weights of a phase."""
+    """The list of weights for a phase, as Megatron-LM takes it."""
     return f"blend-phase{phase}.txt"
 
 
 def is_receipt(name: str) -> bool:
-    """Whether a name is one that receipts of parts have."""
+    """Whether a name has the form of a receipt's name."""
     return _RECEIPT.fullmatch(name) is not None
 
 
 def belongs(receipt_name: str, name: str) -> bool:
-    """Whether a receipt that stands there may speak of that file."""
+    """Whether a receipt of that name may name that file."""
     match = _RECEIPT.fullmatch(receipt_name)
     directory = match[1] if match else ""
     if directory.endswith("/shards") and name.startswith(f"{corpus(directory.split('/')[1])}/"):

@@ -1,6 +1,6 @@
-"""What a run leaves in its output beside parts and shards: the files that speak of the whole.
+"""The files of an output that describe the run as a whole: plan, stats, blend, card, artefacts.
 
-Knows their names and what is in them; does not know how a run goes.
+Knows their names and contents; does not know how a run works.
 """
 
 from __future__ import annotations

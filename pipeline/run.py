@@ -1,4 +1,4 @@
-"""``python pipeline/run.py --config configs/cc_v2.yaml``: the run, from a plain checkout or a Ray job."""
+"""``python pipeline/run.py --config configs/cc_v2.yaml``: starts a run from a plain checkout or a Ray job."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Whether the files of an output, or of a corpus on its own, are what was written.
+"""``nanocorpus verify``: compares every file of an output, or of a corpus on its own, with its checksum.
 
-Knows receipts, the manifest and lists of checksums; reads every byte, and writes none.
+Knows receipts, the manifest and lists of checksums; reads every byte, and writes nothing.
 """
 
 from __future__ import annotations

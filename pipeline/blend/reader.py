@@ -1,17 +1,16 @@
 """The training side: reads a corpus as ``blend.json`` says, packed into sequences or document by document.
 
-Knows token shards and ``blend.json``; knows nothing of how they were made, and nothing of torch.
+Knows token shards and ``blend.json``; does not know how they were made, and does not need torch.
 
-How it works. A *piece* is one row group of one shard. In every epoch over a dataset its pieces are
-shuffled and dealt to the ranks; those left over when all ranks have the same number are shared row by
-row. So in each epoch the ranks together see every document once, and no two see the same. Rows are
-shuffled inside a piece as well (across shards they were shuffled when the corpus was written). Each
-rank then mixes its datasets for itself: the next document comes from the dataset whose tokens are
-furthest behind its weight, which keeps the tokens drawn within one document of each dataset of what
-the weights say, at every moment and not only in the long run.
+How it works. A *piece* is one row group of one shard. In every epoch over a dataset its pieces are shuffled
+and dealt to the ranks in equal numbers; the pieces that remain are divided row by row. So in each epoch the
+ranks together read every document once, and no two ranks read the same. Rows are also shuffled inside a piece
+(across shards they were shuffled when the corpus was written). Each rank then mixes its datasets by itself:
+the next document comes from the dataset whose tokens are furthest behind its weight. So at every moment the
+tokens drawn from a dataset are within one document of what its weight says.
 
-All order comes from raw PCG64 words, sorted: these are fixed by the algorithm, while the methods of
-NumPy's Generator may change between versions (NEP 19).
+All order comes from sorting raw PCG64 output, which is fixed by the algorithm, while the methods of NumPy's
+Generator may change between versions (NEP 19).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The config file: YAML with the place of every value, checked before any work; every mistake is answered.
+"""The config file: read, checked before any work, and every mistake reported with its file and line.
 
-Knows datasets, stages' settings and limits; does not know inputs, outputs or how a run goes.
+Knows datasets, settings of stages and limits; does not know inputs, outputs or how a run works.
 """

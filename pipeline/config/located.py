@@ -1,6 +1,6 @@
-"""YAML that remembers where every value stood, so that a mistake can be answered with its line.
+"""YAML that remembers the file and line of every value, so that error messages can name them.
 
-Knows YAML, ``${ENV}`` references and ``--set`` overrides; knows nothing of what the keys mean.
+Knows YAML, ``${ENV}`` references and ``--set`` overrides; does not know what the keys mean.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Which settings of a stage name inputs, assets or earlier runs: fields whose type carries a mark.
+"""Finds the settings of a stage that name inputs, assets or earlier runs: fields whose type has a mark.
 
-Knows pydantic's annotations; does not know what a mark means to whoever asks.
+Knows pydantic's annotations; does not know what callers use the marks for.
 """
 
 from __future__ import annotations

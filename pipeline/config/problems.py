@@ -1,4 +1,4 @@
-"""Mistakes in a config in words: what pydantic found, with the place, and what was probably meant.
+"""Error messages for a config: turns pydantic's errors into lines with the place and a suggestion.
 
 Knows pydantic's errors and positions in a file; does not know what the keys mean.
 """

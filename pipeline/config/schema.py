@@ -1,7 +1,7 @@
-"""The config: what a run reads, does and writes. Every mistake is answered with file, line and key.
+"""The schema of a config: what a run reads, does and writes. Mistakes are reported with file, line and key.
 
-Together with the registry this is the one place that sees all names: datasets, stages, formats.
-It checks what can be known without touching storage; ``plan`` checks the rest.
+Together with the registry this is the one place that sees all names: datasets, stages, formats. It checks
+what can be known without touching storage; ``plan`` checks the rest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one shuffle: sorted runs on storage, merged by range of keys; positions of rows, and cuts of tables.
+"""The exchange: rows sorted by key on storage, and merged again by range of keys.
 
-Knows sorted tables; does not know what keys stand for, nor who writes and reads.
+Knows sorted tables, positions of rows, and where to cut tables; does not know what the keys stand for.
 """

@@ -1,7 +1,7 @@
 """Cuts a stream of tables into pieces whose borders depend on the rows alone.
 
-Row groups, runs and shards must be the same bytes however the rows arrived in batches; everything
-that is written goes through a ``Cutter``. Knows sizes of Arrow values and nothing else.
+Row groups, run files and shards must have the same bytes however the rows were batched, so everything that is
+written passes through a ``Cutter``. Knows the sizes of Arrow values and nothing else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rows about the documents of one part, as the part is read: batch by batch, in the order of its rows.
+"""Hands out sorted rows about the documents of one part, batch by batch, while the part is read.
 
 Knows positions and sorted tables; does not know what the rows say.
 """

@@ -1,7 +1,7 @@
-"""Numbers of rows: in a batch, in a part, among all parts; every change from one to another is made here.
+"""Row numbers: in a batch, in a part, and among all parts. All conversions between them are made here.
 
-A *row* (uint32) counts within a batch or a part; a *position* (uint64) is the address of a document among all
-parts: 32 bits of part, 32 bits of row. Knows numbers; does not know what the rows say.
+A *row* (uint32) counts within a batch or a part. A *position* (uint64) is the address of a document among all
+parts: 32 bits for the part, 32 bits for the row. Knows numbers; does not know what the rows say.
 """
 
 from __future__ import annotations

@@ -1,20 +1,19 @@
-"""The one shuffle: partition by key, publish, merge. Dedup, verdicts and token shards all use it.
+"""Run files: rows sorted by key, of which any range can be read. Deduplication and token shards use them.
 
-A map task writes one *run file*: rows sorted by a 64-bit ``key`` (and tie-breaking columns) in
-blocks, with a sparse index of the blocks at the end. A reducer takes a *range* of keys: from each
-run file it reads just the blocks that overlap its range, and merges them into one sorted stream.
-As in a sorted-string table, the number of reducers is not written into the files: it can be chosen
-when the total is known, and another choice needs no new map.
+A map task writes one *run file*: rows sorted by a 64-bit ``key`` (and tie-breaking columns) in blocks, with
+an index of the blocks at the end. A reducer takes a *range* of keys: it reads from each run file the blocks
+that overlap its range, and merges them into one sorted stream. The number of reducers is not part of the
+files: it can be chosen when the total is known, and changed without mapping again.
 
-Cost: every row is written once and read once (twice beyond ``MAX_RUNS`` runs); a writer holds
-``buffer_bytes``, a merge ``memory_bytes`` divided over its runs. There is one ranged read per overlapping
-group of blocks, and one for the footer, so maps x reducers small reads in the worst case.
+Cost: every row is written once and read once (twice beyond ``MAX_RUNS`` runs). A writer holds
+``buffer_bytes`` in memory, a merge ``memory_bytes`` divided among its runs. There is one ranged read for each
+group of overlapping blocks and one for each footer, so in the worst case maps x reducers small reads.
 
 Knows sorted Arrow tables and storage; does not know what the keys stand for.
 
 File layout: blocks, each an Arrow IPC stream (zstd); then a JSON footer ``{"schema", "runs": [[
-[first_key, last_key, offset, length, rows, size, crc], ...], ...]}``; then the footer's length (8 bytes,
-little endian) and the magic ``NCRUNS2\\n``. Every block is verified as it is read (``pipeline.sealed``).
+[first_key, last_key, offset, length, rows, size, crc], ...], ...]}``; then the length of the footer (8 bytes,
+little endian) and the magic ``NCRUNS2\\n``. Every block is verified when it is read (``pipeline.sealed``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Where tasks run: in this process, in a child process that may die, or on Ray.
+"""Executors: tasks run in this process, in a child process that may die, or on Ray.
 
-Knows processes, memory and deaths; does not know what a task computes, nor what follows from a failure.
+Knows processes and memory, and notices when a process dies; does not know what a task computes, nor what
+follows from a failure.
 """

@@ -1,6 +1,6 @@
-"""What an executor is.
+"""The interface of executors.
 
-Knows tasks and how they end; what to do about a death or an error is decided once, in ``pipeline.schedule``.
+Knows tasks and how they end. What to do after a death or an error is decided in ``pipeline.schedule``.
 """
 
 from __future__ import annotations

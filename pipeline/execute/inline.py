@@ -1,7 +1,7 @@
-"""The executor without workers: every task in this process, one after the other.
+"""The executor without workers: runs every task in this process, one after the other.
 
-For debugging and tests, and for small runs. A document that kills the process kills the run; started
-again it goes on behind the last finished part. Deadlines work for Python code only (see ``guard``).
+For debugging, tests and small runs. A document that kills the process ends the run; a new start continues
+after the last finished part. Deadlines work for Python code only (see ``guard``).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""A task in a child process that may die: finds the document that kills it, and does the rest.
+"""Runs a task in a child process that may die: finds the document that kills it, and does the rest.
 
-The child writes into a journal which batch, step and row it is about to do. When it dies in a batch,
-the next child takes that batch row by row; when it dies in a row, the next child leaves that row out
-and records it as failed. So each poisonous document costs two more children, and no other document.
-A child that fills the machine's memory is ended before the machine does it.
+The child writes into a journal which batch, step and row it is about to process. If it dies in a batch, the
+next child processes that batch row by row; if it dies in a row, the next child leaves that row out and
+records it as failed. So each such document costs two more children, and no other document is lost. A child
+that fills the memory of the machine is ended before the kernel does it.
 
-Knows processes and journals; does not know executors. Run as a module it is the child.
+Knows processes and journals; does not know executors. Run as a module, it is the child.
 """
 
 from __future__ import annotations

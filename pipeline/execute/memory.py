@@ -1,8 +1,8 @@
-"""How much memory a machine has left and a process holds: to end a child before the machine ends it.
+"""Memory of the machine and of processes, to end a child before the kernel or Ray ends a worker.
 
-Who is ended by the kernel or by Ray takes with it what it was doing; a child that is ended here leaves its
-journal, which names the document. Reads ``/proc`` and ``/sys/fs/cgroup``; where there is neither, it says
-nothing. Knows bytes and process numbers.
+When the kernel or Ray ends a worker, it is not known which document it was at. A child that is ended here
+leaves its journal, which names the document. Reads ``/proc`` and ``/sys/fs/cgroup``; without them nothing is
+limited. Knows bytes and process numbers.
 """
 
 from __future__ import annotations

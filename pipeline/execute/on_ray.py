@@ -1,7 +1,8 @@
-"""The executor on Ray Core: one Ray task per part, bounded in flight, nothing but receipts returned.
+"""The executor on Ray Core: one Ray task for each part, a bounded number at once; only receipts are returned.
 
-Ray schedules and tells of deaths; retries are decided by ``pipeline.schedule``. Workers keep opened
-stages between tasks and are replaced after ``RECYCLE`` tasks, so that memory a parser leaks goes back.
+Ray schedules, and reports workers that died; retries are decided in ``pipeline.schedule``. Workers keep
+opened stages between tasks and are replaced after ``RECYCLE`` tasks, so that memory which a parser leaks is
+returned.
 
 Knows Ray; does not know what tasks do.
 """

@@ -1,14 +1,14 @@
-"""How a part is published, and what else of an output may be written: the only place that changes an output.
+"""The commit protocol: how a part is published. Nothing else changes the files of an output.
 
-The commit protocol of a part. (1) Look at the receipt that stands in its place, and at the files that it
-names. (2) The token of the run must still be the one that the newest driver wrote, so that workers which
-outlive their driver change nothing. (3) A receipt that says *begun* is written: it names the files that will
-come and those that stand there now, so every file of a run is named by a receipt at any moment, however the
-writer ends. (4) Old files go, new ones are published. (5) The receipt is published.
+To commit a part: (1) Look at the existing receipt of the part and the files that it names. (2) Check that the
+token of the run is still the one that the newest driver wrote, so that workers which outlive their driver
+change nothing. (3) Write a receipt with the status *begun*, which names the files that will come and those
+that are there now. So every file of a run is named by a receipt at any moment, however the writer ends. (4)
+Delete old files and publish new ones. (5) Publish the receipt.
 
-Whatever is written or deleted must still be the version that was seen in (1). So a request that a stopped
-worker left behind finds another version there, or none, and changes nothing. A file that no receipt names is
-not ours and is never replaced.
+Every write and delete states the version that was seen in (1). So a request that a stopped worker left on its
+way finds another version, or none, and changes nothing. A file that no receipt names does not belong to the
+run and is never replaced.
 
 Knows names, versions and the protocol; does not know what is in the files.
 """

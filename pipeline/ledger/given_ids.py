@@ -1,11 +1,11 @@
-"""Whether the ids that inputs give to their rows repeat with different texts: a sketch of bounded size.
+"""Detects ids of the input that repeat with different texts, with a sketch of bounded size.
 
-Row numbers are common as ids and start again in every file. They cost nothing, since the id of a document
-holds its text, but who relies on the ids of the input has to know. Knows given ids and the ids of documents;
-does not know parts or receipts.
+Row numbers are often used as ids, and start again in every file. This does no harm here, since the id of a
+document also depends on its text, but users who rely on the ids of the input have to know. Knows given ids
+and the ids of documents; does not know parts or receipts.
 
-How it works. Of all given ids those with the smallest hashes are kept, each with the number of its rows; so
-every row of a kept id is counted wherever it is, and sketches of parts add up to that of the whole.
+How it works. The given ids with the smallest hashes are kept, each with its number of rows. Every row with a
+kept id is counted wherever it is, so the sketches of parts add up to the sketch of the whole.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Segments that stand elsewhere since a stage was put in or taken out before them.
+"""Moves the parts of segments whose directory changed since a stage was added or removed before them.
 
-A segment's directory is numbered by its place among the segments of its dataset. What it does is its recipe:
-where a segment of the earlier plan has the recipe of one that has another name now, its parts are moved there
-under their receipts, and nothing of it is computed again.
+The directory of a segment is numbered by its place among the segments of its dataset. If a segment of the
+earlier plan has the same recipe as one with another name now, its parts are moved there with their receipts,
+and nothing is computed again.
 
 Knows plans, receipts and names; does not know what segments do.
 """

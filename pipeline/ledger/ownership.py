@@ -1,8 +1,8 @@
-"""Whose an output is, and which files in it are the run's own.
+"""Which run an output belongs to, and which files in it are the run's own.
 
-An output belongs to a run from its first start on, when nothing else was there: its manifest says
-so. Every later file is named before it is written, by a receipt (``pipeline.ledger``) or by the manifest.
-What neither names was put there by somebody else: it is left alone, and named in what the run prints.
+An output belongs to a run from its first start, when nothing else was there: its manifest says so. Every
+later file is named before it is written, by a receipt (``pipeline.ledger``) or by the manifest. A file that
+neither names was put there by somebody else: it is left alone, and the run prints its name.
 
 Knows names, checksums and the manifest; does not know what is in the files.
 """

@@ -1,7 +1,7 @@
-"""Receipts: the proof that a part is done, what became of every row of it, and the files that it left.
+"""Receipts: the proof that a part is done, with the counts of its rows and the files that it wrote.
 
 Knows names, counts and checksums; does not know what a part computes, nor how receipts are published
-(``pipeline.ledger``).
+(``pipeline.ledger.commit``).
 """
 
 from __future__ import annotations

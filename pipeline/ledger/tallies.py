@@ -1,4 +1,4 @@
-"""What became of every row: counts by stage and reason that must balance.
+"""Tallies: how many rows each stage kept, dropped and failed, by reason. They must balance.
 
 Knows counts and how to sum them; does not know parts or files.
 """

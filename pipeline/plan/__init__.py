@@ -1,4 +1,4 @@
-"""What a run will do, frozen before it starts: segments, the parts of each, and what each depends on.
+"""The plan of a run, frozen before it starts: segments, the parts of each, and what each depends on.
 
-Knows stages by their contracts, fingerprints and the files that stages load; runs nothing.
+Knows the contracts of stages, fingerprints and the files that stages load; does not run anything.
 """

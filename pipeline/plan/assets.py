@@ -1,8 +1,8 @@
-"""What stages load (models, tables, lists): hashed by the driver, kept with the run, brought to each machine.
+"""Assets: files that stages load (models, tables, lists), hashed by the driver and brought to each machine.
 
-The run keeps a copy under a name that holds the checksum, so that every worker loads the bytes that were
-hashed, whatever becomes of the original while the run lasts. Knows files, directories and repositories of a
-model hub; does not know what is in them.
+The run keeps a copy under a name that contains the checksum, so that every worker loads the bytes that were
+hashed, even if the original changes during the run. Knows files, directories and repositories of a model hub;
+does not know what is in them.
 """
 
 from __future__ import annotations

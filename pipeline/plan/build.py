@@ -1,8 +1,8 @@
-"""The plan: config and input listing → datasets → segments → parts, frozen before any work starts.
+"""Makes the plan: from the config and a listing of the inputs to segments and parts, before any work starts.
 
-A *segment* is a run of stages that goes over the documents once. It ends where a global stage needs
-all parts, and where decisions follow measurements: what was measured is written down first, so that a
-changed threshold reads text, never a WARC, and another way to rank scores asks no classifier again.
+A *segment* is a sequence of stages that goes over the documents once. It ends where a global stage needs all
+parts, and between measuring and deciding. Measurements are written first, so that after a change of a
+threshold no WARC is read again, and after a change in ranking no classifier runs again.
 
 Knows the order of work and what each piece depends on; does not run anything.
 """

@@ -1,6 +1,6 @@
 """The columns of documents before and after each stage.
 
-Knows what stages declare to add and to consume; does not know rows.
+Knows which columns stages declare to add and remove; does not know rows.
 """
 
 from __future__ import annotations

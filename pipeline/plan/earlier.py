@@ -1,6 +1,7 @@
-"""Partials of earlier runs: what a global stage of this run may use again, found by the settings of its map.
+"""Partials (keys of documents) that earlier runs left, for global stages that compare with them.
 
-Knows the files that a finished run leaves; does not know what the partials say.
+Found by the settings of the stage that made them. Knows the files of a finished run; does not know what the
+partials say.
 """
 
 from __future__ import annotations

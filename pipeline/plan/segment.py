@@ -1,7 +1,7 @@
-"""What a plan is: segments in the order in which they depend on each other, and the inputs of each dataset.
+"""What a plan consists of: segments in the order of their dependencies, and the inputs of each dataset.
 
-A *segment* is a run of stages that goes over the documents once. Knows fingerprints and what `plan.json`
-holds; does not know how a plan is made (``plan.build``) or carried out.
+A *segment* is a sequence of stages that goes over the documents once. Knows fingerprints and the content of
+``plan.json``; does not know how a plan is made (``plan.build``) or carried out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What a run says of itself: tables, ``stats.json``, the dataset card, the accounts of runs that failed.
+"""Reports: tables for people, ``stats.json``, the dataset card, and the accounts of runs that failed.
 
-Knows states of groups and what is in ``stats.json``; does not know how a run goes, nor who writes the files.
+Knows states of groups and the content of ``stats.json``; does not know how a run works, nor who writes the
+files.
 """

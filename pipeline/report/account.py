@@ -1,6 +1,6 @@
-"""The accounts of a run: of a finished one from ``stats.json``, of one that failed as far as it came.
+"""The account of a run: ``stats.json`` of a finished run, or what is known of a run that failed.
 
-Knows states, rejects and the files that speak of the whole; does not know how a run goes.
+Knows states, rejects and the files that describe the whole; does not know how a run works.
 """
 
 from __future__ import annotations

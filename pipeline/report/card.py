@@ -1,9 +1,8 @@
 """The dataset card: the README.md of a corpus, for people and for ``datasets.load_dataset``.
 
-Knows ``stats.json``, ``blend.json`` and the resolved config; reads no data. What a stage means to readers of
-a corpus, the stage itself says. The card is part of a run's output that must be byte-identical between
-machines and storages, so it has no date, and of a path that only its owner can open it shows the file name
-alone (which also keeps private names out of a public card).
+Knows ``stats.json``, ``blend.json`` and the resolved config; reads no data. The sentences about a stage come
+from the stage. Since the card must have the same bytes on every machine and storage, it has no date. Of a
+local path it shows the file name only, which also keeps private names out of a public card.
 """
 
 from __future__ import annotations

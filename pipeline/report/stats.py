@@ -1,6 +1,6 @@
-"""``stats.json``: attrition by dataset, stage and reason, and what the corpus holds, summed from receipts.
+"""``stats.json``: documents kept, dropped and failed by dataset and stage, and the content of the corpus.
 
-Knows states and names; holds no time, no path of a machine, no order of completion.
+Sums receipts. Knows states and names; has no times, no paths of a machine and no order of completion in it.
 """
 
 from __future__ import annotations

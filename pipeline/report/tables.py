@@ -1,7 +1,7 @@
-"""What a run tells people: progress while it runs, tables of attrition and failures at the end.
+"""Output for people: progress while a run works, tables of attrition and failures at its end.
 
-Knows states and how to print; does not know how anything runs. The one module that reads the clock
-for people, and nothing it prints goes into a result.
+Knows states and how to print; does not know how anything runs. Only this module measures time for people, and
+nothing that it prints goes into a result.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is to be done and in which order: groups of tasks, the rounds of global stages, and the driver's loop.
+"""The driver: groups of tasks, the rounds of global stages, and the loop that runs them in order.
 
 Knows what depends on what, and what follows from failures; does not know what a task computes or where.
 """

@@ -1,7 +1,7 @@
-"""Groups of like tasks: the parts of a segment, the shards of a dataset.
+"""Groups of tasks of one kind: the parts of a segment, the shards of a dataset.
 
-A group's tasks, with their fingerprints, follow from the plan and from what the groups before it made.
-Knows what depends on what; does not know who runs the tasks or in which order groups are ready.
+The tasks of a group and their fingerprints follow from the plan and the results of the groups before. Knows
+what depends on what; does not know who runs the tasks, or when a group starts.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
-"""The driver's loop: groups as they become ready, tasks as there is room, receipts as they come.
+"""The driver's loop: starts tasks when their group is ready and there is room, and collects their receipts.
 
-Decides what is reused, what is tried again and when to stop. Knows tasks and receipts; does not know
-what a task computes. It holds no documents and no receipts: a few kilobytes per part are all its memory.
+Decides which parts are reused, which tasks are tried again, and when the run stops. Knows tasks and receipts;
+does not know what a task computes. It holds neither documents nor receipts, only a few kilobytes for each
+part.
 
-A death of the worker is met with another try, then with a child process that finds the document at
-fault; storage that stumbles with two more tries; any other error is final for its part. A full disk
-ends the run. What was committed stays, so starting again goes on from there.
+If a worker dies, the task is tried again; after a second death it runs in a child process that finds the
+document at fault. After a transient storage error it is tried twice more. Any other error is final for its
+part. A full disk ends the run. What was committed stays, so a new start continues from there.
 
-What is used again is verified: files that storage does not vouch for are read by tasks of their own, and
-every task verifies what it takes. A damaged file is made again by the task that made it, and who met it
-waits.
+Files that are reused are verified: those that storage does not vouch for are read by tasks of their own, and
+every task verifies what it reads. A damaged file is made again by the task that made it; the task that found
+the damage waits for it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The rounds of a global stage as groups of tasks, each made when the counts of the one before are known.
+"""The rounds of a global stage as groups of tasks. Each is made when the counts of the one before are known.
 
-Where a round would take more files than a task should open, *regroupings* come before it: a pass that
-merges files into fewer, and, for rounds over documents, one that leaves files by range of positions, so
-that each part opens those about itself.
+If a round would have to open more files than a task should, *regroupings* come first: a pass that merges
+files into fewer and, for rounds over documents, a pass that sorts files by range of positions, so that each
+part opens only those about its own documents.
 
-Knows which rows each round takes and into how many ranges they are cut; does not know what a round is for.
+Knows which rows each round takes and how many ranges they are cut into; does not know what a round is for.
 """
 
 from __future__ import annotations

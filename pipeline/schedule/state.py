@@ -1,4 +1,4 @@
-"""What became of groups of like tasks, as later groups need it, and what such a group is.
+"""The interface of groups, and the state of a group: the results that later groups need.
 
 Knows receipts and how to sum them; does not know which groups there are.
 """

@@ -1,4 +1,4 @@
-"""Files of ours that tell when a bit of them has changed (``files``), and Parquet in that form (``parquet``).
+"""Sealed files: a change of any bit is noticed when they are read (``files``), also as Parquet (``parquet``).
 
 Knows bytes, digests and sections; does not know what is in the files, nor who wrote them.
 """

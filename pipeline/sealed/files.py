@@ -1,12 +1,12 @@
-"""Files of ours that tell when a bit of them has changed.
+"""Sealed files: every section is verified when it is read.
 
-A file is a row of *sections* (the row groups of a Parquet file, the blocks of a run file) and a *foot* that
-describes them. The foot holds a CRC-32 of every section; the digest of the foot stands in the receipt of
-whoever wrote the file. So a reader that takes any part of a file verifies what it takes: the foot by its
-digest, each section by its CRC. A file that was replaced as a whole by another of equal size is noticed too.
+A file is a sequence of *sections* (the row groups of a Parquet file, the blocks of a run file) and a *foot*
+that describes them. The foot holds a CRC-32 of every section; the digest of the foot is in the receipt of the
+part that wrote the file. So a reader verifies whatever part of a file it takes: the foot by its digest, each
+section by its CRC. It is also noticed if the whole file was replaced by another of the same size.
 
-CRC-32 notices every single flipped bit and every burst of up to 32 bits (4 GB/s on one core); that a file is
-whole and what was meant is for ``sha256`` to say, which is taken while it is written.
+CRC-32 detects every single flipped bit and every burst of up to 32 bits (4 GB/s on one core). For whole files
+there is also a ``sha256``, computed while they are written.
 
 Knows bytes, digests and where Parquet keeps its footer; does not know what is in the files.
 """

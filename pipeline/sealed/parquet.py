@@ -1,4 +1,4 @@
-"""Parquet files in verified sections: a row group is a section, the footer is the foot.
+"""Sealed Parquet files: a row group is a section, the footer is the foot.
 
 Knows where Parquet keeps its footer; does not know what is in the tables.
 """

@@ -1,7 +1,7 @@
-"""Files by name, local or behind an address: list, read, and publish so that nobody ever sees half a file.
+"""Storage: lists, reads and publishes files, local or at an address. A file is never visible half written.
 
-This room knows paths and addresses, listings, ranges, versions of files, and what went wrong in a user's
-words. It does not know what is in the files, nor who wants them.
+Knows paths and addresses, listings, ranges and versions of files, and explains errors to users. Does not know
+what is in the files.
 """
 
 from pipeline.storage.errors import Conflict, Missing, StorageError, StorageFull

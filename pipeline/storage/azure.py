@@ -1,13 +1,13 @@
 """Azure Blob Storage: ``az://container/path``.
 
-Knows which calls of azure-storage-blob make up a listing, a read and an upload, and what its errors mean to
-a user. Does not know what is in the blobs. adlfs (fsspec) is not used: it passes on no conditions, and runs
-rest on conditional writes; the library below it, which is used here, has them.
+Knows which calls of azure-storage-blob make up a listing, a read and an upload, and what its errors mean to a
+user. Does not know what is in the blobs. adlfs (fsspec) is not used, since it does not support conditional
+writes, which runs depend on; the library below it, which is used here, does.
 
-What the service gives: a blob appears with one request, or with the request that puts its blocks together,
-whole or not at all; a write or delete under a condition (``If-Match``, ``If-None-Match``) is refused
-if another version is there; reads and listings see every write that was answered. An ETag is new with every
-write, also of the same bytes.
+What the service guarantees: a blob appears whole or not at all, with one request or with the request that
+commits its blocks. A write or delete with a condition (``If-Match``, ``If-None-Match``) is refused if another
+version is there. Reads and listings see every write that was answered. The ETag is new with every write, even
+of the same bytes.
 """
 
 from __future__ import annotations

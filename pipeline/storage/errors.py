@@ -1,4 +1,4 @@
-"""What storage could not do, in words for users. Knows errno and free space, no kind of storage."""
+"""Storage errors, explained for users. Knows errno and free space; does not know any kind of storage."""
 
 from __future__ import annotations
 

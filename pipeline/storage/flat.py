@@ -1,6 +1,7 @@
 """What object stores have in common: patterns over listings without directories, objects as streams.
 
-Knows keys, prefixes and byte ranges. Does not know a service: each hands in how it lists, looks and reads.
+Knows keys, prefixes and byte ranges. Does not know any service: each passes in functions that list, stat and
+read.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Files of this machine, or of a file system that it mounts.
+"""Files on this machine, or on a file system that it mounts.
 
-What it gives: a file appears by a rename, after its bytes were synced; one that must not replace anything
-by a hard link, which cannot. Another expected version is compared just before the rename, which leaves a
-moment open. Listings see every write, on network file systems when their caches do. A version is the time of
-change and the size.
+What it guarantees: a file appears by a rename after its bytes were synced. If it must not replace anything,
+it appears by a hard link, which cannot replace. An expected version is compared just before the rename, so a
+short moment is not covered. Listings see every write (on network file systems, once their caches do). The
+version is the time of change and the size.
 
-Knows paths, renames and links of the file system, and what must be synced to survive a power cut. Does not
-know what is in the files. The rest of the pipeline gets here through ``pipeline.storage.store``.
+Knows paths, renames and links, and what must be synced to survive a power cut. Does not know what is in the
+files. Other modules use it through ``pipeline.storage.store``.
 """
 
 from __future__ import annotations

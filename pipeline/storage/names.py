@@ -1,4 +1,4 @@
-"""How paths, addresses and temporary files are spelt. Knows strings only."""
+"""The syntax of paths, addresses and names of temporary files. Knows strings only."""
 
 from __future__ import annotations
 

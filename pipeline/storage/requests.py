@@ -1,15 +1,15 @@
-"""Requests to S3: connecting, trying again, and saying what a failure means.
+"""Requests to S3: connecting, retrying, and explaining failures.
 
-Knows: boto3's clients, which failures pass and which do not, and the words for them. Does not know: what the
-requests are for (``pipeline.storage.s3`` does).
+Knows boto3's clients, which failures are transient, and how to explain them. Does not know what the requests
+are for (``pipeline.storage.s3`` does).
 
-Trying again is done here and nowhere else; botocore's own retries are off. They do not cover an answer that
-breaks off while its body is read. They draw on a quota that a long spell of errors uses up, after which the
-first error of a request is final (seen after 132 requests when two connections in five were cut). And their
-adaptive mode takes every refusal for a sign of its own load: with one request in ten refused by chance, each
-took 210 ms, against 66 ms in the standard mode and 12 ms here. Here a request has ``max_attempts``, and waits
-between them a random time of up to 0.2 s, 0.4 s, … 20 s ("full jitter": workers that were refused together do
-not come back together). Ten attempts ride out about half a minute.
+All retries are made here; those of botocore are switched off, for three reasons. They do not cover a response
+that breaks off while its body is read. They draw on a quota that a long series of errors uses up, after which
+the first error of a request is final (seen after 132 requests when two connections in five were cut). And
+their adaptive mode takes every refusal for a sign of overload: with one request in ten refused at random, a
+request took 210 ms, against 66 ms in the standard mode and 12 ms here. Here a request has ``max_attempts``,
+and waits between them a random time of up to 0.2 s, 0.4 s, … 20 s ("full jitter", so that workers that were
+refused together do not come back together). Ten attempts cover about half a minute.
 """
 
 from __future__ import annotations

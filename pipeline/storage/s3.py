@@ -1,15 +1,15 @@
-"""S3 objects: listing, reading by ranges, publishing by one request.
+"""S3 objects: listing, reading by ranges, publishing with one request.
 
-What the service gives: an object appears with one PUT, or with the request that completes an upload in
-parts, whole or not at all; a PUT or DELETE under a condition (``If-Match``, ``If-None-Match``) is refused if
-another version is there; reads and listings see every write that was answered. The ETag of an object that
-went up in one PUT is the MD5 of its bytes. Where a service says that it knows no conditions, versions are
-compared just before each write instead, which leaves a moment open; where it ignores them in silence
-(Google's endpoint for S3 clients), writes are as without them.
+What the service guarantees: an object appears whole or not at all, with one PUT or with the request that
+completes a multipart upload. A PUT or DELETE with a condition (``If-Match``, ``If-None-Match``) is refused if
+another version is there. Reads and listings see every write that was answered. The ETag of an object that was
+written with one PUT is the MD5 of its bytes. If a service answers that it does not support conditions,
+versions are compared just before each write instead, so a short moment is not covered. If it ignores
+conditions without saying so (Google's endpoint for S3 clients), writes are unconditional.
 
-Knows: which requests make up a listing, a read and an upload, and how to go on where an answer broke off.
-Does not know: how a request is tried again (``pipeline.storage.requests``), or what is in the objects. The
-rest of the pipeline gets here through ``pipeline.storage.store``.
+Knows which requests make up a listing, a read and an upload, and how to continue a response that broke off.
+Does not know how a request is retried (``pipeline.storage.requests``), or what is in the objects. Other
+modules use it through ``pipeline.storage.store``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ``storage:`` mapping of a config. Knows names, types and defaults, nothing of what they do."""
+"""The ``storage:`` mapping of a config: names, types and defaults of its settings."""
 
 from __future__ import annotations
 

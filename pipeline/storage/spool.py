@@ -1,7 +1,7 @@
-"""Temporary directories of one process, and how those of dead processes are told and removed.
+"""Temporary directories of one process, and the removal of those that dead processes left.
 
-Each is locked by the process that made it. The lock goes with the process, however it ends, also where
-process numbers say nothing (containers that share a temporary directory). Knows directories and locks.
+Each is locked by the process that made it. The lock ends with the process, however it ends; unlike process
+numbers, this also works between containers that share a temporary directory. Knows directories and locks.
 """
 
 from __future__ import annotations

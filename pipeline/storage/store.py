@@ -1,13 +1,13 @@
 """Local paths, ``s3://bucket/key`` and ``az://container/path`` behind one interface; the scheme decides.
 
-Publishing is the one promise that the rest of the pipeline builds on. ``write``, ``create`` and ``publish``
-put the bytes into a temporary file first; the final name appears in one step (a rename, or the completion of
-an upload) or not at all. A writer killed at any moment leaves only files whose names start with
-``TEMP_PREFIX`` (no listing shows them) and unfinished multipart uploads; ``sweep`` removes both.
+The rest of the pipeline depends on one promise of publishing. ``write``, ``create`` and ``publish`` put the
+bytes into a temporary file first; the final name appears in one step (a rename, or the completion of an
+upload) or not at all. A writer that is killed leaves only files whose names start with ``TEMP_PREFIX`` (no
+listing shows them) and unfinished multipart uploads; ``sweep`` removes both.
 
-Writers that must not replace what they do not know say which version they ``expect`` there: the etag that
-they saw, or "" for none. Anything else is a ``Conflict`` and nothing changes. So a request that was held up
-for minutes cannot undo what came after it.
+A writer may state which version it ``expect``s to replace: the etag that it saw, or "" for no file. If
+another version is there, this is a ``Conflict`` and nothing changes. So a request that was delayed for
+minutes cannot undo what came after it.
 """
 
 from __future__ import annotations

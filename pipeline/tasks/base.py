@@ -1,7 +1,7 @@
-"""What is executed: a task is a value that can be sent to any process that reaches the output.
+"""The interface of tasks: values that can be sent to any process that reaches the output, and run there.
 
-Running a task again is always safe. Knows how an attempt may end; what to do about a death or an error is
-decided once, in ``pipeline.schedule``.
+Running a task again is always safe. Knows how an attempt may end; what to do after a death or an error is
+decided in ``pipeline.schedule``.
 """
 
 from __future__ import annotations

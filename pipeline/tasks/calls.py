@@ -1,8 +1,8 @@
-"""Calls of stages: one batch through one step, and what came of each row.
+"""Calls a stage on a batch, and checks and collects the result for each row.
 
-A stage that raises loses its batch's speed, not its rows: the batch is taken again row by row, and only
-the row that raises, or runs past its deadline, is recorded as failed. Results are checked against the
-contracts of ``stages.base``. Knows tables and stages; does not know parts, files or counts.
+If a stage raises on a batch, the batch is processed again row by row, and only the row that raises, or
+exceeds its deadline, is recorded as failed. Results are checked against the contracts of ``stages.base``.
+Knows tables and stages; does not know parts, files or counts.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Whether files that are to be used again are what their receipts say: a task like any other.
+"""The task that compares files with their receipts before they are used again.
 
-Knows receipts and checksums; does not know what is in the files, nor what becomes of a damage.
+Knows receipts and checksums; does not know what is in the files, nor what follows if one is damaged.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Deadlines and crash marks around every call of a stage.
+"""Deadlines for calls of stages, and a record of the current call in case the process dies.
 
-Three layers, each for what the one before cannot catch. An alarm raises ``DeadlineExceeded`` in a
-stage that runs too long in Python. Where the process may be killed (a worker, never the user's own
-process), a C-level watchdog ends it when a call hangs where no Python runs. And a journal tells,
-after the process died, which batch, step and row it died in.
+There are three layers, each for what the one before cannot catch. An alarm raises ``DeadlineExceeded`` in a
+stage that runs too long in Python. If the process may be killed (a worker, never the user's own process), a
+watchdog in C ends it when a call hangs outside Python. And a journal says, after the process died, in which
+batch, step and row.
 
 Knows processes and clocks; does not know what the calls do.
 """

@@ -1,4 +1,4 @@
-"""Files of one part: documents, rejects, run file, and their receipt, published in that order.
+"""The files of one part: documents, rejects, run file, and their receipt, published in that order.
 
 Knows Parquet and the commit protocol; does not know stages.
 """

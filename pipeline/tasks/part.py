@@ -1,7 +1,7 @@
-"""One part through one segment: the stages fused, every row counted, kept parted from rejected.
+"""One part through one segment: reads, runs the stages, counts every row, writes documents and rejects.
 
-Knows the contracts of ``stages.base`` and how to count; does not know which stages there are, nor
-who runs the task.
+Knows the contracts of ``stages.base`` and how to count; does not know which stages there are, nor who runs
+the task.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tasks of a global stage's rounds: a range of keys to reduce, or a part to join with what is about it.
+"""The tasks of the rounds of a global stage: reduce a range of keys, or join a part with the rows about it.
 
 Knows the exchange and the ``Global`` contract; does not know what is decided, nor how many rounds there are.
 """

@@ -1,7 +1,7 @@
-"""Token shards: a dataset's documents, globally shuffled, in Parquet files of about equal token count.
+"""Token shards: the documents of a dataset, globally shuffled, in Parquet files of about equal token count.
 
-A document's place is a hash of seed and id, so the order depends on neither parts nor workers. A
-shard is a range of that hash; how many there are follows from the tokens of the dataset.
+The place of a document is a hash of seed and id, so the order depends neither on parts nor on workers. A
+shard is a range of that hash; the number of shards follows from the tokens of the dataset.
 
 Knows the exchange and the shard schema; does not know tokenizers or weights.
 """

@@ -1,4 +1,4 @@
-"""``nanocorpus train``: a text classifier of the user's own, for the quality stages.
+"""``nanocorpus train``: trains a text classifier for the quality stages from a user's own documents.
 
 Knows training files and the settings of a classifier; does not know runs.
 """

@@ -1,6 +1,6 @@
-"""The card of a classifier: how good it is on held-out documents, and what there is to know, for people.
+"""The card of a classifier: its quality on held-out documents, its data and its settings, for people.
 
-Knows numbers and Markdown. It has no date, and of a path that only its owner can open the last name alone.
+Knows numbers and Markdown. It has no date, and shows only the file name of a local path.
 """
 
 from __future__ import annotations

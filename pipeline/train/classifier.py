@@ -1,9 +1,9 @@
-"""``nanocorpus train classifier``: a fastText classifier from two sets of documents, with a card beside it.
+"""``nanocorpus train classifier``: trains a fastText classifier on two sets of documents and writes its card.
 
-Which documents are held out, and the order of the others, depends on their identities alone: another run over
-nearly the same documents holds out nearly the same ones. The same documents and settings give the same bytes,
-of the model and of the card. Documents are read as a stream; what is kept in memory is the model and, twice
-for a moment, the texts, each up to ``MAX_CHARS``.
+Which documents are held out, and the order of the others, depends on their ids alone, so another run over
+nearly the same documents holds out nearly the same ones. The same documents and settings give the same bytes
+of model and card. Documents are read as a stream. In memory are the model and the texts (twice for a moment),
+each cut to ``MAX_CHARS``.
 
 Knows files of documents. Does not know how a model is trained, nor what its card says.
 """
