@@ -47,7 +47,7 @@ SETTING = (
 )
 
 _FILLS = {"pipeline": "#e3f0fb", "stages": "#e6f6e9", "model": "#fdf1dc"}
-_ROW_HEIGHT = 30
+_ROW_HEIGHT = 40
 _WIDTH = 1240
 
 
@@ -101,8 +101,8 @@ def _rooms_of_pipeline(x: float, y: float) -> tuple[list[str], float]:
         count = len(list((ROOT / "pipeline" / room).glob("*.py"))) - 1 if folder else 1
         name = f"{room}/ ({count})" if folder else f"{room}.py"
         shapes.append(svg.box(x, y, 600, _ROW_HEIGHT - 4, _FILLS["pipeline"]))
-        shapes.append(svg.text(x + 10, y + 18, name, 14, bold=True))
-        shapes.append(svg.text(x + 130, y + 18, _says(f"pipeline.{room}", 74), 12, svg.PALE))
+        shapes.append(svg.text(x + 10, y + 22, name, 14, bold=True))
+        shapes += _described(x + 130, y, _says(f"pipeline.{room}"), 72)
         y += _ROW_HEIGHT
     return shapes, y
 
@@ -137,19 +137,24 @@ def _other_packages(x: float, y: float) -> tuple[list[str], float]:
         "chat",
     ):
         shapes.append(svg.box(x, y, width, _ROW_HEIGHT - 4, _FILLS["model"]))
-        shapes.append(svg.text(x + 10, y + 18, room, 14, bold=True))
-        shapes.append(svg.text(x + 110, y + 18, _says(f"model.{room}", 66), 12, svg.PALE))
+        shapes.append(svg.text(x + 10, y + 22, room, 14, bold=True))
+        shapes += _described(x + 110, y, _says(f"model.{room}"), 66)
         y += _ROW_HEIGHT
     return shapes, y
 
 
-def _says(module: str, width: int) -> str:
-    """The beginning of a module's docstring: read from the file, since not all import everywhere."""
+def _described(x: float, y: float, said: str, width: int) -> list[str]:
+    lines = textwrap.wrap(said, width)[:2]
+    first = y + (22 if len(lines) == 1 else 15)
+    return [svg.text(x, first + 15 * i, line, 12, svg.PALE) for i, line in enumerate(lines)]
+
+
+def _says(module: str) -> str:
+    """The first sentence of a module's docstring: read from the file, since not all import everywhere."""
     place = ROOT / Path(*module.split("."))
     file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
     doc = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-    sentence = re.split(r"(?<=[a-z)])\.\s", " ".join(doc.split()))[0].rstrip(".").replace("``", "")
-    return textwrap.shorten(sentence, width, placeholder=" …")
+    return re.split(r"(?<=[a-z)])\.\s", " ".join(doc.split()))[0].rstrip(".").replace("``", "")
 
 
 def _way(x: float, y: float, title: str, steps: tuple[tuple[str, str], ...]) -> tuple[list[str], float]:

@@ -1,7 +1,7 @@
 """The names that people import: ``from nanocorpus import render, run, BlendedReader, Engine``.
 
-Nothing lives here: each name is looked up where it is made when it is first used, so that importing this
-takes no time and needs neither Ray nor torch.
+Nothing is defined here: each name is imported from its module when it is first used, so that importing this
+package is fast and needs neither Ray nor torch.
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
-"""The ``nanocorpus`` command, also as ``python -m nanocorpus``: makes sure of its packages and hands over.
+"""The ``nanocorpus`` command, also as ``python -m nanocorpus``: checks its packages and runs ``pipeline.cli``.
 
-Their names are common ones. A folder called ``stages`` or ``model`` where the user stands does not hide
-them; one that comes earlier on Python's path is named.
+The packages have common names. A folder called ``stages`` or ``model`` in the working directory does not hide
+them; if one that is earlier on Python's path does, the error message names it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ROOMS = ("model", "pipeline", "stages")
 def main() -> None:
     """Entry point; see ``pipeline.cli``."""
     home, here = str(_HOME), os.getcwd()
-    # modules of the user's own are found there, after all others
+    # modules in the working directory are found after all others
     sys.path[:] = dict.fromkeys([*(entry for entry in sys.path if entry not in ("", here)), home, here])
     for room in _ROOMS:
         spec = find_spec(room)
@@ -26,7 +26,7 @@ def main() -> None:
         if _HOME / room not in [Path(place).resolve() for place in places]:
             found = f"is hidden by {places[0]}" if places else "is missing"
             print(
-                f"nanocorpus: its package `{room}` {found}; take the directory of that off PYTHONPATH, "
+                f"nanocorpus: its package `{room}` {found}; remove its directory from PYTHONPATH, "
                 "or rename it",
                 file=sys.stderr,
             )

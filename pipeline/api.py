@@ -23,7 +23,7 @@ from pipeline.config.schema import Config, Execution
 def load(
     config: str | Path, overrides: Sequence[str] = (), executor: str | None = None, workers: int | None = None
 ) -> Config:
-    """The checked config of a file, or of a name that the package comes with; arguments as of ``run``.
+    """Read and check a config: a file, or one of the configs in the package. Arguments as for ``run``.
 
     ConfigError lists every mistake in it.
     """
@@ -48,13 +48,13 @@ def run(
 ) -> dict[str, Any]:
     """Run a config to its end, as ``nanocorpus run`` does, and return its ``stats.json``.
 
-    config: a YAML file, or the name of one that the package comes with (``sample.yaml``).
+    config: a YAML file, or the name of a config in the package (``sample.yaml``).
     overrides: ``"key.key=value"``, as ``--set``.
     executor: ``"ray"`` or ``"inline"`` (in this process); default: what the config says.
     workers: parts worked on at once; default: what the config says, else all CPUs.
-    console: where progress and the closing tables go; default: nowhere.
+    console: where progress and the final tables are printed; default: nowhere.
 
-    ConfigError, ClusterError or StorageError: it could not start. RunFailed: it could not finish, or more
-    failed than the config allows. Started again, it goes on where it was.
+    Raises ConfigError, ClusterError or StorageError if it could not start, and RunFailed if it could not
+    finish or more failed than the config allows. Called again, it continues where it stopped.
     """
     return launch.run(load(config, overrides, executor, workers), console or Console(quiet=True))

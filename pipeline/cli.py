@@ -74,7 +74,7 @@ def run(
         bool, typer.Option("--retry-failed", help="Do parts again in which documents failed.")
     ] = False,
 ) -> None:
-    """Run a config to its end. Started again, it goes on where it was."""
+    """Run a config to its end. Started again, it continues where it stopped."""
     with _answered():
         loaded = _load(config, set_, executor, workers)
         console = _console(stderr=True)
@@ -90,7 +90,7 @@ def run(
 
 @app.command()
 def plan(config: ConfigOption, set_: SetOption = None) -> None:
-    """What a run would do, without doing it: segments, parts, and what is already done."""
+    """Show what a run would do: segments, parts, and what is already done. Runs nothing."""
     with _answered():
         loaded = _load(config, set_)
         made, groups = launch.survey(loaded)
@@ -105,7 +105,7 @@ def plan(config: ConfigOption, set_: SetOption = None) -> None:
 def status(
     config: ConfigOption, set_: SetOption = None, as_json: Annotated[bool, typer.Option("--json")] = False
 ) -> None:
-    """How far a run is: parts done and to do, per segment."""
+    """Show the progress of a run: parts done and to do, for each segment."""
     with _answered():
         _, groups = launch.survey(_load(config, set_))
         if as_json:
@@ -116,7 +116,7 @@ def status(
 
 @app.command()
 def report(config: ConfigOption, set_: SetOption = None) -> None:
-    """What became of every document of a finished run, and the largest clusters of duplicates."""
+    """Show what happened to the documents of a run, and the largest clusters of duplicates."""
     with _answered():
         found, texts = accounts.account(_load(config, set_))
         console = _console()
@@ -137,7 +137,7 @@ def verify(
     ] = None,
     set_: SetOption = None,
 ) -> None:
-    """Read every file of a run or a corpus, and name those that are not what was written. Exit 1 if any."""
+    """Compare every file of a run or a corpus with its checksum. Exit code 1 if one is damaged or missing."""
     with _answered():
         loaded = _load(config, set_) if config is not None else None
         if (place := path or (loaded.output if loaded else None)) is None:
@@ -163,7 +163,7 @@ def model_inspect(
     ] = None,
     memory: Annotated[list[int] | None, typer.Option(help="GiB of the device. Repeatable.", min=1)] = None,
 ) -> None:
-    """Layers, parameters, memory per sequence and the batch that fits, without reading a weight."""
+    """Show layers, parameters, memory for a sequence and the batch that fits. Reads no weights."""
     from model.checkpoint import CheckpointError
     from model.config import ModelConfigError
     from model.inspection import inspect
@@ -206,7 +206,7 @@ def train_classifier(
     holdout: Annotated[float, typer.Option(help="Share of the documents to measure with.", max=0.9)] = 0.1,
     note: Annotated[str, typer.Option(help="A text for the card.")] = "",
 ) -> None:
-    """A fastText classifier that tells positive documents from negative ones, and how well it does."""
+    """Train a fastText classifier to tell positive documents from negative ones, and measure it."""
     from pipeline.train.classifier import Side, classifier
     from stages.fasttext.train import TrainingPlan
 
@@ -227,10 +227,15 @@ def train_classifier(
 
 def main() -> None:
     """Entry point of the console command and of ``pipeline/run.py``."""
-    for stream in (sys.stdout, sys.stderr):  # a terminal or pipe that cannot show a character shows another
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # characters that the terminal cannot encode are replaced, instead of raising
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    sys.path.append(os.getcwd())  # where a config's own stages (``module:Class``) may lie
+    sys.path.append(
+        os.getcwd()
+    )  # so that stages of the user's own (``module:Class``) are found in the working directory
     app()
 
 
@@ -254,13 +259,13 @@ def _status_table(groups: list[tuple[str, int | None, int]]) -> Table:
 
 def _console(stderr: bool = False) -> Console:
     console = Console(stderr=stderr)
-    # in a pipe the reader is a program or a file: no wrapping at 80 columns
+    # output to a pipe or file is not wrapped at 80 columns
     return console if console.is_terminal else Console(stderr=stderr, width=180)
 
 
 @contextmanager
 def _answered() -> Iterator[None]:
-    """A user's mistake gets a message and an exit code, not a traceback."""
+    """Answers a user's mistake with a message and an exit code instead of a traceback."""
     try:
         yield
     except (ConfigError, ClusterError, StorageError) as error:
@@ -270,7 +275,7 @@ def _answered() -> Iterator[None]:
     except SystemExit as error:
         _fail(f"a stage called sys.exit({error})", 1)
     except KeyboardInterrupt:
-        _fail("interrupted; start it again to go on", 130)
+        _fail("interrupted; run the same command again to continue", 130)
 
 
 def _fail(message: str, code: int) -> None:

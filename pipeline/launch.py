@@ -42,7 +42,7 @@ def dry(config: Config) -> Config:
 
 
 def make_plan(config: Config, storage: Storage, inputs: int | None = None) -> Plan:
-    """The plan; ``inputs``: only the first so many of each dataset."""
+    """The plan. ``inputs``: take only this many inputs of each dataset."""
     plan = planning.build(config, storage)
     if inputs is not None:
         for name, items in plan.inputs.items():
@@ -57,11 +57,11 @@ def run(
     inputs: int | None = None,
     retry_failed: bool = False,
 ) -> dict[str, Any]:
-    """Run a config to its end and return its ``stats.json``. ``limit``: a dry run (see ``dry``), of so many
+    """Run a config to its end and return its ``stats.json``. ``limit``: a dry run (see ``dry``) of this many
     records of each input.
 
-    ConfigError, ClusterError or StorageError: it could not start. RunFailed: it could not finish, or
-    more failed than the config allows; what was committed stays and is used by the next run.
+    Raises ConfigError, ClusterError or StorageError if it could not start, and RunFailed if it could not
+    finish or more failed than the config allows. What was committed stays and is used by the next run.
     """
     started = time.monotonic()
     _check_job(config)
@@ -110,7 +110,7 @@ def run(
 
 
 def survey(config: Config) -> tuple[Plan, list[tuple[str, int | None, int]]]:
-    """The plan, and per group its tasks (None: known when those before it are done) and those done."""
+    """The plan, and for each group the number of its tasks (None if not known yet) and of those done."""
     storage = Storage(config.storage)
     plan = make_plan(config, storage)
     ledger = Ledger(storage, config.output, "", config.name)
@@ -119,7 +119,7 @@ def survey(config: Config) -> tuple[Plan, list[tuple[str, int | None, int]]]:
 
 
 def _check_job(config: Config) -> None:
-    """In a Ray job a relative output lies in a directory of Ray's that goes with the job."""
+    """Refuse a relative output in a Ray job: it would be in a directory that Ray removes with the job."""
     if config.output_relative and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
         raise config.problem(
             ("output",),
@@ -129,8 +129,8 @@ def _check_job(config: Config) -> None:
 
 
 def _blend(config: Config, found: dict[str, Any], dry: bool) -> dict[str, Any] | None:
-    """What ``blend.json`` says; None without a blend, and in a dry run whose few records leave a dataset
-    without tokens: which stage took them is in the table that it is for."""
+    """The content of ``blend.json``. None without a blend, and in a dry run in which a dataset has no tokens
+    left: the table that is printed shows which stage dropped them."""
     if not config.blend or (dry and not all(found["datasets"][name]["tokens"] for name in config.blended)):
         return None
     try:
@@ -148,7 +148,7 @@ def _executor(config: Config, context: Context) -> Executor:
 
 
 def _open_stages(plan: Plan, executor: Executor, console: Console) -> None:
-    """Open every stage once where it will run: what a model or setting is missing shows before any work."""
+    """Open every stage once where it will run: a missing model or wrong setting shows before any work."""
     notes: dict[str, None] = {}
     waiting = [OpenTask(s.key, s.steps, s.resources) for s in plan.segments.values() if s.steps]
     running = 0
@@ -162,12 +162,12 @@ def _open_stages(plan: Plan, executor: Executor, console: Console) -> None:
                 error = _named(plan, ended.error)
                 raise ConfigError(f"{plan.config.source.path}: {ended.task.label}: {error}")
             notes |= dict.fromkeys(ended.receipt.notes)
-    for note in sorted(notes):  # the roles of a stage say the same
+    for note in sorted(notes):  # the roles of a stage give the same notes
         console.print(note, markup=False, highlight=False)
 
 
 def _named(plan: Plan, error: str) -> str:
-    """An error of a stage, with its assets by the paths that the config names."""
+    """The error of a stage, with the paths of its assets as in the config."""
     for source, asset in plan.assets.items():
         kept = asset.path.rsplit("/", 1)[1]
         error = re.sub(rf"\S*/{re.escape(kept)}", source.replace("\\", r"\\"), error)

@@ -29,7 +29,7 @@ from stages.global_stage import LAST, Global
 
 
 def whole(config: Config) -> list[str]:
-    """Names of the files that speak of the whole."""
+    """Names of the files that describe the run as a whole."""
     names = [layout.STATS, layout.CARD, layout.ACCOUNT, layout.INDEX]
     if config.blend:
         names += [layout.BLEND, layout.SUMS, *(layout.megatron(phase.phase) for phase in config.blend)]
@@ -37,9 +37,9 @@ def whole(config: Config) -> list[str]:
 
 
 def claim(config: Config, storage: Storage, dry: bool) -> Manifest:
-    """The manifest of an output that is this run's, or may become it. ConfigError if it may not."""
+    """The manifest of an output that belongs, or may belong, to this run. ConfigError if it may not."""
     try:
-        if dry:  # it shows what the run would do, and the run would be refused
+        if dry:  # a dry run is refused where the run would be refused
             parent = config.output.removesuffix(f"/{layout.DRY_RUN}")
             ownership.claim(storage, parent, config.name)
         manifest = ownership.claim(storage, config.output, config.name)
@@ -55,7 +55,7 @@ def claim(config: Config, storage: Storage, dry: bool) -> Manifest:
 
 
 def prepare(plan: Plan, ledger: Ledger, manifest: Manifest) -> None:
-    """Clear what killed writers left, keep the assets, move what stands elsewhere now, freeze the plan."""
+    """Remove leftovers of killed writers, copy assets, move segments that changed place, write the plan."""
     storage, output = ledger.storage, ledger.output
     manifest.save(ledger)
     ownership.sweep(storage, output, plan.config.datasets, lambda path: False)
@@ -70,7 +70,7 @@ def prepare(plan: Plan, ledger: Ledger, manifest: Manifest) -> None:
         for old, target in moved.moves(earlier, new["segments"]):
             moved.move(ledger, old, target)
         if earlier != json.loads(_json(new["segments"])):
-            manifest.drop(ledger, whole(plan.config))  # they would speak of another plan
+            manifest.drop(ledger, whole(plan.config))  # they belong to another plan
     manifest.put(ledger, {layout.PLAN: _json(new)})
 
 
@@ -90,8 +90,8 @@ def finish(
     found: Mapping[str, Any],
     blend: Mapping[str, Any] | None,
 ) -> tuple[list[str], list[str]]:
-    """Write the files that speak of the whole, and remove what this run made and does not want any more.
-    Names of files that were not written since others stand there, and of files that are not of this run."""
+    """Write the files that describe the whole, and remove files of this run that are no longer needed.
+    Returns the names of files that were not written because others are there, and of files of others."""
     config = plan.config
     files = {name: _json(artefact) for name, artefact in artefacts(plan, ledger, schedule).items()}
     if blend is not None:
@@ -115,11 +115,11 @@ def finish(
 
 
 def _current(plan: Plan, ledger: Ledger, schedule: Schedule, files: Iterable[str]) -> set[str]:
-    """Names of all files that belong to the run as it is now."""
+    """Names of all files that belong to the current plan."""
     current = {layout.PLAN, *files}
     for asset in plan.assets.values():
         current |= {name for name, _ in asset.kept(ledger.output)}
-    # a calibration of this run may be what its own config names by now
+    # the config may by now name a calibration that this run itself wrote
     inside = ledger.path("")
     current |= {source.removeprefix(inside) for source in plan.assets if source.startswith(inside)}
     for key, group in schedule.groups.items():
@@ -129,7 +129,7 @@ def _current(plan: Plan, ledger: Ledger, schedule: Schedule, files: Iterable[str
 
 
 def artefacts(plan: Plan, ledger: Ledger, schedule: Schedule) -> dict[str, Any]:
-    """What global stages leave for later runs, by file name."""
+    """What global stages leave for later runs: content by file name."""
     found: dict[str, Any] = {}
     for segment in plan.segments.values():
         if segment.judged is None:

@@ -19,13 +19,13 @@ from pipeline.ledger.receipts import BEGUN, load
 from pipeline.sealed import Damaged, digest
 from pipeline.storage import Storage, is_local, join
 
-_READERS = 8  # hashing lets other threads run
+_READERS = 8  # hashing releases the interpreter lock
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 @dataclass
 class Verified:
-    """What was found. ``damages`` name the files."""
+    """The result: number of files, bytes, and the damaged or missing files."""
 
     files: int = 0
     bytes: int = 0
@@ -34,12 +34,12 @@ class Verified:
 
 
 class NothingToVerify(Exception):
-    """There is neither an output nor a corpus; the message says so."""
+    """There is neither an output nor a corpus to verify."""
 
 
 def verify(storage: Storage, path: str) -> Verified:
-    """Every file of the run whose output ``path`` is, against its receipts and its manifest; or of a corpus,
-    against its list of checksums. NothingToVerify if it is neither."""
+    """Compare the files of an output with its receipts and its manifest, or those of a corpus with its list
+    of checksums. NothingToVerify if ``path`` is neither."""
     path = path.rstrip("/")
     if is_local(path):
         path = os.path.abspath(unquote(path.removeprefix("file://")) if path.startswith("file://") else path)
@@ -47,7 +47,7 @@ def verify(storage: Storage, path: str) -> Verified:
         manifest = Manifest.read(storage, path)
         damage = None
     except NotOurs as error:
-        manifest, damage = Manifest("", {}), Damaged(join(path, layout.MANIFEST), f"is of no use: {error}")
+        manifest, damage = Manifest("", {}), Damaged(join(path, layout.MANIFEST), f"cannot be used: {error}")
     if manifest is None and storage.stat(join(path, layout.PLAN)) is not None:
         manifest, damage = Manifest("", {}), Damaged(join(path, layout.MANIFEST), "is gone")
     if manifest is not None:
@@ -65,7 +65,7 @@ def _run(storage: Storage, output: str, manifest: Manifest) -> Verified:
     found = Verified(files=len(manifest.files), damages=manifest.changed(storage, output))
     there = (info.path for info in storage.scan(join(output, layout.WORK)))
     paths = {path for path in there if layout.is_receipt(path[len(output) + 1 :])}
-    wanted: set[str] = set()  # known of a finished run only
+    wanted: set[str] = set()  # known for finished runs only
     if layout.INDEX in manifest.files and not any(
         damage.path.endswith(layout.INDEX) for damage in found.damages
     ):
@@ -74,11 +74,11 @@ def _run(storage: Storage, output: str, manifest: Manifest) -> Verified:
     checks: list[Callable[[], list[Damaged]]] = []
     for path, receipt in load(storage, sorted(wanted | paths)):
         if path not in paths:
-            found.damages.append(Damaged(path, "is gone, and with it what it says of a part"))
+            found.damages.append(Damaged(path, "is missing, and with it the record of a part"))
         elif receipt is None:
-            found.damages.append(Damaged(path, "is no receipt, or has changed"))
+            found.damages.append(Damaged(path, "is not a receipt, or has changed"))
         elif path != join(output, receipt.name):
-            continue  # a copy that somebody made
+            continue  # a copy that somebody made: it proves nothing
         elif receipt.status == BEGUN:
             found.notes.append(f"{path}: this part is being written, or its writer was killed")
         else:
@@ -104,7 +104,9 @@ def _corpus(storage: Storage, directory: str, sums: str) -> Verified:
     checks: list[Callable[[], list[Damaged]]] = []
     for line in storage.read(sums).decode("utf-8", "replace").splitlines():
         if (match := _LINE.fullmatch(line)) is None:
-            found.damages.append(Damaged(sums, f"has a line that is none: {line[:80]!r}"))
+            found.damages.append(
+                Damaged(sums, f"has a line that is not a checksum and a name: {line[:80]!r}")
+            )
             continue
         checks.append(lambda match=match: check(match[2], match[1]))  # type: ignore[misc]
     found.files = len(checks)

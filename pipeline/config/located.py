@@ -17,14 +17,14 @@ from typing import Any
 import yaml
 
 KeyPath = tuple[str | int, ...]
-#: A config is written by people: what is larger is a mistake, or an alias that stands for itself many times.
+#: Larger files are not configs, or contain aliases that expand to themselves many times.
 MOST_BYTES, MOST_VALUES = 4 << 20, 100_000
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}")
 
 
 class ConfigError(Exception):
-    """One or more mistakes in a config, each on a line of its own: ``file:line: key: what``."""
+    """One or more mistakes in a config, one on each line: ``file:line: key: what``."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,16 @@ class Located:
         return f"{self.mark(key)}: {name}: {what}" if name else f"{self.mark(key)}: {what}"
 
     def base(self, key: KeyPath) -> Path:
-        """What a relative path at this key is relative to: the config file, or the current directory
-        for a value given on the command line."""
+        """The directory that a relative path at this key is relative to: that of the config file, or the
+        current directory for a value from the command line."""
         return self.path.parent if self.mark(key).line is not None else Path.cwd()
 
 
 def load(path: Path, overrides: Iterable[str] = ()) -> Located:
-    """Read a YAML file; ``overrides`` are ``a.b=value``. ConfigError names what cannot be read."""
+    """Read a YAML file and apply ``overrides`` (``a.b=value``). ConfigError if it cannot be read."""
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise ConfigError(f"{path}: longer than {MOST_BYTES >> 20} MiB: not a config")
+            raise ConfigError(f"{path}: larger than {MOST_BYTES >> 20} MiB, so it is not a config")
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
@@ -98,7 +98,7 @@ class _Builder:
         self.origin, self.marks, self.environment = origin, marks, environment
         self.loader = yaml.SafeLoader("")
         self.values = self.bytes = 0
-        self.above: set[int] = set()  # nodes that we are in
+        self.above: set[int] = set()  # nodes that are being built, from the root down
 
     def build(self, node: yaml.Node, key: KeyPath) -> Any:
         line = node.start_mark.line + 1
@@ -106,10 +106,12 @@ class _Builder:
         self.bytes += len(node.value) if isinstance(node, yaml.ScalarNode) else 0
         if self.values > MOST_VALUES or self.bytes > MOST_BYTES:
             raise ConfigError(
-                f"{self.origin}:{line}: more than a config can hold; do aliases stand for aliases?"
+                f"{self.origin}:{line}: more than a config may hold; do aliases refer to aliases?"
             )
         if id(node) in self.above:
-            raise ConfigError(f"{self.origin}:{line}: an alias (`*`) stands for what it is a part of")
+            raise ConfigError(
+                f"{self.origin}:{line}: an alias (`*`) refers to a mapping or list that contains it"
+            )
         self.above.add(id(node))
         try:
             return self._build(node, key)
@@ -127,7 +129,7 @@ class _Builder:
                     raise ConfigError(f"{self.origin}:{key_node.start_mark.line + 1}: `<<` is not supported")
                 if not isinstance(key_node, yaml.ScalarNode):
                     line = key_node.start_mark.line + 1
-                    raise ConfigError(f"{self.origin}:{line}: a key is a word, not a list or a mapping")
+                    raise ConfigError(f"{self.origin}:{line}: a key must be a word, not a list or a mapping")
                 name = str(key_node.value)
                 self.marks[(*key, name)] = Mark(self.origin, key_node.start_mark.line + 1)
                 if name in mapping:
@@ -145,7 +147,7 @@ class _Builder:
         def look_up(match: re.Match[str]) -> str:
             name, default = match["name"], match["default"]
             found = os.environ.get(name)
-            if default is not None and not found:  # as in a shell: empty is as good as unset
+            if default is not None and not found:  # as in a shell, an empty variable counts as not set
                 found = default
             if found is None:
                 raise ConfigError(
@@ -160,15 +162,17 @@ class _Builder:
                 return _plain(text) if node.style is None else text
             value = self.loader.construct_object(node)
             if isinstance(value, str) and "\0" in value:
-                raise ConfigError(f"{self.origin}:{line}: holds the character U+0000, which nothing here can")
+                raise ConfigError(
+                    f"{self.origin}:{line}: contains the character U+0000, which is not allowed"
+                )
             return value
         except (yaml.YAMLError, ValueError) as error:
             raise ConfigError(f"{self.origin}:{line}: cannot be read: {error}") from None
 
 
 def _plain(text: str) -> Any:
-    """What an unquoted reference stands for: one value, never YAML. A number, true, false and null are what
-    they are in JSON; anything else is text."""
+    """The value of an unquoted reference: never YAML. Numbers, true, false and null are read as in JSON;
+    anything else is text."""
     if re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", text):
         return json.loads(text)
     return {"true": True, "false": False, "null": None}.get(text, text)

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 
 def each(value: Any, call: Callable[[str, tuple[str | int, ...]], Any]) -> Any:
-    """``call`` on every string of a marked field's value (one, or a list or mapping of them), with its place
-    in the value."""
+    """Apply ``call`` to every string in the value of a marked field (a string, or a list or mapping of
+    strings), together with its place in the value."""
     if isinstance(value, str):
         return call(value, ())
     if isinstance(value, Mapping):

@@ -40,12 +40,12 @@ def explain(error: ValidationError, source: Located, key: KeyPath, model: type[B
         yield source.problem((*key, *place), what)
 
 
-#: What YAML makes of words and digits that were meant as text: ``no``, ``2025``, ``1:30``, ``2025-01-01``.
+#: Types that YAML gives to unquoted text such as ``no``, ``2025``, ``1:30`` or ``2025-01-01``.
 _UNQUOTED = (bool, int, float, datetime.date)
 
 
 def _existing(location: tuple[str | int, ...], source: Located, key: KeyPath) -> Iterator[str | int]:
-    """The keys of a location. A union puts the type that it tried there too, in brackets."""
+    """The keys of a location, without the type names in brackets that pydantic inserts for unions."""
     place: KeyPath = key
     for part in location:
         if isinstance(part, str) and "[" in part and (*place, part) not in source.marks:
@@ -55,7 +55,7 @@ def _existing(location: tuple[str | int, ...], source: Located, key: KeyPath) ->
 
 
 def fields_at(model: type[BaseModel], place: KeyPath) -> list[str]:
-    """The keys that a nested model knows."""
+    """The keys of a nested model."""
     current: Any = model
     for part in place:
         if isinstance(current, type) and issubclass(current, BaseModel):

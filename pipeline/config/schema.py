@@ -35,23 +35,23 @@ class _Section(BaseModel):
 
 
 class Limits(_Section):
-    """What may go wrong before a run counts as failed."""
+    """How much may fail before a run counts as failed."""
 
-    #: Seconds that one document may take in one stage; what takes longer is recorded as failed.
+    #: Seconds that one document may take in one stage; a document that takes longer fails.
     document_seconds: float = Field(default=60.0, gt=0)
     #: Largest share of a dataset's documents that may fail.
     max_failed: float = Field(default=0.01, ge=0, le=1)
-    #: How many inputs may fail as a whole (unreadable files). A later part must not fail.
+    #: How many inputs may fail as a whole (unreadable files). Parts of later segments may never fail.
     max_failed_parts: int = Field(default=0, ge=0)
 
 
 class Execution(_Section):
-    """How to run; never changes what comes out."""
+    """How to run; never changes the result."""
 
     executor: Literal["ray", "inline"] = "ray"
     #: Parts worked on at once; default: all CPUs of the machine or cluster.
     workers: int | None = Field(default=None, ge=1)
-    #: Ray address; default: RAY_ADDRESS, else a local cluster for the time of the run.
+    #: Ray address; default: RAY_ADDRESS, else a local cluster during the run.
     address: str | None = None
 
 
@@ -114,7 +114,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Config:
-    """A checked config. ``datasets`` are in an order in which each follows those it comes from."""
+    """A checked config. Each of ``datasets`` comes after those that it is made from."""
 
     name: str
     output: str
@@ -128,7 +128,7 @@ class Config:
     blend: tuple[Phase, ...]
     budget: Budget
     source: Located
-    output_relative: bool = False  # as it was given
+    output_relative: bool = False  # as given in the config
 
     @property
     def blended(self) -> list[str]:
@@ -137,7 +137,7 @@ class Config:
         return [name for name in self.datasets if name in named]
 
     def as_json(self) -> dict[str, Any]:
-        """What decides the corpus, as plain values with defaults filled in: not where it goes, not how."""
+        """What decides the corpus, as plain values with defaults filled in; without output and execution."""
         datasets: dict[str, Any] = {}
         for dataset in self.datasets.values():
             entry: dict[str, Any] = {}
@@ -162,8 +162,8 @@ class Config:
 
 
 def find(name: str) -> Path:
-    """The file of a config: as given, then in ``configs/`` here, then among those of the package."""
-    # a link to configs/ in a checkout, a folder of the package where it is installed
+    """The file of a config: looked up as given, then in ``configs/`` here, then in the package."""
+    # in a checkout a link to configs/, in an installed package a folder
     bundled = Path(str(resources.files("nanocorpus") / "configs")).resolve()
     candidates = [Path(name), Path("configs") / name, bundled / name, bundled / "sample" / name]
     for candidate in candidates:
@@ -211,7 +211,7 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
 
 
 class _Checker:
-    """Collects every mistake, so that one look at the output is enough to mend them all."""
+    """Collects all mistakes, so that they can be mended at once."""
 
     def __init__(self, source: Located) -> None:
         self.source = source
@@ -230,7 +230,7 @@ class _Checker:
             self.problem((*key, "from"), "names a dataset twice")
         if (data.read is None) == (not parents):
             others = [known for known in self.source.value["datasets"] if known != name]
-            if key not in self.source.marks and (hint := suggest(name, others)):  # by --set alone
+            if key not in self.source.marks and (hint := suggest(name, others)):  # given by --set only
                 self.problem(key, f"there is no dataset {name!r}{hint}")
             else:
                 self.problem(key, "give either `read` (inputs) or `from` (other datasets)")
@@ -277,7 +277,7 @@ class _Checker:
         except ValidationError as error:
             self.problems.extend(explain(error, self.source, key, cls.Config))
             return None
-        except Exception as error:  # of a validator of a user's own stage
+        except Exception as error:  # raised by a validator of a user's own stage
             self.problem(key, f"{type(error).__name__}: {error}")
             return None
         changes: dict[str, Any] = {}
@@ -291,7 +291,7 @@ class _Checker:
         return _absolute(path, self.source.base((*key, *place)))
 
     def order(self, datasets: dict[str, Dataset]) -> list[str]:
-        """Parents first; config order otherwise."""
+        """Names of datasets, parents first, otherwise in config order."""
         done: dict[str, None] = {}
 
         def visit(name: str, trail: tuple[str, ...]) -> None:
@@ -336,7 +336,7 @@ class _Checker:
 def _absolute(path: str, base: Path) -> str:
     if not path or not is_local(path):
         return path
-    slash = "/" if path.endswith("/") else ""  # a prefix keeps it
+    slash = "/" if path.endswith("/") else ""  # the address of a prefix keeps its slash
     return os.path.abspath(base / _expanded(path)) + slash
 
 

@@ -27,18 +27,18 @@ HUB = "hf://"
 _HUB = re.compile(
     r"hf://(?P<data>datasets/)?(?P<name>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?(?:/(?P<file>.+))?"
 )
-#: Of hub repositories: the same weights in formats that nothing here reads.
+#: Files of hub repositories that are skipped: the same weights in formats that are not read here.
 _OTHER_FORMATS = ("onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot")
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A file, or a directory of ``files``, kept under a name that holds its checksum."""
+    """A file, or a directory of ``files``, kept under a name that contains its checksum."""
 
-    sha256: str  # of a directory: of its names and their checksums
+    sha256: str  # for a directory: of its names and their checksums
     path: str
-    files: tuple[tuple[str, str], ...] = ()  # of a directory: relative names and sha256
+    files: tuple[tuple[str, str], ...] = ()  # for a directory: relative names and sha256
 
     def contents(self) -> Iterator[tuple[str, str]]:
         """Every file: its name below ``path`` ("" for an asset that is a file) and its sha256."""
@@ -51,7 +51,7 @@ class Asset:
 
 
 def find(storage: Storage, source: str, output: str) -> Asset:
-    """Hash what lies at ``source``: a file, a directory or a hub repository. Hidden files are left out.
+    """Hash a file, directory or hub repository. Hidden files are left out.
     StorageError if it cannot be read."""
     if not source:
         raise StorageError("an empty path")
@@ -69,8 +69,8 @@ def find(storage: Storage, source: str, output: str) -> Asset:
 
 
 def keep(storage: Storage, source: str, asset: Asset) -> None:
-    """Copy an asset to where the run keeps it, unless it is there as it was hashed. StorageError if the
-    original is no longer what was hashed."""
+    """Copy an asset into the output, unless the same bytes are there. StorageError if the original has
+    changed since it was hashed."""
     for name, sha in asset.contents():
         kept, path = _below(asset.path, name), _below(_origin(source), name)
         if storage.stat(kept) is None or _hash(storage, kept) != sha:
@@ -80,8 +80,8 @@ def keep(storage: Storage, source: str, asset: Asset) -> None:
 
 
 def fetch(asset: Asset, storage: Storage) -> Path:
-    """A local path of an asset; copied once per machine if it is kept elsewhere. Damaged if it is not what
-    was hashed."""
+    """A local path of an asset; downloaded once on each machine if needed. Damaged if its bytes are not those
+    that were hashed."""
     if is_local(asset.path):
         for name, sha in asset.contents():
             path = _below(asset.path, name)
@@ -96,11 +96,11 @@ def fetch(asset: Asset, storage: Storage) -> Path:
     if target.exists():
         return target
     with (folder / f"{target.name}.lock").open("w") as lock:
-        # one worker copies and the others wait; the lock goes with the process that holds it
+        # one worker copies and the others wait; the lock ends with the process that holds it
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
             scratch = folder / f"{target.name}.part"
-            shutil.rmtree(scratch, ignore_errors=True)  # of a worker that was killed
+            shutil.rmtree(scratch, ignore_errors=True)  # left by a worker that was killed
             try:
                 _bring(asset, storage, scratch / "whole")
                 (scratch / "whole").rename(target)
@@ -120,7 +120,7 @@ def _bring(asset: Asset, storage: Storage, whole: Path) -> None:
 
 @functools.cache
 def _origin(source: str) -> str:
-    """Where a source can be read: hub repositories are fetched into the hub's own cache."""
+    """A path at which a source can be read; hub repositories are downloaded into the hub's own cache."""
     if not source.startswith(HUB):
         return source
     import huggingface_hub
@@ -137,7 +137,7 @@ def _origin(source: str) -> str:
         if file:
             return huggingface_hub.hf_hub_download(name, file, **where)
         return huggingface_hub.snapshot_download(name, ignore_patterns=list(_OTHER_FORMATS), **where)
-    except Exception as error:  # of requests, of the hub, of the cache's file system
+    except Exception as error:  # from requests, the hub, or the file system of the cache
         what = " ".join(str(error).split())
         raise StorageError(f"{source}: {type(error).__name__}: {what}") from error
 
@@ -159,7 +159,7 @@ def _hash(storage: Storage, path: str) -> str:
 
 
 def _copy(source: BinaryIO, target: Path) -> str:
-    """The checksum of what was copied."""
+    """The checksum of the copy."""
     digest = hashlib.sha256()
     with target.open("wb") as copy:
         while chunk := source.read(_CHUNK):

@@ -85,7 +85,7 @@ class _Builder:
             try:
                 schema = pa.unify_schemas([self.schemas[parent] for parent in parents])
             except pa.ArrowException as error:
-                what = f"these datasets have columns of one name and different types: {error}"
+                what = f"these datasets have a column of the same name with different types: {error}"
                 raise self.config.problem((*key, "from"), what) from None
         if dataset.where is not None:
             try:
@@ -107,7 +107,7 @@ class _Builder:
                 names.insert(0, judge.label)
             elif not names:
                 names = ["select"]
-            # a stage that measures and decides stands on both sides of a border
+            # a stage that measures and decides is part of two segments, and named in both
             name = f"{number:02d}-{'-'.join(dict.fromkeys(names))}"
             segment = self._segment(dataset.name, name, steps=steps, schema=schema, **current)
             schema = output_schema(schema, steps)
@@ -120,7 +120,7 @@ class _Builder:
             nonlocal columns
             missing = [name for name in step.cls.needs(step.settings) if name not in columns.names]
             if missing:
-                what = f"reads {', '.join(missing)}, which nothing before it gives"
+                what = f"reads {', '.join(missing)}, which no stage before it adds"
                 raise self.config.problem(place, f"{what}; there are: {', '.join(columns.names)}")
             if (wrong := step.cls.check(step.settings, columns)) is not None:
                 raise self.config.problem(place, wrong)
@@ -157,7 +157,7 @@ class _Builder:
         judged: Recipe | None = None,
         earlier: tuple[EarlierPart, ...] = (),
     ) -> Segment:
-        # a stage in several roles is opened once
+        # a stage with several roles in a segment is opened once
         stages = {(r.stage, r.settings): _resources(r) for r in (reader, judge, *steps) if r}
         needed = list(stages.values())
         resources = Resources(
@@ -197,8 +197,8 @@ class _Builder:
         for item in items:
             if re.search("[\ud800-\udfff]", item.path):
                 raise self.config.problem(key, f"{item.path!r}: a name that is not UTF-8; rename the file")
-            # the name of a part comes from its input, not its place in the listing: a new input
-            # beside old ones leaves their parts as they are
+            # the name of a part depends on its input, not on its place in the listing, so that
+            # parts keep their names when inputs are added
             identity = canonical([item.name, item.start, item.stop])
             count = seen[identity] = seen.get(identity, 0) + 1
             parts.append((_part_name(identity, count), item))
@@ -208,7 +208,7 @@ class _Builder:
 
     @contextmanager
     def _blamed(self, key: tuple[Any, ...]) -> Iterator[None]:
-        """What a stage's own code raises here is a mistake of the config that names the stage."""
+        """Reports what the code of a stage raises as a mistake at the stage's place in the config."""
         try:
             yield
         except (ConfigError, KeyboardInterrupt):
@@ -220,7 +220,7 @@ class _Builder:
             raise self.config.problem(key, f"{type(error).__name__}: {what}") from error
 
     def _label(self, dataset: Dataset, index: int) -> str:
-        """A stage's name; numbered where the dataset uses it again."""
+        """The name of a stage, with a number if the dataset uses it again."""
         name = dataset.steps[index].name.rsplit(":", 1)[-1]
         earlier = sum(step.name.rsplit(":", 1)[-1] == name for step in dataset.steps[:index])
         return f"{name}_{earlier + 1}" if earlier else name
@@ -255,7 +255,7 @@ class _Builder:
         return tuple(found)
 
     def _asset(self, key: tuple[Any, ...], into: list[Asset], path: str, place: tuple[str | int, ...]) -> str:
-        """The checksum of what lies at ``path``, which stands for it in settings; added to ``into``."""
+        """The checksum of the asset at ``path``, which replaces the path in settings. Adds it to ``into``."""
         if path not in self.plan.assets:
             try:
                 self.plan.assets[path] = assets.find(self.storage, path, self.config.output)
@@ -267,7 +267,7 @@ class _Builder:
 
 
 def _neighbour(path: str) -> str:
-    """The file beside a missing one whose name is most like it."""
+    """A hint at the file with the most similar name, for a file that is missing."""
     folder = os.path.dirname(path)
     if not is_local(path) or os.path.exists(path) or not os.path.isdir(folder):
         return ""
@@ -302,5 +302,5 @@ def child_part(parent: str, part: str) -> str:
 
 
 def _real(output: str) -> str:
-    """One spelling for one place."""
+    """The same spelling for all spellings of a place."""
     return os.path.realpath(output) if is_local(output) else output.rstrip("/")

@@ -27,11 +27,11 @@ class EarlierPart(NamedTuple):
 
 
 class NoPartials(Exception):
-    """An earlier run that cannot be used, and why."""
+    """Why an earlier run cannot be used."""
 
 
 def map_identity(recipe: Recipe) -> str:
-    """Runs whose maps have the same identity have partials that can be compared."""
+    """Partials of runs can be compared if their maps have the same identity."""
     return fingerprint(recipe.identity)
 
 
@@ -50,7 +50,9 @@ def find(storage: Storage, output: str, mapped: Recipe) -> list[EarlierPart]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StorageError) as error:
         raise NoPartials(f"{output} is not the output of a run: {error}") from None
     if version != layout.FORMAT:
-        raise NoPartials(f"the run in {output} was made by another version; run it again with this one")
+        raise NoPartials(
+            f"the run in {output} was made by another version of nanocorpus; run it again with this one"
+        )
     if not finished:
         raise NoPartials(f"the run in {output} is not finished")
     if not keys:
@@ -68,7 +70,7 @@ def find(storage: Storage, output: str, mapped: Recipe) -> list[EarlierPart]:
                     continue
                 stored = file.stored.below(output)
                 if stored.path not in etags:
-                    raise NoPartials(f"{stored.path} is gone")
+                    raise NoPartials(f"{stored.path} is missing")
                 rows, documents = counts["partials"], counts["documents"]
                 found.append(EarlierPart(stored, rows, documents, file.sha256, etags[stored.path]))
     return found

@@ -22,22 +22,22 @@ Role = Literal["read", "annotate", "filter", "generate", "map", "judge", "tokens
 
 @dataclass(frozen=True)
 class Recipe:
-    """One role of one stage. ``settings`` is canonical JSON; assets are in it by checksum."""
+    """One role of one stage. ``settings`` is canonical JSON, in which checksums stand for assets."""
 
     label: str
     role: Role
-    stage: str  # as it is registered
+    stage: str  # its registered name
     version: int
     settings: str
     assets: tuple[Asset, ...] = ()
-    #: Settings that this role does not use: changing them changes nothing.
+    #: Settings that do not change the result of this role.
     unused: tuple[str, ...] = ()
 
     @property
     def identity(self) -> list[Any]:
-        """What decides the result, for fingerprints: not the label, not where code or an asset lies."""
+        """What decides the result, for fingerprints; not the label, nor the place of code or assets."""
         settings = json.loads(self.settings)
-        # inputs and earlier runs have identities of their own
+        # inputs and earlier runs are identified separately
         config = registry.load(self.stage).Config
         for name in (*self.unused, *marked(config, InputMark), *marked(config, RunMark)):
             settings.pop(name, None)
@@ -57,7 +57,7 @@ def unopened(recipe: Recipe) -> Stage:
 
 
 def open_stage(recipe: Recipe, settings: StorageSettings) -> Any:
-    """The stage of a recipe, opened; the same object again in the same process, in whatever role."""
+    """The opened stage of a recipe. In one process it is the same object for all roles."""
     return _open_stage(replace(recipe, label="", role="read", unused=()), settings.model_dump_json())
 
 
@@ -76,10 +76,10 @@ def _open_stage(recipe: Recipe, storage_json: str) -> Stage:
 
 
 def canonical(value: Any) -> str:
-    """JSON with one spelling per value."""
+    """JSON in which equal values have the same spelling."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def fingerprint(*values: Any) -> str:
-    """sha256 in hex of JSON-able values."""
+    """sha256, in hex, of values that JSON can hold."""
     return hashlib.sha256(canonical(values).encode()).hexdigest()

@@ -23,7 +23,7 @@ from pipeline.plan.recipe import Recipe, fingerprint
 from stages.base import Input, Resources
 from stages.where import Where
 
-#: Raise it when the files of a part change their format.
+#: Format of the files of a part; raise it when that changes.
 FORMAT = 2
 
 
@@ -48,16 +48,16 @@ class Segment:
 
     dataset: str
     name: str
-    parents: tuple[str, ...]  # keys of the segments whose parts it takes; none: it reads inputs
+    parents: tuple[str, ...]  # keys of the segments whose parts it reads; none if it reads inputs
     reader: Recipe | None
     where: Where | None
-    judge: Recipe | None  # the global stage of the parent whose verdicts are applied first
+    judge: Recipe | None  # the global stage that ended the parent: its verdicts are applied first
     steps: tuple[Recipe, ...]
-    judged: Recipe | None  # the global stage that ends it, as it judges
+    judged: Recipe | None  # the global stage that ends it, in the role of judging
     schema: pa.Schema  # of the rows before the first step
     seed: int
     resources: Resources
-    earlier: tuple[EarlierPart, ...] = ()  # partials of earlier runs that its global stage takes as well
+    earlier: tuple[EarlierPart, ...] = ()  # partials of earlier runs that its global stage also reads
 
     @property
     def key(self) -> str:
@@ -76,7 +76,7 @@ class Segment:
 
     @property
     def recipe(self) -> str:
-        """Fingerprint of all that the segment does, whatever it does it to. Labels stand in its rejects."""
+        """Fingerprint of what the segment does, without its input. Labels count: rejects contain them."""
         return fingerprint(
             FORMAT,
             self.reader.identity if self.reader else None,
@@ -90,7 +90,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that will be done, in an order that respects what depends on what."""
+    """Everything that will be done, each segment after those that it depends on."""
 
     config: Config
     segments: dict[str, Segment]
