@@ -1,7 +1,7 @@
-"""The ``nanocorpus`` command, also as ``python -m nanocorpus``: checks its packages and runs ``pipeline.cli``.
+"""The ``nanocorpus`` command, also ``python -m nanocorpus``: checks its packages and runs ``pipeline.cli``.
 
-The packages have common names. A folder called ``stages`` or ``model`` in the working directory does not hide
-them; if one that is earlier on Python's path does, the error message names it.
+The packages have common names. A folder called ``stages`` or ``model`` in the working directory does not
+hide them; if one that is earlier on Python's path does, the error message names it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 
 class Cutter:
-    """Collects rows and gives them back in pieces: a piece ends with the row that fills it."""
+    """Collects rows and returns them in pieces. A piece ends with the row that fills it."""
 
     def __init__(self, max_bytes: int, max_rows: int = 1 << 30) -> None:
         self.max_bytes, self.max_rows = max_bytes, max_rows
@@ -23,8 +23,8 @@ class Cutter:
         self._bytes = self._rows = 0
 
     def add(self, table: pa.Table) -> Iterator[pa.Table]:
-        """Pieces that are full now; at most ``max_rows`` rows each, and more than ``max_bytes`` bytes
-        only by the last row."""
+        """Add rows; returns the pieces that are full now. Each has at most ``max_rows`` rows, and exceeds
+        ``max_bytes`` by its last row only."""
         sizes = np.cumsum(row_bytes(table))
         start = taken = 0
         while start < len(table):
@@ -38,19 +38,19 @@ class Cutter:
                 yield self._piece()
 
     def rest(self) -> Iterator[pa.Table]:
-        """The last piece, if rows are waiting."""
+        """The last piece, if there are rows left."""
         if self._waiting:
             yield self._piece()
 
     def _piece(self) -> pa.Table:
-        # one chunk per column: Parquet pages and IPC batches are cut along chunks
+        # one chunk for each column, since Parquet pages and IPC batches end where chunks do
         piece = pa.concat_tables(self._waiting).combine_chunks()
         self._waiting, self._bytes, self._rows = [], 0, 0
         return piece
 
 
 def row_bytes(table: pa.Table) -> npt.NDArray[np.int64]:
-    """Bytes of each row's values, int64[rows]: a function of the row, however the table is chunked."""
+    """Bytes of the values of each row, int64[rows]. Does not depend on how the table is chunked."""
     sizes = np.full(len(table), 8, np.int64)
     for column in table.columns:
         start = 0
@@ -67,13 +67,13 @@ def _bytes(values: pa.Array) -> npt.NDArray[np.int64]:
     """Bytes of each value; 8 for those of a fixed size."""
     kind = values.type
     if pa.types.is_struct(kind):
-        fields = [_bytes(field) for field in values.flatten()]  # null where the struct is
+        fields = [_bytes(field) for field in values.flatten()]  # null where the struct is null
         return np.sum([np.full(len(values), 8, np.int64), *fields], axis=0, dtype=np.int64)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         lengths = pc.fill_null(pc.list_value_length(values), 0).to_numpy().astype(np.int64)
         if pa.types.is_primitive(kind.value_type):
             return lengths * np.int64(kind.value_type.bit_width // 8)
-        inner = np.concatenate([[0], np.cumsum(_bytes(values.flatten()))])  # nulls give no values
+        inner = np.concatenate([[0], np.cumsum(_bytes(values.flatten()))])  # a null list has no values
         ends = np.cumsum(lengths)
         return np.asarray(inner[ends] - inner[ends - lengths], np.int64)
     if any(test(kind) for test in _SIZED):

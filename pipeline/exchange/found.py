@@ -14,9 +14,9 @@ from pipeline.exchange.positions import position, within
 
 
 class Found:
-    """Takes the rows of a part out of ``tables``, which are keyed by position and sorted.
+    """Takes the rows about a part from ``tables``, whose keys are positions, in order.
 
-    Memory is that of one table and the rows of one batch.
+    Holds one table and the rows of one batch in memory.
     """
 
     def __init__(self, tables: Iterator[pa.Table], schema: pa.Schema | None = None) -> None:
@@ -25,8 +25,8 @@ class Found:
         self._rest: pa.Table | None = None
 
     def rows(self, index: int, start: int, stop: int) -> pa.Table | None:
-        """Rows about documents ``start`` to ``stop`` of part ``index``, with ``row`` from ``start`` on in
-        place of the key. Calls go upwards. None: there are none, nor a schema to say so with."""
+        """Rows about documents ``start`` to ``stop`` of part ``index``; ``row``, counted from ``start``,
+        replaces the key. Calls must go upwards. None if there are none and the schema is not known."""
         high = position(index, stop)
         taken = []
         while (table := self._next()) is not None:

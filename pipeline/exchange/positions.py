@@ -17,15 +17,15 @@ def position(index: int, row: int = 0) -> int:
 
 
 def shifted(rows: pa.Table, by: int) -> pa.Table:
-    """Rows about documents that begin at ``by`` of something larger: batches of a part, slices of a batch.
-    A table without ``row`` is as it is."""
+    """Add ``by`` to ``row``: rows of a batch become rows of its part, or rows of a slice rows of its batch. A
+    table without ``row`` is returned unchanged."""
     if "row" not in rows.schema.names:
         return rows
     return _replaced(rows, "row", "row", pc.add(rows.column("row"), pa.scalar(by, pa.uint32())))
 
 
 def addressed(rows: pa.Table, index: int) -> pa.Table:
-    """``row`` in part ``index`` as ``position``. A table without ``row`` is as it is."""
+    """Replace ``row`` in part ``index`` by ``position``. A table without ``row`` is returned unchanged."""
     if "row" not in rows.schema.names:
         return rows
     positions = rows.column("row").to_numpy().astype(np.uint64) | np.uint64(position(index))
@@ -33,7 +33,7 @@ def addressed(rows: pa.Table, index: int) -> pa.Table:
 
 
 def within(rows: pa.Table, index: int, start: int) -> pa.Table:
-    """The positions in ``key`` as ``row``, counted from document ``start`` of part ``index``."""
+    """Replace the positions in ``key`` by ``row``, counted from document ``start`` of part ``index``."""
     numbers = (rows.column("key").to_numpy() - np.uint64(position(index, start))).astype(np.uint32)
     return rows.drop_columns("key").append_column("row", pa.array(numbers))
 

@@ -35,9 +35,9 @@ from stages.base import MIB
 
 MAGIC = b"NCRUNS2\n"
 KEYS = 1 << 64
-#: Runs that are merged at once: each holds a block.
+#: Runs that are merged at once. Each holds a block in memory.
 MAX_RUNS = 512
-#: What one read of a run gives at least, compressed a little less.
+#: Size of a block in memory; compressed it is a little smaller.
 BLOCK_BYTES = MIB // 4
 _IPC = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
 
@@ -140,7 +140,7 @@ def _spill(path: str, tables: Iterator[pa.Table], order: Sequence[str], low: int
         if writer is None:
             return []
         writer.close()
-    # the number plays no part: rows have their positions already
+    # the number is not used: rows have their positions already
     return _cursors(Storage(), 0, Stored(path), low, high)
 
 
@@ -163,7 +163,7 @@ def _merge(
         cursors = [cursor for cursor in cursors if len(cursor.keys) or cursor.blocks]
         if not cursors:
             return
-        # beyond the frontier some run may still hold smaller keys; at it, more of the same key
+        # from the frontier on, a run may still hold smaller keys, or more rows of the same key
         ends = [
             int(cursor.keys[-1]) if len(cursor.keys) else cursor.low for cursor in cursors if cursor.blocks
         ]
@@ -175,7 +175,7 @@ def _merge(
             yield sort(pa.concat_tables(taken), order)
             continue
         stuck = [c for c in cursors if c.blocks and (not len(c.keys) or int(c.keys[-1]) == frontier)]
-        for cursor in stuck:  # one key fills what they hold: go ahead in large steps
+        for cursor in stuck:  # all rows in memory have the same key: load more in large steps
             cursor.load(memory_bytes // (2 * len(stuck)))
 
 
@@ -220,7 +220,7 @@ class _Cursor:
         if last < len(keys):
             self.blocks = []
         wanted = table.slice(first, last - first)
-        if 2 * len(wanted) < len(table):  # a slice would hold on to the whole blocks
+        if 2 * len(wanted) < len(table):  # a slice would keep the whole blocks in memory
             wanted = wanted.take(pa.array(np.arange(len(wanted))))
         self.keys = np.concatenate([self.keys, keys[first:last]])
         self.table = pa.concat_tables([self.table, wanted])

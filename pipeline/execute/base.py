@@ -13,15 +13,15 @@ from stages.base import Resources
 
 
 class Executor(Protocol):
-    """Runs tasks, several at once or one."""
+    """Runs tasks, one or several at once."""
 
     def check(self, needs: Iterable[Resources]) -> None:
-        """Raise before any work if some task could never run here."""
+        """Raise an error if a task could never run here; called before any work."""
         ...
 
     @property
     def slots(self) -> int:
-        """How many tasks are worth submitting before the first has ended."""
+        """How many tasks to submit at once."""
         ...
 
     def submit(self, task: Task, isolated: bool) -> None:
@@ -29,7 +29,7 @@ class Executor(Protocol):
         ...
 
     def wait(self, seconds: float) -> list[Ended]:
-        """What has ended, at the latest after ``seconds``; empty if nothing has."""
+        """Wait up to ``seconds`` and return the tasks that have ended, if any."""
         ...
 
     def close(self) -> None:

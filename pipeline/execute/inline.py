@@ -25,7 +25,7 @@ class InlineExecutor:
         self._queue: deque[tuple[Task, bool]] = deque()
 
     def check(self, needs: Iterable[Resources]) -> None:
-        """This process takes what there is."""
+        """Nothing is checked: this process uses the resources that there are."""
 
     def submit(self, task: Task, isolated: bool) -> None:
         """Remember the task; ``wait`` runs it."""
@@ -41,4 +41,4 @@ class InlineExecutor:
         return [attempt(task, self.context, Guard(self.context.document_seconds))]
 
     def close(self) -> None:
-        """Nothing runs between calls."""
+        """There is nothing to stop: nothing runs between calls."""

@@ -27,14 +27,14 @@ from pipeline.tasks.base import Context, Ended, Task, attempt
 from pipeline.tasks.guard import HARD_EXTRA, HARD_FACTOR, READING, Guard, Suspects, last_entry, new_journal
 from stages.base import Fault
 
-#: A part with more poisonous documents than this has another problem.
+#: If more children die on a part, its documents are not the problem.
 MAX_CHILDREN = 64
 _LOOK_SECONDS = 0.02
 _PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
 def run_isolated(task: Task, context: Context) -> Ended:
-    """Run ``task`` in child processes until one survives; dies only if the machine does."""
+    """Run ``task`` in child processes until one survives."""
     suspects = Suspects()
     with spool(task.label) as folder:
         for _ in range(MAX_CHILDREN):
@@ -65,13 +65,13 @@ def run_isolated(task: Task, context: Context) -> Ended:
 def _child(
     folder: Path, task: Task, context: Context, suspects: Suspects
 ) -> tuple[int, Ended | None, tuple[int, int, int, float] | None, str | None]:
-    """Exit code; the answer, or else the last entry of the journal, and what was wrong if it was memory."""
+    """Exit code, the answer, or else the last entry of the journal, and the reason if it was memory."""
     journal, answer = folder / "journal", folder / "answer"
     new_journal(journal)
     answer.unlink(missing_ok=True)
     paths = [str(Path(__file__).resolve().parent.parent.parent), *filter(None, sys.path)]
     process = subprocess.Popen(
-        # -P: the working directory does not come first, where a folder of the user's may be called `pipeline`
+        # -P: do not put the working directory first, which may have a folder called `pipeline`
         [sys.executable, "-P", "-m", "pipeline.execute.isolated", str(journal), str(answer)],
         stdin=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
@@ -95,7 +95,7 @@ def _child(
 
 
 def _main(journal: str, answer: str) -> None:
-    # who started this may be ended for want of memory, and must not leave behind what fills it
+    # if the parent is ended for lack of memory, this process must end too, since it may be what fills it
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     task, context, suspects = pickle.load(sys.stdin.buffer)

@@ -12,15 +12,15 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-#: Share of the memory in use at which a child that holds much of it is ended. Ray ends workers at 0.95.
+#: Share of memory in use at which a large child is ended. Ray ends workers at 0.95.
 LIMIT = 0.9
-#: A child that holds less is not what fills the machine.
+#: Bytes. A child that holds less is not the reason.
 LEAST = 1 << 30
 _GROUP = Path("/sys/fs/cgroup")
 
 
 def too_much(pid: int) -> str | None:
-    """Why process ``pid`` has to be ended now; None: it may go on."""
+    """Why process ``pid`` must be ended now; None if it may continue."""
     total, used = _machine()
     held = resident(pid)
     if not total or used < min(LIMIT, _ray_limit() - 0.03) * total or held < LEAST:
@@ -29,7 +29,7 @@ def too_much(pid: int) -> str | None:
 
 
 def kills() -> int:
-    """How many processes the kernel has ended for want of memory, as far as it tells."""
+    """How many processes the kernel has ended for lack of memory, as far as it is known."""
     with suppress(OSError, ValueError):
         if match := re.search(r"^oom_kill (\d+)$", (_GROUP / "memory.events").read_text(), re.MULTILINE):
             return int(match[1])
@@ -47,7 +47,7 @@ def resident(pid: int) -> int:
 
 
 def _machine() -> tuple[int, int]:
-    """Bytes that there are and bytes in use: of the container if it has a limit, else of the machine."""
+    """Total bytes and bytes in use, of the container if it has a limit, else of the machine."""
     total = used = 0
     with suppress(OSError, ValueError):
         fields = dict(re.findall(r"^(\w+):\s+(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE))

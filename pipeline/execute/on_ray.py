@@ -30,19 +30,19 @@ _ROOT = str(Path(__file__).resolve().parent.parent.parent)
 
 
 class ClusterError(Exception):
-    """There is no Ray cluster to be had, or it cannot run this."""
+    """There is no Ray cluster, or it cannot run this."""
 
 
 class RayExecutor:
-    """The cluster at ``address`` or ``RAY_ADDRESS``, or a local one for the time of the run."""
+    """Uses the cluster at ``address`` or ``RAY_ADDRESS``, or starts a local one for this run."""
 
     def __init__(self, context: Context, workers: int | None = None, address: str | None = None) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        # a warning about accelerators, on every start, on machines without one
+        # silences a warning about accelerators on machines without any
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         import ray
 
-        self._ray: Any = ray  # it comes partly typed
+        self._ray: Any = ray  # ray is only partly typed
         address = address or os.environ.get("RAY_ADDRESS")
         paths = os.pathsep.join(dict.fromkeys([_ROOT, os.getcwd(), *filter(None, sys.path)]))
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -56,7 +56,7 @@ class RayExecutor:
                 options["runtime_env"] = {"env_vars": {"PYTHONPATH": paths}}
         try:
             ray.init(**options)
-        except Exception as error:  # of many kinds, authentication among them
+        except Exception as error:  # Ray raises many kinds of errors, also for authentication
             raise ClusterError(f"no Ray cluster at {address or 'local'}: {error}") from None
         self._context = context
         here = os.getcwd()
@@ -79,8 +79,8 @@ class RayExecutor:
                 raise ClusterError(f"a stage needs {need.gpus:g} GPU, and no node of the cluster has that")
 
     def submit(self, task: Task, isolated: bool) -> None:
-        """Start a Ray task with the resources that the stages declare, as far as a node can have them: a
-        request that no node can ever meet would wait for ever, and a small machine may still manage."""
+        """Start a Ray task with the resources that the stages declare, but no more than a node has: a request
+        that no node can meet would wait for ever, and a small machine may still succeed."""
         need = task.resources
         nodes = [node for node in self._nodes() if node.get("GPU", 0) >= need.gpus] or self._nodes()
         node = max(nodes, key=lambda node: (node.get("CPU", 0), node.get("memory", 0)))
@@ -100,7 +100,7 @@ class RayExecutor:
     def wait(self, seconds: float) -> list[Ended]:
         """See ``execute.base.Executor``."""
         done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=seconds)
-        if done:  # take all that have ended, not one
+        if done:  # collect all that have ended, not just one
             done, _ = self._ray.wait(list(self._running), num_returns=len(self._running), timeout=0)
         return [self._result(ref, self._running.pop(ref)) for ref in done]
 
@@ -118,7 +118,7 @@ class RayExecutor:
             return Ended(task, error=f"{type(error).__name__}: {error}", retryable=True)
 
     def _check_output(self, context: Context) -> None:
-        """On several nodes, every node must see the files that the driver writes."""
+        """ClusterError unless all nodes of a cluster see the files that the driver writes."""
         nodes = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
         if len(nodes) < 2 or not is_local(context.output):
             return
@@ -147,7 +147,7 @@ class RayExecutor:
 
 
 def _check_reachable(address: str) -> None:
-    """Ray itself would wait for minutes."""
+    """ClusterError if nothing listens at the address; Ray itself would wait for minutes."""
     host, _, port = address.rsplit("/", 1)[-1].rpartition(":")
     if not port.isdigit():
         return  # "auto" and the like
@@ -158,12 +158,12 @@ def _check_reachable(address: str) -> None:
 
 
 def _caller(paths: list[str], last: str) -> Callable[[bytes], Any]:
-    """What Ray runs: a function that sets the module path, then loads and makes the call it is given.
+    """The function that Ray runs: sets the module path, then unpickles and makes a call.
 
-    ``paths`` are those of the driver; ``last`` is its working directory, where that is not the checkout. Ray
-    puts it before all else on a worker's path, and a folder there may well be called ``pipeline`` or
-    ``model``. So nothing of this package may be imported before the path is set: Ray sends the function as
-    code, since it is local to another, and the call comes as bytes.
+    ``paths`` are those of the driver; ``last`` is its working directory, unless that is the checkout. Ray
+    puts it first on a worker's path, and a folder there may be called ``pipeline`` or ``model``. So nothing
+    of this package may be imported before the path is set: Ray sends this function as code, since it is
+    local to another, and the call comes as bytes.
     """
 
     def made(call: bytes) -> Any:
@@ -181,7 +181,7 @@ def _run(task: Task, context: Context, isolated: bool) -> Ended:
     """In the worker."""
     import pyarrow as pa
 
-    pa.set_cpu_count(1)  # one part, one core: the cluster is full of parts
+    pa.set_cpu_count(1)  # one core for each part, since other parts use the other cores
     if isolated:
         return run_isolated(task, context)
     return attempt(task, context, Guard(context.document_seconds, killable=True))

@@ -25,16 +25,16 @@ from pipeline.ledger.receipts import BEGUN, File, Receipt
 from pipeline.sealed import Damaged, digest
 from pipeline.storage import Conflict, Missing, Storage, StorageError, is_local, join
 
-#: How often a commit is begun again because something of a stopped worker came in between.
+#: How often a commit is tried if a request of a stopped worker interferes.
 TRIES = 5
 
 
 class Superseded(Exception):
-    """Another driver has taken the output over; this one must not publish any more."""
+    """Another driver has taken over the output; this one must not publish any more."""
 
 
 class Foreign(StorageError):
-    """A file that this run did not write stands where it has to write one."""
+    """There is a file where this run has to write one, and the run did not write it."""
 
     def __init__(self, path: str) -> None:
         super().__init__(
@@ -45,7 +45,7 @@ class Foreign(StorageError):
 
 @dataclass(frozen=True)
 class Ledger:
-    """The output of the run ``name``, as the holder of ``token`` may change it. Names are relative to it."""
+    """Changes the output of the run ``name`` for the holder of ``token``. Names are relative to it."""
 
     storage: Storage
     output: str
@@ -57,8 +57,8 @@ class Ledger:
         return join(self.output, name)
 
     def take_over(self) -> None:
-        """From now on this token alone may publish. Superseded if another driver comes in between: of two
-        that start at once, or one whose request is held up, one gives way."""
+        """From now on only this token may publish. Superseded if another driver takes over at the same time:
+        of two that start at once, one has to stop."""
         path = self.path(layout.TOKEN)
         info = self.storage.stat(path)
         try:
@@ -76,16 +76,16 @@ class Ledger:
         raise self._superseded()
 
     def _superseded(self) -> Superseded:
-        return Superseded(f"{self.output}: another run has taken this output over; this one stops")
+        return Superseded(f"{self.output}: another run has taken over this output; this one stops")
 
     def release(self) -> None:
-        """Nobody may publish any more."""
+        """From now on nobody may publish."""
         self.storage.delete(self.path(layout.TOKEN))
 
     def commit(self, name: str, receipt: Receipt, staged: Sequence[tuple[File, Path]] = ()) -> Receipt:
-        """Publish local files, then the receipt that names them; the receipt as published.
+        """Publish local files, then the receipt that names them. Returns the receipt as published.
 
-        Foreign if a file stands there that no receipt names, Superseded if the output was taken over.
+        Foreign if there is a file that no receipt names, Superseded if another driver took over.
         """
         for left in reversed(range(TRIES)):
             try:
@@ -122,7 +122,7 @@ class Ledger:
     def _publish(self, file: File, local: Path, expect: str) -> str:
         path = self.path(file.name)
         if not local.exists() and (version := self._same(file)) is not None:
-            return version  # an earlier try came this far
+            return version  # an earlier try has published it
         try:
             return self.storage.publish(local, path, expect)
         except Conflict:
@@ -131,32 +131,32 @@ class Ledger:
             raise
 
     def _same(self, file: File) -> str | None:
-        """The version of a file that is there already, byte for byte."""
+        """The version of a file if it is there already with the same bytes, else None."""
         info = self.storage.stat(self.path(file.name))
         if info is not None and digest(self.storage, info.path) == (file.size, file.sha256):
             return info.etag
         return None
 
     def _files(self, place: str, coming: Sequence[File]) -> tuple[list[File], dict[str, tuple[File, str]]]:
-        """The files that the receipt at ``place`` names; and what of them stands there, by name, with its
-        version."""
+        """The files that the receipt at ``place`` names; and those of them that exist, by name, with their
+        versions."""
         try:
             receipt = Receipt.from_bytes(self.storage.read(place))
             begun = receipt.status == BEGUN
             named = receipt.named if begun else receipt.files
-        except ValueError:  # damaged: what it named are the names that this part has
+        except ValueError:  # damaged; it named the files that this part always has
             named, begun = list(coming), False
         found = {}
         for file in named:
             info = self.storage.stat(self.path(file.name))
-            # of a part that was being published, what is there is what was to go or what was to come
+            # if publishing was interrupted, a file is ours if it is the old or the new one
             if info and (not begun or digest(self.storage, info.path) == (file.size, file.sha256)):
                 found[file.name] = (file, info.etag)
         return named, found
 
     def check_links(self, name: str) -> None:
-        """StorageError if a name is reached through a link below the output: what lies behind
-        one is not ours, however it is named."""
+        """StorageError if a name is reached through a link below the output: files behind a link are not
+        ours."""
         if not is_local(self.output):
             return
         directory = os.path.dirname(self.path(name))
@@ -169,7 +169,7 @@ class Ledger:
 
 
 def missing_or_changed(storage: Storage, output: str, receipt: Receipt) -> list[Damaged]:
-    """The files of a receipt that are not what it says, each with the reason. Reads all of them."""
+    """The files of a receipt that are missing or changed, each with the reason. Reads all of them."""
     found = []
     for file in receipt.files:
         path = join(output, file.name)

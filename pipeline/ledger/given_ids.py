@@ -17,9 +17,9 @@ from typing import Any
 import pyarrow as pa
 
 KEPT = 64
-_SHOWN = 40  # characters of an example
+_SHOWN = 40  # characters of an example that are shown
 
-#: By the hash of a given id, in hex: rows, the document id of one of them ("" if there are several), the id.
+#: By the hash of a given id, in hex: number of rows, their document id ("" if they differ), the given id.
 Sketch = dict[str, tuple[int, str, str]]
 
 
@@ -42,9 +42,9 @@ def add(sketch: Sketch, other: Mapping[str, Any]) -> None:
 
 
 def repeated(sketch: Sketch) -> dict[str, Any] | None:
-    """``share`` of the rows, as estimated, whose given id other texts have as well, and an ``example``.
+    """The estimated ``share`` of rows whose given id also belongs to other texts, and an ``example``.
 
-    None where no kept id is one of them.
+    None if there is no such id among those kept.
     """
     shared = sorted((-rows, record) for rows, identity, record in sketch.values() if not identity)
     if not shared:

@@ -23,9 +23,9 @@ Move = tuple[str, str]  # directories, relative to the output
 
 
 def moves(earlier: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> list[Move]:
-    """What to move where, in an order in which no directory is moved onto one that has yet to go.
+    """Which directories to move, in an order in which none is moved onto one that is still to be moved.
 
-    Both: the ``segments`` of a plan, in order.
+    earlier, now: the ``segments`` of the two plans, in order.
     """
     before, after = _by_recipe(earlier), _by_recipe(now)
     pairs = [
@@ -50,21 +50,21 @@ def _by_recipe(segments: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], l
 
 
 def move(ledger: Ledger, old: str, new: str) -> None:
-    """Give all finished parts of a segment, and of the rounds after it, their new names."""
+    """Move all finished parts of a segment, and of the rounds after it."""
     storage = ledger.storage
     ledger.check()
     try:
         for directory in (old, new):
             ledger.check_links(layout.receipt(directory, "x"))
     except StorageError:
-        return  # computed again where it belongs, and told there
+        return  # it is computed again, which reports the problem
     paths = [info.path for info in storage.list(ledger.path(old)) if layout.is_in_receipts(info.path)]
     for path, receipt in load(storage, paths):
         if receipt is not None and receipt.status == DONE and receipt.run == ledger.name:
             try:
                 _move(ledger, path, receipt, old, new)
             except (Conflict, Missing):
-                ledger.check()  # something stands there, or a file is gone: the part is made where it belongs
+                ledger.check()  # the target exists or a file is missing: the part is computed again
 
 
 def _move(ledger: Ledger, path: str, receipt: Receipt, old: str, new: str) -> None:
@@ -72,7 +72,7 @@ def _move(ledger: Ledger, path: str, receipt: Receipt, old: str, new: str) -> No
     target = ledger.path(new) + path[len(ledger.path(old)) :]
     receipt = replace(receipt, name=new + receipt.name[len(old) :])
     files = [replace(file, name=new + file.name[len(old) :]) for file in receipt.files]
-    # the new names are named before anything has them, as in every commit
+    # as in every commit, a receipt names the new files before they exist
     begun = replace(receipt, status=BEGUN, files=[], named=files)
     etag = storage.write(target, begun.as_bytes(), "")
     for file, moved in zip(receipt.files, files, strict=True):

@@ -22,29 +22,29 @@ from pipeline.sealed import Damaged, digest, seal, unseal
 from pipeline.storage import Conflict, Missing, Storage, is_local, join
 from pipeline.storage.spool import clear_spools
 
-#: Beside a checksum: whatever is in a file of this name, it is the run's to replace.
+#: In place of a checksum: the run may replace a file of this name whatever it contains.
 ANY = "*"
-#: Unfinished uploads of ours that are younger may still be at work.
+#: Unfinished uploads that are younger than this may still be in progress.
 UPLOAD_AGE_S = 24 * 3600.0
 _NO_FILE = "no file"
-_NAMED = 5  # foreign files that a message names
+_NAMED = 5  # foreign files that a message lists
 
 
 class NotOurs(Exception):
-    """The output is not this run's to write to; the message says why, and how to go on."""
+    """The run may not write to this output; the message says why, and what to do."""
 
 
 class Manifest:
-    """The files of an output that no receipt names, each with the checksums that it may have."""
+    """The files of an output that no receipt names, with the checksums that each may have."""
 
     def __init__(self, name: str, files: Mapping[str, list[str]], etag: str = "") -> None:
         self.name, self.files, self._etag = name, dict(files), etag
-        #: Files that were not as they were written, and were written anew.
+        #: Files that were damaged and have been written again.
         self.mended: set[str] = set()
 
     @classmethod
     def read(cls, storage: Storage, output: str) -> Manifest | None:
-        """The manifest of an output; None if there is none. NotOurs if it is of no use."""
+        """The manifest of an output; None if there is none. NotOurs if it cannot be used."""
         path = join(output, layout.MANIFEST)
         info = storage.stat(path)
         if info is None:
@@ -61,7 +61,7 @@ class Manifest:
         return manifest
 
     def save(self, ledger: Ledger) -> None:
-        """Write it; Superseded if another driver did meanwhile."""
+        """Write it. Superseded if another driver has written it meanwhile."""
         data = seal({"format": layout.FORMAT, "name": self.name, "files": dict(sorted(self.files.items()))})
         try:
             self._etag = ledger.storage.write(ledger.path(layout.MANIFEST), data, self._etag)
@@ -70,8 +70,8 @@ class Manifest:
             raise
 
     def put(self, ledger: Ledger, files: Mapping[str, bytes]) -> list[str]:
-        """Write files, named beforehand; those that are as they should be stay as they are. Returns the names
-        of those that were not written, because something else stands there."""
+        """Write files after recording their checksums; files that are right already are not written. Returns
+        the names of those that were not written because a file of somebody else is there."""
         storage, foreign = ledger.storage, []
         todo: dict[str, str] = {}
         for name, data in files.items():
@@ -93,7 +93,7 @@ class Manifest:
         return foreign
 
     def drop(self, ledger: Ledger, names: Iterable[str]) -> None:
-        """Delete files of ours, where they are as we wrote them; and forget all of them."""
+        """Delete those files that are unchanged since the run wrote them, and forget all of them."""
         for name in names:
             there, version = _stands(ledger.storage, ledger.path(name))
             if there and self._ours(name, there):
@@ -102,12 +102,12 @@ class Manifest:
             self.files.pop(name, None)
 
     def blocked(self, storage: Storage, output: str, names: Iterable[str]) -> list[str]:
-        """Those of ``names`` at which something stands that this run did not write."""
+        """Those of ``names`` that exist and were not written by this run."""
         standing = {name: _stands(storage, join(output, name))[0] for name in names}
         return [name for name, there in standing.items() if there and not self._ours(name, there)]
 
     def changed(self, storage: Storage, output: str) -> list[Damaged]:
-        """Its files that are not as they were written, each with the reason."""
+        """Its files that are missing or changed, each with the reason."""
         found = []
         for name in sorted(self.files):
             try:
@@ -119,8 +119,8 @@ class Manifest:
         return found
 
     def _ours(self, name: str, sha256: str) -> bool:
-        """Whether what stands there is the run's to replace: all that it wrote, damaged or not, but a card
-        that was edited."""
+        """Whether the run may replace an existing file: everything that it wrote, damaged or not, except a
+        card that was edited."""
         if sha256 == _NO_FILE or name not in self.files:
             return False
         return name != layout.CARD or sha256 in self.files[name]
@@ -131,14 +131,14 @@ class Manifest:
 
 
 def claim(storage: Storage, output: str, name: str) -> Manifest:
-    """The manifest of the run ``name`` in an output that is its own, or may become it; nothing is written.
+    """The manifest of the run ``name`` in an output that belongs to it, or may. Nothing is written.
 
     NotOurs if the output holds anything else.
     """
     manifest = Manifest.read(storage, output)
     earlier = _planned(storage, output) if manifest is None else None
     if earlier is not None and any(True for _ in _receipts(storage, output, earlier)):
-        # it was lost, and what it named outside work/ may be anybody's now
+        # the manifest was lost, so files outside work/ may be anybody's
         manifest = Manifest(earlier, {layout.PLAN: [ANY], layout.INDEX: [ANY]})
     if manifest is None:
         found = list(islice(foreign(storage, output, name), _NAMED + 1))
@@ -150,14 +150,14 @@ def claim(storage: Storage, output: str, name: str) -> Manifest:
         return Manifest(name, {layout.PLAN: [ANY]})
     if manifest.name != name:
         raise NotOurs(
-            f"{output} holds the run {manifest.name!r}; give {name!r} an output of its own, or go on with "
-            f"the run that is there as `name: {manifest.name}`"
+            f"{output} holds the run {manifest.name!r}; give {name!r} an output of its own, or "
+            f"continue the run that is there with `name: {manifest.name}`"
         )
     return manifest
 
 
 def _receipts(storage: Storage, output: str, name: str) -> Iterator[str]:
-    """Receipts of the run ``name`` where they stand."""
+    """Names of receipts of the run ``name`` that are in their original place."""
     entries = (_entry(output, info.path) for info in storage.scan(join(output, layout.WORK)))
     for entry in filter(layout.is_receipt, entries):
         for _, receipt in load(storage, [join(output, entry)]):
@@ -170,7 +170,7 @@ def _entry(output: str, path: str) -> str:
 
 
 def _planned(storage: Storage, output: str) -> str | None:
-    """The name of the run whose plan is there. NotOurs if it is of another format or damaged."""
+    """Name of the run whose plan is there, if any. NotOurs if the plan is damaged or of another format."""
     path = join(output, layout.PLAN)
     if storage.stat(path) is None:
         return None
@@ -190,13 +190,13 @@ def _planned(storage: Storage, output: str) -> str | None:
 def _other_format(output: str, name: str) -> str:
     return (
         f"{output} holds the run {name!r} as another version of nanocorpus wrote it, which this one cannot "
-        "go on with; give another output, or remove this one and start again"
+        "continue; give another output, or remove this one and start again"
     )
 
 
 def foreign(storage: Storage, output: str, name: str) -> Iterator[str]:
-    """Files and links below an output to be that a first start of the run ``name`` would find in its way.
-    Hidden ones, those of file systems, and its own dry run are not."""
+    """Files and links that make a first start of the run ``name`` impossible. Hidden files, those of file
+    systems (lost+found), and the run's own dry run do not."""
     for info in storage.scan(output):
         entry = _entry(output, info.path)
         if not _hidden(entry) and not _of_dry_run(storage, output, name, entry):
@@ -208,7 +208,7 @@ def _of_dry_run(storage: Storage, output: str, name: str, entry: str) -> bool:
 
 
 def is_run(storage: Storage, output: str, name: str) -> bool:
-    """Whether an output is of the run ``name``."""
+    """Whether an output belongs to the run ``name``."""
     try:
         manifest = Manifest.read(storage, output)
     except NotOurs:
@@ -226,14 +226,14 @@ def listed(names: list[str]) -> str:
 
 
 def shown(name: str) -> str:
-    """A name as a terminal may see it, in one line."""
+    """A name that is safe to print on one line of a terminal."""
     return name if name.isprintable() else ascii(name)
 
 
 def tidy(ledger: Ledger, manifest: Manifest, current: set[str], datasets: set[str]) -> list[str]:
-    """Remove what this run made and does not want any more: all that its receipts or the manifest name beside
-    ``current``, and what killed writers left where its ``datasets`` are. Returns the names of what is not of
-    this run."""
+    """Remove files of this run that are no longer needed: those that its receipts or the manifest name and
+    that are not in ``current``, and what killed writers left in the directories of its ``datasets``. Returns
+    the names of files that do not belong to this run."""
     storage, output = ledger.storage, ledger.output
     there = {}
     for info in storage.scan(output):
@@ -253,7 +253,7 @@ def tidy(ledger: Ledger, manifest: Manifest, current: set[str], datasets: set[st
             named.add(file.name)
             if file.name not in there:
                 continue
-            # of a part that was being published, another file may stand where ours was to come
+            # if publishing was interrupted, somebody else's file may be where ours was to come
             if receipt.status != BEGUN or digest(storage, ledger.path(file.name))[1] == file.sha256:
                 storage.delete(ledger.path(file.name), there.pop(file.name))
         storage.delete(path, there.pop(entry))
@@ -282,7 +282,7 @@ def sweep(storage: Storage, output: str, datasets: Iterable[str], ours: Callable
 
 
 def _stands(storage: Storage, path: str) -> tuple[str, str]:
-    """Checksum and version of what stands at a path; "" for nothing. A link or directory is nobody's file."""
+    """Checksum and version of the file at a path; "" for none. Links and directories count as foreign."""
     if is_local(path) and (os.path.islink(path) or os.path.isdir(path)):
         return _NO_FILE, _NO_FILE
     info = storage.stat(path)

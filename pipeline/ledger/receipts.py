@@ -15,9 +15,9 @@ from pipeline.ledger.tallies import Tally
 from pipeline.sealed import Stored, seal, unseal
 from pipeline.storage import Missing, Storage
 
-#: A part that is ``begun`` is being published: what it ``named`` may be there, all or some.
+#: A part that is ``begun`` is being published: some or all of the files in ``named`` may exist.
 DONE, FAILED, BEGUN = "done", "failed", "begun"
-#: What a file is to those who take it.
+#: Roles of files.
 DOCUMENTS, REJECTS, RUNS, SHARD = "documents", "rejects", "runs", "shard"
 _READERS = 16
 _AT_ONCE = 1024
@@ -26,20 +26,20 @@ _CLUSTER = "cluster "
 
 @dataclass(frozen=True)
 class File:
-    """A published file. ``name`` is relative to the output and decides nothing: what is computed from a file
-    depends on its role and its checksum."""
+    """A published file. ``name`` is relative to the output. What is computed from a file depends on its role
+    and checksum, not on its name."""
 
     role: str
     name: str
     size: int  # bytes
     sha256: str  # hex
     foot: str  # see ``pipeline.sealed``
-    #: Where storage itself keeps what it was given (S3): while it is the same, so are the bytes.
+    #: On object stores: as long as the etag is the same, so are the bytes.
     etag: str = ""
 
     @property
     def stored(self) -> Stored:
-        """How it is verified; the path is the name."""
+        """What is needed to verify it; the path is its name."""
         return Stored(self.name, self.size, self.foot)
 
 
@@ -50,19 +50,21 @@ class Receipt:
     fingerprint: str
     status: str = DONE
     run: str = ""  # name of the run
-    name: str = ""  # of the receipt, relative to the output: a copy elsewhere is none
+    name: str = ""  # of the receipt, relative to the output; a copy elsewhere does not count
     tallies: list[Tally] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
-    named: list[File] = field(default_factory=list)  # of a part that is begun: what was there, what will be
+    named: list[File] = field(
+        default_factory=list
+    )  # while begun: files that were there, and files that will be
     counts: dict[str, int] = field(default_factory=dict)
     clusters: dict[str, int] = field(default_factory=dict)  # see ``stages.global_stage.Summary``
-    given: Sketch = field(default_factory=dict)  # ids that the input gave to its rows
+    given: Sketch = field(default_factory=dict)  # sketch of the ids that the input gave to its rows
     languages: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    peak_memory: int = 0  # bytes resident at most in the worker, up to the end of this part
+    peak_memory: int = 0  # largest resident memory of the worker up to the end of this part, in bytes
     attempts: int = 1
     error: str | None = None
-    notes: list[str] = field(default_factory=list)  # of stages, as they were opened
+    notes: list[str] = field(default_factory=list)  # of stages, from when they were opened
 
     def as_bytes(self) -> bytes:
         """JSON, with a checksum of itself."""
@@ -71,13 +73,13 @@ class Receipt:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Receipt:
-        """The inverse of ``as_bytes``; ValueError if it is no receipt, or not as it was written."""
+        """The inverse of ``as_bytes``. ValueError if it is not a receipt, or was changed."""
         raw = unseal(data)
         try:
             raw["tallies"] = [Tally.from_json(item) for item in raw["tallies"]]
             raw["files"] = [File(**item) for item in raw["files"]]
             raw["named"] = [File(**item) for item in raw["named"]]
-            if "clusters" not in raw:  # of an earlier version: they are among the counts
+            if "clusters" not in raw:  # written by an earlier version, which kept them among the counts
                 counts = raw["counts"]
                 names = [name for name in counts if name.startswith(_CLUSTER)]
                 raw["clusters"] = {name.removeprefix(_CLUSTER): counts.pop(name) for name in names}
@@ -87,7 +89,7 @@ class Receipt:
 
 
 def load_all(storage: Storage, directory: str) -> Iterator[tuple[str, Receipt]]:
-    """Name (without .json) and receipt, of all readable receipts in a directory; few at a time in memory."""
+    """Name (without .json) and receipt of all readable receipts in a directory, few at a time in memory."""
     paths = [info.path for info in storage.list(directory) if info.path.endswith(".json")]
     for path, receipt in load(storage, paths):
         if receipt is not None:
@@ -95,7 +97,7 @@ def load_all(storage: Storage, directory: str) -> Iterator[tuple[str, Receipt]]:
 
 
 def load(storage: Storage, paths: list[str]) -> Iterator[tuple[str, Receipt | None]]:
-    """The receipts at ``paths``, in order; None for what is none: such a part is done again."""
+    """The receipts at ``paths``, in order; None for one that cannot be read, whose part is done again."""
 
     def one(path: str) -> tuple[str, Receipt | None]:
         try:

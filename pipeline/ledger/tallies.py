@@ -13,12 +13,12 @@ from typing import Any
 
 
 class ConservationError(Exception):
-    """Rows were lost or gained: a fault of this software, never of the data."""
+    """Rows were lost or gained. This is an error in a stage or in this software, not in the data."""
 
 
 @dataclass
 class Tally:
-    """What became of the rows that reached one stage."""
+    """Counts of the rows that reached one stage: kept, dropped and failed by reason."""
 
     stage: str
     rows_in: int = 0
@@ -45,7 +45,7 @@ class Tally:
         self.failed.update(other.failed)
 
     def follow(self, other: Tally) -> None:
-        """Extend by a later step of the same stage over the same rows (measure, then decide)."""
+        """Add a later step of the same stage over the same rows (measure, then decide)."""
         if other.rows_in != self.kept:
             raise ConservationError(f"stage {self.stage}: {self.kept} rows kept, {other.rows_in} arrived")
         self.generated += other.generated
@@ -68,7 +68,7 @@ class Tally:
 
 
 def check_chain(tallies: Sequence[Tally]) -> None:
-    """ConservationError unless each stage balances and hands all it kept to the next."""
+    """ConservationError unless each stage balances and all rows that it kept reach the next."""
     for tally in tallies:
         tally.check()
     for before, after in itertools.pairwise(tallies):
@@ -89,7 +89,7 @@ def add_tallies(total: list[Tally], tallies: Sequence[Tally]) -> None:
 
 
 def merge_steps(tallies: Iterable[Tally]) -> Iterator[Tally]:
-    """One tally per stage: neighbours of the same name are steps of one stage."""
+    """One tally for each stage: consecutive tallies of the same name are steps of one stage."""
     current: Tally | None = None
     for tally in tallies:
         if current is not None and current.stage == tally.stage:

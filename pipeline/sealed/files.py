@@ -27,7 +27,7 @@ _PIECE = 1 << 20
 
 
 class Damaged(Exception):
-    """A file of ours is not what was written, or is gone. ``path``: which."""
+    """The file at ``path`` is damaged or missing."""
 
     def __init__(self, path: str, what: str) -> None:
         super().__init__(f"{path}: {what}")
@@ -38,20 +38,20 @@ class Damaged(Exception):
 
 
 class Stored(NamedTuple):
-    """A file of ours and how it is verified: ``size`` in bytes (None: not known) and ``foot``, the digest of
-    its foot ("": not known, for files of which nobody keeps it)."""
+    """A sealed file and what is needed to verify it: ``size`` in bytes (None if not known) and ``foot``, the
+    digest of its foot ("" if not known)."""
 
     path: str
     size: int | None = None
     foot: str = ""
 
     def below(self, output: str) -> Stored:
-        """The same with the path, so far a name, below ``output``."""
+        """The same file with its path, so far relative, below ``output``."""
         return self._replace(path=join(output, self.path))
 
 
 class Section(NamedTuple):
-    """Where a section lies, and its CRC-32; None where nobody took it."""
+    """Place of a section and its CRC-32 (None if it was not computed)."""
 
     offset: int
     length: int
@@ -59,7 +59,7 @@ class Section(NamedTuple):
 
 
 class Sink(io.RawIOBase):
-    """Writes through to a file and takes sha256 of everything and CRC-32 of every section."""
+    """Writes to a file and computes the sha256 of everything and the CRC-32 of every section."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._sha, self._crc = file, hashlib.sha256(), 0
@@ -87,18 +87,18 @@ class Sink(io.RawIOBase):
 
     @property
     def sha256(self) -> str:
-        """Of all that was written, in hex."""
+        """sha256 of everything written so far, in hex."""
         return self._sha.hexdigest()
 
 
 def foot_digest(foot: bytes) -> str:
-    """What receipts keep of a foot: half a sha256, in hex."""
+    """The digest of a foot that receipts keep: half a sha256, in hex."""
     return hashlib.sha256(foot).hexdigest()[:32]
 
 
 def read_foot(storage: Storage, stored: Stored, end: int, magic: bytes) -> tuple[bytes, int]:
-    """The foot of a file and the file's size. A foot ends with its own length and ``magic``, ``end`` bytes in
-    all, the length little-endian in front of the magic. Damaged if it is not what was written."""
+    """The foot of a file and the file's size. The last ``end`` bytes of a foot are its length (little-endian)
+    and ``magic``. Damaged if it is not what was written."""
     path = stored.path
     size = stored.size
     if size is None:
@@ -122,7 +122,7 @@ def read_foot(storage: Storage, stored: Stored, end: int, magic: bytes) -> tuple
 
 
 def fetch(storage: Storage, path: str, offset: int, length: int) -> bytes:
-    """That range of a file of ours, whole; Damaged if it is not there."""
+    """A range of bytes of a sealed file. Damaged if the file ends before."""
     try:
         data = storage.read_range(path, offset, length)
     except Missing:
@@ -133,7 +133,7 @@ def fetch(storage: Storage, path: str, offset: int, length: int) -> bytes:
 
 
 def verified(path: str, section: Section, data: bytes | memoryview) -> bytes | memoryview:
-    """``data`` of a section; Damaged if its CRC says so."""
+    """Returns ``data`` of a section. Damaged if its CRC differs."""
     if section.crc is not None and zlib.crc32(data) != section.crc:
         end = section.offset + section.length
         raise Damaged(path, f"bytes {section.offset} to {end} are not what was written")
@@ -141,7 +141,7 @@ def verified(path: str, section: Section, data: bytes | memoryview) -> bytes | m
 
 
 def digest(storage: Storage, path: str) -> tuple[int, str]:
-    """Size and sha256 of a whole file. Damaged if it is gone."""
+    """Size and sha256 of a whole file. Damaged if it is missing."""
     try:
         with storage.open(path) as file:
             sha, size = hashlib.sha256(), 0
@@ -157,12 +157,12 @@ SEAL = "checksum"
 
 
 def seal(data: Mapping[str, Any]) -> bytes:
-    """JSON of a mapping that tells when it has changed."""
+    """A mapping as JSON with a checksum of itself."""
     return canonical({**data, SEAL: checksum(data)})
 
 
 def unseal(data: bytes) -> dict[str, Any]:
-    """What was sealed; ValueError if it is not what was written."""
+    """The mapping that was sealed. ValueError if it was changed."""
     try:
         raw = json.loads(data)
         if not isinstance(raw, dict) or raw.pop(SEAL) != checksum(raw):
@@ -173,11 +173,11 @@ def unseal(data: bytes) -> dict[str, Any]:
 
 
 def checksum(data: Mapping[str, Any]) -> str:
-    """Of a mapping of plain values, however it is spelt as JSON."""
+    """Checksum of a mapping of plain values; does not depend on its spelling as JSON."""
     return hashlib.sha256(canonical(data)).hexdigest()[:32]
 
 
 def canonical(data: Mapping[str, Any]) -> bytes:
-    """JSON with one spelling per value, for people too."""
+    """JSON in which equal values have the same spelling, indented for people."""
     text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     return text.encode("utf-8", "surrogatepass")

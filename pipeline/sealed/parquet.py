@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pipeline.sealed.files import Damaged, Section, Sink, Stored, fetch, foot_digest, read_foot, verified
 from pipeline.storage import Storage
 
-#: In the footer's key-value metadata: ``offset:length:crc`` of every row group, the last in hex.
+#: Key in the footer's metadata: ``offset:length:crc`` of every row group, the CRC in hex.
 GROUPS = b"nanocorpus.row_groups"
 
 
@@ -24,8 +24,8 @@ _MAGIC = b"PAR1"
 
 
 class ParquetWriter:
-    """A Parquet file in sections: each table that is written is a row group. Page checksums are written too,
-    for readers that are not ours."""
+    """A Parquet file in sections: each table that is written becomes a row group. Page checksums are written
+    too, for other readers."""
 
     def __init__(self, local: Path, schema: pa.Schema) -> None:
         self._local, self._file = local, local.open("wb")
@@ -39,7 +39,7 @@ class ParquetWriter:
         )
 
     def write(self, table: pa.Table) -> None:
-        """One row group."""
+        """Write one row group."""
         self._writer.write_table(table, row_group_size=max(len(table), 1))
         self._sections.append(self._sink.section())
 
@@ -59,7 +59,7 @@ class ParquetWriter:
 
 
 class ParquetFile:
-    """A Parquet file of ours, read row group by row group, each with one ranged read and verified."""
+    """A sealed Parquet file, read by row groups. Each is fetched with one ranged read and verified."""
 
     def __init__(self, storage: Storage, stored: Stored) -> None:
         self._storage, self.path = storage, stored.path
@@ -89,7 +89,7 @@ class ParquetFile:
             raise Damaged(self.path, f"row group {group} cannot be decoded: {error}") from None
 
     def table(self, group: int, columns: list[str]) -> pa.Table:
-        """A row group whole, each column in one chunk."""
+        """A whole row group, each column in one chunk."""
         section = self._sections[group]
         data = fetch(self._storage, self.path, section.offset, section.length)
         self._window.show(section.offset, verified(self.path, section, data))
@@ -100,7 +100,7 @@ class ParquetFile:
 
 
 def _sections(metadata: Any) -> Iterator[Section]:
-    """Of every row group; from the offsets of its columns where the writer left no list."""
+    """The section of every row group; from the offsets of its columns if the writer left no list."""
     listed = (metadata.metadata or {}).get(GROUPS)
     if listed is not None:
         for item in listed.decode().split():
@@ -115,13 +115,13 @@ def _sections(metadata: Any) -> Iterator[Section]:
 
 
 class _Window(io.RawIOBase):
-    """A file of which one range is there: what Arrow is given to read a row group from."""
+    """A file of which only one range is loaded, from which Arrow reads a row group."""
 
     def __init__(self, size: int) -> None:
         self._size, self._position, self._start, self._data = size, 0, 0, memoryview(b"")
 
     def show(self, start: int, data: bytes | memoryview) -> None:
-        """From now on this range is there, and no other."""
+        """Replace the loaded range."""
         self._start, self._data = start, memoryview(data)
 
     def readable(self) -> bool:
@@ -146,6 +146,6 @@ class _Window(io.RawIOBase):
         begin = self._position - self._start
         end = len(self._data) if size < 0 else begin + size
         if begin < 0 or end > len(self._data):
-            raise OSError(f"bytes {self._position} to {self._start + end} are of no section")
+            raise OSError(f"bytes {self._position} to {self._start + end} are not in any section")
         self._position = self._start + end
         return bytes(self._data[begin:end])

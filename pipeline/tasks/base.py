@@ -26,17 +26,17 @@ class Context:
     """What every task of a run shares."""
 
     output: str
-    #: Whose run this is: only the driver that wrote its token last may publish.
+    #: Identifies the driver: only the one that wrote its token last may publish.
     token: str
     storage: StorageSettings
     seed: int
     document_seconds: float
-    #: First records of each input only (dry run); None: all.
+    #: Number of records that are read of each input (dry run); None for all.
     limit: int | None = None
     name: str = ""  # of the run
 
     def ledger(self, storage: Storage) -> Ledger:
-        """The output, as this run may change it."""
+        """The ledger through which this run changes the output."""
         return Ledger(storage, self.output, self.token, self.name)
 
 
@@ -50,7 +50,7 @@ class Task(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Of everything that the result depends on."""
+        """A hash of everything that the result depends on."""
         ...
 
     @property
@@ -70,23 +70,23 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Ended:
-    """How an attempt ended: a receipt, or an error; ``died`` if the worker went with it."""
+    """How an attempt ended: a receipt, or an error; ``died`` if the worker died."""
 
     task: Task
     receipt: Receipt | None = None
     error: str = ""
     died: bool = False
     retryable: bool = False
-    #: Nothing more can succeed (full disk): stop the run.
+    #: No other task can succeed either (full disk): the run must stop.
     fatal: bool = False
-    #: A file of the run that is not what was written.
+    #: The damaged file of the run that the task met.
     damaged: Damaged | None = None
-    #: The task as it has to be tried instead.
+    #: The task to run instead.
     again: Task | None = None
 
 
 class Again(Exception):
-    """A task cannot be done as it is; ``task`` is the same with what it needs."""
+    """A task needs other resources; ``task`` is the same task with those."""
 
     def __init__(self, task: Task) -> None:
         super().__init__(task.label)
@@ -94,7 +94,7 @@ class Again(Exception):
 
 
 def attempt(task: Task, context: Context, guard: Guard) -> Ended:
-    """Run a task in this process; whatever it raises becomes an ``Ended``."""
+    """Run a task in this process. Whatever it raises is returned as an ``Ended``."""
     try:
         receipt = task.run(context, _storage(context.storage.model_dump_json()), guard)
     except (StorageFull, Superseded, Foreign) as error:
@@ -116,7 +116,7 @@ def attempt(task: Task, context: Context, guard: Guard) -> Ended:
         return Ended(task, error=f"{type(error).__name__}: {error}", fatal=full)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a stage may call sys.exit(), or raise what it likes
+    except BaseException as error:  # a stage may call sys.exit() or raise anything
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
         return Ended(task, error=f"{type(error).__name__}: {_line(error)} ({place})")
@@ -129,5 +129,5 @@ def _line(error: BaseException) -> str:
 
 @functools.lru_cache(maxsize=4)
 def _storage(settings: str) -> Storage:
-    clear_spools()  # of workers of this machine that died
+    clear_spools()  # left by workers of this machine that died
     return Storage(StorageSettings.model_validate_json(settings))

@@ -22,7 +22,7 @@ from pipeline.storage import StorageError
 from pipeline.tasks.guard import DeadlineExceeded, Guard
 from stages.base import Fault, Stage
 
-#: Of the run file that shards are made from; ``key`` orders a dataset's documents at random.
+#: Schema of the run files that shards are made from. ``key`` puts the documents in random order.
 TOKENS = pa.schema(
     [
         ("key", pa.uint64()),
@@ -41,11 +41,11 @@ class Loss(NamedTuple):
     row: int
     failed: bool
     fault: Fault
-    recorded: bool = True  # False: counted only, the row lives on elsewhere
+    recorded: bool = True  # False: only counted, since the row continues elsewhere
 
 
 class Result(NamedTuple):
-    """What one call gave: the rows that go on, those that do not, and partials for the exchange."""
+    """The result of a call: rows for the next step, rows that were lost, and partials for the exchange."""
 
     table: pa.Table
     losses: list[Loss]
@@ -58,7 +58,7 @@ class StageError(Exception):
 
 
 def shuffle_keys(ids: pa.ChunkedArray, seed: int) -> npt.NDArray[np.uint64]:
-    """uint64[rows]: position of each document in the shuffled dataset, a hash of seed and id.
+    """uint64[rows]: the place of each document in the shuffled dataset, a hash of seed and id.
 
     splitmix64 (Steele et al. 2014) over both halves of the id.
     """
@@ -99,7 +99,7 @@ def _with_columns(stage: Any, table: pa.Table, columns: Mapping[str, pa.Array | 
 
 
 def judged(stage: Any, table: pa.Table, found: pa.Table) -> Result:
-    """What a global stage found, applied to documents; ``found`` as in ``Global.apply``."""
+    """Apply the verdicts of a global stage to documents; ``found`` as in ``Global.apply``."""
     applied = stage.apply(table, found)
     if len(applied.verdicts) != len(table):
         raise StageError(f"{stage.name} judged {len(applied.verdicts)} of {len(table)} rows")
@@ -156,7 +156,7 @@ _ROLES: Mapping[Role, Callable[[Any, pa.Table, int], Result]] = {
 def apply(
     recipe: Recipe, stage: Any, table: pa.Table, seed: int, guard: Guard, batch: int, number: int
 ) -> Result:
-    """A step on one batch. ``batch`` and ``number`` (of the step) are for the guard's journal."""
+    """Run a step on one batch. ``batch`` and ``number`` (of the step) are for the guard's journal."""
     nothing = _nothing(recipe, stage, table)
     if not len(table):
         return nothing
@@ -177,8 +177,8 @@ def _guarded(
     call: Callable[[pa.Table], Result],
     nothing: Result,
 ) -> Result:
-    """The call on all rows; if that fails, row by row. ``place``: of the first row, by batch, step and row.
-    ``nothing``: what no row gives."""
+    """Make the call on all rows; if that fails, row by row. ``place``: batch, step and row of the first row.
+    ``nothing``: the result for no rows."""
     batch, number, start = place
     if not guard.by_row(batch):
         try:
@@ -197,7 +197,7 @@ def _guarded(
                 continue
             except DeadlineExceeded:
                 fault = Fault("deadline", f"more than {guard.seconds:g} seconds")
-            except BaseException as error:  # a stage may call sys.exit(), or raise what it likes
+            except BaseException as error:  # a stage may call sys.exit() or raise anything
                 if _of_the_machine(error):
                     raise
                 fault = Fault(type(error).__name__, str(error)[:500])
@@ -206,7 +206,7 @@ def _guarded(
 
 
 def _nothing(recipe: Recipe, stage: Stage, table: pa.Table) -> Result:
-    """No rows, in the columns that the step gives."""
+    """The result for no rows, with the columns of the step."""
     schema = table.schema
     if recipe.role in ("annotate", "generate", "tokens"):
         schema = output_columns(schema, type(stage), stage.config)
@@ -222,8 +222,8 @@ def without(table: pa.Table, losses: Sequence[Loss]) -> pa.Table:
 
 
 def _join(results: Mapping[int, Result]) -> Result:
-    """Results of slices of a batch, by their first rows, as that of the batch."""
-    if len(results) == 1:  # it begins where the batch does
+    """Join the results of slices of a batch, keyed by their first rows."""
+    if len(results) == 1:  # the only slice begins where the batch does
         return next(iter(results.values()))
     losses: list[Loss] = []
     partials: list[pa.Table] = []
@@ -242,6 +242,6 @@ def _join(results: Mapping[int, Result]) -> Result:
 
 
 def _of_the_machine(error: BaseException) -> bool:
-    """Errors that no other row order would mend, and that are no fault of a document."""
+    """Whether an error is not caused by a document, so that processing row by row would not help."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     return full or isinstance(error, StorageError | StageError | KeyboardInterrupt)

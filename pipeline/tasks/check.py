@@ -17,13 +17,13 @@ from pipeline.tasks.base import Context
 from pipeline.tasks.guard import Guard
 from stages.base import MIB, Resources
 
-#: What one task reads at most, beyond one part.
+#: Bytes that one task reads at most, unless a single part has more.
 BYTES, PARTS = 1024 * MIB, 512
 
 
 @dataclass(frozen=True)
 class CheckTask:
-    """Read all files of some receipts. Raises the first damage that it finds."""
+    """Read all files of some receipts. Raises the first ``Damaged`` that it finds."""
 
     group: str
     number: int
@@ -50,7 +50,7 @@ class CheckTask:
 
 
 def tasks(group: str, done: Iterable[tuple[str, int]]) -> Iterator[CheckTask]:
-    """Tasks over receipts, given with the bytes of their files."""
+    """Divide receipts, given with the bytes of their files, into tasks."""
     batch: list[str] = []
     number = size = 0
     for name, length in done:

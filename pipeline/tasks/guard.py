@@ -25,24 +25,24 @@ from types import FrameType
 
 from stages.base import Fault
 
-#: The watchdog waits this much longer than the alarm, so that an orderly end comes first.
+#: The watchdog waits this much longer than the alarm, which ends a call in an orderly way.
 HARD_FACTOR, HARD_EXTRA = 2.0, 5.0
 
 WHOLE_BATCH = -1
-#: Instead of a step's number: the reader is at work, or nothing is.
+#: In place of the number of a step: the reader is at work, or nothing is.
 READING = -1
-#: One batch of a reader may wait for storage that is tried again and again.
+#: Deadline for reading a batch, which may wait for storage requests that are retried.
 READ_SECONDS = 1800.0
 _ENTRY = struct.Struct("<qqqd")
 
 
 class DeadlineExceeded(BaseException):
-    """Not an Exception: a stage's own ``except Exception`` must not swallow it."""
+    """Not derived from Exception, so that ``except Exception`` in a stage does not catch it."""
 
 
 @dataclass(frozen=True)
 class Suspects:
-    """What earlier deaths of a part told: batches to take row by row, and rows not to touch."""
+    """What is known from earlier deaths on a part: batches to process row by row, and rows to leave out."""
 
     batches: frozenset[int] = frozenset()
     rows: dict[tuple[int, int, int], Fault] = field(default_factory=dict)
@@ -66,17 +66,17 @@ class Guard:
         self._alarm = threading.current_thread() is threading.main_thread()
 
     def by_row(self, batch: int) -> bool:
-        """True if this batch killed a worker and is to be taken row by row."""
+        """True if this batch killed a worker and must be processed row by row."""
         return batch in self.suspects.batches
 
     def poison(self, batch: int, step: int, row: int) -> Fault | None:
-        """The fault of a row that killed a worker before."""
+        """The fault of a row that killed a worker before, else None."""
         return self.suspects.rows.get((batch, step, row))
 
     @contextlib.contextmanager
     def watch(self, batch: int, step: int, row: int = WHOLE_BATCH) -> Iterator[None]:
-        """Around one call; raises DeadlineExceeded when it takes longer than ``seconds`` (a reader:
-        ``READ_SECONDS``)."""
+        """Wraps one call. Raises DeadlineExceeded if it takes longer than ``seconds`` (``READ_SECONDS`` for a
+        reader)."""
         seconds = READ_SECONDS if step == READING else self.seconds
         self._note(batch, step, row)
         if self.killable:
@@ -93,7 +93,7 @@ class Guard:
                 signal.signal(signal.SIGALRM, previous)
             if self.killable:
                 faulthandler.cancel_dump_traceback_later()
-            self._note(batch, READING, WHOLE_BATCH)  # what happens between calls is no document's fault
+            self._note(batch, READING, WHOLE_BATCH)  # no document is blamed for what happens between calls
 
     def _note(self, batch: int, step: int, row: int) -> None:
         if self._journal is not None:
@@ -107,7 +107,7 @@ def last_entry(journal: Path) -> tuple[int, int, int, float] | None:
 
 
 def _map(journal: Path) -> mmap.mmap:
-    # the kernel keeps a shared mapping when the process dies: no flush is needed
+    # a shared mapping survives the death of the process without a flush
     with journal.open("r+b") as file:
         return mmap.mmap(file.fileno(), _ENTRY.size)
 

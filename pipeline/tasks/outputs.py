@@ -32,7 +32,7 @@ REJECT = pa.schema(
     ]
 )
 
-#: Row groups are what a reader holds in memory at once.
+#: A reader holds one row group in memory.
 GROUP_BYTES, GROUP_ROWS = 16 * MIB, 4096
 
 
@@ -57,7 +57,7 @@ class TableWriter:
             self._writer.write(piece)
 
     def close(self) -> tuple[int, str, str]:
-        """Write what waits, and the footer. Size, sha256 and digest of the foot."""
+        """Write the rest and the footer. Returns size, sha256 and digest of the foot."""
         for piece in self._cutter.rest():
             self._writer.write(piece)
         return self._writer.close()
@@ -108,7 +108,7 @@ class Outputs:
 
 def read_batches(parquet: ParquetFile, schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
     """A Parquet part in batches of at most ``rows``, in the columns and types of ``schema``; a column
-    that the part lacks is null. No batch goes over the end of a row group, whose bytes are bounded."""
+    that the part lacks is null. A batch never spans two row groups, so its bytes are bounded."""
     names = [name for name in schema.names if name in parquet.schema.names]
     for group in range(parquet.metadata.num_row_groups):
         for batch in parquet.batches(group, names, rows):

@@ -46,10 +46,10 @@ class FromInput:
 
 @dataclass(frozen=True)
 class FromPart:
-    """The part is that of another segment, after what a global stage found about its documents."""
+    """The part comes from a part of another segment, whose documents a global stage may have judged."""
 
     file: Stored  # Parquet, relative to the output
-    index: int = 0  # of the part among those that verdicts speak of
+    index: int = 0  # of the part, in the positions that verdicts refer to
     verdicts: tuple[Stored, ...] = ()  # run files, relative to the output
     judge: Recipe | None = None  # the global stage whose verdicts they are
 
@@ -65,7 +65,7 @@ class PartTask:
     schema: bytes  # of the rows that the source gives, as an Arrow schema message
     steps: tuple[Recipe, ...]
     resources: Resources
-    where: str | None = None  # rows for which this is not true stay out
+    where: str | None = None  # only rows for which this is true are taken
 
     @property
     def label(self) -> str:
@@ -83,11 +83,11 @@ class PartTask:
             raise Again(self._larger(error.bytes)) from None
 
     def _larger(self, memory: int) -> PartTask:
-        """The same, for an input that says that it needs so much memory."""
+        """The same task, with this much more memory for its input."""
         assert isinstance(self.source, FromInput)
         item = self.source.item
         if item.memory >= memory:
-            raise StorageError(f"{item.path}: asks for {memory} bytes of memory again and again")
+            raise StorageError(f"{item.path}: asks for {memory} bytes of memory, which it was given already")
         source = FromInput(self.source.reader, item._replace(memory=memory))
         resources = self.resources._replace(memory=self.resources.memory + memory)
         return replace(self, source=source, resources=resources)
@@ -95,7 +95,7 @@ class PartTask:
 
 @dataclass(frozen=True)
 class OpenTask:
-    """Open the stages of a segment and do nothing: it fails where they would."""
+    """Opens the stages of a segment and does nothing else, to find out early if they fail."""
 
     segment: str
     steps: tuple[Recipe, ...]
@@ -172,10 +172,10 @@ class _Run:
         self.tallies.append(Tally(label))
         return self.tallies[-1]
 
-    # Where rows come from
+    # Reading rows
 
     def _source(self, schema: pa.Schema) -> Iterator[pa.Table]:
-        """The rows that the steps get. Tallies are made now, in the order of what rows go through."""
+        """The rows for the first step. Tallies are created at once, in the order that rows go through."""
         source = self.task.source
         if isinstance(source, FromInput):
             tables = self._read(source, self._tally(source.reader.label))
@@ -236,8 +236,8 @@ class _Run:
     def _selected(
         self, tables: Iterator[pa.Table], condition: where.Where, tally: Tally
     ) -> Iterator[pa.Table]:
-        """The rows that ``where`` selects. The others are counted and not recorded as rejects: they were
-        never this dataset's."""
+        """The rows that ``where`` selects. The others are counted, but not recorded as rejects: they never
+        belonged to this dataset."""
         for table in tables:
             rows = condition.select(table)
             tally.rows_in += len(table)
@@ -246,7 +246,7 @@ class _Run:
                 tally.dropped["not_selected"] += len(table) - len(rows)
             yield rows
 
-    # What stages do to them
+    # Running stages
 
     def _step(self, number: int, recipe: Recipe, stage: Any, tally: Tally, table: pa.Table) -> Result:
         started = time.perf_counter()
@@ -257,7 +257,7 @@ class _Run:
             result = result._replace(partials=shifted(result.partials, self.counts["documents"]))
         return result
 
-    # What is counted
+    # Counting
 
     def _account(self, tally: Tally, before: pa.Table, result: Result) -> pa.Table:
         tally.rows_in += len(before)
@@ -295,7 +295,7 @@ class _Run:
 
 
 def all_rows(storage: Storage, files: Sequence[Stored], schema: pa.Schema) -> pa.Table:
-    """What a last round that is shared gave."""
+    """All rows of a last round that is ``shared``."""
     tables = merge(storage, enumerate(files), 0, KEYS)
     return pa.concat_tables([schema.empty_table(), *(table.select(schema.names) for table in tables)])
 

@@ -28,13 +28,13 @@ from stages.global_stage import LAST, Reduced, Round, Summary
 
 BATCH_ROWS = 1024
 
-#: Blocks of merged files: their rows are many, and every reducer reads the index of the blocks.
+#: Size of blocks in merged files: large, since they have many rows and every reducer reads their index.
 MERGED_BLOCK_BYTES = 2 * MIB
 
 
 class Run(NamedTuple):
-    """A run file: number of the part that it is about, among all; its name relative to the output; of an
-    earlier run its address, and the etag that it had when it was planned with."""
+    """A run file: number of the part that it is about; its name relative to the output. For a file of an
+    earlier run: its address, and the etag that it had when the plan was made."""
 
     part: int
     file: Stored
@@ -63,7 +63,7 @@ class _Task:
         return layout.receipt(self.directory, self.name)
 
     def run(self, context: Context, storage: Storage, guard: Guard) -> Receipt:
-        """Do the work and publish; see ``execute.base.Task``. It is not watched row by row."""
+        """Do the work and publish; see ``tasks.base.Task``. There are no deadlines for single rows."""
         file = layout.round_runs(self.directory, self.name)
         with Outputs(context.ledger(storage), self.receipt_name) as outputs:
             writer: RunWriter | None = None

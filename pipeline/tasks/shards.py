@@ -37,7 +37,7 @@ SHARD = pa.schema(
     ]
 )
 
-#: Small row groups: a training rank takes whole row groups, and every rank wants some.
+#: Row groups are small, since training ranks read whole row groups and every rank needs some.
 GROUP_BYTES, GROUP_ROWS = 4 * MIB, 512
 
 
@@ -75,6 +75,6 @@ class ShardTask:
                 counts["documents"] += len(table)
                 ids = np.array([last, *table.column("id").to_pylist()], "S16")
                 counts["repeated_ids"] += int(np.count_nonzero(ids[1:] == ids[:-1]))
-                last = table.column("id")[-1].as_py()  # rows of one id stand together
+                last = table.column("id")[-1].as_py()  # rows with the same id are next to each other
                 counts["tokens"] += int(table.column("n_tokens").to_numpy().sum())
             return outputs.publish(Receipt(self.fingerprint, counts=counts))
