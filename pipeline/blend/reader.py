@@ -30,11 +30,11 @@ from pipeline.storage import Storage, join
 
 Tokens = npt.NDArray[np.int32]
 COLUMNS = ("id", "input_ids", "n_tokens", "dataset", "source", "language", "license")
-_FOOTERS_AT_ONCE = 16  # reading footers waits for storage, not for the processor
+_FOOTERS_AT_ONCE = 16  # reading footers mostly waits for storage
 
 
 class Position(NamedTuple):
-    """Where a walk over a dataset stands: in this epoch, at this of the rank's pieces, at this row."""
+    """A place in a walk over a dataset: epoch, number of the rank's piece, row in it."""
 
     epoch: int = 0
     piece: int = 0
@@ -53,21 +53,21 @@ class BlendedReader:
     eos: token id appended to every document of packed sequences. It counts as a token.
     storage: how to reach ``path``; default: local files and S3 as the environment configures it.
 
-    Every rank gives the same number of sequences, ``budget // (sequence_length · world_size)``; what does
-    not fill one more sequence on every rank is left. Phases switch at the first document that starts
+    Every rank gives the same number of sequences, ``budget // (sequence_length · world_size)``; tokens that
+    do not fill one more sequence on every rank are left over. Phases switch at the first document that starts
     at or after their end. Ranks have equal budgets but not exactly equal shares of a dataset, so near
     the end of an epoch one rank may start the next while another finishes.
 
-    ``state_dict()`` between two items, as JSON, and ``load_state_dict()`` on a new reader with the same
-    arguments go on with exactly the items that were still to come.
+    Call ``state_dict()`` between two items and store it as JSON. A new reader with the same arguments, after
+    ``load_state_dict()``, gives exactly the items that were still to come.
 
     Memory: one row group per dataset. For PyTorch, wrap it in a class derived from
     ``torch.utils.data.IterableDataset`` whose ``__iter__`` returns ``iter(reader)``; with DataLoader
     workers, make the reader inside the worker, each worker a rank of its own
     (``rank * num_workers + worker_id`` of ``world_size * num_workers``).
 
-    Raises ValueError when arguments, state and corpus do not fit together, and ``Damaged``, which names the
-    file, where something of the corpus is not what was written.
+    Raises ValueError if arguments, state and corpus do not fit together, and ``Damaged``, which names the
+    file, if a file of the corpus was changed.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class BlendedReader:
                     f"sequence of {sequence_length:,} tokens"
                 )
         self._ends = [phase["until"] // world_size for phase in blend["phases"][:-1]]
-        # tokens, not weights: exact, and a dataset whose share rounds to no token is not drawn from
+        # tokens are exact, unlike weights; a dataset whose share rounds to 0 tokens is not read
         self._weights = [
             {name: row["tokens"] for name, row in phase["datasets"].items() if row["tokens"]}
             for phase in blend["phases"]
@@ -131,7 +131,7 @@ class BlendedReader:
         self._spent = 0  # tokens in all phases
         self._given = 0  # of these, in sequences already given
         self._last: tuple[str, Position] | None = None  # the document drawn last
-        self._tail: Tokens = self._end[:0]  # what of it is still to be given
+        self._tail: Tokens = self._end[:0]  # the rest of it that is still to be given
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -140,7 +140,7 @@ class BlendedReader:
         return self._next_document() if self._length is None else self._next_sequence(self._length)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where this reader stands, as plain values that JSON keeps; small, whatever the corpus."""
+        """The place of this reader, as plain values for JSON; small for any corpus."""
         return {
             "reader": dict(self._identity),
             "phase": self._phase,
@@ -153,7 +153,7 @@ class BlendedReader:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where ``state_dict()`` was taken. Raises ValueError if that was a different reading."""
+        """Continue where ``state_dict()`` was taken. ValueError if the arguments were different."""
         for key, ours in self._identity.items():
             theirs = state["reader"][key]
             if theirs != ours:
@@ -191,7 +191,7 @@ class BlendedReader:
         return sequence
 
     def _draw(self) -> _Row:
-        """The next document, from the dataset that is furthest behind."""
+        """The next document, from the dataset that is furthest behind its weight."""
         while self._phase < len(self._ends) and self._spent >= self._ends[self._phase]:
             self._phase += 1
             self._drawn = dict.fromkeys(self._walks, 0)
@@ -232,14 +232,14 @@ class _Row(NamedTuple):
     def document(self) -> dict[str, Any]:
         names = [name for name in self.table.column_names if name != "input_ids"]
         fields = {name: self.table[name][self.row].as_py() for name in names}
-        # a copy: a view would keep the whole row group in memory for as long as the caller keeps the dict
+        # a copy, since a view would keep the whole row group in memory as long as the dict
         return {**fields, "input_ids": self.tokens().copy(), "epoch": self.position.epoch}
 
 
 class _Walk:
-    """One dataset as one rank sees it: document after document, epoch after epoch, without end.
+    """One dataset as one rank reads it: document after document, epoch after epoch, without end.
 
-    ``position`` is that of the next document and may be set to any that was read from it before.
+    ``position`` is that of the next document. It may be set to any position that was read from it before.
     """
 
     def __init__(
@@ -292,7 +292,7 @@ class _Walk:
             index = int(self._rows[row])
             start, stop = int(self._offsets[index]), int(self._offsets[index + 1])
             self._empty = 0 if stop > start else self._empty + 1
-            # every epoch deals anew: that a rank misses a document in so many has a chance of e^-64
+            # pieces are dealt anew in every epoch: the chance to miss the others this often is e^-64
             if self._empty > 64 * sum(self._documents):
                 raise ValueError(f"dataset {self._name}: no document of rank {self._rank} has any token")
             return _Row(self._table, self._values, index, start, stop, Position(epoch, piece, row))
@@ -349,7 +349,7 @@ class _Walk:
         return np.array([piece for pieces in found for piece in pieces], dtype=np.int64)
 
     def _shuffled(self, count: int, *key: object) -> npt.NDArray[np.int64]:
-        """The numbers below ``count`` in an order that the seed, the dataset and the key decide."""
+        """The numbers below ``count``, in an order that follows from seed, dataset and key."""
         digest = hashlib.blake2b(repr((self._seed, self._name, *key)).encode(), digest_size=16).digest()
         words = np.random.PCG64(int.from_bytes(digest, "little")).random_raw(count)
         return np.argsort(words, kind="stable")

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-#: What ``blend.json`` says of a shard; ``foot`` is what a reader verifies it by (``pipeline.sealed``).
+#: Fields of a shard in ``blend.json``; a reader verifies it with ``foot`` (``pipeline.sealed``).
 SHARD_KEYS = ("path", "documents", "tokens", "bytes", "sha256", "foot")
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -68,7 +68,7 @@ def check_phases(phases: Sequence[Phase]) -> None:
 
 
 def check_sum(phase: Phase) -> None:
-    """Raise ValueError unless the weights of a phase sum to 1: a mix that was meant otherwise is noticed."""
+    """Raise ValueError unless the weights of a phase sum to 1, so that mistakes in a mix are noticed."""
     total = sum((_decimal(weight) for weight in phase.weights.values()), Fraction())
     if abs(total - 1) > Fraction(1, 10**6):
         raise ValueError(f"the weights of phase {phase.phase} sum to {float(total):g}, not to 1")
@@ -85,8 +85,8 @@ def weights(phases: Sequence[Phase], budget: Budget, stats: Mapping[str, Any]) -
     are relative to the directory of ``blend.json``. Tokens are those of documents: a reader that adds an
     end-of-document token spends budget on it, so its epochs are slightly fewer than stated here.
 
-    Raises ValueError for a dataset that has a weight but no tokens. Its share is not given to others in
-    silence: to train on another mix than the config states is for the user to decide.
+    Raises ValueError for a dataset that has a weight but no tokens. Its share is not given to others, since
+    only the user can decide to train on another mix than the config states.
     """
     check_phases(phases)
     if not phases:

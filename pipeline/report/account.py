@@ -28,8 +28,8 @@ from stages.global_stage import LAST
 
 
 def leave(plan: Plan, ledger: Ledger, manifest: Manifest, states: Mapping[str, State], reason: str) -> str:
-    """Leave the accounts of a run that failed, for ``report``. Returns the reason and what there is to say
-    of it: the stage, its most frequent error with an example, and where the others are."""
+    """Write the account of a run that failed, for ``report``. Returns the reason, with the stage that failed
+    most often, its most frequent error with an example, and where the other failures are listed."""
     with suppress(StorageError, Superseded, Damaged):
         worst = [_worst(plan, ledger, states, name) for name in plan.config.datasets]
         reason = "\n".join([reason, *filter(None, worst)])
@@ -41,7 +41,7 @@ def leave(plan: Plan, ledger: Ledger, manifest: Manifest, states: Mapping[str, S
 
 
 def _worst(plan: Plan, ledger: Ledger, states: Mapping[str, State], dataset: str) -> str:
-    """The most frequent error of a dataset's documents, in a line; "" if none failed."""
+    """The most frequent error of a dataset's documents in one line; "" if none failed."""
     counts: Counter[tuple[str, str, str]] = Counter()
     for key, segment in plan.segments.items():
         if segment.dataset == dataset and key in states:
@@ -56,7 +56,7 @@ def _worst(plan: Plan, ledger: Ledger, states: Mapping[str, State], dataset: str
         line += f", for example {name} of {row['provenance']['file']}"
         line += f": {' '.join((row['detail'] or '').split())[:200]}" if row["detail"] else ""
         break
-    return f"{line}; all of them are in {ledger.path(layout.rejects_directory(layout.work(key)))}"
+    return f"{line}; all failures are listed in {ledger.path(layout.rejects_directory(layout.work(key)))}"
 
 
 def _failed(
@@ -75,7 +75,8 @@ def _failed(
 
 def account(config: Config, characters: int = 200) -> tuple[dict[str, Any], dict[str, str]]:
     """``stats.json`` of a finished run, and the beginnings of the texts that its largest clusters keep, by id
-    in hex. Of a run that failed, what is known so far, with ``failed``: why. ConfigError if there is neither.
+    in hex. For a run that failed: what is known so far, with the reason as ``failed``. ConfigError if there
+    is neither.
     """
     storage = Storage(config.storage)
     try:
@@ -95,7 +96,7 @@ def account(config: Config, characters: int = 200) -> tuple[dict[str, Any], dict
             if segment["judged"] is not None and "failed" not in found:
                 texts |= _texts(storage, config.output, segment, found, characters)
     except (Damaged, ValueError, KeyError, TypeError) as error:
-        raise config.problem(("output",), f"{error}; start the run again, it makes it anew") from None
+        raise config.problem(("output",), f"{error}; start the run again, which writes it anew") from None
     return found, texts
 
 

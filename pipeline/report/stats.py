@@ -15,8 +15,7 @@ from pipeline.ledger.tallies import Tally, check_chain, merge_steps
 from pipeline.plan.segment import Plan, Segment
 from pipeline.schedule.state import State
 
-#: In ``stats.json``, counts of rounds with this prefix are sizes of clusters, by the id of the document that
-#: stays.
+#: Prefix of counts in ``stats.json`` that are sizes of clusters; the id of the document that is kept follows.
 CLUSTER = "cluster "
 MOST_CLUSTERS = 10
 
@@ -24,8 +23,8 @@ MOST_CLUSTERS = 10
 def stats(plan: Plan, states: Mapping[str, State], partial: bool = False) -> dict[str, Any]:
     """The content of ``stats.json``; ConservationError if rows went missing between segments.
 
-    ``partial``: of a run that has not come to its end, as far as it is known. Rows that one stage kept may
-    not have reached the next by then.
+    ``partial``: for a run that did not finish, as far as it is known. Rows that one stage kept may not have
+    reached the next yet.
     """
     if partial:
         states = {**{key: State() for key in _keys(plan)}, **states}
@@ -76,8 +75,10 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) 
         },
         "documents": last.total("documents"),
         "tokens": last.total("tokens") if blended else None,
-        "repeated_ids": repeated_ids if blended else None,  # documents that have the id of another
-        "repeated_given_ids": repeated(states[keys[0]].given),  # rows whose id in the input other texts have
+        "repeated_ids": repeated_ids if blended else None,  # documents that have the id of another document
+        "repeated_given_ids": repeated(
+            states[keys[0]].given
+        ),  # share of rows whose id in the input also belongs to other texts
         "languages": {
             language: {"documents": counts["documents"], "tokens": counts["tokens"] if blended else None}
             for language, counts in sorted(last.languages.items(), key=_most)
@@ -87,7 +88,7 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) 
 
 
 def _rounds(segment: Segment, states: Mapping[str, State]) -> dict[str, dict[str, int]]:
-    """What the rounds of a global stage counted, in order; of sizes of single clusters only the largest."""
+    """The counts of the rounds of a global stage, in order, with the sizes of the largest clusters."""
     rounds: dict[str, dict[str, int]] = {}
     for key, state in states.items():
         if key.rpartition("/")[0] != segment.key:

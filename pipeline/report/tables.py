@@ -53,7 +53,7 @@ class _Line:
 
 
 class Board:
-    """Progress for people: a live table on a terminal, a line every few seconds in a log.
+    """Shows progress: a live table on a terminal, or a line every few seconds in a log.
 
     See ``schedule.Progress``. Use as a context manager.
     """
@@ -74,7 +74,7 @@ class Board:
             self._live.stop()
 
     def begin(self, group: Group, total: int, reused: int) -> None:
-        """A group is ready."""
+        """A group starts."""
         self._lines[group.key] = _Line(group, total, reused)
         if not self._live and total == reused:
             self._say(self._lines[group.key])
@@ -93,12 +93,12 @@ class Board:
             self.console.print(f"{task.label}: failed: {receipt.error}", style="red", markup=False)
 
     def damaged(self, damage: Damaged) -> None:
-        """A file of the run is not what was written."""
+        """A file of the run is damaged."""
         text = f"damaged: {damage}; its part is made again"
         self.console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def tick(self) -> None:
-        """Show where it is."""
+        """Show the progress."""
         if self._live:
             self._live.update(self._table())
         elif time.monotonic() - self._said >= LOG_SECONDS:
@@ -128,7 +128,7 @@ class Board:
 
 
 def attrition(stats: Mapping[str, Any]) -> Table:
-    """The table of what every stage of every dataset kept, dropped and failed, from ``stats.json``."""
+    """A table of what every stage of every dataset kept, dropped and failed, from ``stats.json``."""
     stages = [stage for dataset in stats["datasets"].values() for stage in dataset["stages"]]
     numbers = ["rows in", "generated", "kept", "dropped", "failed"]
     if not any(stage["generated"] for stage in stages):
@@ -141,7 +141,7 @@ def attrition(stats: Mapping[str, Any]) -> Table:
     for name, dataset in stats["datasets"].items():
         for i, stage in enumerate(dataset["stages"]):
             tally = Tally.from_json(stage)
-            # a reason and its count stay on one line
+            # no-break spaces keep a reason and its count on one line
             why = [f"{reason}\u00a0{count:,}" for reason, count in tally.dropped.most_common()]
             why += [f"{reason}\u00a0{count:,}\u00a0(failed)" for reason, count in tally.failed.most_common()]
             values = {
@@ -162,7 +162,7 @@ def attrition(stats: Mapping[str, Any]) -> Table:
 
 
 def clusters(stats: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Table]:
-    """Of every stage that finds clusters: how many of which size, and the largest. ``texts``: by id."""
+    """For every stage that finds clusters: their number by size, and the largest. ``texts``: by id."""
     for name, dataset in stats["datasets"].items():
         for stage, rounds in dataset["rounds"].items():
             counts = rounds.get(LAST, {})
@@ -201,7 +201,7 @@ def failures(states: Iterable[State], most: int = 20) -> Table:
 
 
 def work(states: Mapping[str, State], seconds: float) -> str:
-    """One line: what was computed, what was reused, and how large the largest worker was."""
+    """One line: parts computed and reused, time, and the memory of the largest worker."""
     made = sum(len(state.made) for state in states.values())
     reused = sum(state.reused for state in states.values())
     busy: Counter[str] = Counter()
@@ -221,10 +221,10 @@ def notices(
     kept: Sequence[str],
     left: Sequence[str],
 ) -> Iterator[str]:
-    """What people should know of an output beside the tables.
+    """What people should know about an output, apart from the tables.
 
-    found: the content of ``stats.json``. damages: files that were damaged and are mended. kept:
-    files that were not written since others stand there. left: files that are not of the run.
+    found: the content of ``stats.json``. damages: damaged files that were made again. kept: files that were
+    not written because others are there. left: files that do not belong to the run.
     """
     for name, dataset in found["datasets"].items():
         if dataset["repeated_ids"]:

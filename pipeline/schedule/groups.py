@@ -30,7 +30,7 @@ class PartGroup:
 
     def __init__(self, plan: Plan, segment: Segment, limit: int | None, chains: Mapping[str, Chain]) -> None:
         self.plan, self.segment, self.limit = plan, segment, limit
-        #: Of the global stage that ends it, and of the one before it whose verdicts it applies.
+        #: Rounds of the global stage that ends the segment, and of the one before, whose verdicts it applies.
         self.chain = chains.get(segment.key)
         self.judged = chains.get(segment.parents[0]) if segment.judge else None
         self.key, self.dataset = segment.key, segment.dataset
@@ -60,7 +60,7 @@ class PartGroup:
         for parent in segment.parents:
             for index, (part, made) in enumerate(sorted(states[parent].made.items()), FIRST):
                 if not made.done:
-                    continue  # it is in the table of failures, and no documents came of it
+                    continue  # it failed, as the table of failures says, and has no documents
                 documents = made.files[DOCUMENTS].stored
                 if about:
                     verdicts = tuple(run.file for run in about(index))
@@ -128,13 +128,13 @@ class ShardGroup:
         return iter(())
 
 
-#: Raise it when the same tokens give other shards.
+#: Raise it when the same tokens give different shards.
 SHARD_FORMAT = 2
 
 
 def groups(plan: Plan, limit: int | None = None) -> dict[str, Group]:
-    """The groups of a plan that are known beforehand, each after those it needs; the rounds of global stages
-    follow as their counts become known. ``limit``: records of each input (dry run)."""
+    """The groups of a plan that are known beforehand, each after those that it needs. The rounds of global
+    stages follow when counts become known. ``limit``: records of each input (dry run)."""
     found: list[Group] = []
     chains = {segment.key: Chain(segment) for segment in plan.segments.values() if segment.judged}
     for segment in plan.segments.values():

@@ -36,14 +36,14 @@ TRIES = 3
 
 
 class RunFailed(Exception):
-    """The run cannot go on, or more failed than is allowed."""
+    """The run cannot continue, or more failed than is allowed."""
 
 
 class Progress(Protocol):
-    """Who wants to know how it goes."""
+    """Receives the progress of a run."""
 
     def begin(self, group: Group, total: int, reused: int) -> None:
-        """A group is ready; ``reused`` of its tasks were done in an earlier run."""
+        """A group starts; ``reused`` of its tasks were done in an earlier run."""
         ...
 
     def end(self, group: Group, task: Task, receipt: Receipt) -> None:
@@ -51,7 +51,7 @@ class Progress(Protocol):
         ...
 
     def damaged(self, damage: Damaged) -> None:
-        """A file of the run is not what was written; it will be made again."""
+        """A file of the run is damaged and will be made again."""
         ...
 
     def tick(self) -> None:
@@ -65,12 +65,12 @@ class _Waiting:
     group: Group
     deaths: int = 0
     errors: int = 0
-    #: What the task made before, if it is done again because that is damaged.
+    #: The earlier result, if the task is done again because a file of that is damaged.
     mends: Made | None = None
 
 
 class Schedule:
-    """One run of all groups. ``states`` holds what came of them, also while it runs."""
+    """One run of all groups. ``states`` holds their results, also while it runs."""
 
     def __init__(
         self,
@@ -83,21 +83,23 @@ class Schedule:
     ) -> None:
         self.groups, self.ledger = dict(groups), ledger
         self.limits, self.progress = limits, progress
-        #: Called before anything that files which speak of the whole rest on changes.
+        #: Called before the first change to files that stats, card and blend are computed from.
         self.before_change = before_change
-        #: Do parts again in which documents failed.
+        #: Whether to do parts again in which documents failed.
         self.retry_failed = retry_failed
         self.states: dict[str, State] = {}
-        #: Files that were damaged, by path: how often each.
+        #: How often each file was found damaged, by path.
         self.damages: Counter[str] = Counter()
-        self._mending: dict[str, list[_Waiting]] = {}  # who waits for a part that is made again, by receipt
-        self._left: Counter[str] = Counter()  # tasks of a group that have not ended
+        self._mending: dict[
+            str, list[_Waiting]
+        ] = {}  # tasks that wait for a part that is made again, by its receipt
+        self._left: Counter[str] = Counter()  # number of tasks that have not ended, by group
         self._queue: deque[_Waiting] = deque()
         self._running: dict[str, _Waiting] = {}
         self._changing = False
 
     def run(self, executor: Executor) -> None:
-        """Run everything; RunFailed when it cannot go on or more failed than is allowed."""
+        """Run everything. RunFailed if it cannot continue or more failed than is allowed."""
         while True:
             while self._start_ready():
                 pass
@@ -112,7 +114,7 @@ class Schedule:
             for ended in executor.wait(1.0):
                 self._end(ended)
             if self._parts_exceeded() is not None:
-                self._queue.clear()  # what is running may end
+                self._queue.clear()  # tasks that are running may end
             self.progress.tick()
         if (reason := self._exceeded()) is not None:
             raise RunFailed(reason)
@@ -120,8 +122,8 @@ class Schedule:
             raise RunFailed("the executor takes no more tasks, and the run is not done")
 
     def survey(self) -> Iterator[tuple[Group, int | None, int]]:
-        """Without running: each group, its tasks (None: not known before those before it are done) and how
-        many of them are done."""
+        """Without running anything: each group, the number of its tasks (None if that depends on groups that
+        are not done) and how many of them are done."""
         waiting = deque(self.groups.values())
         while waiting:
             group = waiting.popleft()
@@ -136,7 +138,7 @@ class Schedule:
                 waiting.extendleft(group.following(self.states))
 
     def _exceeded(self) -> str | None:
-        """What is beyond the limits of the config, if anything is."""
+        """Which limit of the config is exceeded, and by what; None if none is."""
         if (reason := self._parts_exceeded()) is not None:
             return reason
         read: Counter[str] = Counter()
@@ -153,8 +155,8 @@ class Schedule:
         return None
 
     def _parts_exceeded(self) -> str | None:
-        """Inputs may fail up to a number. Any other part holds documents that were read: without it the
-        corpus would not be what its accounts say."""
+        """As ``_exceeded``, for parts that failed as a whole. A number of inputs may fail, but no later part:
+        its documents were counted as read and would be missing."""
         inputs = 0
         for key, state in self.states.items():
             if state.failures and not self.groups[key].reads:
@@ -170,9 +172,9 @@ class Schedule:
         self.before_change()
 
     def _start_ready(self) -> bool:
-        """Whether there may be more: a group with nothing left to do makes others ready."""
+        """Start groups that are ready. True if another call may start more: some had no work to do."""
         if self.states and self._exceeded() is not None:
-            return False  # nothing new is built on it
+            return False  # the run will fail: start no more groups
         again = False
         for key, group in [*self.groups.items()]:
             if key in self.states or any(
@@ -192,8 +194,8 @@ class Schedule:
         return again
 
     def _split_done(self, group: Group, state: State) -> tuple[int, list[Task], list[tuple[str, int]]]:
-        """How many tasks a group has, and those without a valid receipt; the others go into ``state``. Last,
-        the receipts of those whose files storage does not vouch for, with the bytes of the files."""
+        """The number of tasks of a group, and those without a valid receipt; the others are added to
+        ``state``. Last, the receipts whose files must be read to be verified, with the bytes of the files."""
         todo = {task_name(task): task for task in group.tasks(self.states)}
         count, unsure = len(todo), []
         storage, path = self.ledger.storage, self.ledger.path
@@ -255,12 +257,14 @@ class Schedule:
             self._follow(waiting.group)
 
     def _mend(self, waiting: _Waiting, damage: Damaged) -> None:
-        """Do the task again whose file is damaged; ``waiting`` met it and goes on after that."""
+        """Do the task again that wrote the damaged file. ``waiting``, which found it, is run after that."""
         self.progress.damaged(damage)
         self.damages[damage.path] += 1
         made = self._maker(damage.path)
         if made is None or self.damages[damage.path] >= TRIES:
-            raise RunFailed(f"{damage}; start again, or, if it is of an earlier run, run that one again")
+            raise RunFailed(
+                f"{damage}; start again, or, if the file belongs to an earlier run, run that one again"
+            )
         group, name = made
         receipt = group.receipt(name)
         if receipt not in self._mending:
@@ -269,7 +273,7 @@ class Schedule:
         self._mending.setdefault(receipt, []).append(waiting)
 
     def _maker(self, path: str) -> tuple[Group, str] | None:
-        """The group and the name of the task that made a file of this run."""
+        """The group and the name of the task that wrote a file of this run."""
         for key, state in self.states.items():
             group = self.groups[key]
             for name, made in state.made.items():
@@ -281,10 +285,10 @@ class Schedule:
     def _mended(self, waiting: _Waiting, before: Made, receipt: Receipt) -> None:
         now = {file.role: file.sha256 for file in receipt.files}
         if now != {role: file.sha256 for role, file in before.files.items()}:
-            # what was computed from the old files would not be what the receipts say
-            raise RunFailed(f"{waiting.task.label}: made again it is another; start again")
+            # results computed from the old files would not agree with the receipts
+            raise RunFailed(f"{waiting.task.label}: computing it again gave a different result; start again")
         self._queue.extend(self._mending.pop(waiting.group.receipt(task_name(waiting.task))))
 
     def _follow(self, group: Group) -> None:
-        """Take in the groups that are known now that one is done."""
+        """Add the groups that become known when one is done."""
         self.groups |= {new.key: new for new in group.following(self.states)}

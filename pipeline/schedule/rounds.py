@@ -31,27 +31,27 @@ from pipeline.tasks.reduce import JoinTask, ReduceTask, RegroupTask, Run, Runs
 from stages.base import MIB, Resources
 from stages.global_stage import LAST, OWN, Global, Round
 
-#: Raise it when the same rows give other files.
+#: Raise it when the same rows give different files.
 FORMAT = 3
-#: Index of the first part of this run, in positions.
+#: Index of the first part of this run in positions; those below are of earlier runs.
 FIRST = OWN >> 32
-#: Rows that one reducer takes. The number of buckets follows from the data alone.
+#: Rows for one reducer. The number of buckets follows from the data alone.
 BUCKET_ROWS = 16_000_000
-#: Files that a task merges at most; and that a part looks into for rows about its documents.
+#: Largest number of files that a task merges, and that a part reads for rows about its documents.
 MOST_FILES, MOST_FILES_OF_PART = 512, 64
-#: Names of other things in the directory of a segment, or of what a round may take.
+#: Names that a round may not have, since they have another meaning.
 RESERVED = ("map", "apply", "receipts", "rejects", "runs")
-#: Stands for the parts of the next segment, which take the rows of the last round.
+#: Stands for the parts of the next segment, which read the rows of the last round.
 APPLY = Round("apply", (LAST,), documents=True)
 
 
 @dataclass
 class Chain:
-    """The rounds of the global stage that ends ``segment``, as far as they are known."""
+    """The rounds of the global stage that ends ``segment``, as far as they are known yet."""
 
     segment: Segment
     known: dict[str, Round] = field(default_factory=dict)
-    regrouped: dict[str, list[Regrouping]] = field(default_factory=dict)  # by the round that they are for
+    regrouped: dict[str, list[Regrouping]] = field(default_factory=dict)  # by the round that they prepare
 
     def __post_init__(self) -> None:
         assert self.segment.judged
@@ -60,7 +60,7 @@ class Chain:
         assert isinstance(stage, Global)
         self.columns = stage.needs(stage.config)
         self.resources = Resources(memory=512 * MIB + stage.requires(stage.config).memory)
-        #: Of the stage, less what only the applying of verdicts depends on.
+        #: Identity of the stage, without settings that only the applying of verdicts uses.
         self._identity = replace(self.judge, unused=tuple(sorted(stage.applies))).identity
         self._rounds = stage.rounds()
 
@@ -71,7 +71,7 @@ class Chain:
         return self._take(first)
 
     def after(self, current: Round, state: State) -> Round | None:
-        """The round that the stage wants after one that wrote ``state``."""
+        """The round that the stage asks for after one with the result ``state``."""
         counts: Counter[str] = Counter(rows=0)
         for made in state.made.values():
             counts.update(made.counts)
@@ -86,7 +86,7 @@ class Chain:
 
     @contextmanager
     def _blamed(self) -> Iterator[None]:
-        """What a stage's own code raises here is a fault of the stage, which is named."""
+        """Reports what the code of a stage raises as a fault of that stage."""
         try:
             yield
         except KeyboardInterrupt:
@@ -97,7 +97,9 @@ class Chain:
     def _take(self, current: Round) -> Round:
         taken = {*self.known, *RESERVED}
         if current.name in taken or not set(current.takes) <= {"map", *self.known}:
-            raise AssertionError(f"{self.segment.key}: {current} is known already, or takes what is not")
+            raise AssertionError(
+                f"{self.segment.key}: {current} exists already, or takes a round that does not"
+            )
         self.known[current.name] = current
         return current
 
@@ -106,7 +108,7 @@ class Chain:
         return round_key(self.segment, name)
 
     def parts(self, states: Mapping[str, State]) -> Iterator[tuple[int, str, Made]]:
-        """Index, name and what was made of it, of all parts that were done."""
+        """Index, name and result of all parts that are done."""
         for index, (part, made) in enumerate(sorted(states[self.segment.key].made.items()), FIRST):
             if made.done:
                 yield index, part, made
@@ -130,7 +132,7 @@ class Chain:
                 yield Run(indices.get(task, FIRST), made.files[RUNS].stored)
 
     def rows(self, names: tuple[str, ...], states: Mapping[str, State]) -> int:
-        """How many rows rounds wrote."""
+        """The number of rows that rounds wrote."""
         earlier = sum(part.rows for part in self.segment.earlier)
         return sum(
             states[self.segment.key].total("partials") + earlier
@@ -146,7 +148,7 @@ class Chain:
         return [FORMAT, self._identity, current, [states[key].digest(RUNS) for key in keys], earlier]
 
     def by_position(self, count: int, states: Mapping[str, State]) -> list[int]:
-        """``count + 1`` edges between ranges of equally many documents."""
+        """``count + 1`` edges between ranges of about equally many documents."""
         edges = _even(count)
         parts = [(index, part.documents) for index, part in enumerate(self.segment.earlier)]
         parts += [(index, made.counts.get("documents", 0)) for index, _, made in self.parts(states)]
@@ -181,7 +183,7 @@ class Chain:
         return overlapping
 
     def following(self, consumer: Round, states: Mapping[str, State]) -> Group | None:
-        """The group of a round, or of a regrouping that must come before; None for ``APPLY`` as it is."""
+        """The group of a round, or of a regrouping that must come before it; None if ``APPLY`` needs none."""
         files = len(self.runs(consumer.takes, states))
         before = self.regrouped.get(consumer.name, [])
         if files > MOST_FILES and not before:
@@ -195,7 +197,7 @@ class Chain:
 
 
 class _Rows:
-    """What groups of a chain share: ``key``, where their files are, and what they wait for."""
+    """What the groups of a chain share: ``key``, directories, and dependencies."""
 
     reads = False
 
@@ -206,7 +208,7 @@ class _Rows:
         self.receipts = layout.receipts(self.directory)
 
     def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
-        """See ``state.Group``: groups of a chain are made when all that they need is there."""
+        """See ``state.Group``. None: a group of a chain is made when everything that it needs is done."""
         return ()
 
     def receipt(self, name: str) -> str:
@@ -215,13 +217,13 @@ class _Rows:
 
 
 class RoundGroup(_Rows):
-    """One round: buckets of about equal size, or the parts."""
+    """One round: tasks for buckets of about equal size, or for the parts."""
 
     def __init__(self, chain: Chain, current: Round) -> None:
         super().__init__(chain, chain.key(current.name), current)
 
     def following(self, states: Mapping[str, State]) -> Iterator[Group]:
-        """The next round, or what must come before it."""
+        """The next round, or the regrouping before it."""
         current = self.chain.after(self.consumer, states[self.key]) or APPLY
         if (group := self.chain.following(current, states)) is not None:
             yield group
@@ -269,7 +271,7 @@ class RoundGroup(_Rows):
 
 
 class Regrouping(_Rows):
-    """The rows that a round takes, in fewer files; or in files by range of positions."""
+    """A regrouping: the rows that a round takes, in fewer files or in files by range of positions."""
 
     def __init__(self, chain: Chain, consumer: Round, by_position: bool) -> None:
         how = "by-position" if by_position else "merged"
@@ -278,12 +280,12 @@ class Regrouping(_Rows):
         self._before = chain.regrouped.get(consumer.name, [])
 
     def following(self, states: Mapping[str, State]) -> Iterator[Group]:
-        """The round that it is for."""
+        """The round that it prepares."""
         if (group := self.chain.following(self.consumer, states)) is not None:
             yield group
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
-        """Each merges some files whole, or all in a range of positions."""
+        """Tasks that each merge some files as a whole, or a range of positions of all files."""
         chain = self.chain
         runs = chain.runs(self.consumer.takes, states)
         if self._before:
@@ -306,7 +308,7 @@ class Regrouping(_Rows):
             )
 
     def edges(self, states: Mapping[str, State]) -> list[int]:
-        """Of the ranges of positions."""
+        """Edges between the ranges of positions."""
         rows = self.chain.rows(self.consumer.takes, states)
         return self.chain.by_position(-(-rows // BUCKET_ROWS), states)
 
@@ -315,7 +317,7 @@ class Regrouping(_Rows):
         return f"group-{number:05d}"
 
     def runs(self, states: Mapping[str, State]) -> Runs:
-        """The files that it made, those without rows left out."""
+        """The files that it wrote; without those that would have no rows."""
         made = (made for _, made in sorted(states[self.key].made.items()))
         return tuple(Run(FIRST, one.files[RUNS].stored) for one in made if RUNS in one.files)
 

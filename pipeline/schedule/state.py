@@ -18,7 +18,7 @@ from pipeline.tasks.base import Task
 
 
 class Made(NamedTuple):
-    """What later groups need to know of a finished task; the receipt itself is on storage."""
+    """What later groups need to know of a finished task. The receipt itself is in storage."""
 
     done: bool
     files: Mapping[str, File]  # by role
@@ -26,13 +26,13 @@ class Made(NamedTuple):
     clusters: Mapping[str, int]
 
     def digest(self, role: str) -> str:
-        """Of its file of a role, "" if it has none: what is computed from it depends on this, on no name."""
+        """sha256 of its file of a role, "" if it has none. Results depend on this, not on names."""
         return self.files[role].sha256 if role in self.files else ""
 
 
 @dataclass
 class State:
-    """Sums over the receipts of a group, and per task the little that others need."""
+    """Sums over the receipts of a group, and for each task what later groups need."""
 
     made: dict[str, Made] = field(default_factory=dict)
     tallies: list[Tally] = field(default_factory=list)
@@ -44,7 +44,7 @@ class State:
     peak_memory: int = 0
 
     def add(self, task: Task, receipt: Receipt) -> None:
-        """Count one receipt."""
+        """Add one receipt."""
         name = task_name(task)
         files = {file.role: file for file in receipt.files}
         self.made[name] = Made(receipt.status == DONE, files, receipt.counts, receipt.clusters)
@@ -58,7 +58,7 @@ class State:
         self.peak_memory = max(self.peak_memory, receipt.peak_memory)
 
     def digest(self, role: str) -> str:
-        """Of all files of a role that the group made, part by part."""
+        """A hash of all files of a role that the group wrote, part by part."""
         made = sorted(self.made.items())
         return fingerprint([(name, one.done, one.digest(role)) for name, one in made])
 
@@ -68,31 +68,31 @@ class State:
 
 
 class Group(Protocol):
-    """Tasks that do not depend on each other."""
+    """A group of tasks that do not depend on each other."""
 
     key: str
     dataset: str
-    reads: bool  # its tasks read inputs
+    reads: bool  # whether its tasks read inputs
     directories: tuple[str, ...]  # where its files are
     receipts: str  # where its receipts are
 
     def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
-        """Keys of the groups that must be done before, as far as is known by now."""
+        """Keys of the groups that must be done before, as far as they are known yet."""
         ...
 
     def receipt(self, name: str) -> str:
-        """The receipt of the task of a name, relative to the output."""
+        """Name of the receipt of a task, relative to the output."""
         ...
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
-        """Its tasks, once all that it needs is done. Names are unique and in the order of parts."""
+        """Its tasks; called when all groups that it needs are done. Names are unique, in the order of parts."""
         ...
 
     def following(self, states: Mapping[str, State]) -> Iterator[Group]:
-        """Groups that are known only now that this one is done. Called once."""
+        """Groups that become known when this one is done. Called once."""
         ...
 
 
 def task_name(task: Task) -> str:
-    """The last part of a task's receipt name: part, bucket or shard."""
+    """The last component of the name of a task's receipt: part, bucket or shard."""
     return task.receipt_name.rsplit("/", 1)[1].removesuffix(".json")

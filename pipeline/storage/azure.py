@@ -37,14 +37,14 @@ try:
 except ModuleNotFoundError as error:
     raise StorageError(f"az:// needs {error.name}: pip install 'nanocorpus[cloud]'") from error
 
-#: Larger files go up in blocks, which the service puts together in one step at the end.
+#: Larger files are uploaded in blocks, which the service joins in one step at the end.
 SINGLE_PUT = 64 * MIB
 BLOCK = 16 * MIB
 PIECE = 4 * MIB
-#: Before a request is tried again: a random time of up to 0.2 s, 0.4 s, … 20 s.
+#: Pause before a request is retried: a random time of up to 0.2 s, 0.4 s, … 20 s.
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 20.0
-#: Name of the metadata by which a writer knows its own blob.
+#: Name of the metadata by which a writer recognises its own blob.
 _MARK = "nanocorpusput"
 
 _DENIED = "access denied; check the credentials, and that they have the role Storage Blob Data Contributor"
@@ -61,7 +61,7 @@ _REFUSED = (409, 412)
 
 
 class _Retry(ExponentialRetry):
-    """The library's decision on what is tried again, with the pauses that requests to S3 make."""
+    """The library's retry policy, with the same pauses as requests to S3."""
 
     def get_backoff_time(self, settings: dict[str, Any]) -> float:
         return random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** settings["count"]))
@@ -72,7 +72,7 @@ class Azure:
 
     def __init__(self, settings: AzureSettings) -> None:
         self._settings = settings
-        self._service: Any = None  # made at the first request: credentials may be missing
+        self._service: Any = None  # made at the first request, since credentials may be missing
 
     # -- listing -------------------------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class Azure:
         return self._objects(container, f"{key.rstrip('/')}/" if key else "")
 
     def _objects(self, container: str, prefix: str, page: int | None = None) -> Iterator[FileInfo]:
-        """Every blob whose name starts with ``prefix``; unfinished files of ours are left out."""
+        """Every blob whose name starts with ``prefix``, without unfinished files of ours."""
         where = f"az://{container}/{prefix}"
         with _explained("list", where):
             for blob in self._container(container).list_blobs(
@@ -128,7 +128,9 @@ class Azure:
                 found = blob.get_blob_properties()
         except Missing:
             container = _parse(path)[0]
-            with _explained("look at", path):  # the answer to HEAD says 404 for both
+            with _explained(
+                "look at", path
+            ):  # HEAD answers 404 for a missing container and for a missing blob
                 self._container(container).get_container_properties()
             return None
         return None if (found.metadata or {}).get("hdi_isfolder") else found
@@ -157,7 +159,7 @@ class Azure:
             with _explained("read", path):
                 return bytes(self._blob(path).download_blob(offset=offset, length=length).readall())
         except StorageError as error:
-            if _status(error) == 416:  # it starts at the end, or after it
+            if _status(error) == 416:  # the range starts at or after the end
                 return b""
             raise
 
@@ -178,10 +180,10 @@ class Azure:
             return self._put(path, stream, local.stat().st_size, expect)
 
     def _put(self, path: str, stream: BinaryIO, size: int, expect: str | None) -> str:
-        """One request, or one that puts blocks together. Returns the ETag.
+        """Upload with one request, or in blocks that a last request joins. Returns the ETag.
 
-        The answer to a conditional request may get lost, and the next attempt then meets its own blob: the
-        blob carries a mark that tells.
+        If the answer to a conditional request is lost, the next attempt finds the blob of the first one: a
+        mark in the metadata shows that it is our own.
         """
         options: dict[str, Any] = {"length": size, "overwrite": True, "max_concurrency": 1}
         mark = uuid.uuid4().hex
@@ -211,7 +213,7 @@ class Azure:
                 raise Conflict(path) from None
 
     def move(self, old: str, new: str) -> None:
-        """By way of this machine: a copy within the service is not done when the request is answered."""
+        """Copies through this machine: the service may answer a copy request before the copy is done."""
         info = self.stat(old)
         if info is None:
             raise Missing(f"cannot copy {old}: no such blob")
@@ -222,11 +224,11 @@ class Azure:
     def sweep(
         self, prefix_dir: str, upload_age_s: float, ours: Callable[[str], bool] | None, deep: bool
     ) -> int:
-        # blocks that were never put together are in no listing, and the service drops them after a week
+        # blocks that were never joined are not listed, and the service drops them after a week
         return clear_spools()
 
     def check_writable(self, directory: str) -> None:
-        # to write over a version that does not exist: the service says whether we may, and does nothing
+        # replacing a version that does not exist: checks permissions and changes nothing
         path = f"{directory.rstrip('/')}/{TEMP_PREFIX}probe"
         with suppress(Conflict):
             self.write(path, b"", "0x0")
@@ -252,8 +254,8 @@ def _parse(path: str) -> tuple[str, str]:
 
 
 def _connect(settings: AzureSettings) -> BlobServiceClient:
-    """Credentials as Azure's own tools take them: a connection string, or else an account with a key, a
-    shared access signature, or whatever ``DefaultAzureCredential`` finds (a login, a managed identity)."""
+    """Finds credentials as Azure's own tools do: a connection string, or else an account with a key, a shared
+    access signature, or whatever ``DefaultAzureCredential`` finds (a login, a managed identity)."""
     options: dict[str, Any] = {
         "max_single_put_size": SINGLE_PUT,
         "max_block_size": BLOCK,

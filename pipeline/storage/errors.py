@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# A network file system says these when its server is away for a moment.
+# Errors of a network file system whose server is not reachable for a moment.
 _TRANSIENT = frozenset({errno.ESTALE, errno.ETIMEDOUT, errno.EINTR, errno.EAGAIN})
 
 
 class StorageError(Exception):
-    """Storage could not do it. The message says what, where and what to do about it.
+    """An operation of storage failed. The message says what, where and what to do about it.
 
-    Not an ``OSError``, so that a reader which takes ``OSError`` for a damaged file does not take a lost
-    connection for one. ``retryable``: the same call may succeed later.
+    Not an ``OSError``, so that a reader which treats ``OSError`` as a damaged file does not treat a lost
+    connection as one. ``retryable``: the same call may succeed later.
     """
 
     def __init__(self, message: str, *, retryable: bool = False) -> None:
@@ -34,10 +34,10 @@ class Missing(StorageError):
 
 
 class Conflict(StorageError):
-    """What stands at ``path`` is not the version that was to be replaced."""
+    """The file at ``path`` is not the version that was expected."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"{path} was written by someone else meanwhile")
+        super().__init__(f"{path} has been written by someone else meanwhile")
         self.path = path
 
     def __reduce__(self) -> tuple[type[Conflict], tuple[str]]:
@@ -45,7 +45,7 @@ class Conflict(StorageError):
 
 
 def explain_os(error: OSError, action: str, path: str) -> StorageError:
-    """What the operating system's refusal means to a user."""
+    """Explain an error of the operating system to a user."""
     if error.errno in _FULL:
         return StorageFull(
             f"cannot {action} {path}: no space left ({_free(path)}); free some, or choose another place"
@@ -73,7 +73,7 @@ def _free(path: str) -> str:
 
 
 def existing(path: str) -> str:
-    """The nearest of ``path`` and its parents that exists."""
+    """``path``, or the nearest of its parents that exists."""
     path = os.path.abspath(path)
     while not os.path.lexists(path):
         path = os.path.dirname(path)
@@ -91,7 +91,7 @@ def explained(action: str, path: str) -> Iterator[None]:
 
 @contextmanager
 def full_explained(path: str) -> Iterator[None]:
-    """Turns "no space left" inside, and only that, into ``StorageFull``: the rest is the caller's own."""
+    """Turns "no space left" inside into ``StorageFull``. Other errors are left to the caller."""
     try:
         yield
     except OSError as error:

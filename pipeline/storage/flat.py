@@ -14,22 +14,22 @@ from pipeline.storage.errors import StorageError
 from pipeline.storage.patterns import MAGIC, Glob, split_pattern
 from stages.base import MIB, FileInfo
 
-#: A stream asks for this much at first and twice as much each time it goes straight on: a reader that jumps
-#: about wastes little, a sequential one soon needs few requests.
+#: Bytes of a stream's first request; each that continues the one before asks for twice as much. So a reader
+#: that jumps wastes little, and a sequential one soon needs few requests.
 FIRST_WINDOW = 256 * 1024
 LAST_WINDOW = 8 * MIB
 BUFFER = 128 * 1024
 
-#: Whether there is an object of this key, or any below it.
+#: Whether there is an object with this key, or any below it.
 Exists = Callable[[str], bool]
 #: Every object whose key starts with a prefix.
 Objects = Callable[[str], Iterator[FileInfo]]
-#: The bytes from one place to another of one version of an object, in pieces.
+#: A range of bytes of one version of an object, in pieces.
 Pieces = Callable[[int, int, str], Iterator[bytes]]
 
 
 def split(key: str, exists: Exists) -> tuple[str, Glob | None]:
-    """As of ``split_pattern``. Names with stars are not asked for: every pattern would cost requests."""
+    """As ``split_pattern``. Names with stars are not looked up, to save requests."""
     return split_pattern(key, lambda name: "*" not in name and exists(name))
 
 
@@ -40,7 +40,7 @@ def glob(root: str, key: str, exists: Exists, objects: Objects) -> list[FileInfo
     if wild is None:
         return None
     below = len(root) + len(base)
-    states = {"": wild.start}  # by directory: listings are long, directories few
+    states = {"": wild.start}  # by directory, since listings are long and directories few
     matching = []
     for info in objects(base + MAGIC.split(key[len(base) :], maxsplit=1)[0]):
         directory, slash, name = info.path[below:].rpartition("/")
@@ -105,11 +105,11 @@ class _Stream(io.RawIOBase):
         return wanted
 
     def _fetch(self, target: memoryview, goes_on: bool) -> None:
-        """Fills ``target``; what the same request brings beyond it becomes the window."""
+        """Fills ``target``; further bytes of the same request become the window."""
         self._ahead = min(self._ahead * 2, LAST_WINDOW) if goes_on and self._ahead else FIRST_WINDOW
-        # A little beyond a large target too: the buffer on top asks for its last bytes separately.
+        # a little more also for a large target, since the buffer above asks for its last bytes separately
         stop = min(self._info.size, self._position + max(len(target) + BUFFER, self._ahead))
-        self._window = memoryview(b"")  # the old one goes before the new one comes
+        self._window = memoryview(b"")  # frees the old one before the new one is loaded
         rest = bytearray()
         filled = 0
         for piece in self._pieces(self._position, stop, self._info.etag):

@@ -26,7 +26,7 @@ from pipeline.storage.names import is_temporary, temporary_name
 from pipeline.storage.patterns import Glob, split_pattern
 from stages.base import FileInfo
 
-#: File systems without hard links say one of these.
+#: Errors of file systems without hard links.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
 
 
@@ -51,7 +51,7 @@ class Local:
         return sorted(self._walk(base, Glob(["**"])))
 
     def _walk(self, base: str, wild: Glob) -> Iterator[FileInfo]:
-        """Regular files under ``base`` ("" or ending in a slash) that match. Follows links, once around."""
+        """Regular files under ``base`` ("" or with a slash at its end) that match; follows links."""
         todo: list[tuple[str, frozenset[int], frozenset[tuple[int, int]]]] = [(base, wild.start, frozenset())]
         while todo:
             directory, states, above = todo.pop()
@@ -59,12 +59,12 @@ class Local:
                 status = os.stat(directory or ".")
                 entries = _entries(directory)
             except (FileNotFoundError, NotADirectoryError):
-                continue  # no such directory, or it went away meanwhile
+                continue  # no such directory, or it was removed meanwhile
             except OSError as error:
                 raise explain_os(error, "list", directory or ".") from error
             identity = (status.st_dev, status.st_ino)
             if identity in above:
-                continue  # a link back to a directory that we are in
+                continue  # a link to a directory above
             for entry in entries:
                 after = wild.step(states, entry.name)
                 if is_temporary(entry.name) or not after:
@@ -78,7 +78,7 @@ class Local:
                             status = entry.stat()
                         except FileNotFoundError:
                             if entry.is_symlink():
-                                raise  # a link to nothing is a mistake; a file just removed is not
+                                raise  # a broken link is a mistake; a file that was just removed is not
                             continue
                         if S_ISREG(status.st_mode):
                             yield _info(path, status)
@@ -158,11 +158,11 @@ class Local:
                 _link(local, path)
             else:
                 os.replace(local, path)
-            _sync(os.path.dirname(path) or ".")  # the rename itself has to survive a power cut
+            _sync(os.path.dirname(path) or ".")  # the rename itself must survive a power cut, too
             return _info(path, os.stat(path)).etag
 
     def _expect(self, path: str, expect: str) -> None:
-        """Conflict unless the version at ``path`` is the expected one. A link is nobody's version."""
+        """Conflict unless the version at ``path`` is the expected one. A link never is."""
         try:
             status = os.lstat(path)
         except FileNotFoundError:
@@ -190,7 +190,7 @@ class Local:
     ) -> int:
         leftovers: builtins.list[str] = []
         if os.path.islink(prefix_dir):
-            return 0  # what lies behind a link is nobody's leftover
+            return 0  # files behind a link are not leftovers of ours
         for directory, below, names in os.walk(prefix_dir):
             leftovers += [os.path.join(directory, name) for name in names if is_temporary(name)]
             if not deep:
@@ -200,7 +200,7 @@ class Local:
         return len(leftovers)
 
     def check_writable(self, directory: str) -> None:
-        # Directories that are missing are not made here: a run that is only planned leaves no trace.
+        # missing directories are not created, so that planning a run leaves no trace
         place = existing(directory)
         if not os.path.isdir(place):
             raise StorageError(f"cannot write to {directory}: {place} is not a directory")
@@ -228,7 +228,7 @@ def _info(path: str, status: os.stat_result) -> FileInfo:
 
 
 def _link(local: Path, path: str) -> None:
-    """``local`` becomes ``path`` where nothing stands: unlike a rename, a link cannot replace a file."""
+    """Make ``local`` the file at ``path`` if there is none; unlike a rename, a link cannot replace one."""
     try:
         os.link(local, path, follow_symlinks=False)
     except FileExistsError:
@@ -236,7 +236,7 @@ def _link(local: Path, path: str) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        os.rename(local, path)  # looked at a moment ago: the best that is to be had here
+        os.rename(local, path)  # it was checked just before; without links there is nothing better
     else:
         local.unlink(missing_ok=True)
 

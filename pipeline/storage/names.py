@@ -6,7 +6,7 @@ import os
 import re
 import uuid
 
-#: Names that start with this are ours and unfinished: no listing shows them.
+#: Prefix of names of unfinished files of ours; no listing shows them.
 TEMP_PREFIX = ".nanocorpus-tmp-"
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -20,7 +20,7 @@ def join(base: str, *names: str) -> str:
 
 
 def is_local(path: str) -> bool:
-    """Whether ``path`` is on a file system rather than behind an address."""
+    """Whether ``path`` is a path of a file system, not an address."""
     scheme = SCHEME.match(path)
     return scheme is None or scheme[1].lower() == "file"
 
@@ -31,5 +31,5 @@ def is_temporary(name: str) -> bool:
 
 
 def temporary_name(name: str) -> str:
-    """A name nobody else has; keeps the end of ``name``, where writers look for an extension."""
+    """A unique temporary name. It ends as ``name`` does, since some writers look at the extension."""
     return f"{TEMP_PREFIX}{os.getpid()}-{uuid.uuid4().hex}-{name[-100:]}"

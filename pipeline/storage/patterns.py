@@ -9,19 +9,22 @@ import fnmatch
 import re
 from collections.abc import Callable, Sequence
 
-#: What makes a path a pattern.
+#: Characters that make a path a pattern.
 MAGIC = re.compile(r"[*?\[]")
 
 
 class Glob:
-    """A pattern over path segments, as an automaton: a walk leaves out directories that cannot match.
+    """A pattern over path segments, as an automaton, so that a walk can skip directories that cannot match.
 
     A state is the number of pattern segments matched so far; several can hold at once because of ``**``.
     """
 
     def __init__(self, segments: Sequence[str]) -> None:
         if segments and segments[-1] == "**":
-            segments = [*segments, "*"]  # files below a directory, never the file that stands in its place
+            segments = [
+                *segments,
+                "*",
+            ]  # ** matches files below a directory, not a file in place of the directory
         self._segments = [None if s == "**" else re.compile(fnmatch.translate(s)) for s in segments]
         self.start = self._closed({0})
 
@@ -33,7 +36,7 @@ class Glob:
         return frozenset(states)
 
     def step(self, states: frozenset[int], name: str) -> frozenset[int]:
-        """States after one more path segment; empty when nothing below can match."""
+        """States after one more path segment; empty if nothing below can match."""
         after = set()
         for state in states:
             if state < len(self._segments):
@@ -50,10 +53,10 @@ class Glob:
 
 
 def split_pattern(pattern: str, exists: Callable[[str], bool]) -> tuple[str, Glob | None]:
-    """The leading directory that is no pattern (with its slash) and the rest; None where nothing is wild.
+    """The leading directory without wildcards (with its slash), and the rest as a pattern (None if there is
+    none).
 
-    A name that ``exists`` as it is spelt is that name, whatever characters are in it: brackets are common in
-    names of directories.
+    A name that ``exists`` as it is spelt is not a pattern: brackets are common in names of directories.
     """
     segments = pattern.split("/")
     for index, segment in enumerate(segments):

@@ -34,10 +34,10 @@ from pipeline.storage.settings import S3Settings
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 20.0
 CONNECT_TIMEOUT_S = 10.0
-#: A service that has never answered this process is more likely misspelt than busy.
+#: Attempts at a service that has never answered: its address is probably wrong.
 FIRST_CONTACT_ATTEMPTS = 3
 
-#: What a request can fail with.
+#: Exceptions that a request can raise.
 FAILURES = (aws.ClientError, aws.BotoCoreError, ResponseParserError, urllib3.exceptions.HTTPError)
 _CUT = (aws.HTTPClientError, aws.IncompleteReadError, ResponseParserError, urllib3.exceptions.HTTPError)
 _UNREACHABLE = (
@@ -46,7 +46,7 @@ _UNREACHABLE = (
     aws.ProxyConnectionError,
     aws.SSLError,
 )
-# Beside every status of 500 and above.
+# in addition to every status of 500 and above
 _TRANSIENT_CODES = frozenset(
     {
         "429",
@@ -117,7 +117,7 @@ class Address(NamedTuple):
 
 
 def error_code(error: BaseException | None) -> str:
-    """The S3 error code, or the HTTP status where the answer had no body to name one.
+    """The S3 error code, or the HTTP status if the answer had no body.
 
     "" for other errors. A ``StorageError`` has the code of what caused it.
     """
@@ -141,14 +141,14 @@ def is_transient(error: Exception) -> bool:
 
 
 class Requests:
-    """Sends requests under one set of settings. Safe to share between threads and across a fork."""
+    """Sends requests with one set of settings. Safe to share between threads and across a fork."""
 
     def __init__(self, settings: S3Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._clients: dict[tuple[int, bool], Any] = {}
         self._answered = False
-        self._random = random.Random()  # for pauses only: never reaches a result
+        self._random = random.Random()  # used for pauses only; results do not depend on it
 
     def send(self, action: str, at: Address, method: str, **options: Any) -> Any:
         """The answer of a client method about ``at.bucket``, after as many attempts as it takes and is
@@ -203,7 +203,7 @@ class Requests:
         }
         if anonymous:
             options["signature_version"] = UNSIGNED
-        if settings.endpoint:  # many compatible services refuse the checksums that boto3 adds for AWS
+        if settings.endpoint:  # many compatible services refuse the checksums that boto3 adds by default
             options["request_checksum_calculation"] = "when_required"
             options["response_checksum_validation"] = "when_required"
         try:
@@ -215,7 +215,7 @@ class Requests:
 
     def _explain(self, error: Exception, attempts: int, action: str, at: Address) -> StorageError:
         explained = self._explained(error, attempts, action, at)
-        explained.args = (_CREDENTIALS.sub("…@", str(explained)),)  # of an endpoint in the environment
+        explained.args = (_CREDENTIALS.sub("…@", str(explained)),)  # from an endpoint in the environment
         return explained
 
     def _explained(self, error: Exception, attempts: int, action: str, at: Address) -> StorageError:

@@ -35,13 +35,13 @@ from pipeline.storage.settings import S3Settings
 from pipeline.storage.spool import clear_spools, spool
 from stages.base import MIB, FileInfo
 
-#: Larger files go up in parts, which S3 puts together in one step at the end.
+#: Larger files are uploaded in parts, which S3 joins in one step at the end.
 SINGLE_PUT = 64 * MIB
 PART = 16 * MIB
 MAX_PARTS = 10_000  # S3 limit
 PIECE = 256 * 1024
 
-#: Codes of a condition that does not hold, and of services that know no conditions.
+#: Codes for a condition that does not hold, and from services without conditional writes.
 _REFUSED = frozenset({"PreconditionFailed", "412", "NoSuchKey", "404"})
 _NO_CONDITIONS = frozenset({"NotImplemented", "501"})
 
@@ -50,23 +50,23 @@ _RANGE = re.compile(r"bytes \d+-(\d+)/.*")
 
 
 class S3:
-    """The objects that one set of settings reaches; methods as in ``pipeline.storage.store.Storage``."""
+    """S3 with one set of settings; methods as in ``pipeline.storage.store.Storage``."""
 
     def __init__(self, settings: S3Settings) -> None:
         self._requests = Requests(settings)
-        self._buckets: set[str] = set()  # known to exist
-        self._conditions = True  # the service knows conditional writes, as far as we know
+        self._buckets: set[str] = set()  # buckets known to exist
+        self._conditions = True  # whether the service supports conditional writes, as far as is known
 
     # -- listing -------------------------------------------------------------------------------------
 
     def _objects(self, prefix: Address) -> Iterator[FileInfo]:
-        """Every object whose key starts with ``prefix.key``; unfinished files of ours are left out."""
+        """Every object whose key starts with ``prefix.key``, without unfinished files of ours."""
         more: dict[str, str] = {}
         while True:
             page = self._requests.send("list", prefix, "list_objects_v2", Prefix=prefix.key, **more)
             for entry in page.get("Contents", ()):
                 key = entry["Key"]
-                # Keys that end in a slash are how some tools draw directories.
+                # some tools create keys that end in a slash to represent directories
                 if not key.endswith("/") and f"/{TEMP_PREFIX}" not in f"/{key}":
                     yield FileInfo(str(Address(prefix.bucket, key)), entry["Size"], _etag(entry))
             if not page.get("IsTruncated"):
@@ -107,7 +107,7 @@ class S3:
         return FileInfo(path, head["ContentLength"], _etag(head)) if head else None
 
     def _head(self, at: Address) -> Any:
-        """The answer of HEAD; None where there is no such object."""
+        """The answer to HEAD; None if there is no such object."""
         try:
             return self._requests.send("look at", at, "head_object", Key=at.key)
         except StorageError as error:
@@ -119,7 +119,7 @@ class S3:
             return None
 
     def _ask_why(self, at: Address) -> None:
-        """Answers to HEAD have no body to say what was wrong: those to GET have."""
+        """Find out why HEAD failed: unlike GET, its answers have no body that says so."""
         with closing(self._requests.send("look at", at, "get_object", Key=at.key, Range="bytes=0-0")["Body"]):
             pass
 
@@ -134,16 +134,17 @@ class S3:
                 raise StorageError(
                     f"cannot look at {at}: there is no such bucket; check its name, and storage.s3.endpoint"
                 ) from error
-            if error_code(error) != "403":  # it is there; we may just not ask
+            if error_code(error) != "403":  # the bucket exists, but we may not list it
                 raise
         self._buckets.add(at.bucket)
 
     # -- reading -------------------------------------------------------------------------------------
 
     def pieces(self, at: Address, start: int, stop: int | None, etag: str | None) -> Iterator[bytes]:
-        """The bytes from ``start`` to ``stop`` (or the end), in pieces, however often the answer breaks off.
+        """The bytes from ``start`` to ``stop`` (or the end), in pieces; continues if an answer breaks off.
 
-        Fewer where the object ends before. ``etag`` holds it to one version; without, the first answer does.
+        Fewer if the object ends before. ``etag`` names the version; without it, that of the first answer is
+        used for all.
         """
         failures = 0
         while stop is None or start < stop:
@@ -154,8 +155,8 @@ class S3:
                 answer = self._requests.send_once(at, "get_object", Key=at.key, **options)
                 body, etag = answer["Body"], _etag(answer)
                 if start and "ContentRange" not in answer:
-                    raise StorageError(f"cannot read {at}: the service does not do byte ranges")
-                # what was promised, not what was sent: a proxy may cut an answer and give its length as whole
+                    raise StorageError(f"cannot read {at}: the service does not support byte ranges")
+                # compares with what was asked for, since a proxy may cut an answer and adapt its length
                 promised = _RANGE.fullmatch(answer.get("ContentRange", ""))
                 end = int(promised[1]) + 1 if promised else start + answer["ContentLength"]
                 stop = end if stop is None else min(stop, end)
@@ -167,7 +168,7 @@ class S3:
                     raise urllib3.exceptions.ProtocolError(f"the answer ends at byte {start} of {stop}")
             except FAILURES as error:
                 if error_code(error) in ("InvalidRange", "416"):
-                    return  # starts at the end, or after it
+                    return  # the range starts at or after the end
                 failures += 1
                 self._requests.wait_or_raise(error, failures, "read", at)
             finally:
@@ -204,10 +205,10 @@ class S3:
             return self._put(Address.parse(path), stream, local.stat().st_size, expect)
 
     def _put(self, at: Address, stream: BinaryIO, size: int, expect: str | None) -> str:
-        """One request, or one that puts parts together. Returns the etag.
+        """Upload with one request, or in parts that a last request joins. Returns the etag.
 
-        The answer to a conditional request may get lost, and the next attempt then meets its own object:
-        the object carries a mark that tells.
+        If the answer to a conditional request is lost, the next attempt finds the object of the first one: a
+        mark in the metadata shows that it is our own.
         """
         put = self._put_once if size <= SINGLE_PUT else self._upload
         if expect is None:
@@ -236,8 +237,8 @@ class S3:
     def _upload(self, at: Address, stream: BinaryIO, size: int, more: _Options, condition: _Options) -> str:
         """Multipart upload, part after part.
 
-        The answer to its last request may get lost: then the service has done it and forgotten the upload,
-        and all that is left is to upload again, which gives the same object.
+        If the answer to the last request is lost, the service has completed the upload and no longer knows
+        it; then everything is uploaded again, which gives the same object.
         """
         part_size = max(PART, -(-size // MAX_PARTS))
         left = 2
@@ -265,7 +266,7 @@ class S3:
             whole = {"MultipartUpload": {"Parts": parts}}
             return _etag(send("write", at, "complete_multipart_upload", **upload, **whole, **condition))
         except BaseException:
-            with suppress(StorageError):  # what stays behind, ``sweep`` finds
+            with suppress(StorageError):  # if this fails, ``sweep`` removes the upload later
                 send("write", at, "abort_multipart_upload", **upload)
             raise
 
@@ -320,7 +321,7 @@ class S3:
             more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
     def check_writable(self, directory: str) -> None:
-        # To write over a version that does not exist: the service says whether we may, and does nothing.
+        # replacing a version that does not exist: checks permissions and changes nothing
         at = Address.parse(f"{Address.directory(directory)}{TEMP_PREFIX}probe")
         try:
             self._requests.send("write", at, "put_object", Key=at.key, Body=b"", IfMatch=f'"{"0" * 32}"')

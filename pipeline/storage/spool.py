@@ -22,7 +22,7 @@ _SPOOL = f"{TEMP_PREFIX}spool-"
 
 @contextmanager
 def spool(path: str) -> Iterator[Path]:
-    """A directory of this process for what is on its way to ``path``."""
+    """A temporary directory of this process for files that will be published at ``path``."""
     try:
         directory, lock = _locked()
     except OSError as error:
@@ -37,7 +37,7 @@ def spool(path: str) -> Iterator[Path]:
 def _locked() -> tuple[Path, int]:
     while True:
         directory = Path(tempfile.mkdtemp(prefix=f"{_SPOOL}{os.getpid()}-"))
-        # until it is locked, another process may take it for a dead one's and remove it
+        # before it is locked, another process may remove it as that of a dead process
         with suppress(FileNotFoundError):
             lock = os.open(directory, os.O_RDONLY)
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -47,10 +47,10 @@ def _locked() -> tuple[Path, int]:
 
 
 def clear_spools() -> int:
-    """Remove the spool directories of dead processes of this user on this machine; how many there were."""
+    """Remove the directories that dead processes of this user left on this machine; returns how many."""
     found = 0
     for directory in sorted(Path(tempfile.gettempdir()).glob(f"{_SPOOL}*")):
-        with suppress(OSError):  # another user's, or gone meanwhile
+        with suppress(OSError):  # belongs to another user, or was removed meanwhile
             lock = os.open(directory, os.O_RDONLY)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -25,12 +25,12 @@ from pipeline.storage.local import Local
 from pipeline.storage.settings import StorageSettings
 from stages.base import FileInfo
 
-#: Whether a path is one of those that the caller may touch.
+#: Whether the caller may touch a path.
 Ours = Callable[[str], bool]
 
 
 class Store(Protocol):
-    """What each kind of storage does; ``Storage`` says what the methods mean."""
+    """The methods of each kind of storage; ``Storage`` documents them."""
 
     def glob(self, pattern: str) -> builtins.list[FileInfo]: ...
 
@@ -65,7 +65,7 @@ class Store(Protocol):
 
 def _s3(settings: StorageSettings) -> Store:
     from pipeline.storage.s3 import (
-        S3,  # boto3 takes a third of a second to import: only for those who need it
+        S3,  # importing boto3 takes a third of a second, so it is done only when needed
     )
 
     return S3(settings.s3)
@@ -77,7 +77,7 @@ def _azure(settings: StorageSettings) -> Store:
     return Azure(settings.azure)
 
 
-#: What an address may start with, and the store behind it. One line here is all that a new store needs.
+#: The store for each scheme of an address. A new store needs one line here.
 SCHEMES: dict[str, Callable[[StorageSettings], Store]] = {
     "s3": _s3,
     "az": _azure,
@@ -100,7 +100,7 @@ class Storage:
     """Local paths and addresses behind one interface; the scheme decides.
 
     Cheap to create, safe to share between threads, picklable (connections are made in the process that uses
-    them). Every method raises ``StorageError`` for what storage could not do.
+    them). Every method raises ``StorageError`` if the operation fails.
     """
 
     is_local = staticmethod(names.is_local)
@@ -109,7 +109,7 @@ class Storage:
     def __init__(self, settings: StorageSettings | None = None) -> None:
         self.settings = settings or StorageSettings()
         self._local = Local()
-        self._stores: dict[str, Store] = {}  # by scheme, as they are needed
+        self._stores: dict[str, Store] = {}  # by scheme, made when needed
 
     def __reduce__(self) -> tuple[type[Storage], tuple[StorageSettings]]:
         return Storage, (self.settings,)
@@ -128,18 +128,18 @@ class Storage:
         return self._stores[scheme], path
 
     def glob(self, pattern: str) -> list[FileInfo]:
-        """Files that match, sorted by path; a pattern without wildcards is that file or nothing.
+        """Files that match, sorted by path. A pattern without wildcards gives that file, or nothing.
 
-        ``*``, ``?`` and ``[…]`` stay within one path segment; ``**`` as a whole segment is any number. A name
-        that exists as it is spelt is that name and no pattern.
-        On S3 everything under the text before the first wildcard is listed.
+        ``*``, ``?`` and ``[…]`` match within one path segment; ``**`` as a whole segment matches any number.
+        A name that exists as it is spelt is not a pattern. On object stores, everything that starts with the
+        text before the first wildcard is listed.
         """
         store, name = self._route(pattern)
         return store.glob(name)
 
     def base(self, pattern: str) -> str:
-        """The directory that ``pattern`` starts in, with its slash: all before its first segment that is a
-        pattern, or the directory of the file."""
+        """The directory that a pattern starts in, with its slash: everything before the first segment with a
+        wildcard, or the directory of the file."""
         store, name = self._route(pattern)
         return store.base(name)
 
@@ -155,8 +155,8 @@ class Storage:
         return store.stat(name)
 
     def open(self, path: str) -> BinaryIO:
-        """A seekable buffered stream. On S3 it reads ranges as it goes, each tried again from where it broke;
-        an object that changes while it is read is an error."""
+        """A seekable buffered stream. From an object store it reads ranges as needed, and continues those
+        that break off; if the object changes while it is read, this is an error."""
         store, name = self._route(path)
         return store.open(name)
 
@@ -171,8 +171,8 @@ class Storage:
         return store.read_range(name, offset, length)
 
     def scan(self, directory: str) -> Iterator[FileInfo]:
-        """Everything below a directory that is not itself one, as it comes: files, links and the like, as
-        they stand there. Links are not followed; unfinished files of ours are left out."""
+        """Everything below a directory except directories: files, links and the like, in no particular order.
+        Links are not followed; unfinished files of ours are left out."""
         store, name = self._route(directory)
         return store.scan(name)
 
@@ -185,27 +185,27 @@ class Storage:
         return store.write(name, data, expect)
 
     def stage(self, path: str) -> AbstractContextManager[Path]:
-        """A local temporary path for what ``publish`` will put at ``path``; it is gone after the block.
+        """A local temporary path for a file that ``publish`` will put at ``path``; removed after the block.
 
-        It is beside the final one, or for S3 in a temporary directory (``TMPDIR``).
+        It is next to the final path, or for object stores in a temporary directory (``TMPDIR``).
         """
         store, name = self._route(path)
         return store.stage(name)
 
     def publish(self, local: Path, path: str, expect: str | None = None) -> str:
-        """Make a staged file the file at ``path``; the rest as for ``write``."""
+        """Publish a staged file at ``path``; otherwise as ``write``."""
         store, name = self._route(path)
         return store.publish(local, name, expect)
 
     @contextmanager
     def create(self, path: str) -> Iterator[Path]:
-        """A local temporary path to write to; leaving the block publishes it, an exception discards it."""
+        """A local temporary path to write to. Leaving the block publishes it; an exception discards it."""
         with self.stage(path) as temporary:
             yield temporary
             self.publish(temporary, path)
 
     def delete(self, path: str, expect: str | None = None) -> None:
-        """Remove a file; nothing happens where there is none. ``expect``: the version that may go."""
+        """Remove a file, if there is one. ``expect``: the version that may be removed."""
         store, name = self._route(path)
         store.delete(name, expect)
 
@@ -217,10 +217,11 @@ class Storage:
     def sweep(
         self, prefix_dir: str, upload_age_s: float = 0.0, ours: Ours | None = None, deep: bool = True
     ) -> int:
-        """Remove what killed writers left in a directory, and below it if ``deep``; returns how many
-        leftovers there were.
+        """Remove what killed writers left in a directory, and below it if ``deep``. Returns the number of
+        leftovers.
 
-        A writer still at work there loses its temporary file and fails: sweep where only this run writes.
+        A writer that is still at work there loses its temporary file and fails, so only sweep where no other
+        run writes.
         Unfinished uploads are aborted if they were begun more than ``upload_age_s`` seconds ago, and only to
         paths that are ``ours`` (default: all).
         """

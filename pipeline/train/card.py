@@ -24,7 +24,7 @@ def shown(path: str) -> str:
 
 
 def measured(scores: npt.NDArray[np.float32], positive: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    """AUC, what the threshold 0.5 gives, and thresholds for ``PRECISIONS`` (null: none gives that much)."""
+    """AUC, results for the threshold 0.5, and thresholds for ``PRECISIONS`` (null if not reached)."""
     steps: list[dict[str, float | None]] = []
     for precision, threshold in zip(PRECISIONS, thresholds(scores, positive, PRECISIONS), strict=True):
         step = {"precision": precision, "threshold": None, "recall": None}

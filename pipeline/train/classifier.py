@@ -37,7 +37,7 @@ from stages.files.json_lines import objects
 from stages.files.source import Source
 from stages.where import WhereError, parse
 
-#: Code points of a text that are trained on, and looked at where it is held out.
+#: Texts are cut to this many code points, for training and for measuring.
 MAX_CHARS = 100_000
 #: The labels of the two sides; the first is what the stage ``fasttext`` asks for.
 POSITIVE, NEGATIVE = "__label__hq", "__label__lq"
@@ -64,7 +64,7 @@ class Read:
     rows: int = 0  #: before ``where``
     selected: int = 0
     no_text: int = 0  #: of the selected ones, left out
-    repeated: int = 0  #: of the selected ones, left out: of an identity that was there before
+    repeated: int = 0  #: of the selected ones, left out because the id (or text) occurred before
     cut: int = 0  #: longer than ``MAX_CHARS``
     languages: Counter[str] = field(default_factory=Counter)  #: of the documents; "": not known
 
@@ -85,11 +85,11 @@ def classifier(
 ) -> dict[str, Any]:
     """Train, write ``output`` (``….bin``) and its card (``.json`` and ``.md``), and return the card.
 
-    ``holdout`` is the share of documents that is measured with instead of trained on; ``note`` goes into the
-    card. Each file is replaced at once, the model last. ConfigError for a user's mistake.
+    ``holdout`` is the share of documents that is used for measuring instead of training; ``note`` is printed
+    on the card. Each file is replaced atomically, the model last. ConfigError for a user's mistake.
     """
     if not output.endswith(".bin"):
-        raise ConfigError(f"{output}: the output is the model, so its name ends with .bin")
+        raise ConfigError(f"{output}: the name of the output, which is the model, must end with .bin")
     storage.check_writable(os.path.dirname(output) or ".")
     sides = {"positive": positive, "negative": negative}
     reads, documents = _gather(storage, sides)
@@ -107,7 +107,7 @@ def classifier(
         data[name] = origin | read.counts() | contents
 
     kept, tested = documents.filter(pa.array(~held)), documents.filter(pa.array(held))
-    del documents  # as large as both of them
+    del documents  # it takes as much memory as both of them
     labels = [POSITIVE if mine else NEGATIVE for mine in kept["positive"].to_pylist()]
     try:
         model, losses = train(kept["text"].combine_chunks(), labels, plan)
@@ -116,7 +116,7 @@ def classifier(
     with storage.create(output) as temporary:
         with open(temporary, "wb") as file:
             format.write(model, file)
-        predictor = Predictor(format.read(temporary))  # what is measured is the file
+        predictor = Predictor(format.read(temporary))  # the file itself is measured
         scores = predictor.probabilities(tested["text"])[:, predictor.labels.index(POSITIVE)]
         card = {
             "model": {
@@ -139,7 +139,7 @@ def classifier(
 
 
 def _gather(storage: Storage, sides: Mapping[str, Side]) -> tuple[list[Read], pa.Table]:
-    """What was read for each side, and the documents of both, the first marked as ``positive``, by key."""
+    """Counts of both sides, and the documents of both by key; those of the first are marked ``positive``."""
     reads, tables = zip(*(_read(storage, side, name) for name, side in sides.items()), strict=True)
     both = pc.is_in(tables[0]["key"], value_set=tables[1]["key"].combine_chunks())
     if common := pc.sum(both).as_py():
@@ -168,7 +168,7 @@ def _checksum(path: Path) -> str:
 
 
 def _read(storage: Storage, side: Side, name: str) -> tuple[Read, pa.Table]:
-    """Also the documents, without repeats: ``key`` (the id hashed, 16 bytes) and ``text``."""
+    """Counts of a side, and its documents without repeats: ``key`` (hash of the id, 16 bytes), ``text``."""
     try:
         where = parse(side.where) if side.where else None
     except WhereError as error:
@@ -187,7 +187,7 @@ def _read(storage: Storage, side: Side, name: str) -> tuple[Read, pa.Table]:
         except WhereError as error:
             raise ConfigError(f"{info.path}: where of the {name} side: {error}") from None
         except UnicodeDecodeError as error:
-            raise ConfigError(f"{info.path}: no UTF-8: {error}") from None
+            raise ConfigError(f"{info.path}: not UTF-8: {error}") from None
     if not seen:
         raise ConfigError(
             f"the {name} side has no documents: of {found.rows} rows {found.selected} are selected, "
@@ -225,7 +225,7 @@ def _key(identity: Any) -> bytes:
 
 
 def _files(storage: Storage, paths: Sequence[str]) -> list[FileInfo]:
-    """The files that are named or match, or that lie in directories that do (not below them), each once."""
+    """The files that match, or that are in a directory that matches (not in folders below), each once."""
     found: dict[str, FileInfo] = {}
     for path in paths:
         files = storage.glob(path)
@@ -255,12 +255,12 @@ def _parquet(path: str, source: Source, needed: frozenset[str]) -> Iterator[pa.T
         for batch in file.iter_batches(_ROWS, columns=columns, use_threads=False):
             yield pa.Table.from_batches([batch])
     except (pa.ArrowException, OSError) as error:
-        raise source.error or ConfigError(f"{path}: damaged, or no Parquet file: {error}") from None
+        raise source.error or ConfigError(f"{path}: damaged, or not a Parquet file: {error}") from None
 
 
 def _jsonl(path: str, source: Source, needed: frozenset[str]) -> Iterator[pa.Table]:
     rows = _objects(path, source)
-    # a column without a value has the type that it had before
+    # a column without values keeps the type that it had before
     kinds: dict[str, pa.DataType] = {}
     seen = set[str]()
     while group := list(islice(rows, _ROWS)):
@@ -287,5 +287,5 @@ def _objects(path: str, source: Source) -> Iterator[dict[str, Any]]:
 
 
 def _storable(value: Any) -> Any:
-    """Without lone surrogates, which JSON can spell and Arrow cannot hold."""
+    """Replaces lone surrogates, which are possible in JSON but not in Arrow."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
