@@ -76,9 +76,7 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) 
         "documents": last.total("documents"),
         "tokens": last.total("tokens") if blended else None,
         "repeated_ids": repeated_ids if blended else None,  # documents that have the id of another document
-        "repeated_given_ids": repeated(
-            states[keys[0]].given
-        ),  # share of rows whose id in the input also belongs to other texts
+        "repeated_given_ids": repeated(states[keys[0]].given),  # rows whose id in the input is not unique
         "languages": {
             language: {"documents": counts["documents"], "tokens": counts["tokens"] if blended else None}
             for language, counts in sorted(last.languages.items(), key=_most)

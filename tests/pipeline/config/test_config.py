@@ -155,16 +155,16 @@ SMALL = "name: t\noutput: out\ndatasets:\n  a:\n    read: {format: jsonl, paths:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: t\noutput: out\ndatasets: &d\n  a: *d\n", "an alias (`*`) stands for what it is a part of"),
-        (SMALL + "    stages: &s [*s]\n", "an alias (`*`) stands for what it is a part of"),
+        ("name: t\noutput: out\ndatasets: &d\n  a: *d\n", "an alias (`*`) refers to a mapping or list that contains it"),
+        (SMALL + "    stages: &s [*s]\n", "an alias (`*`) refers to a mapping or list that contains it"),
         (SMALL + "blend: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
         (
             "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}' if i else 'x'] * 10)}]\n" for i in range(9))
             + SMALL,
-            "more than a config can hold",
+            "more than a config may hold",
         ),
-        ("x: &x " + "y" * 100_000 + "\nz: [" + "*x, " * 100 + "*x]\n" + SMALL, "more than a config can hold"),
-        ("#" * (5 << 20), "longer than 4 MiB"),
+        ("x: &x " + "y" * 100_000 + "\nz: [" + "*x, " * 100 + "*x]\n" + SMALL, "more than a config may hold"),
+        ("#" * (5 << 20), "larger than 4 MiB"),
         (SMALL.replace("out\n", '"o\\0ut"\n'), "U+0000"),
         (SMALL.replace("output: out", "output: ''"), "output"),
         (SMALL + "    stages: [{language: {keep: [en, no]}}]\n", "put it in quotes"),

@@ -182,7 +182,7 @@ def test_mistakes_are_answered(tmp_path: Path, segment: Path) -> None:
         "line 6: Expecting": file("cut.jsonl", texts + b'{"text": \n'),
         "damaged": file("cut.jsonl.gz", gzip.compress(texts)[:-30]),
         "no row has 'text'; there are: body": file("other.jsonl", b'{"body": "x"}\n'),
-        "no Parquet file": file("no.parquet", b"PAR1"),
+        "not a Parquet file": file("no.parquet", b"PAR1"),
         "several types": file("mixed.jsonl", b'{"text": "x"}\n{"text": 1}\n'),
         "1 of them without text": file("blank.jsonl", b'{"text": " "}\n'),
     }.items():
