@@ -85,7 +85,7 @@ class Group(Protocol):
         ...
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
-        """Its tasks; called when all groups that it needs are done. Names are unique and in order of parts."""
+        """Its tasks; called when all groups that it needs are done. Names are unique, in order of parts."""
         ...
 
     def following(self, states: Mapping[str, State]) -> Iterator[Group]:

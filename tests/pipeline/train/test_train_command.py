@@ -188,7 +188,7 @@ def test_mistakes_are_answered(tmp_path: Path, segment: Path) -> None:
     }.items():
         with pytest.raises(ConfigError, match=match):
             classifier(Storage(), good, negative, output, PLAN)
-    with pytest.raises(ConfigError, match=r"ends with \.bin"):
+    with pytest.raises(ConfigError, match=r"end with \.bin"):
         classifier(Storage(), good, poor, output + ".gz", PLAN)
     with pytest.raises(ConfigError, match="try a lower one"):
         classifier(Storage(), good, poor, output, PLAN._replace(rate=1e30))
