@@ -16,8 +16,9 @@ from stages.base import Fault, Filter, StageConfig
 
 
 class LengthConfig(StageConfig):
-    #: Fewest and most code points of a text that stays; both may be met exactly.
+    #: Texts with fewer code points are dropped.
     min_chars: int = Field(default=0, ge=0)
+    #: Texts with more code points are dropped.
     max_chars: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
@@ -28,7 +29,7 @@ class LengthConfig(StageConfig):
 
 
 class Length(Filter):
-    """Reasons ``too_short`` and ``too_long``. A null text has no characters."""
+    """Drops with the reasons ``too_short`` and ``too_long``. A null text counts as empty."""
 
     name = "length"
     version = 1

@@ -1,4 +1,4 @@
-"""The stage ``tokenize``: text becomes token ids, by a Hugging Face ``tokenizer.json``.
+"""The stage ``tokenize``: turns text into token ids with a Hugging Face ``tokenizer.json``.
 
 Knows the tokenizers library and Arrow lists. Does not know what separates documents in a training
 sequence (whoever packs them adds that), nor chat formats.
@@ -37,17 +37,17 @@ _NO_IDS = np.empty(0, dtype=np.int32)
 
 
 class TokenizeConfig(StageConfig):
-    #: A tokenizer.json.
+    #: The tokenizer, in the format of the Hugging Face tokenizers library.
     path: AssetFile
 
 
 class Tokenize(Annotator):
-    """Adds ``input_ids`` and their number. Truncation, padding, dropout and added begin or end tokens that
-    the file may ask for are left off. Added tokens that the file does not call special (such as runs of
-    blanks) are ordinary vocabulary.
+    """Adds ``input_ids`` and their number. Truncation, padding, dropout and begin or end tokens that the file
+    may ask for are not applied. Added tokens that the file does not mark as special (such as runs of blanks)
+    are ordinary vocabulary.
 
-    Faults: ``no_text`` (null), ``tokenize_error``, and ``special_token`` where a special id, or the id of a
-    byte, would have come from the text all the same.
+    Fails with ``no_text`` (the text is null), ``tokenize_error``, and ``special_token`` if the text would
+    give the id of a special token or of a single byte.
     """
 
     name = "tokenize"

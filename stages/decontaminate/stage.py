@@ -1,4 +1,4 @@
-"""The stage ``decontaminate``: documents that have a question of a benchmark in them.
+"""The stage ``decontaminate``: finds documents that contain questions of evaluation benchmarks.
 
     - decontaminate: {benchmarks: {gsm8k: bench/gsm8k.jsonl, mmlu: bench/mmlu/}, fields: {gsm8k: [question]}}
 
@@ -23,16 +23,18 @@ from stages.decontaminate.measure import measure
 
 
 class DecontaminateConfig(StageConfig):
-    #: A file of questions, or a directory of such, for each benchmark: see ``items``.
+    #: For each benchmark a file of questions (JSON Lines or Parquet), or a directory of such files.
     benchmarks: dict[str, AssetFile] = Field(min_length=1)
-    #: For each benchmark the columns that make up an item.
+    #: For each benchmark the columns that make up a question; default: found by their usual names.
     fields: dict[str, list[str]] = Field(default_factory=dict)
-    #: Tokens in a row that have to be the same before an item is looked at.
+    #: Consecutive tokens that must be equal before a question is compared in full.
     ngram: int = Field(default=8, ge=3, le=64)
-    #: An item of fewer words is not looked for; one of fewer than ``ngram`` is by n-grams of this length.
+    #: Questions with fewer words are not looked for; those with fewer than ``ngram`` are looked for by
+    #: n-grams of this length.
     shortest: int = Field(default=8, ge=3, le=64)
-    #: Overlap from which on a document goes.
+    #: Documents with this share of a question, or more, are dropped.
     threshold: float = Field(default=0.8, gt=0.0, le=1.0)
+    #: ``annotate`` adds the columns and drops nothing.
     action: Literal["drop", "annotate"] = "drop"
 
     @model_validator(mode="after")
@@ -51,11 +53,13 @@ class DecontaminateConfig(StageConfig):
 
 
 class Decontaminate(Annotator, Filter):
-    """Drops documents with an overlap of ``threshold`` or more; reason ``contaminated_<benchmark>``.
+    """Drops documents with an overlap of ``threshold`` or more, with the reason ``contaminated_<benchmark>``.
+    A document without text (null) fails with ``no_text``.
 
-    ``contamination.benchmark`` and ``contamination.item`` name the item that most of is in the document (row
-    of its file from 0; of a directory ``file:row``), null where there is no n-gram of any;
-    ``contamination.overlap`` (0 to 1) is the share of it, and ``contamination.tokens`` of how many tokens.
+    ``contamination.benchmark`` and ``contamination.item`` name the question with the largest overlap (its row
+    in the file, from 0; ``file:row`` for a directory), null if no n-gram of any question occurs.
+    ``contamination.overlap`` (0 to 1) is the share of its tokens that the document contains, and
+    ``contamination.tokens`` their number in the question.
     """
 
     name = "decontaminate"

@@ -1,4 +1,4 @@
-"""The stage ``exact_dedup``: of documents with the same text, one stays.
+"""The stage ``exact_dedup``: keeps one of the documents that have the same text.
 
 The map sends a 128-bit hash of each text, never the text; documents meet at the reducer of their
 hash. The one with the smallest id stays, so the result does not depend on the order of inputs; where one
@@ -30,22 +30,21 @@ PARTIAL = pa.schema([("key", pa.uint64()), ("row", pa.uint32()), ("low", pa.uint
 
 
 class ExactDedupConfig(StageConfig):
-    """``normalize: none`` compares bytes; ``whitespace`` compares after Unicode NFC with every run of
-    white space as one space, so that a page re-wrapped by its template is still the same.
-    ``action: annotate`` says what is a copy of what, and drops nothing."""
-
+    #: ``none`` compares bytes. ``whitespace`` compares after Unicode NFC with every run of white space as one
+    #: space, so that another line wrapping makes no difference.
     normalize: Literal["none", "whitespace"] = "none"
+    #: ``annotate`` adds the columns and drops nothing.
     action: Literal["drop", "annotate"] = "drop"
-    #: Outputs of earlier runs whose documents come first.
+    #: Outputs of earlier runs: a document that has the text of one of theirs is dropped.
     against: list[EarlierRun] = Field(default_factory=list)
 
 
 class ExactDedup(Global):
-    """Drops documents whose text another has; reason ``exact_duplicate`` (or
-    ``exact_duplicate_of_earlier_run``), detail the id of that other, the survivor.
+    """The document with the smallest id is kept; the others are dropped with the reason ``exact_duplicate``
+    or ``exact_duplicate_of_earlier_run``, and the id of the one that is kept as detail.
 
-    ``dedup.exact_cluster`` (binary(16)) is the survivor's id, null for a text that nothing else has;
-    ``dedup.exact_copies`` (int32) how many have the text, those of earlier runs included.
+    ``dedup.exact_cluster`` is the id of the document that is kept, null for a text that occurs once;
+    ``dedup.exact_copies`` is the number of documents with the text, those of earlier runs included.
     """
 
     name = "exact_dedup"

@@ -1,4 +1,4 @@
-"""The stage ``fuzzy_dedup``: of documents with nearly the same text, one stays.
+"""The stage ``fuzzy_dedup``: keeps one of the documents that have nearly the same text (MinHash with bands).
 
 MinHash with bands (see the head of this package). Only band keys travel, 12 bytes each, and never a text:
 a document whose keys nobody shares is in no round after the first.
@@ -46,35 +46,40 @@ _HALF = np.uint64(32)
 
 
 class FuzzyDedupConfig(StageConfig):
-    """Defaults are those of Nemotron-CC: 24 characters, 20 bands of 13 rows; two texts of Jaccard similarity
-    s are found with probability 1 - (1 - s^13)^20, which is one half at s = 0.77."""
+    """The defaults are those of Nemotron-CC: shingles of 24 characters, 20 bands of 13 rows. Two texts of
+    Jaccard similarity s are found with probability 1 - (1 - s^13)^20, which is one half at s = 0.77."""
 
     #: Length of a shingle, in ``unit``.
     ngram: int = Field(default=24, ge=1)
+    #: What a shingle is made of.
     unit: Literal["characters", "words"] = "characters"
+    #: Number of bands. Two documents are candidates if they agree in one.
     bands: int = Field(default=20, ge=1)
+    #: Hash values in a band.
     rows: int = Field(default=13, ge=1)
-    #: In place of bands and rows, which follow from it: those that err least around this similarity, with at
-    #: most so many ``permutations`` (260 where nothing is said).
+    #: In place of ``bands`` and ``rows``: the similarity from which on documents should be found. The bands
+    #: and rows with the smallest error around it are chosen.
     threshold: float | None = Field(default=None, gt=0, lt=1)
+    #: With ``threshold``: the largest number of hash values, ``bands`` times ``rows``. Default: 260.
     permutations: int | None = Field(default=None, ge=2)
+    #: Seed of the hash functions.
     seed: int = Field(default=42, ge=0)
-    #: Whether candidates are compared before they count: by signatures (1 KiB of each, standard error
-    #: about 0.025) or by their sets of shingles (4 bytes a character).
+    #: Whether candidates are compared once more: by their signatures (1 KiB for each, standard error about
+    #: 0.025) or exactly, by their sets of shingles (4 bytes a character).
     verify: Literal["none", "signatures", "jaccard"] = "none"
-    #: Whether partials have what ``verify`` needs, 8 bytes more a band. Follows from ``verify`` where nothing
-    #: is said; ``true`` is for a run that does not verify and one that does to be ``against`` one another.
+    #: Whether the exchange carries what ``verify`` needs, 8 bytes more a band. Default: if ``verify`` is set.
+    #: Set it if this run does not verify and a later run, ``against`` this one, does.
     tags: bool | None = None
-    #: Similarity that counts when compared; ``threshold`` or 0.8 where nothing is said.
+    #: With ``verify``: the lowest similarity of near duplicates. Default: ``threshold``, or 0.8.
     min_similarity: float | None = Field(default=None, gt=0, le=1)
-    #: Who survives: columns with ``asc`` or ``desc``; ``length`` is that of the text in characters. Null
-    #: comes last, then the smallest id decides. The longest of near duplicates has what the others have.
+    #: Which document of a cluster is kept: columns with ``asc`` or ``desc``, in order of priority; ``length``
+    #: is the length of the text in characters. Null comes last; ties go to the smallest id.
     prefer: tuple[str, ...] = ("length desc",)
-    #: ``annotate`` keeps all documents; ``dedup.cluster`` and ``dedup.copies`` are there in any case.
+    #: ``annotate`` adds the columns and drops nothing.
     action: Literal["drop", "annotate"] = "drop"
-    #: Outputs of earlier runs whose documents come first: what is nearly the same as one of them goes.
+    #: Outputs of earlier runs: a document that is nearly the same as one of theirs is dropped.
     against: list[EarlierRun] = Field(default_factory=list)
-    #: Up to so many rows of edges (52 bytes each), clusters are found by one process.
+    #: Up to this many edges (52 bytes each), one process finds the clusters; beyond, several tasks do.
     single_process_edges: int = Field(default=20_000_000, ge=0)
 
     @field_validator("prefer")
@@ -106,11 +111,12 @@ class FuzzyDedupConfig(StageConfig):
 
 
 class FuzzyDedup(Global):
-    """Reasons ``near_duplicate``, with the survivor's id, and ``near_duplicate_of_earlier_run``.
+    """Drops with the reasons ``near_duplicate``, with the id of the document that is kept as detail, and
+    ``near_duplicate_of_earlier_run``.
 
-    ``dedup.cluster`` is the id of the survivor, null where a document is alone; ``dedup.copies`` is the
-    number of documents in the cluster, 1 where it is alone. With an earlier run's documents in the
-    cluster, the survivor is unknown and null, and they count as one more copy.
+    ``dedup.cluster`` is the id of the document that is kept, ``dedup.copies`` the number of documents in the
+    cluster; null and 1 for a document that is alone. If documents of an earlier run are in the cluster,
+    ``dedup.cluster`` is null and they count as one more copy.
     """
 
     name = "fuzzy_dedup"

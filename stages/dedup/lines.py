@@ -1,4 +1,4 @@
-"""The stage ``line_dedup``: lines that the documents of a site repeat stay in one of them.
+"""The stage ``line_dedup``: keeps lines that the documents of a site repeat in one of them.
 
 Menus, licence notes, "related articles": what a site prints on many of its pages, and an extractor takes
 for text. A line is compared with blanks collapsed, else exactly; a *paragraph* is what blank lines part. The
@@ -39,24 +39,26 @@ ORDER = ("low", "id")
 
 
 class LineDedupConfig(StageConfig):
+    #: What is compared: lines, or paragraphs (text between blank lines).
     unit: Literal["line", "paragraph"] = "line"
-    #: Shorter ones are not compared; code points, white space collapsed.
+    #: Lines with fewer code points, white space collapsed, are not compared.
     min_chars: int = Field(default=20, ge=1)
-    #: Documents of the site that have the line, from which on it is a repeated one.
+    #: A line counts as repeated if this many documents of the site have it.
     min_documents: int = Field(default=3, ge=2)
     #: Which document keeps the line: the one with the smallest id, or none.
     keep: Literal["first", "none"] = "first"
-    #: ``annotate`` counts, and leaves texts and documents as they are.
+    #: ``annotate`` counts, and leaves texts and documents unchanged.
     action: Literal["remove", "annotate"] = "remove"
-    #: Outputs of earlier runs whose documents come first.
+    #: Outputs of earlier runs: lines that one of their documents has are repeated ones.
     against: list[EarlierRun] = Field(default_factory=list)
 
 
 class LineDedup(Global):
-    """Cuts lines that a site repeats; drops what has nothing else, reason ``only_repeated_lines``.
+    """Cuts lines that a site repeats, and drops documents that have no other with the reason
+    ``only_repeated_lines``. A site is the host name of the URL without ``www.``.
 
-    ``dedup.lines`` (int32) counts the lines (or paragraphs) that are repeats, ``dedup.line_chars`` (int32)
-    their code points.
+    ``dedup.lines`` counts the repeated lines (or paragraphs) of a document, ``dedup.line_chars`` their code
+    points.
     """
 
     name = "line_dedup"

@@ -1,4 +1,4 @@
-"""The stage ``passage_dedup``: passages that stand in several places of the corpus stay in one.
+"""The stage ``passage_dedup``: keeps one occurrence of passages that the corpus repeats.
 
 A passage is ``min_tokens`` consecutive tokens or more (``tokens`` says what those are: words, in short, or
 single characters of Han, kana, Thai …; neither case nor punctuation matters). A *window* is a passage of
@@ -61,13 +61,13 @@ ORDER = ("low", "id", "offset")
 
 
 class PassageDedupConfig(StageConfig):
-    #: Length of the shortest passage that is found, in tokens.
+    #: Length of the shortest passage that is found, in tokens (words, or characters of Han, kana, Thai …).
     min_tokens: int = Field(default=50, ge=8, le=1000)
-    #: Which occurrence of a passage stays: the first, in the order of document id and place, or none.
+    #: Which occurrence of a passage is kept: the first, by document id and place, or none.
     keep: Literal["first", "none"] = "first"
-    #: ``annotate`` counts, and leaves texts and documents as they are.
+    #: ``annotate`` counts, and leaves texts and documents unchanged.
     action: Literal["remove", "annotate"] = "remove"
-    #: A document that something was cut from and that has fewer tokens left goes. Default: ``min_tokens``.
+    #: A document that was cut and has fewer tokens left is dropped. Default: ``min_tokens``.
     min_left: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
@@ -81,10 +81,10 @@ class PassageDedupConfig(StageConfig):
 
 
 class PassageDedup(Global):
-    """Cuts repeated passages; drops what is left too short, for ``mostly_repeated_passages``.
+    """Cuts repeated passages from the text, and drops documents of which too little is left with the reason
+    ``mostly_repeated_passages``.
 
-    ``dedup.passages`` (int32) counts the spans that are repeats, ``dedup.passage_tokens`` (int32) their
-    tokens.
+    ``dedup.passages`` counts the repeated passages of a document, ``dedup.passage_tokens`` their tokens.
     """
 
     name = "passage_dedup"

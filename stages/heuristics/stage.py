@@ -1,4 +1,4 @@
-"""The stage ``heuristics``: drops documents by the rules of a file, over signals measured before.
+"""The stage ``heuristics``: drops documents by the rules of a file, which are bounds on signals.
 
 Knows columns ``signal.*`` and rule files (``stages.heuristics.rules``). Does not read the text: another
 threshold is another verdict over the same columns, and nothing is measured again.
@@ -22,7 +22,7 @@ from stages.where import Where, WhereError, parse
 class HeuristicsConfig(StageConfig):
     #: A rule file; ``configs/rules`` has those of Gopher, C4, FineWeb, RefinedWeb and Nemotron-CC.
     rules: AssetFile
-    #: Documents for which this expression is true stay, whatever their signals: ``quality.label in [high]``.
+    #: Documents for which this expression is true are always kept, e.g. ``quality.label in [high]``.
     spare: str | None = None
 
     @field_validator("spare")
@@ -34,8 +34,8 @@ class HeuristicsConfig(StageConfig):
 
 
 class Heuristics(Filter):
-    """The reason is the first rule of the file that a document breaks; the detail has value and bound, and
-    the names of the other rules that it breaks."""
+    """The reason is the name of the first rule that a document breaks; the detail gives the value, the bound,
+    and the other rules that it breaks. The stage ``signals`` must come before it."""
 
     name = "heuristics"
     version = 1

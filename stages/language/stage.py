@@ -1,4 +1,4 @@
-"""The stage ``language``: which language a text is in, and whether to keep it.
+"""The stage ``language``: identifies the language of a text, and keeps the languages that are wanted.
 
 Knows what it takes for a language to be believed. Does not know HTML, page metadata, how identifiers work
 (``identifiers``), what scripts are (``scripts``), nor several languages in one text: it says what a text is
@@ -59,17 +59,17 @@ def looked_at(texts: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 class LanguageConfig(StageConfig):
-    #: A fastText lid.176 model; without one, py3langid.
+    #: A fastText lid.176 model. Without one, the built-in identifier (py3langid) is used.
     model: AssetFile | None = None
-    #: ``library``: the fastText library computes what the model says (extra ``[fasttext]``).
+    #: Who computes the fastText model: our own reader, or the fastText ``library`` (extra ``[fasttext]``).
     backend: Backend = "own"
-    #: An identifier that has to name the same language.
+    #: A second identifier that must name the same language; otherwise the document is dropped.
     second: Literal["py3langid", "pycld2"] | None = None
-    #: Languages that stay; all, also unknown ones, when not given.
+    #: Languages that are kept (ISO 639-1). Not given: all, unknown ones included.
     keep: list[str] | None = Field(default=None, min_length=1)
-    #: Lowest score that stays.
+    #: Documents with a lower score are dropped.
     min_score: float = Field(default=0.0, ge=0.0, le=1.0)
-    #: Drop what is not in the script of its language.
+    #: Whether to drop texts that are not in the script of their language.
     scripts: bool = False
 
     @field_validator("keep")
@@ -90,16 +90,17 @@ class LanguageConfig(StageConfig):
 
 
 class Language(Annotator, Filter):
-    """``language`` is an ISO 639-1 code, or of three letters for a language that has none in that
-    standard. A text without a letter, or that the identifier holds for no language at all, has the language
-    null and the score 0; null is in no ``keep``. ``language.second`` is what the second identifier names.
+    """``language`` is an ISO 639-1 code, or a code of three letters for a language that has none there. A
+    text without letters, or whose language the identifier cannot tell, has a null language and the score 0;
+    ``keep`` never keeps it. ``language.second`` is what the second identifier says.
 
-    ``language.script`` is the ISO 15924 code of the script of most letters (null without letters),
-    ``language.script_share`` the share of letters in the script that the language is written in (null for
-    languages that ``scripts.WRITTEN_IN`` does not name).
+    ``language.script`` is the ISO 15924 code of the script that most letters are in (null without letters);
+    ``language.script_share`` is the share of letters in a script that the language is written in (null for
+    languages that ``scripts.WRITTEN_IN`` does not list).
 
-    Reasons: ``language``, ``language_disagrees``, ``language_score``, ``language_script``. A null text is not
-    a mistake here: it has no language.
+    Drops with the reasons ``language`` (not in ``keep``), ``language_disagrees`` (``second`` says otherwise),
+    ``language_score`` (below ``min_score``) and ``language_script`` (in another script). A null text has no
+    language and does not fail.
     """
 
     name = "language"

@@ -1,13 +1,13 @@
-"""The stage ``pii``: counts personal data and secrets in the text and puts placeholders in their place.
+"""The stage ``pii``: counts personal data and secrets in the text and replaces them with placeholders.
 
     - pii: {}                                    # all kinds, redacted
     - pii: {kinds: [email, ip], action: annotate}
 
 Knows columns. Does not know what personal data looks like (``find``).
 
-It is regular: who is named, and where somebody lives, it does not see. What it redacts, and what it leaves
-because it identifies nobody, is said in ``addresses``, ``accounts``, ``phones`` and ``secrets``; the
-placeholders in ``find``. A text that was redacted is not changed by being redacted again.
+It works by patterns and rules, so it does not find names or postal addresses. ``addresses``, ``accounts``,
+``phones`` and ``secrets`` say what is redacted, and what is left because it identifies nobody; ``find`` has
+the placeholders. Redacting a text twice changes nothing more.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ Kind = Literal["email", "ip", "phone", "card", "iban", "secret"]
 
 
 class PiiConfig(StageConfig):
+    #: What is looked for.
     kinds: list[Kind] = Field(default=["email", "ip", "phone", "card", "iban", "secret"], min_length=1)
-    #: ``annotate`` counts and leaves the text as it is.
+    #: ``annotate`` counts and leaves the text unchanged.
     action: Literal["redact", "annotate"] = "redact"
-    #: Also what is set aside for examples and tests and so identifies nobody: example.com and the like,
-    #: 192.0.2.0/24, 2001:db8::/32, test numbers of cards, keys that call themselves an example.
+    #: Also redact what is reserved for documentation and tests, and so identifies nobody: example.com,
+    #: 192.0.2.0/24, 2001:db8::/32, test card numbers, keys that call themselves an example.
     documentation: bool = False
 
     @field_validator("kinds")
@@ -42,7 +43,7 @@ class PiiConfig(StageConfig):
 
 
 class Pii(Annotator):
-    """``pii.<kind>``: how many pieces of each of the kinds asked for, int32; a null text has none."""
+    """Adds ``pii.<kind>`` (int32), the number of pieces found, for each of ``kinds``. A null text has 0."""
 
     name = "pii"
     version = 3

@@ -1,4 +1,4 @@
-"""The stage ``ensemble``: scores of several classifiers become one rank, 0 to 19, and a label.
+"""The stage ``ensemble``: combines the scores of several classifiers into one rank, 0 to 19, and a label.
 
 Scores of different classifiers cannot be compared, their quantiles can. Each classifier's scores are cut at
 the 5th, 10th … 95th percentile, weighted by length, so that every one of the 20 buckets holds 5 % of the
@@ -41,13 +41,13 @@ LABELS = {"high": 19, "medium_high": 18, "medium": 12, "medium_low": 7, "low": 0
 
 
 class EnsembleConfig(StageConfig):
-    #: Columns of scores; higher is better.
+    #: Columns of scores, such as ``quality.edu``; higher is better.
     scores: list[str] = Field(min_length=1)
-    #: An artefact of an earlier run, to be used as it is.
+    #: The artefact of an earlier run: its cuts are used, and nothing is fitted.
     calibration: AssetFile | None = None
-    #: Share of the documents that the cuts are fitted on (more of fewer than ``LEAST_DOCUMENTS``).
+    #: Share of the documents that the cuts are fitted on; more if that would be fewer than 1,000.
     fraction: float = Field(default=1.0, gt=0, le=1)
-    #: What a document weighs: its tokens by this tokenizer.json; without one its UTF-8 bytes.
+    #: A document weighs its number of tokens by this tokenizer.json. Without one: its UTF-8 bytes.
     tokenizer: AssetFile | None = None
     #: Lowest rank of each label.
     labels: dict[str, int] = Field(default_factory=lambda: dict(LABELS))
@@ -69,7 +69,8 @@ class EnsembleConfig(StageConfig):
 
 
 class Ensemble(Global):
-    """Adds ``quality.rank`` (int8) and ``quality.label``; both are null where every score is."""
+    """The rank of a document is the best of its ranks by any score; rank 19 are the best 5 % of the tokens.
+    ``quality.rank`` and ``quality.label`` are null if all scores are."""
 
     name = "ensemble"
     Config = EnsembleConfig

@@ -22,21 +22,21 @@ from stages.fasttext.format import ModelError
 
 
 class FastTextConfig(StageConfig):
-    #: A supervised fastText model.
+    #: A supervised fastText model, ``.bin`` or ``.ftz``.
     model: AssetFile
-    #: The label whose probability is wanted.
+    #: The label whose probability is the score.
     label: str = "__label__hq"
-    #: The column is ``quality.<name>``.
+    #: Name of the score: the column is ``quality.<name>``.
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    #: ``library``: the fastText library computes the probabilities (extra ``[fasttext]``).
+    #: Who computes the model: our own reader, or the fastText ``library`` (extra ``[fasttext]``).
     backend: Backend = "own"
 
 
 class FastText(Annotator):
-    """``quality.<name>``: float32, 0 to 1, the same on every machine; the higher, the more like the label.
+    """Adds ``quality.<name>`` (float32, 0 to 1; the same on every machine).
 
-    A null text has a null. A text for which the model has no row, not even for its end, or one that is no
-    number (the library's training may leave such behind), is a fault.
+    A null text has a null score. A text that contains nothing the model knows, or for which the model gives
+    a value that is not a number, fails with ``no_score``.
     """
 
     name = "fasttext"

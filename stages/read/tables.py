@@ -1,20 +1,20 @@
-"""The table reader: rows of Parquet or JSONL files become documents.
+"""The table reader: reads documents from the rows of Parquet or JSON Lines files.
 
-It knows how columns are mapped and how rows are identified. It knows nothing of what the text is. How files
-are read in bounded memory is in ``parquet`` and ``lines``.
+It knows how columns are mapped and how rows are identified. It does not know what the text is about.
+``parquet`` and ``lines`` read files in bounded memory.
 
-The id of a document is a hash of ``source``, the id that the table gives, and the text (HTML where there is
-none); where the table gives no id, of ``source``, ``url`` and the text. Names of files and numbers of rows
-never enter it: rows that are equal in these have equal ids, whichever file they lie in. ``provenance`` has
-the given id as ``record``.
+The id of a document is a hash of ``source``, the id that the table gives, and the text (or HTML where there
+is no text); if the table gives no id, of ``source``, ``url`` and the text. File names and row numbers are not
+part of it, so equal rows have equal ids in whatever file they are. ``provenance.record`` holds the id that
+the table gave.
 
 | reason | failed | meaning |
 |---|---|---|
-| bad_json | yes | a line that is no JSON object |
-| bad_utf8 | yes | a row of a Parquet file with a string that is no UTF-8 |
-| no_text | no | neither ``text`` nor (where mapped) ``html`` is a string with something in it |
-| oversized | no | the strings of a row are longer than ``max_bytes`` in UTF-8, or it has too many values |
-| damaged_stream | yes | compressed JSONL that breaks off, or a row of a damaged Parquet row group |
+| bad_json | yes | a line that is not a JSON object |
+| bad_utf8 | yes | a row of a Parquet file with a string that is not UTF-8 |
+| no_text | no | neither ``text`` nor (if mapped) ``html`` is a non-empty string |
+| oversized | no | the strings of a row take more than ``max_bytes`` in UTF-8, or a row has too many values |
+| damaged_stream | yes | compressed JSON Lines that break off, or a row of a damaged Parquet row group |
 """
 
 from __future__ import annotations
@@ -61,17 +61,21 @@ _JSON_STARTS = frozenset({b"", b"{", b" ", b"\t", b"\r", b"\n", b"\xef"})
 
 
 class TablesConfig(StageConfig):
-    """Which files, and which of their columns are what."""
+    """Which files are read, and which of their columns are used."""
 
+    #: Files, directories of them, or patterns.
     paths: list[InputPath] = Field(min_length=1)
+    #: JSON Lines may be plain, gzip or zstandard; the content tells.
     format: Literal["parquet", "jsonl"]
-    #: Our column to theirs, e.g. ``{text: content, url: meta_url}``. Columns of ours that are not named here
-    #: are taken where the file has one of the same name.
+    #: Names of the file's columns by ours, e.g. ``{text: content, url: meta_url}``. Columns that are not
+    #: named here are taken if the file has one of the same name.
     columns: dict[str, str] = Field(default_factory=dict)
-    source: str | None = None  #: value of the ``source`` column
+    #: Value of the column ``source``; the name of the dataset if not given.
+    source: str | None = None
+    #: Rows whose strings take more bytes than this are dropped.
     max_bytes: int = Field(default=10 * MIB, gt=0)
-    #: What becomes of a file whose stream breaks off, or of which damage cost more than 1 % of its bytes: a
-    #: failed input, or what can be read of it.
+    #: A file that breaks off, or loses more than 1 % of its bytes to damage: ``fail`` makes it a failed
+    #: input, ``keep`` takes what can be read.
     damaged: OnDamage = "fail"
 
     @field_validator("columns")
@@ -90,7 +94,7 @@ class _Row(NamedTuple):
 
 
 class Tables(Reader):
-    """Reads documents from Parquet or JSONL (plain, .gz or .zst, told by content)."""
+    """Each input is one file; Parquet files over 256 MiB are split between row groups."""
 
     name: ClassVar[str] = "tables"
     version: ClassVar[int] = 2

@@ -1,38 +1,38 @@
-"""The WARC reader: captures become documents, or rejects with a reason.
+"""The WARC reader: reads captures of web pages from WARC files, or the records that an index table names.
 
-It knows which captures are worth a document and how they are identified. How records are found and
-damage is survived is in ``records``, rows of a Common Crawl index in ``index``.
+It knows which captures become documents and how documents are identified. ``records`` finds records and
+survives damage; ``index`` reads rows of a Common Crawl index.
 
-Every record of type response, resource or conversion gives exactly one document or one reject. The reasons,
-in the order in which they are looked for:
+Every record of type response, resource or conversion gives exactly one document or one reject. The reasons
+for a reject, in the order in which they are checked:
 
 | reason | failed | meaning |
 |---|---|---|
 | damaged_member | yes | bytes that do not decompress, or whose checksum is wrong |
-| bad_record | yes | a record that is none, or ends elsewhere than it says |
-| bad_index_row | yes | a row of an index table that names no bytes of a file under ``prefix`` |
-| record_type | no | a type that is not among ``records`` |
-| not_text | no | the record holds no HTTP message (DNS answers, FTP) |
+| bad_record | yes | not a WARC record, or its length is not the one it declares |
+| bad_index_row | yes | a row of an index table that does not name bytes of a file under ``prefix`` |
+| record_type | no | the type of the record is not one of ``records`` |
+| not_text | no | the record does not hold an HTTP message (DNS answers, FTP) |
 | bad_http | yes | no HTTP status line, or no end of the header within 64 KiB |
 | http_status | no | the status is not 200 |
 | warc_truncated | no | the crawler cut the payload (unless ``truncated: keep``) |
 | oversized | no | the payload is longer than ``max_bytes``, as stored or decoded |
-| empty | no | nothing but blanks |
-| undecodable | yes | a content or transfer encoding that does not decode |
-| not_text | no | neither HTML nor plain text, by type and first bytes |
+| empty | no | the payload is empty or only white space |
+| undecodable | yes | the content or transfer encoding cannot be decoded |
+| not_text | no | neither HTML nor plain text, by content type and first bytes |
 
-Other record types (warcinfo, request, metadata, revisit) are no pages and are passed over.
+Other record types (warcinfo, request, metadata, revisit) do not hold pages and are skipped.
 
-Columns beside those of every document:
+Columns that it adds to those of every document:
 
 | column | type | meaning |
 |---|---|---|
 | html | string | a page, decoded; null for plain text |
-| charset | string | what it was decoded from, as the WHATWG standard names it |
+| charset | string | the encoding of the page, by its WHATWG name |
 | warc.robots | string | directives of ``X-Robots-Tag`` and of ``robots`` meta elements, in lower case |
 | warc.tdm | string | ``TDM-Reservation`` (0 or 1) and ``TDM-Policy``, header or meta element |
-| warc.noai | bool | AI is refused: noai, noimageai, or a reservation of 1 |
-| warc.missing | string | what of the payload is not there, where it was cut and is kept |
+| warc.noai | bool | the page refuses use for AI: noai, noimageai, or a TDM reservation of 1 |
+| warc.missing | string | why part of the payload is missing, with ``truncated: keep``; else null |
 """
 
 from __future__ import annotations
@@ -71,24 +71,27 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s;\"']+)", re.IGNORECASE)
 
 
 class WarcConfig(StageConfig):
-    """Which captures are read. Exactly one of ``paths`` and ``index`` is given."""
+    """Give exactly one of ``paths`` and ``index``."""
 
-    paths: list[InputPath] = Field(default_factory=list)  #: WARC files or patterns
-    #: Parquet files or patterns: rows of a Common Crawl index table
+    #: WARC files, directories of them, or patterns.
+    paths: list[InputPath] = Field(default_factory=list)
+    #: Parquet files of a Common Crawl index table (or patterns): only records that its rows name are read.
     index: list[InputPath] = Field(default_factory=list)
-    #: Where the files of the index lie, e.g. ``s3://commoncrawl/``; nothing elsewhere is ever opened.
+    #: With ``index``: the address below which its files lie, e.g. ``s3://commoncrawl/``. No other is opened.
     prefix: InputPath = ""
-    #: Longest payload in bytes, stored or decoded. Common Crawl cuts at 1 MiB, since March 2025 at
-    #: 5 MiB: 10 MiB never drops one of its pages, and bounds what other crawls can send.
+    #: Longest payload in bytes, stored or decoded; longer ones are dropped. Common Crawl cuts payloads at
+    #: 1 MiB, since March 2025 at 5 MiB, so the default never drops one of its pages.
     max_bytes: int = Field(default=10 * MIB, gt=0)
+    #: Whether to drop or keep payloads that the crawler cut off.
     truncated: Literal["drop", "keep"] = "drop"
-    #: What becomes of a file that ends too early, or of which damage cost more than 1 % of its bytes:
-    #: a failed input, or what can be read of it. Without meaning for ``index``.
+    #: A file that ends too early, or loses more than 1 % of its bytes to damage: ``fail`` makes it a failed
+    #: input, ``keep`` takes what can be read. Not used with ``index``.
     damaged: OnDamage = "fail"
-    #: Types of records that become documents: HTTP responses, ``resource`` (what was stored without HTTP) and
-    #: ``conversion`` (the text in WET files). The others of these three are counted as dropped.
+    #: Record types that become documents: ``response`` (HTTP), ``resource`` (stored without HTTP) and
+    #: ``conversion`` (the text in WET files). Records of these types that are not listed are dropped.
     records: list[Literal["response", "resource", "conversion"]] = Field(default=["response"], min_length=1)
-    source: str | None = None  #: value of the ``source`` column
+    #: Value of the column ``source``; the name of the dataset if not given.
+    source: str | None = None
 
     @model_validator(mode="after")
     def _one_kind_of_input(self) -> WarcConfig:
@@ -98,7 +101,7 @@ class WarcConfig(StageConfig):
 
 
 class Warc(Reader):
-    """Reads WARC files whole, or the records that an index table names."""
+    """Each input is one WARC file or, with ``index``, up to 10,000 rows of an index file."""
 
     name: ClassVar[str] = "warc"
     Config: ClassVar[type[StageConfig]] = WarcConfig

@@ -1,8 +1,8 @@
-"""The stage ``render``: pages of HTML become documents of text.
+"""The stage ``render``: turns the HTML of pages into text.
 
-Knows Arrow columns, which extractor a config asks for, and what becomes of a page that cannot be
+Knows Arrow columns, which extractor a config asks for, and what happens to a page that cannot be
 rendered. Does not know how HTML is turned into text (``text``, ``extractors``), nor where pages come
-from: whoever reads them has decoded them.
+from: the reader has decoded them.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ COLUMNS = pa.schema(
 
 
 class RenderConfig(StageConfig):
-    #: "full": all that a browser shows; "main": without navigation, advertisements and the like.
+    #: ``full``: everything that a browser shows. ``main``: without navigation, advertisements and the like.
     content: Literal["full", "main"] = "full"
-    #: With content "main": pages with so many formulas come out in full, as Nemotron-CC-Math has its pages.
+    #: With ``content: main``: pages with this many formulas or more are rendered in full, as in
+    #: Nemotron-CC-Math.
     full_from_equations: int | None = Field(default=None, ge=1)
-    #: Who renders: the renderer of this project, or one to compare it with.
+    #: The renderer: this project's own, or another to compare it with.
     extractor: extractors.Name | Literal["nanocorpus"] = "nanocorpus"
 
     @model_validator(mode="after")
@@ -51,8 +52,11 @@ class RenderConfig(StageConfig):
 
 
 class Render(Annotator):
-    """Text and its measures for every page. A page that shows nothing has the text ""; a page that
-    could not be rendered has a ``render_error`` and no text. Documents without HTML keep theirs."""
+    """Adds the text of every page and counts about it (null where an extractor does not report them).
+
+    A page that shows nothing has the text "". A page that cannot be rendered fails with ``render_error``.
+    Documents without HTML keep their text.
+    """
 
     name = "render"
     version = 3

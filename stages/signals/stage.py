@@ -1,6 +1,7 @@
-"""The stage ``signals``: adds the columns of ``table.SCHEMA``.
+"""The stage ``signals``: measures what quality rules look at, in one pass over the text.
 
-Knows Arrow and ``measure``. Does not know thresholds: a rule file and the stage ``heuristics`` have them.
+Knows Arrow and ``measure``; the columns are those of ``table.SCHEMA``. Does not know thresholds: these are in
+rule files, which the stage ``heuristics`` reads.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from stages.signals.table import PREFIX, SCHEMA, SIGNALS
 
 
 class Signals(Annotator):
-    """Measures; a document with no text (null) is a ``no_text`` fault, an empty text is measured."""
+    """A document without text (null) fails with ``no_text``; an empty text is measured."""
 
     name = "signals"
     version = 2

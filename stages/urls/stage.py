@@ -33,14 +33,17 @@ from stages.urls.lists import Listed
 
 
 class UrlsConfig(StageConfig):
-    #: Lists by the name that a verdict gives: one domain, URL or regular expression a line.
+    #: Lists of domains, each by a name that the reject's detail gives: one domain a line, or a hosts file.
     domains: dict[str, AssetFile] = Field(default_factory=dict)
+    #: Lists of URLs by name, one a line.
     urls: dict[str, AssetFile] = Field(default_factory=dict)
+    #: Lists of regular expressions by name, one a line.
     expressions: dict[str, AssetFile] = Field(default_factory=dict)
-    #: Lists of the Université Toulouse Capitole, as a directory or a .tar.gz, and which of them.
+    #: The lists of the Université Toulouse Capitole (UT1), as a directory or a .tar.gz.
     ut1: AssetFile | None = None
+    #: Which categories of ``ut1`` are used, such as ``adult``.
     categories: list[str] = Field(default_factory=list)
-    #: Files of domains that stay, whatever lists they are on.
+    #: Files of domains that are kept, whatever lists they are on.
     allow: list[AssetFile] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -53,8 +56,8 @@ class UrlsConfig(StageConfig):
 
 
 class Urls(Filter):
-    """Reason ``url_listed``; the detail is the list and what is on it. A document without a URL, or with one
-    that has no host, stays."""
+    """Drops with the reason ``url_listed``; the detail names the list and the entry. A document without a
+    URL, or whose URL has no host, is kept."""
 
     name = "urls"
     version = 2

@@ -51,17 +51,18 @@ _ROWS = {"cpu": 16, "cuda": 256}
 
 
 class RegressorConfig(StageConfig):
-    #: A directory or hub repository: config.json, safetensors, tokenizer.json or vocab.txt.
+    #: A directory or Hugging Face repository with config.json, safetensors, and tokenizer.json or vocab.txt.
     model: AssetFile
-    #: The column is ``quality.<name>``.
+    #: Name of the score: the column is ``quality.<name>``.
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    #: Where it runs. It is part of what is done: scores differ a little between CPU (fp32) and GPU (fp16).
     device: Literal["cpu", "cuda"] = "cpu"
 
 
 class Regressor(Annotator):
-    """Adds ``quality.<name>``: float32, 0 to 5. A text without content has the score of the empty input.
+    """Adds ``quality.<name>`` (float32, 0 to 5). An empty text has the score of the empty input.
 
-    Faults: ``no_text`` (null) and ``not_finite``.
+    Fails with ``no_text`` (the text is null) and ``not_finite`` (the score is not a number).
     """
 
     name = "regressor"
