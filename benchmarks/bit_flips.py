@@ -35,9 +35,9 @@ from runs import hashes
 from pipeline import launch
 from pipeline.blend.reader import BlendedReader
 from pipeline.config import schema
+from pipeline.ledger.verify import verify
 from pipeline.sealed import Damaged
 from pipeline.storage import Storage
-from pipeline.verify import verify
 
 
 def run(output: Path) -> str:

@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import api, launch
-from pipeline import verify as verifying
 from pipeline.config.located import ConfigError
 from pipeline.config.schema import Config
 from pipeline.execute.on_ray import ClusterError
+from pipeline.ledger import verify as verifying
 from pipeline.report import account as accounts
 from pipeline.report import tables as reporting
 from pipeline.schedule.loop import RunFailed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -11,9 +12,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from click.testing import Result
+from rich.console import Console
 from typer.testing import CliRunner
 
+from pipeline import launch
 from pipeline.cli import app
+from pipeline.config import schema
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -94,6 +98,21 @@ def call(*arguments: str | Path, check: int = 0) -> Result:
         raise done.exception
     assert done.exit_code == check, f"exit {done.exit_code}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def launched(path: Path, *overrides: str) -> str:
+    """``launch.run`` of a config in this process; what it printed."""
+    said = io.StringIO()
+    settings = schema.read(path, ["execution.executor=inline", *overrides])
+    launch.run(settings, Console(file=said, width=300))
+    return said.getvalue()
+
+
+def flip(path: Path, bit: int) -> None:
+    """Change one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(data)
 
 
 def hashes(output: Path) -> dict[str, str]:

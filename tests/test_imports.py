@@ -21,7 +21,6 @@ FLOORS = (
     "pipeline.cli",
     "pipeline.api",
     "pipeline.launch",
-    "pipeline.verify",
     "pipeline.output",
     "pipeline.report",
     "pipeline.schedule",

@@ -20,11 +20,10 @@ from pipeline.ledger.commit import Ledger, Superseded
 from pipeline.ledger.ownership import Manifest, NotOurs
 from pipeline.ledger.receipts import DOCUMENTS, REJECTS, load_all
 from pipeline.plan.segment import Plan
-from pipeline.report.stats import CLUSTER, stats
+from pipeline.report.stats import stats
 from pipeline.schedule.state import State
 from pipeline.sealed import Damaged, ParquetFile, Stored, digest
 from pipeline.storage import Storage, StorageError, join
-from stages.global_stage import LAST
 
 
 def leave(plan: Plan, ledger: Ledger, manifest: Manifest, states: Mapping[str, State], reason: str) -> str:
@@ -104,11 +103,10 @@ def _texts(
     storage: Storage, output: str, segment: Mapping[str, str], found: Mapping[str, Any], characters: int
 ) -> dict[str, str]:
     """Beginnings of the texts that the largest clusters of a segment's global stage keep."""
-    rounds = found["datasets"][segment["dataset"]]["rounds"].get(segment["judged"], {})
-    names = [name.split()[1] for name in rounds.get(LAST, {}) if name.startswith(CLUSTER)]
-    wanted = pa.array([bytes.fromhex(name) for name in names], pa.binary(16))
+    clusters = found["datasets"][segment["dataset"]]["largest_clusters"].get(segment["judged"], ())
+    wanted = pa.array([bytes.fromhex(cluster["id"]) for cluster in clusters], pa.binary(16))
     texts: dict[str, str] = {}
-    for stored in _documents(storage, output, segment) if names else ():
+    for stored in _documents(storage, output, segment) if clusters else ():
         parquet = ParquetFile(storage, stored)
         for group in range(parquet.metadata.num_row_groups):
             table = parquet.table(group, ["id", "text"])

@@ -13,10 +13,10 @@ from pipeline.ledger.given_ids import repeated
 from pipeline.ledger.receipts import SHARD
 from pipeline.ledger.tallies import Tally, check_chain, merge_steps
 from pipeline.plan.segment import Plan, Segment
+from pipeline.schedule.rounds import round_key
 from pipeline.schedule.state import State
+from stages.global_stage import LAST
 
-#: Prefix of counts in ``stats.json`` that are sizes of clusters; the id of the document that is kept follows.
-CLUSTER = "cluster "
 MOST_CLUSTERS = 10
 
 
@@ -73,6 +73,11 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) 
             for segment in plan.segments.values()
             if segment.dataset == name and segment.judged
         },
+        "largest_clusters": {
+            segment.judged.label: _largest(states[round_key(segment, LAST)])
+            for segment in plan.segments.values()
+            if segment.dataset == name and segment.judged and round_key(segment, LAST) in states
+        },
         "documents": last.total("documents"),
         "tokens": last.total("tokens") if blended else None,
         "repeated_ids": repeated_ids if blended else None,  # documents that have the id of another document
@@ -86,20 +91,25 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) 
 
 
 def _rounds(segment: Segment, states: Mapping[str, State]) -> dict[str, dict[str, int]]:
-    """The counts of the rounds of a global stage, in order, with the sizes of the largest clusters."""
+    """The counts of the rounds of a global stage, in order."""
     rounds: dict[str, dict[str, int]] = {}
     for key, state in states.items():
         if key.rpartition("/")[0] != segment.key:
             continue
         counts: Counter[str] = Counter()
-        clusters: Counter[str] = Counter()
         for made in state.made.values():
             counts.update(made.counts)
-            clusters.update(made.clusters)
-        largest = sorted(clusters.items(), key=lambda cluster: (-cluster[1], cluster[0]))[:MOST_CLUSTERS]
-        counts.update({f"{CLUSTER}{name}": size for name, size in largest})
         rounds[key.rpartition("/")[2]] = dict(sorted(counts.items()))
     return rounds
+
+
+def _largest(state: State) -> list[dict[str, Any]]:
+    """The largest clusters of duplicates: the id of the document that is kept, and the number of documents."""
+    sizes: Counter[str] = Counter()
+    for made in state.made.values():
+        sizes.update(made.clusters)
+    largest = sorted(sizes.items(), key=lambda cluster: (-cluster[1], cluster[0]))[:MOST_CLUSTERS]
+    return [{"id": identity, "documents": size} for identity, size in largest]
 
 
 def _most(item: tuple[str, Counter[str]]) -> tuple[int, str]:

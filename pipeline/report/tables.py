@@ -19,7 +19,6 @@ from rich.table import Table
 from pipeline.ledger.ownership import shown
 from pipeline.ledger.receipts import FAILED, Receipt
 from pipeline.ledger.tallies import Tally
-from pipeline.report.stats import CLUSTER
 from pipeline.schedule.state import Group, State
 from pipeline.sealed import Damaged
 from pipeline.tasks.base import Task
@@ -175,9 +174,9 @@ def clusters(stats: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Tab
             table.add_column("the one that stays", overflow="fold")
             for key in sorted(sizes, key=lambda key: int(key.split()[2].split("-")[0])):
                 table.add_row(f"{counts[key]:,}", key.removeprefix("clusters of "))
-            largest = [(-count, key.split()[1]) for key, count in counts.items() if key.startswith(CLUSTER)]
-            for size, identity in sorted(largest):
-                table.add_row("1", f"{-size:,}", f"{identity}  {' '.join(texts.get(identity, '').split())}")
+            for cluster in dataset["largest_clusters"].get(stage, ()):
+                text = " ".join(texts.get(cluster["id"], "").split())
+                table.add_row("1", f"{cluster['documents']:,}", f"{cluster['id']}  {text}")
             yield table
 
 

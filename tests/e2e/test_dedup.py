@@ -135,9 +135,9 @@ def test_an_earlier_run_of_other_settings_is_refused(tmp_path: Path, plain: Path
 
 
 def test_the_report_names_the_largest_clusters(plain: Path) -> None:
-    found: dict[str, Any] = stats(plain)["datasets"]["web"]["rounds"]["fuzzy_dedup"]["verdicts"]
-    assert found["clusters of 2"] == 50
+    found: dict[str, Any] = stats(plain)["datasets"]["web"]
+    assert found["rounds"]["fuzzy_dedup"]["verdicts"]["clusters of 2"] == 50
     shown = command("report", "--config", plain.parent / "plain.yaml").stdout
-    largest = next(key.split()[1] for key in found if key.startswith("cluster "))
+    largest = found["largest_clusters"]["fuzzy_dedup"][0]["id"]
     text = next(row["text"] for row in documents(plain, "web") if row["id"].hex() == largest)
     assert f"{largest}  {text[:40]}" in shown

@@ -181,7 +181,7 @@ def test_another_run_is_not_overwritten(tmp_path: Path) -> None:
         ("datasets.en.where=langauge = 'en'", "no column 'langauge'"),
         ("datasets.en.where=toy.chars = 'en'", "cannot be evaluated"),
         ("output=/proc/nowhere", "/proc/nowhere"),
-        ("output=gs://bucket/x", "gs:// is not supported"),
+        ("output=gs://bucket/x", "gs:// is read and written as s3://"),
         ("execution.executor=slurm", "execution.executor"),
     ],
 )

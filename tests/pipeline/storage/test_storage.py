@@ -331,7 +331,7 @@ def test_relative_patterns_and_file_addresses(tmp_path: Path, monkeypatch: pytes
     assert storage.read(f"file://{tmp_path}/a%20b/x.gz") == b"x"
     storage.write("y.gz", b"y")
     assert storage.read("y.gz") == b"y"
-    with pytest.raises(StorageError, match="gs:// is not supported"):
+    with pytest.raises(StorageError, match="gs:// is read and written as s3"):
         storage.glob("gs://bucket/x")
 
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.exchange.cut import Cutter, row_bytes
 from pipeline.exchange.positions import position
 from pipeline.exchange.runs import KEYS, RunWriter, merge
 from pipeline.sealed import Damaged, Stored
@@ -120,33 +119,6 @@ def test_another_file_of_equal_size_is_noticed(tmp_path: Path) -> None:
     Path(other.path).replace(one.path)
     with pytest.raises(Damaged, match="foot"):
         list(merge(Storage(), [(0, one)]))
-
-
-@given(
-    st.lists(st.lists(st.text(max_size=30) | st.none(), max_size=20), max_size=10),
-    st.integers(1, 200),
-    st.integers(1, 9),
-)
-def test_cutter_borders_depend_on_rows_alone(batches, max_bytes, max_rows) -> None:
-    texts = [text for batch in batches for text in batch]
-    schema = pa.schema([("text", pa.string())])
-
-    def pieces(tables: list[pa.Table]) -> list[list[str | None]]:
-        cutter = Cutter(max_bytes, max_rows)
-        out = [piece for table in tables for piece in cutter.add(table)]
-        return [piece["text"].to_pylist() for piece in (*out, *cutter.rest())]
-
-    as_given = pieces([pa.table({"text": pa.array(b, pa.string())}, schema=schema) for b in batches])
-    at_once = pieces([pa.table({"text": pa.array(texts, pa.string())}, schema=schema)])
-    assert as_given == at_once
-    assert [t for piece in as_given for t in piece] == texts
-    assert all(len(piece) <= max_rows for piece in as_given)
-
-
-def test_row_bytes_of_a_slice() -> None:
-    table = pa.table({"a": ["x", "yy", None], "b": pa.array([[1, 2], None, [3]], pa.list_(pa.int32()))})
-    assert row_bytes(table).tolist() == [17, 10, 12]
-    assert row_bytes(table.slice(1)).tolist() == [10, 12]
 
 
 def test_a_key_that_does_not_fit_comes_in_pieces(tmp_path: Path) -> None:
