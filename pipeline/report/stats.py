@@ -104,7 +104,7 @@ def _rounds(segment: Segment, states: Mapping[str, State]) -> dict[str, dict[str
 
 
 def _largest(state: State) -> list[dict[str, Any]]:
-    """The largest clusters of duplicates: the id of the document that is kept, and the number of documents."""
+    """The largest clusters of duplicates: the id of the document that is kept, and their number."""
     sizes: Counter[str] = Counter()
     for made in state.made.values():
         sizes.update(made.clusters)
