@@ -155,7 +155,10 @@ SMALL = "name: t\noutput: out\ndatasets:\n  a:\n    read: {format: jsonl, paths:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: t\noutput: out\ndatasets: &d\n  a: *d\n", "an alias (`*`) refers to a mapping or list that contains it"),
+        (
+            "name: t\noutput: out\ndatasets: &d\n  a: *d\n",
+            "an alias (`*`) refers to a mapping or list that contains it",
+        ),
         (SMALL + "    stages: &s [*s]\n", "an alias (`*`) refers to a mapping or list that contains it"),
         (SMALL + "blend: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
         (
