@@ -10,45 +10,23 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from benchmarks.lib import data
-from stages.base import FileInfo
+from benchmarks.lib.pages import OneFile
 from stages.read.warc import Warc, WarcConfig
 
 NEEDS = ("warcio", "data:web/pages.warc.gz")
 FLOORS = {"times warcio": 1.2}
 FLOOR = FLOORS["times warcio"]
 ROUNDS = 5
-
-
-class OneFile:
-    """The storage protocol for one local file."""
-
-    def glob(self, pattern: str) -> list[FileInfo]:
-        """The file itself."""
-        return [FileInfo(pattern, os.path.getsize(pattern), "")]
-
-    def list(self, directory: str) -> list[FileInfo]:
-        """Nothing."""
-        return []
-
-    def stat(self, path: str) -> FileInfo | None:
-        """The file itself."""
-        return FileInfo(path, os.path.getsize(path), "")
-
-    def open(self, path: str) -> BinaryIO:
-        """A local file."""
-        return open(path, "rb")
 
 
 def ours(path: str) -> int:

@@ -168,6 +168,19 @@ class AtLeast(Annotator, Filter):
         ]
 
 
+class Halves(Annotator):
+    """Reads what ``AtLeast`` measured."""
+
+    name = "halves"
+    Config = StageConfig
+    reads = ("toy.chars",)
+    adds = pa.schema([("toy.halves", pa.int32())])
+
+    def annotate(self, batch: pa.Table) -> Annotation:
+        halves = [chars // 2 for chars in batch.column("toy.chars").to_pylist()]
+        return Annotation({"toy.halves": pa.array(halves, pa.int32())})
+
+
 class Echo(Generator):
     """Two documents from each: the text said twice, with the source as parent."""
 

@@ -45,7 +45,7 @@ class Page(NamedTuple):
     lang: str
 
 
-class _File:
+class OneFile:
     """The storage protocol for one local file."""
 
     def glob(self, pattern: str) -> list[FileInfo]:
@@ -72,7 +72,7 @@ def labels(path: Path) -> dict[int, dict[str, Any]]:
 
 def read_pages(path: Path) -> Iterator[Page]:
     """Every HTML page of a WARC file that a run would render, in file order."""
-    reader, storage, known = Warc(WarcConfig(paths=[str(path)], damaged="keep")), _File(), labels(path)
+    reader, storage, known = Warc(WarcConfig(paths=[str(path)], damaged="keep")), OneFile(), labels(path)
     (item,) = reader.list(storage)
     for batch in reader.read(item, storage):
         table = batch.documents

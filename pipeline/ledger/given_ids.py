@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 KEPT = 64
 _SHOWN = 40  # characters of an example that are shown
@@ -25,7 +26,7 @@ Sketch = dict[str, tuple[int, str, str]]
 
 def add_rows(sketch: Sketch, documents: pa.Table) -> None:
     """Count the rows of a batch of documents, in place."""
-    given = documents.column("provenance").combine_chunks().field("record").to_pylist()
+    given = pc.struct_field(documents.column("provenance"), "record").to_pylist()
     rows = zip(documents["source"].to_pylist(), given, documents["id"].to_pylist(), strict=True)
     for source, record, identity in rows:
         if record is not None:

@@ -130,12 +130,12 @@ class _Builder:
                 if (role == "filter" and (measured or current.get("reader"))) or (role == "map" and measured):
                     close()
                 steps.append(self._recipe(place, step, role, label))
+                columns = output_schema(columns, steps[-1:])
                 if role == "map":
                     current["judged"] = self._recipe(place, step, "judge", label)
                     current["earlier"] = self._earlier(place, step, steps[-1])
                     close()
                     columns = output_columns(columns, step.cls, step.settings)
-            columns = output_schema(columns, steps)
 
         for index, step in enumerate(dataset.steps):
             place = (*key, "stages", index, step.name)

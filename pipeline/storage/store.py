@@ -64,9 +64,8 @@ class Store(Protocol):
 
 
 def _s3(settings: StorageSettings) -> Store:
-    from pipeline.storage.s3 import (
-        S3,  # importing boto3 takes a third of a second, so it is done only when needed
-    )
+    # importing boto3 takes a third of a second, so it is done only when needed
+    from pipeline.storage.s3 import S3
 
     return S3(settings.s3)
 

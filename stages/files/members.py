@@ -124,6 +124,8 @@ def check_window(source: Source, offset: int, codec: Codec, memory: int) -> None
     except zstandard.ZstdError:
         return  # decompressing it will say what is wrong
     window = min(frame.window_size, frame.content_size)  # an unknown size is the largest number
+    if window > _LONGEST_WINDOW:
+        return  # a damaged header: decompressing refuses it
     if window > USUAL_WINDOW and window + _BESIDE_WINDOW > memory:
         raise MoreMemory(window + _BESIDE_WINDOW)
 

@@ -30,9 +30,6 @@ SHORT = [
     ("thanks.shop.example", "Thank you", "Thank you for your order. We will send you an e-mail when it leaves our house."),
 ]  # fmt: skip
 
-#: Of these the main content may be the title alone, which is in no language or in another.
-SHORTER = ("www.soon.example", "status.tidepool.example")
-
 #: Pages that lend their last paragraph to one page in two languages.
 MIXED = [
     ("mixed-de-en", ("de", "buchdruck"), ("de", "gezeiten"), ("en_encyclopaedia", "writing-systems"), ("en_tables", "planets")),
@@ -137,7 +134,6 @@ def short_pages() -> Iterator[Capture]:
     for host, title, text in SHORT:
         url = f"https://{host}/"
         values = {"outcome": "dropped", "stage": "length", "reason": "too_short", "quality": "low"}
-        values |= {"ambiguous": True} if host in SHORTER else {}
         yield Capture(url, simple(title, f"<p>{text}</p>"), make_truth(url, "short", **values))
 
 

@@ -22,7 +22,7 @@ import pytest
 from rich.console import Console
 from runs import toy_inputs
 
-from pipeline import launch
+from pipeline import launch, layout
 from pipeline.config import schema
 from pipeline.config.located import ConfigError
 from pipeline.plan import assets
@@ -242,6 +242,6 @@ def test_repositories_of_a_hub_are_fetched_by_the_driver(tmp_path: Path, hub: st
     repository, *files, missing = done.stdout.splitlines()
     sha, *names = repository.split()
     assert names == ["config.json", "model.safetensors"]
-    assert (tmp_path / f"out/work/.assets/{sha[:32]}/model.safetensors").stat().st_size == 1000
+    assert (tmp_path / f"out/{layout.ASSETS}/{sha[:32]}/model.safetensors").stat().st_size == 1000
     assert {line.split()[0] for line in files} == {hashlib.sha256(b"{}").hexdigest()}
     assert missing.startswith("hf://org/other: ")

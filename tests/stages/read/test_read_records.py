@@ -356,6 +356,14 @@ def test_whatever_happens_to_bytes_other_members_survive(data):
     assert len(damage) > 0 or numbers == list(range(8))
 
 
+def test_a_header_that_asks_for_more_than_any_frame_may_is_damage():
+    parts = members(crawl(4, 5000), "zstd")
+    parts[3] = parts[3][:4] + b"\xe0" + b"\x2a" * 8 + parts[3][5:]  # one segment of 3e18 bytes
+    found, damage = scan(b"".join(parts))
+    assert urls(found) == [0, 2, 3]
+    assert damage
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(CODECS))
 def test_any_bytes_between_records(junk, codec):
