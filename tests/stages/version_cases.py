@@ -295,6 +295,53 @@ def _tokenize(folder: Path) -> dict[str, Case]:
     return {"byte level": Case({"path": SAMPLE / "tokenizer.json"}, [_with_null()])}
 
 
+def _synthesis(upto: str, *names: str) -> dict[str, Case]:
+    """Cases of a stage of synthesis: documents that went through the stages before it, with a model that is
+    made up."""
+    from synthesis_cases import documents, run, tokenizer
+
+    found = {}
+    texts = [
+        *(text for text in inputs.TEXTS if text),
+        "The harbour was built in 1888 and has two cranes. It holds 40 boats, and $x^2$ is a formula.",
+    ]
+    table = documents(*texts)
+    for word, task, more in (
+        ("pairs", "diverse_qa", {}),
+        ("facts", "knowledge_list", {"samples": 2}),
+        ("translations", "translate", {"to": ["de", "fr"]}),
+        ("mathematics", "math_cleanup", {}),
+    ):
+        before = run(table, task, upto=upto, **more)[0] if upto else table
+        settings = {"tasks": [task]} if "tasks" in names else {}
+        if "tokenizer" in names:
+            settings["tokenizer"] = tokenizer()
+        if "backend" in names:
+            settings |= {"backend": "fake_engine:make", "device": "cpu"}
+        found[word] = Case({**settings, **(more if "samples" in names else {})}, [before])
+    return found
+
+
+def _segments(folder: Path) -> dict[str, Case]:
+    return _synthesis("", "tasks", "tokenizer", "samples")
+
+
+def _complete(folder: Path) -> dict[str, Case]:
+    return _synthesis("segments", "tasks", "tokenizer", "backend")
+
+
+def _parse(folder: Path) -> dict[str, Case]:
+    return _synthesis("complete", "tasks")
+
+
+def _accept(folder: Path) -> dict[str, Case]:
+    return _synthesis("parse")
+
+
+def _assemble(folder: Path) -> dict[str, Case]:
+    return _synthesis("accept", "tasks")
+
+
 _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "warc": _warc,
     "parquet": _parquet,
@@ -314,5 +361,10 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "ensemble": _ensemble,
     "decontaminate": _decontaminate,
     "pii": _pii,
+    "segments": _segments,
+    "complete": _complete,
+    "parse": _parse,
+    "accept": _accept,
+    "assemble": _assemble,
     TOKENIZER: _tokenize,
 }
