@@ -292,6 +292,14 @@ def _pii(folder: Path) -> dict[str, Case]:
     }
 
 
+def _notebook(folder: Path) -> dict[str, Case]:
+    parts = [inputs.notebooks()]
+    return {
+        "script": Case({"outputs": 3}, parts),
+        "markdown": Case({"as": "markdown"}, parts),
+    }
+
+
 def _tokenize(folder: Path) -> dict[str, Case]:
     return {"byte level": Case({"path": SAMPLE / "tokenizer.json"}, [_with_null()])}
 
@@ -315,5 +323,6 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "ensemble": _ensemble,
     "decontaminate": _decontaminate,
     "pii": _pii,
+    "notebook": _notebook,
     TOKENIZER: _tokenize,
 }
