@@ -140,6 +140,7 @@ def _fuzzy_dedup(folder: Path) -> dict[str, Case]:
         "signatures": Case({**loose, "verify": "signatures"}, _in_parts(), _of_earlier()),
         "jaccard": Case({**loose, "verify": "jaccard", "prefer": ["length asc"]}, _in_parts()),
         "stars": Case({**stars, "action": "annotate"}, _in_parts()),
+        "within": Case({**loose, "within": "language"}, _in_parts(), _of_earlier()),
     }
 
 
