@@ -109,7 +109,7 @@ def _cell(cell: Any) -> Iterator[Cell]:
     if kind == "code":
         yield Cell(True, source, "".join(_outputs(_listed(cell, "outputs"))))
     elif kind == "heading":
-        level = cell.get("level")
+        level: Any = cell.get("level")
         yield Cell(False, f"{'#' * (level if level in range(1, 7) else 1)} {source}", "")
     elif kind in ("markdown", "raw", "html", "rst"):
         yield Cell(False, source, "")
@@ -134,10 +134,10 @@ def _outputs(outputs: list[Any]) -> Iterator[str]:
 def _language(metadata: Any, cells: list[Any]) -> str:
     metadata = metadata if isinstance(metadata, dict) else {}
     info, kernel = metadata.get("language_info"), metadata.get("kernelspec")
-    names = [info.get("name")] if isinstance(info, dict) else []
-    names += [kernel.get("language"), kernel.get("name")] if isinstance(kernel, dict) else []
-    names += [cell.get("language") for cell in cells[:1] if isinstance(cell, dict)]  # version 3
-    names = [name.strip() for name in names if isinstance(name, str) and name.strip()]
+    said: list[Any] = [info.get("name")] if isinstance(info, dict) else []
+    said += [kernel.get("language"), kernel.get("name")] if isinstance(kernel, dict) else []
+    said += [cell.get("language") for cell in cells if isinstance(cell, dict)]  # version 3
+    names = [name.strip() for name in said if isinstance(name, str) and name.strip()]
     for name in names:
         if known := _LANGUAGES.get(name.lower()):
             return known
