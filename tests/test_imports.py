@@ -47,6 +47,7 @@ SHARED = (
     "stages.where",
     "stages.files",
     "stages.text",
+    "stages.credentials",
     "stages.fasttext",
     "stages.licenses",
 )
