@@ -1,4 +1,4 @@
-"""Source code as documents: its language, what rules look at, and what is taken out of it.
+"""What is done to files of source code: languages, signals, notebooks, secrets, order in a repository.
 
-Knows files of repositories, one row each. Does not know how repositories are read, nor licences.
+Knows columns of files and what programs look like. Does not know repositories' storage, nor licences.
 """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from stages.code.languages.data import Tables, tables
+from stages.code.languages.data import FLAGS, Tables, tables
 
 #: Characters that rules look at (as in Linguist) and lines (which are more than that many characters of code have):
 #: some patterns take the time of lines times characters.
@@ -94,6 +94,9 @@ RUN_BY = {
     "perl6": "Raku",
 }
 
+#: Rules of our own, where Linguist's leave an extension undecided.
+_OWN = {".m": (re.compile(r"^\s{0,64}function\b[^\n;{]*(?:=|\()", FLAGS), "MATLAB")}
+
 _MANPAGE = re.compile(r"\.(?:[1-9](?![0-9])[a-z_0-9]*|0p|n|man|mdoc)(?:\.in)?$", re.IGNORECASE)
 #: Lines at each end that may hold a modeline, and characters of them: lines of data have no end.
 _MODELINES, _MODELINE_CHARS = 5, 2000
@@ -150,9 +153,13 @@ def detect(path: str, text: str) -> Detected:
     if manual:
         return Detected("Roff", "manpage")
     if not found:
-        return Detected(None, None)
+        # Dockerfile.dev, Makefile.linux
+        family = known.filenames.get(name.partition(".")[0], ())
+        return Detected(family[0], "filename") if len(family) == 1 else Detected(None, None)
     if "XML" in found and text[:100].lstrip().startswith("<?xml "):
         return Detected("XML", "xml")
+    if extension in _OWN and _OWN[extension][0].search(text[:LOOKED_AT]):
+        return Detected(_OWN[extension][1], "rule")
     default = DEFAULTS.get(extension) or RUN_BY.get(program or "")
     primary = known.primary.get(extension, ())
     if default is None and len(primary) == 1 and primary[0] in found:
@@ -205,6 +212,8 @@ def interpreter(text: str) -> str | None:
             return None
         script = named.group(1)
     script = re.sub(r"\.\d+$", "", script)
+    if script not in tables().interpreters:
+        script = script.rstrip("0123456789")  # ruby2
     if script == "sh":
         for line in text[:_MODELINE_CHARS].split("\n", 5)[:5]:
             if (run := _EXEC.search(line)) is not None:

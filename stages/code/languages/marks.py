@@ -24,7 +24,7 @@ _TEST_PATH = re.compile(
     r"|(?:^|/)(?:test_[^/]*|conftest)\.py$"
     r"|[-_](?:test|tests|spec|unittest)\.[A-Za-z+]+$"
     r"|\.(?:test|tests|spec|cy)\.[cm]?[jt]sx?$"
-    r"|[a-z0-9](?:Test|Tests|TestCase|Spec|IT)\.(?:java|kt|kts|scala|groovy|cs|swift|php|vb|fs|m|mm)$"
+    r"|(?:[A-Za-z0-9](?:Test|Tests|TestCase|Spec)|[a-z0-9]IT)\.(?:java|kt|kts|scala|groovy|cs|swift|php|vb|fs|m|mm)$"
     r"|(?:^|/)Test[A-Z][^/]*\.(?:java|kt|cs)$"
     r"|\.t$"
 )

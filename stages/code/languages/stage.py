@@ -15,14 +15,14 @@ from pydantic import Field, field_validator
 from stages.base import MIB, Annotation, Annotator, Fault, Filter, Resources, StageConfig
 from stages.code.languages.data import resolve, tables
 from stages.code.languages.detect import Detected, detect
-from stages.code.languages.marks import marks
+from stages.code.languages.marks import Marks, marks
 
 Choice = Literal["keep", "drop"]
 #: Characters at the beginning of a text that no NUL is in, unless it is binary (git looks at as many bytes).
 _BINARY = 8000
 #: What ``language_by`` says of those that have one.
 BINARY = "binary"
-#: In the order in which they are reasons.
+#: In the order in which they are reasons: what is minified is generated as well.
 _KINDS = ("vendored", "minified", "generated", "test")
 
 
@@ -64,7 +64,7 @@ class CodeLanguage(Annotator, Filter):
             ("code_language", pa.string()),
             ("language_by", pa.string()),
             ("code_type", pa.string()),
-            *((kind, pa.bool_()) for kind in _KINDS),
+            *((kind, pa.bool_()) for kind in Marks._fields),
         ]
     )
     decides = frozenset({"keep", *_KINDS})
