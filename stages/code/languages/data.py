@@ -131,7 +131,8 @@ _SEGMENT = ("(^|/)", r"(^|\/)", "(?:^|/)")
 
 def _paths(patterns: Sequence[str]) -> re.Pattern[str]:
     """One pattern for all; those that begin at a segment of a path are tried there only."""
-    segments, others = [], []
+    segments: list[str] = []
+    others: list[str] = []
     for pattern in patterns:
         start = next((start for start in _SEGMENT if pattern.startswith(start)), "")
         (segments if start else others).append(f"(?:{pattern.removeprefix(start)})")
@@ -157,18 +158,22 @@ def nemotron() -> frozenset[str]:
 
 
 def resolve(name: str) -> frozenset[str]:
-    """The languages of a name or alias, in any case: ``golang``, ``C++``, ``CommonLisp``; kinds of a language (``TSX``,
-    ``Maven POM``) go with it (``TypeScript``, ``XML``), and ``nemotron43`` are those of Nemotron's list. ValueError,
-    with what is close, if there is none."""
+    """The languages of a name or alias, in any case: ``golang``, ``C++``, ``CommonLisp``; kinds of a
+    language (``TSX``, ``Maven POM``) go with it (``TypeScript``, ``XML``), and ``nemotron43`` are those of
+    Nemotron's list. ValueError, with what is close, if there is none."""
     known = tables()
     if name == "nemotron43":
         found = nemotron()
     elif name in NEMOTRON:
         found = frozenset(NEMOTRON[name])
-    elif (named := known.aliases.get(name.lower()) or known.aliases.get(name.lower().replace(" ", "-"))) is not None:
+    elif (
+        named := known.aliases.get(name.lower()) or known.aliases.get(name.lower().replace(" ", "-"))
+    ) is not None:
         found = frozenset((named,))
     else:
         close = get_close_matches(name.lower(), known.aliases, n=1)
-        hint = f"did you mean {known.aliases[close[0]]!r}?" if close else "names are those of GitHub's Linguist"
+        hint = (
+            f"did you mean {known.aliases[close[0]]!r}?" if close else "names are those of GitHub's Linguist"
+        )
         raise ValueError(f"there is no language {name!r}; {hint}")
     return found | {kind for kind, group in known.groups.items() if group in found}

@@ -1,8 +1,9 @@
-"""Which language a file is in: by its modeline, name, interpreter, extension and, where those leave several, by
-rules over its text.
+"""Which language a file is in: by its modeline, name, interpreter, extension and, where those leave several,
+by rules over its text.
 
-Knows Linguist's order of asking (``Linguist.detect``), without its last step: instead of a classifier trained on
-samples, extensions that rules leave undecided have a default. Does not know what languages are wanted.
+Knows Linguist's order of asking (``Linguist.detect``), without its last step: instead of a classifier
+trained on samples, extensions that rules leave undecided have a default. Does not know what languages are
+wanted.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from typing import NamedTuple
 
 from stages.code.languages.data import FLAGS, Tables, tables
 
-#: Characters that rules look at (as in Linguist) and lines (which are more than that many characters of code have):
-#: some patterns take the time of lines times characters.
+#: Characters that rules look at (as in Linguist) and lines (which are more than that many characters of code
+#: have): some patterns take the time of lines times characters.
 LOOKED_AT, LOOKED_AT_LINES = 50 * 1024, 2000
-#: Blanks in a row that rules see of longer runs: patterns that begin with blanks take the square of their number.
+#: Blanks in a row that rules see of longer runs: patterns that begin with blanks take the square of their
+#: number.
 _MOST_BLANKS = 64
-_BLANKS = re.compile(r"\s{%d,}" % (_MOST_BLANKS + 1))
+_BLANKS = re.compile(rf"\s{{{_MOST_BLANKS + 1},}}")
 
 #: Where rules say nothing: the language that nearly all files of this extension are in.
 DEFAULTS = {

@@ -2,9 +2,9 @@
 
 Knows paths and the first and last lines of files. Does not know what becomes of such files.
 
-``vendored`` are Linguist's patterns of paths (``vendor.yml``) and installed packages of Python, which it does not
-know. ``generated`` follows Linguist's rules (``generated.rb``, MIT): what tools write at certain places of their
-output. Neither looks for words such as "generated" anywhere in a text.
+``vendored`` are Linguist's patterns of paths (``vendor.yml``) and installed packages of Python, which it does
+not know. ``generated`` follows Linguist's rules (``generated.rb``, MIT): what tools write at certain places
+of their output. Neither looks for words such as "generated" anywhere in a text.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def marks(path: str, text: str) -> Marks:
 
 
 def minified(path: str, text: str) -> bool:
-    """Whether a script or style sheet was made small by a tool: by its name, or by the length of its lines."""
+    """Whether a script or style sheet was made small by a tool: by its name, or by the length of its
+    lines."""
     if not path.lower().endswith(_SCRIPTS):
         return False
     if _MINIFIED_NAME.search(path):
@@ -147,7 +148,9 @@ def _postscript(file: _File) -> bool:
     if re.search(r"^\s{0,100}(?:currentfile eexec\s|/sfnts\s{1,100}\[\s<)", file.text, re.M):
         return True
     creator = next((line for line in file.first[:10] if line.startswith("%%Creator: ")), "")
-    tools = r"[0-9]|draw|mpage|ImageMagick|inkscape|MATLAB|PCBNEW|pnmtops|\(Unknown\)|Serif Affinity|Filterimage"
+    tools = (
+        r"[0-9]|draw|mpage|ImageMagick|inkscape|MATLAB|PCBNEW|pnmtops|\(Unknown\)|Serif Affinity|Filterimage"
+    )
     return creator != "" and re.search(tools, creator) is not None
 
 

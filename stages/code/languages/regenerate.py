@@ -3,8 +3,8 @@
     git clone https://github.com/github-linguist/linguist
     python -m stages.code.languages.regenerate linguist
 
-Knows Linguist's YAML files and in what Ruby's regular expressions differ from Python's. Every pattern is compiled
-before anything is written: one that Python cannot read stops the run with its place.
+Knows Linguist's YAML files and in what Ruby's regular expressions differ from Python's. Every pattern is
+compiled before anything is written: one that Python cannot read stops the run with its place.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The stage ``code_language``: tells the language of a file and what kind of file it is, and keeps what is wanted.
+"""The stage ``code_language``: tells the language of a file and what kind of file it is, and keeps what is
+wanted.
 
-Knows the columns of readers of code (``path``, ``text``) and which settings drop what. Does not know how languages
-are told (``detect``) nor kinds (``marks``), nor natural languages: ``language`` is not touched.
+Knows the columns of readers of code (``path``, ``text``) and which settings drop what. Does not know how
+languages are told (``detect``) nor kinds (``marks``), nor natural languages: ``language`` is not touched.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ class CodeLanguageConfig(StageConfig):
 
 
 class CodeLanguage(Annotator, Filter):
-    """``code_language`` is Linguist's name, or null; ``language_by`` is what told it (modeline, filename, shebang,
-    extension, xml, manpage, rule, default, or binary); ``code_type`` is programming, markup, data or prose.
+    """``code_language`` is Linguist's name, or null; ``language_by`` is what told it (modeline, filename,
+    shebang, extension, xml, manpage, rule, default, or binary); ``code_type`` is programming, markup, data or
+    prose.
 
     Drops with the reasons ``binary`` (a NUL in the first 8,000 characters; always), ``code_language`` (not in
     ``keep``), ``vendored``, ``minified``, ``generated`` and ``test``. A null text fails with ``no_text``.
@@ -103,6 +105,7 @@ class CodeLanguage(Annotator, Filter):
         marked = [(kind, batch[kind].to_pylist()) for kind in kinds]
         verdicts: list[Fault | None] = []
         for row, language in enumerate(languages):
+            fault: Fault | None
             if by[row] == BINARY:
                 fault = Fault(BINARY, f"a NUL in the first {_BINARY:,} characters")
             elif self._keep is not None and language not in self._keep:
