@@ -42,6 +42,7 @@ STAGES = {
     "decontaminate": "stages.decontaminate.stage:Decontaminate",
     "pii": "stages.pii.stage:Pii",
     "notebook": "stages.code.notebook:NotebookStage",
+    "secrets": "stages.code.secrets:Secrets",
 }
 
 #: Put in front of the shards of every blended dataset; not named in a dataset's stages.
