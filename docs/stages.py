@@ -60,8 +60,8 @@ Runs before the token shards of every dataset in `blend`; its settings are the k
 _FORMS = """\
 ## Short forms
 
-One entry of a config that stands for several stages: each of these is `segments`, `complete`, `parse`, `accept` and
-`assemble` with the same tasks. `nanocorpus plan` shows the stages.
+One entry of a config that stands for several stages: each of these is `segments`, `complete`, `parse`,
+`accept` and `assemble` with the same tasks. `nanocorpus plan` shows the stages.
 """
 
 _KINDS = {
@@ -156,7 +156,9 @@ def _tables(doc: str | None) -> list[str]:
 
 def _added(cls: type[Stage]) -> str:
     if any(name.startswith("gate.") for name in cls.adds.names):
-        others = [f"`{field.name}` ({type_of(field.type)})" for field in cls.adds if "gate." not in field.name]
+        others = [
+            f"`{field.name}` ({type_of(field.type)})" for field in cls.adds if "gate." not in field.name
+        ]
         return f"Adds: {', '.join(others)}, `gate.seen` (string), and as float32:"
     if len(cls.adds) > 20:
         first, last = cls.adds.names[0], cls.adds.names[-1]

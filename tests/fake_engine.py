@@ -74,7 +74,10 @@ def written(prompt: str, document: str) -> str:
         return said.removeprefix("[1]")
     sentences = [one.strip() for one in re.split(r"(?<=[.!?])\s+", document) if one.strip().endswith(".")]
     if '"Question:"' in prompt:
-        pairs = [f"What does the sentence say about {one.split()[0].lower()} {one.split()[-1].rstrip('.')}?\nAnswer: {one}" for one in sentences[:8]]
+        pairs = [
+            f"What does the sentence say about {one.split()[0].lower()} {one.split()[-1].rstrip('.')}?\nAnswer: {one}"
+            for one in sentences[:8]
+        ]
         return "\nQuestion: ".join(pairs) if pairs else "NONE"
     if '"- "' in prompt:
         return "\n- ".join(sentences[:8]) if sentences else "NONE"

@@ -43,10 +43,13 @@ SHARED = (
     "stages.base",
     "stages.global_stage",
     "stages.compiled",
+    "stages.ahead",
     "stages.where",
     "stages.files",
     "stages.text",
+    "stages.credentials",
     "stages.fasttext",
+    "stages.licenses",
 )
 #: What a room of stages may use besides.
 ALLOWED = {
@@ -58,6 +61,7 @@ ALLOWED = {
     ("stages.synthesis", "model.chat"),
     ("stages.synthesis", "model.requests"),
     ("stages.synthesis", "model.backends.endpoint"),
+    ("stages.synthesis", "model.backends.reference"),
     ("stages.synthesis", "model.backends.vllm"),
 }
 

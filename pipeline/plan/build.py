@@ -136,19 +136,19 @@ class _Builder:
             if step.cls.together and (current.get("reader") or any(s.role == "generate" for s in steps)):
                 close()
             on_gpu = gpu
-            for role in _roles(step.cls):
+            for role in _roles(step.cls, step.settings):
                 measured = any(s.role in ("annotate", "generate") for s in steps)
                 if (role == "filter" and (measured or current.get("reader"))) or (role == "map" and measured):
                     close()
                 steps.append(self._recipe(place, step, role, label))
                 columns = output_schema(columns, steps[-1:])
-                if alone:
-                    close()
                 if role == "map":
                     current["judged"] = self._recipe(place, step, "judge", label)
                     current["earlier"] = self._earlier(place, step, steps[-1])
                     close()
                     columns = output_columns(columns, step.cls, step.settings)
+            if alone:
+                close()
 
         for index, step in enumerate(dataset.steps):
             place = step.place or (*key, "stages", index, step.name)
@@ -289,10 +289,10 @@ def _neighbour(path: str) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _roles(cls: type[Stage]) -> Iterator[Role]:
+def _roles(cls: type[Stage], settings: Any) -> Iterator[Role]:
     if issubclass(cls, Annotator):
         yield "annotate"
-    if issubclass(cls, Filter):
+    if issubclass(cls, Filter) and cls.judges(settings):
         yield "filter"
     if issubclass(cls, Generator):
         yield "generate"

@@ -29,8 +29,8 @@ def _known(name: str) -> str:
     return name
 
 
-#: A name of ``MAKE``, or ``package.module:function`` of a user's own: it is given the settings of ``complete``
-#: and returns an ``Engine``.
+#: A name of ``MAKE``, or ``package.module:function`` of a user's own: it is given the settings of
+#: ``complete`` and returns an ``Engine``.
 Backend = Annotated[str, AfterValidator(_known)]
 
 
@@ -78,6 +78,15 @@ def embedded(config: Any) -> Engine:
         max_length=config.context,
         slots=config.slots,
     )
+
+
+def reference(config: Any) -> Engine:
+    """The network in NumPy, for small models: needs no torch."""
+    from model.backends.reference import ROWS, Reference
+
+    rows = config.slots or ROWS
+    dtype = config.dtype or "float32"
+    return Reference.load(config.model, dtype=dtype, max_length=config.context, rows=rows)
 
 
 def vllm(config: Any) -> Engine:
@@ -140,12 +149,13 @@ def replay(config: Any) -> Engine:
 
 MAKE: dict[str, Callable[[Any], Engine]] = {
     "embedded": embedded,
+    "reference": reference,
     "vllm": vllm,
     "endpoint": endpoint,
     "replay": replay,
 }
 #: Backends that load a model from `model`.
-LOCAL = frozenset(("embedded", "vllm"))
+LOCAL = frozenset(("embedded", "reference", "vllm"))
 _ELSEWHERE = frozenset(("endpoint", "replay"))
 
 
@@ -162,7 +172,7 @@ def resources(config: Any) -> Resources:
     """What a worker needs with these settings."""
     if config.backend in _ELSEWHERE:
         return Resources(memory=512 * MIB, lasting=config.backend != "replay")
-    gpus = config.gpus if config.device == "cuda" else 0.0
+    gpus = config.gpus if config.device == "cuda" and config.backend != "reference" else 0.0
     return Resources(gpus=gpus, memory=config.memory, lasting=True)
 
 

@@ -52,10 +52,10 @@ class CompleteConfig(StageConfig):
     tasks: list[TaskFile] = Field(min_length=1)
     #: The same tokenizer as in `segments`.
     tokenizer: AssetFile
-    #: Who answers: `embedded` (the engine of nanocorpus), `vllm`, `endpoint` (a server), `replay` (stored
-    #: answers), or `module:function` of yours.
+    #: Who answers: `embedded` (the engine of nanocorpus), `reference` (NumPy, small models), `vllm`,
+    #: `endpoint` (a server), `replay` (stored answers), or `module:function` of yours.
     backend: Backend
-    #: Directory or repository of the checkpoint, for `embedded` and `vllm`.
+    #: Directory or repository of the checkpoint, for `embedded`, `reference` and `vllm`.
     model: AssetFile | None = None
     #: What the model is called in the column `completion.model`.
     model_name: str = ""

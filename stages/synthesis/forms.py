@@ -24,8 +24,8 @@ class _Common(StageConfig):
     model: AssetFile | None = None
     #: The model's `tokenizer.json`; default: that in `model`.
     tokenizer: AssetFile | None = None
-    #: Who answers: `embedded` (the engine of nanocorpus), `vllm`, `endpoint` (a server), `replay` (stored
-    #: answers), or `module:function` of yours.
+    #: Who answers: `embedded` (the engine of nanocorpus), `reference` (NumPy, small models), `vllm`,
+    #: `endpoint` (a server), `replay` (stored answers), or `module:function` of yours.
     backend: Backend = "embedded"
     #: For `endpoint`: address and name of the model.
     endpoint: Server | None = None

@@ -31,7 +31,14 @@ def tokenizer() -> str:
 
 def documents(*texts: str | None, language: str = "en") -> pa.Table:
     rows = [
-        {"id": b"%016d" % number, "text": text, "language": language, "source": "s", "url": f"http://s.test/{number}", "license": "CC0-1.0"}
+        {
+            "id": b"%016d" % number,
+            "text": text,
+            "language": language,
+            "source": "s",
+            "url": f"http://s.test/{number}",
+            "license": "CC0-1.0",
+        }
         for number, text in enumerate(texts)
     ]
     return pa.Table.from_pylist(rows, schema=DOCUMENT)
@@ -48,7 +55,9 @@ def through(stage: Stage, table: pa.Table) -> tuple[pa.Table, dict[int, Fault]]:
     """The rows after a stage, and what became of those that went no further."""
     if isinstance(stage, Generator):
         made = stage.generate(table)
-        assert set(made.rows.schema.names) == {*table.schema.names, *stage.added(stage.config).names} - {*stage.consumes}
+        assert set(made.rows.schema.names) == {*table.schema.names, *stage.added(stage.config).names} - {
+            *stage.consumes
+        }
         return made.rows, {**made.faults, **made.dropped}
     if isinstance(stage, Annotator):
         done = stage.annotate(table)

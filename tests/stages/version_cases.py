@@ -140,6 +140,7 @@ def _fuzzy_dedup(folder: Path) -> dict[str, Case]:
         "signatures": Case({**loose, "verify": "signatures"}, _in_parts(), _of_earlier()),
         "jaccard": Case({**loose, "verify": "jaccard", "prefer": ["length asc"]}, _in_parts()),
         "stars": Case({**stars, "action": "annotate"}, _in_parts()),
+        "within": Case({**loose, "within": "language"}, _in_parts(), _of_earlier()),
     }
 
 
@@ -291,6 +292,28 @@ def _pii(folder: Path) -> dict[str, Case]:
     }
 
 
+def _code_language(folder: Path) -> dict[str, Case]:
+    parts = [inputs.code_files()]
+    drop = dict.fromkeys(("vendored", "generated", "minified", "test"), "drop")
+    return {"measured": Case({}, parts), "decided": Case({"keep": ["nemotron43"], **drop}, parts)}
+
+
+def _notebook(folder: Path) -> dict[str, Case]:
+    parts = [inputs.notebooks()]
+    return {
+        "script": Case({"outputs": 3}, parts),
+        "markdown": Case({"as": "markdown"}, parts),
+    }
+
+
+def _secrets(folder: Path) -> dict[str, Case]:
+    parts = [inputs.secrets()]
+    return {
+        "redacted": Case({}, parts),
+        "dropped": Case({"action": "drop", "examples": True}, parts),
+    }
+
+
 def _tokenize(folder: Path) -> dict[str, Case]:
     return {"byte level": Case({"path": SAMPLE / "tokenizer.json"}, [_with_null()])}
 
@@ -361,6 +384,9 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "ensemble": _ensemble,
     "decontaminate": _decontaminate,
     "pii": _pii,
+    "code_language": _code_language,
+    "notebook": _notebook,
+    "secrets": _secrets,
     "segments": _segments,
     "complete": _complete,
     "parse": _parse,

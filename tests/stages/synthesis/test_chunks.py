@@ -16,7 +16,18 @@ def prose(words: int) -> str:
 
 
 PIECE = st.one_of(
-    st.sampled_from(["\n\n", "\n", " ", "```\ncode a\n\nb\n```\n", "$$\nx\n\ny\n$$\n", "| a | b |\n| 1 | 2 |\n", "\\begin{align}\na\n\nb\n\\end{align}\n", "```\nnever closed\n"]),
+    st.sampled_from(
+        [
+            "\n\n",
+            "\n",
+            " ",
+            "```\ncode a\n\nb\n```\n",
+            "$$\nx\n\ny\n$$\n",
+            "| a | b |\n| 1 | 2 |\n",
+            "\\begin{align}\na\n\nb\n\\end{align}\n",
+            "```\nnever closed\n",
+        ]
+    ),
     st.text("ab .!\n$`|", max_size=30),
     st.integers(1, 40).map(prose),
 )
@@ -77,7 +88,8 @@ def test_paragraphs_are_preferred_to_lines_and_these_to_sentences() -> None:
         "One two. Three four.\nFive six.",
         "Seven eight. Nine ten.\n\nEleven twelve.",
     ]
-    assert [text[one.start : one.end] for one in segments(text, 4, count)][0] == "One two. Three four."
+    first = segments(text, 4, count)[0]
+    assert text[first.start : first.end] == "One two. Three four."
 
 
 def test_nothing_gives_nothing() -> None:

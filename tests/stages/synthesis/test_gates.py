@@ -191,7 +191,9 @@ def translated(original: str, answer: str, target: str = "de") -> Measured:
 
 def test_translations() -> None:
     original = "The harbour was built in 1888 with two cranes.\nSee $x$ there, and forty boats lie in it."
-    good = "[1] Der Hafen wurde 1888 mit 2 Kränen gebaut.\n[2] Siehe dort ⟦1⟧, und vierzig Boote liegen darin."
+    good = (
+        "[1] Der Hafen wurde 1888 mit 2 Kränen gebaut.\n[2] Siehe dort ⟦1⟧, und vierzig Boote liegen darin."
+    )
     found = translated(original, good)
     assert {name: found[name] for name in ("units_missing", "spans_missing", "units_same", "numbers_changed")} == {
         "units_missing": 0, "spans_missing": 0, "units_same": 0, "numbers_changed": 0,
@@ -234,7 +236,9 @@ def test_mathematics() -> None:
     good = "Let $x^{2} = 4$ and $y=\\frac12$. Then $a + b = 7$ holds for 12 cases.\n```\nx = 1  \n```"
     zeros = ("unbalanced", "formulas_added", "numbers_added", "code_changed")
     found = cleaned(good.replace("\\frac12", "\\frac{1}{2}"))
-    assert {name: found[name] for name in (*zeros, "formulas_missing")} == dict.fromkeys((*zeros, "formulas_missing"), 0)
+    assert {name: found[name] for name in (*zeros, "formulas_missing")} == dict.fromkeys(
+        (*zeros, "formulas_missing"), 0
+    )
     assert cleaned(good.replace("4$", "5$"))["formulas_missing"] >= 1
     assert cleaned(good.replace("$x^{2} = 4$", "it"))["formulas_missing"] >= 1
     assert cleaned(good + " $z = 1$")["formulas_added"] == 1
@@ -282,7 +286,7 @@ def test_code_is_parsed_and_never_run() -> None:
         ("cpp", "auto f = [](int x) { return x; };", "auto f = [](int x { return x; };"),
         ("csharp", "public int F(int x) => x;", "public int F(int x => x;"),
         ("go", "x := 1\nfmt.Println(x)", "x := \nfunc ("),
-        ("rust", "let x = 1; println!(\"{}\", x);", "let = 1; fn ("),
+        ("rust", 'let x = 1; println!("{}", x);', "let = 1; fn ("),
         ("php", "echo $x;", "echo $x ("),
         ("bash", "for f in *; do echo $f; done", "for f in *; do echo $f"),
     ],

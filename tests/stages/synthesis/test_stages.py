@@ -49,7 +49,9 @@ def test_pairs_come_after_their_segment() -> None:
     assert row["parent"] == b"%016d" % 0
     assert row["license"] == "CC0-1.0"
     assert row["synthetic.task"] == "diverse_qa"
-    assert {name for name in made.schema.names if name.startswith(("gate.", "segment.", "completion.", "item."))} == set()
+    assert {
+        name for name in made.schema.names if name.startswith(("gate.", "segment.", "completion.", "item."))
+    } == set()
 
 
 def test_columns_of_others_say_nothing_of_what_was_made() -> None:
@@ -111,7 +113,9 @@ def test_what_must_not_be_cut_is_not_asked_about(tmp_path: Path) -> None:
 
 def test_a_task_that_wants_all_of_a_document_has_none_without_a_segment(tmp_path: Path) -> None:
     block = "```\n" + "a line of code\n" * 40 + "```"
-    made, faults = run(documents(f"{HARBOUR}\n\n{block}"), task(tmp_path, assemble="{by: document, whole: true}"))
+    made, faults = run(
+        documents(f"{HARBOUR}\n\n{block}"), task(tmp_path, assemble="{by: document, whole: true}")
+    )
     assert len(made) == 0
     assert set(reasons(faults["assemble"])) == {"incomplete"}
     made, faults = run(documents(f"{HARBOUR}\n\n{block}"), task(tmp_path, assemble="{by: document}"))
@@ -163,7 +167,10 @@ def test_seeds_and_keys_depend_on_what_is_asked_and_nothing_else() -> None:
     assert one.slice(1).to_pylist() == other.to_pylist()
     assert len(set(one["completion.seed"].to_pylist())) == 2
     assert asked(documents(first), seed=1)["completion.key"] != asked(documents(first))["completion.key"]
-    assert asked(documents(first), temperature=0.0)["completion.key"] != asked(documents(first))["completion.key"]
+    assert (
+        asked(documents(first), temperature=0.0)["completion.key"]
+        != asked(documents(first))["completion.key"]
+    )
 
 
 def test_requests_that_fail_are_rows_with_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +196,9 @@ def test_replay_answers_from_what_is_stored(tmp_path: Path) -> None:
     assert list(faults["complete"].values()) == [("request_failed", "not stored")]
 
 
-def test_stored_completions_are_used_with_any_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stored_completions_are_used_with_any_backend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = documents(HARBOUR, HARBOUR.replace("Marn", "Tarn"))
     stored = asked(table)
     pq.write_table(stored.slice(0, 1), tmp_path / "one.parquet")
@@ -287,7 +296,9 @@ def test_rejects_name_the_thing_at_fault() -> None:
     at = rows.schema.names.index("gate.numbers_missing")
     rows = rows.set_column(at, rows.schema.field(at), pa.array([2, 0, 0, 0], pa.float32()))
     at = rows.schema.names.index("gate.seen")
-    rows = rows.set_column(at, "gate.seen", pa.array(["names_missing: A\nnumbers_missing: 12, 13", None, None, None]))
+    rows = rows.set_column(
+        at, "gate.seen", pa.array(["names_missing: A\nnumbers_missing: 12, 13", None, None, None])
+    )
     kept, faults = through(opened("accept"), rows)
     assert faults == {0: ("number", "gate.numbers_missing 2 > 0: 12, 13")}
     assert len(kept) == 3
