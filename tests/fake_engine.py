@@ -12,6 +12,7 @@ import itertools
 import os
 import re
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -50,6 +51,7 @@ class FakeEngine:
         if note := os.environ.get("FAKE_ENGINE_NOTES"):
             with open(note, "a", encoding="utf-8") as file:
                 file.write(f"{os.getpid()} {request.id}\n")
+        time.sleep(float(os.environ.get("FAKE_ENGINE_SECONDS", "0")))
         if "KILLME" in document and os.environ.get("FAKE_ENGINE_KILLS"):
             os.kill(os.getpid(), signal.SIGKILL)
         if "RAISEME" in document and os.environ.get("FAKE_ENGINE_KILLS"):
@@ -99,4 +101,7 @@ def translated(text: str, language: str) -> str:
 
 
 def make(config: Any) -> FakeEngine:
+    if note := os.environ.get("FAKE_ENGINE_NOTES"):
+        with open(note, "a", encoding="utf-8") as file:
+            file.write(f"{os.getpid()} loaded\n")
     return FakeEngine(Tokenizer.load(config.tokenizer))

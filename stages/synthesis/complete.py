@@ -40,8 +40,6 @@ from stages.synthesis.prompts import Asked, Prompts
 from stages.synthesis.stored import Stored
 from stages.synthesis.task import Task, TaskFile, load_all
 
-#: Requests of a batch: at most this many answers are lost with a worker, besides those that had begun.
-ROWS = 512
 #: Batches without anything to ask that may wait behind one that is not done.
 _AHEAD = 4
 _EDGE = MIB  # bytes at the beginning and the end of a file of weights that its hash reads
@@ -76,6 +74,9 @@ class CompleteConfig(StageConfig):
     device: Literal["cpu", "cuda"] = "cuda"
     #: Type of weights and arithmetic, such as `bfloat16`; default: that of the checkpoint.
     dtype: str | None = None
+    #: Answers that are sealed together; with a worker that dies as many are lost at most, besides those that
+    #: had begun.
+    batch: int = Field(default=512, ge=1, le=1024)
     #: Sequences that run at once; default: as many as are of use and fit.
     slots: int | None = Field(default=None, ge=1)
     #: GPUs of a worker.
@@ -113,10 +114,10 @@ class Complete(Streamer):
     reads = ("id", "text", "parent", "language", "task.name", "task.target", "task.variant", "task.sample")
     adds = COMPLETION
     keeps = tuple(COMPLETION.names)
-    rows = ROWS
 
     def __init__(self, config: CompleteConfig) -> None:
         super().__init__(config)
+        self.rows = config.batch
         self._tasks: dict[str, Task] = {}
         self._prompts: Prompts | None = None
         self._stored: Stored | None = None

@@ -47,6 +47,9 @@ class _Common(StageConfig):
     device: Literal["cpu", "cuda"] = "cuda"
     #: Type of weights and arithmetic; default: that of the checkpoint.
     dtype: str | None = None
+    #: Answers that are sealed together; with a worker that dies as many are lost at most, besides those that
+    #: had begun.
+    batch: int = Field(default=512, ge=1, le=1024)
     #: Sequences that run at once; default: as many as are of use and fit.
     slots: int | None = Field(default=None, ge=1)
     #: GPUs of a worker.
