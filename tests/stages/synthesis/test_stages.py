@@ -204,7 +204,12 @@ def test_stored_completions_are_used_with_any_backend(
     pq.write_table(stored.slice(0, 1), tmp_path / "one.parquet")
     monkeypatch.setenv("FAKE_ENGINE_NOTES", str(tmp_path / "notes"))
     assert asked(table, against=[str(tmp_path / "one.parquet")]) == stored
-    assert len((tmp_path / "notes").read_text().splitlines()) == 1
+    assert times(tmp_path / "notes") == 1
+
+
+def times(notes: Path) -> int:
+    """How often the engine was asked."""
+    return sum("loaded" not in line for line in notes.read_text().splitlines())
 
 
 class Memory:
@@ -232,10 +237,10 @@ def test_batches_are_sealed_and_not_asked_again(monkeypatch: pytest.MonkeyPatch,
     done = list(stage.stream(iter(batches), journal))
     assert [batch for batch, _ in done] == batches
     assert [len(table) for table in journal.sealed] == [5, 5, 5, 5, 1]
-    assert len(notes.read_text().splitlines()) == 21
+    assert times(notes) == 21
     del journal.sealed[2]
     again = list(stage.stream(iter(batches), journal))
-    assert len(notes.read_text().splitlines()) == 26
+    assert times(notes) == 26
     assert [annotation.columns for _, annotation in again] == [annotation.columns for _, annotation in done]
 
 
