@@ -46,6 +46,7 @@ STAGES = {
     "decontaminate": "stages.decontaminate.stage:Decontaminate",
     "pii": "stages.pii.stage:Pii",
     "repository_notices": "stages.read.code.inherit:RepositoryNotices",
+    "notebook": "stages.code.notebook:NotebookStage",
 }
 
 #: Put in front of the shards of every blended dataset; not named in a dataset's stages.

@@ -47,6 +47,7 @@ SHARED = (
     "stages.files",
     "stages.text",
     "stages.fasttext",
+    "stages.licenses",
 )
 #: What a room of stages may use besides.
 ALLOWED = {

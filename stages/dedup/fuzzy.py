@@ -22,6 +22,7 @@ Knows the config and which round does what; does not know how a round is done, o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
@@ -37,6 +38,7 @@ from stages.dedup.columns import places
 from stages.dedup.groups import groups_of
 from stages.dedup.shingles import shingle_hashes
 from stages.global_stage import LAST, Applied, Global, Reduced, Round, Rounds
+from stages.text.utf8 import as_array
 
 _PERMUTATIONS, _SIMILARITY = 260, 0.8
 #: Of texts, what sets of shingles are made from at once: eight bytes a character while that goes on, four
@@ -64,6 +66,8 @@ class FuzzyDedupConfig(StageConfig):
     permutations: int | None = Field(default=None, ge=2)
     #: Seed of the hash functions.
     seed: int = Field(default=42, ge=0)
+    #: A column: documents are compared only with those that have the same value in it, null with null.
+    within: str | None = None
     #: Whether candidates are compared once more: by their signatures (1 KiB for each, standard error about
     #: 0.025) or exactly, by their sets of shingles (4 bytes a character).
     verify: Literal["none", "signatures", "jaccard"] = "none"
@@ -150,11 +154,18 @@ class FuzzyDedup(Global):
     @classmethod
     def needs(cls, config: Any) -> tuple[str, ...]:
         preferred = survivors.columns([survivors.parse(item) for item in config.prefer])
-        return tuple(dict.fromkeys([*cls.reads, *preferred]))
+        within = (config.within,) if config.within else ()
+        return tuple(dict.fromkeys([*cls.reads, *within, *preferred]))
 
     @classmethod
     def check(cls, config: Any, schema: pa.Schema) -> str | None:
-        """What is wrong with columns that documents are preferred by, or None."""
+        """What is wrong with columns that documents are preferred by or compared within, or None."""
+        if config.within in schema.names:
+            kind = schema.field(config.within).type
+            if not any(fits(kind) for fits in _GROUPS):
+                return (
+                    f"`within: {config.within}`: {kind} is neither text nor a whole number nor true or false"
+                )
         for name in survivors.columns([survivors.parse(item) for item in config.prefer]):
             if name in schema.names and not survivors.sortable(kind := schema.field(name).type):
                 return f"`prefer: {name}`: a column of type {kind} has no order"
@@ -166,6 +177,8 @@ class FuzzyDedup(Global):
         signatures = self._signatures(batch.column("text"), self.config.seed)
         rows = np.flatnonzero(~minhash.is_empty(signatures)).astype(np.uint32)
         keys = minhash.band_keys(signatures[rows], bands, self.config.rows)
+        if self.config.within is not None:
+            keys ^= _group_hashes(batch.column(self.config.within))[rows, None]
         partials = {"key": keys.reshape(-1), "row": np.repeat(rows, bands)}
         if self.config.tags:
             tags = _tags(batch.column("id"))
@@ -273,6 +286,20 @@ class FuzzyDedup(Global):
             # the first one differs from what comes before it
             sets.append(halves[np.diff(halves, prepend=~halves[:1]) != 0])
         return sets
+
+
+#: Types of columns that ``within`` may name.
+_GROUPS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_boolean)
+
+
+def _group_hashes(values: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """uint64[n]: a hash of each value; 0 of null, so that without values keys are as without ``within``."""
+    groups = as_array(values).dictionary_encode()
+    names = [str(name) for name in groups.dictionary.to_pylist()]
+    hashes = [int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little") for name in names]
+    found: npt.NDArray[np.uint64]
+    found = np.array([*hashes, 0], np.uint64)[pc.fill_null(groups.indices, len(names)).to_numpy()]
+    return found
 
 
 def _lists(values: list[npt.NDArray[np.uint32]]) -> pa.Array:

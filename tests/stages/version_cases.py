@@ -140,6 +140,7 @@ def _fuzzy_dedup(folder: Path) -> dict[str, Case]:
         "signatures": Case({**loose, "verify": "signatures"}, _in_parts(), _of_earlier()),
         "jaccard": Case({**loose, "verify": "jaccard", "prefer": ["length asc"]}, _in_parts()),
         "stars": Case({**stars, "action": "annotate"}, _in_parts()),
+        "within": Case({**loose, "within": "language"}, _in_parts(), _of_earlier()),
     }
 
 
@@ -291,6 +292,14 @@ def _pii(folder: Path) -> dict[str, Case]:
     }
 
 
+def _notebook(folder: Path) -> dict[str, Case]:
+    parts = [inputs.notebooks()]
+    return {
+        "script": Case({"outputs": 3}, parts),
+        "markdown": Case({"as": "markdown"}, parts),
+    }
+
+
 def _tokenize(folder: Path) -> dict[str, Case]:
     return {"byte level": Case({"path": SAMPLE / "tokenizer.json"}, [_with_null()])}
 
@@ -314,5 +323,6 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "ensemble": _ensemble,
     "decontaminate": _decontaminate,
     "pii": _pii,
+    "notebook": _notebook,
     TOKENIZER: _tokenize,
 }

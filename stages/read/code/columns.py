@@ -94,7 +94,7 @@ class FileBatch:
         self._columns: dict[str, list[Any]] = {name: [] for name in _TAKEN}
         self._texts: list[bytes] = []
         self._places: tuple[list[str], list[int], list[str | None]] = ([], [], [])
-        self._notices = _Notices()
+        self._notices = NoticeColumn()
         self._bytes = 0
 
     def add(self, row: FileRow) -> None:
@@ -146,7 +146,7 @@ class FileBatch:
         return batch
 
 
-class _Notices:
+class NoticeColumn:
     """The column ``notices``: each text is held once, and copied for every row as the column is made."""
 
     def __init__(self) -> None:
@@ -171,6 +171,7 @@ class _Notices:
         return size
 
     def array(self) -> pa.Array:
+        """The column of all rows so far."""
         taken = pa.array(np.array(self._taken, np.int32))
         values = pa.StructArray.from_arrays(
             [pa.array(self._paths, pa.string()).take(taken), utf8_array(self._texts).take(taken)],

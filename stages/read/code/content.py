@@ -33,8 +33,9 @@ _REPLACEMENT = "\ufffd".encode()
 _UNDECODED = 0.01
 
 
-def decode(data: bytes) -> tuple[bytes, str] | Fault:
-    """A file as UTF-8 and the name of its encoding, or why it is no text."""
+def decode(data: bytes, stated: str | None = None) -> tuple[bytes, str] | Fault:
+    """A file as UTF-8 and the name of its encoding, or why it is no text. ``stated`` is what somebody says
+    that the encoding is; the bytes may say otherwise."""
     if data.startswith(_LFS) and len(data) < _LONGEST_POINTER:
         return Fault("lfs_pointer")
     if (where := data.find(b"\0")) >= 0 and not data.startswith(_UTF16):
@@ -45,7 +46,7 @@ def decode(data: bytes) -> tuple[bytes, str] | Fault:
         return Fault("empty", f"{len(data)} bytes")
     if is_utf8(data) and b"\0" not in data and b"\x1b$" not in data:
         return data, "utf-8"
-    text, name = to_utf8(data)
+    text, name = to_utf8(data, stated)
     if (lost := text.count(_REPLACEMENT)) * len(_REPLACEMENT) > _UNDECODED * len(text):
         return Fault("encoding", f"{lost} bytes or runs of them are no characters of {name}")
     if not text or text.isspace():

@@ -17,7 +17,7 @@ from stages.read.code.columns import FileBatch, Repository
 from stages.read.code.content import path_of
 from stages.read.code.packing import pack
 from stages.read.code.repositories import CodeConfig, CodeReader
-from stages.read.code.tree import Entry, read_tree
+from stages.read.code.tree import BadRepository, Entry, lost, read_tree
 
 #: Folders with the data of version control.
 _LEFT_OUT = frozenset({".git", ".hg", ".svn", ".bzr", "_darcs", ".jj", "CVS"})
@@ -70,7 +70,10 @@ class CodeFolder(CodeReader):
         self, member: Member, repository: Repository, storage: Storage, batch: FileBatch, memory: int
     ) -> Iterator[Batch]:
         """See ``CodeReader.files``."""
-        return read_tree(_FolderTree(storage, member.path, repository), self._wanted, batch)
+        try:
+            yield from read_tree(_FolderTree(storage, member.path, repository), self._wanted, batch)
+        except BadRepository as bad:
+            batch.rejects.append(lost(repository, bad))
 
 
 class _FolderTree:

@@ -21,7 +21,7 @@ Knows trees and batches. Does not know git or archives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from stages.base import Batch, Fault, Reject
@@ -76,31 +76,34 @@ class Wanted(NamedTuple):
 
     max_bytes: int
     opt_out: OptOut
-    only: Collection[str] | None = None  # paths; None: all
+    #: Paths, each with the number that its document gets; taken out as they are found. None: all files.
+    only: dict[str, int] | None = None
 
 
 def read_tree(tree: Tree, wanted: Wanted, batch: FileBatch) -> Iterator[Batch]:
-    """Add the files of a tree to ``batch``; gives it away whenever it is full."""
+    """Add the files of a tree to ``batch``; gives it away whenever it is full.
+
+    BadRepository: no more of it can be read; what was read is in the batch.
+    """
     repository = tree.repository
-    try:
-        with NoticeTexts() as notices:
-            _check(wanted.opt_out, repository)
-            _read_notices(tree, wanted, notices)
-            repository = tree.repository  # an archive shows its commit
-            _check(wanted.opt_out, repository)
-            for entry, data in tree.files(lambda one: _refused(one, wanted) is None):
-                path = entry.path.removeprefix(tree.prefix)
-                if wanted.only is not None and path not in wanted.only:
+    _check(wanted.opt_out, repository)
+    with NoticeTexts() as notices:
+        _read_notices(tree, wanted, notices)
+        repository = tree.repository  # an archive shows its commit
+        _check(wanted.opt_out, repository)
+        for entry, data in tree.files(lambda one: _is_asked(one, wanted)):
+            entry = entry._replace(path=entry.path.removeprefix(tree.prefix))
+            if wanted.only is not None:
+                if entry.path not in wanted.only:
                     continue
-                made = _made(entry._replace(path=path), data, repository, wanted, notices)
-                if isinstance(made, FileRow):
-                    batch.add(made)
-                else:
-                    batch.rejects.append(made)
-                if batch.full():
-                    yield batch.flush()
-    except BadRepository as bad:
-        batch.rejects.append(lost(repository, bad))
+                entry = entry._replace(number=wanted.only.pop(entry.path))
+            made = _made(entry, data, repository, wanted, notices)
+            if isinstance(made, FileRow):
+                batch.add(made)
+            else:
+                batch.rejects.append(made)
+            if batch.full():
+                yield batch.flush()
 
 
 def _check(opt_out: OptOut, repository: Repository) -> None:
@@ -130,6 +133,10 @@ def lost(repository: Repository, bad: BadRepository) -> Reject:
 
 def _is_text_notice(entry: Entry, cap: int) -> bool:
     return entry.kind == "file" and 0 < (entry.size or 0) <= cap and is_notice(entry.path)
+
+
+def _is_asked(entry: Entry, wanted: Wanted) -> bool:
+    return _refused(entry, wanted) is None and (wanted.only is None or entry.path in wanted.only)
 
 
 def _refused(entry: Entry, wanted: Wanted) -> tuple[Fault, bool] | None:

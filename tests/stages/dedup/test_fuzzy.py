@@ -378,6 +378,36 @@ def test_an_earlier_run_has_the_older_copies(config: dict[str, Any]) -> None:
     assert reasons[Fault("near_duplicate_of_earlier_run")] == 13
 
 
+@pytest.mark.parametrize("config", CONFIGS)
+def test_within_a_column_each_value_is_a_corpus_of_its_own(config: dict[str, Any]) -> None:
+    config = {"ngram": 8, **config}
+    values = ["C", "Java", None]
+    texts = [t for t in corpus(13, 12) for _ in values]
+    languages = [value for _ in corpus(13, 12) for value in values]
+    table = documents(texts, language=pa.array(languages, pa.string()))
+    alone: set[bytes] = set()
+    for value in values:
+        rows = table.filter(pa.array([language == value for language in languages]))
+        _, verdicts, _ = run(stage(**config), [rows])
+        alone |= kept([rows], verdicts)
+    for seed, (count, buckets, batch_rows) in enumerate([(1, 1, 1000), (4, 3, 11)]):
+        parts = split(table, count, seed)
+        _, verdicts, _ = run(stage(**config, within="language"), parts, (), buckets, batch_rows)
+        assert kept(parts, verdicts) == alone
+    assert 3 * 12 <= len(alone) < len(table) - 12
+
+
+def test_within_is_a_string_or_an_integer() -> None:
+    names = ("id", "text", "stars", "tags")
+    kinds = (pa.binary(16), pa.string(), pa.int64(), pa.list_(pa.string()))
+    schema = pa.schema(list(zip(names, kinds, strict=True)))
+    assert FuzzyDedup.needs(FuzzyDedupConfig(within="stars")) == ("id", "text", "stars")
+    assert FuzzyDedup.check(FuzzyDedupConfig(within="stars"), schema) is None
+    wrong = FuzzyDedup.check(FuzzyDedupConfig(within="tags"), schema)
+    assert wrong is not None
+    assert "`within: tags`" in wrong
+
+
 def test_annotate_keeps_everything() -> None:
     table = documents(corpus(8))
     parts = split(table, 3, 1)
