@@ -183,7 +183,7 @@ class ZipTree(_Archive):
         if (size := _directory_bytes(source)) > _ZIP_DIRECTORY:
             raise BadRepository("oversized_repository", f"a directory of {size} bytes", failed=False)
         try:
-            self._zip = zipfile.ZipFile(source.stream(0))  # type: ignore[arg-type]
+            self._zip = zipfile.ZipFile(source.stream(0))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
             if source.error is not None:
                 raise source.error from None

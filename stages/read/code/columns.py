@@ -75,7 +75,7 @@ class FileRow(NamedTuple):
     text: bytes  # UTF-8
     encoding: str
     blob: str | None
-    bytes: int
+    size: int
     notices: Sequence[tuple[str, bytes]] | None = None  # path and text (UTF-8)
 
 
@@ -109,7 +109,7 @@ class FileBatch:
             of.commit,
             row.path,
             row.blob,
-            row.bytes,
+            row.size,
             row.encoding,
             of.stars,
             of.forks,
@@ -118,8 +118,10 @@ class FileBatch:
         for column, value in zip(self._columns.values(), values, strict=True):
             column.append(value)
         self._texts.append(row.text)
-        for place, value in zip(self._places, (of.file, row.offset, row.path), strict=True):
-            place.append(value)  # type: ignore[arg-type]
+        files, offsets, records = self._places
+        files.append(of.file)
+        offsets.append(row.offset)
+        records.append(row.path)
         self._bytes += len(row.text) + self._notices.add(row.notices or ())
 
     def full(self) -> bool:

@@ -51,7 +51,9 @@ class CodeFolder(CodeReader):
         for path in self.config.paths:
             found = list(self._members(storage, path.rstrip("/") + "/"))
             if not found:
-                raise FileNotFoundError(f"{path!r} is no folder with repositories at depth {self.config.depth}")
+                raise FileNotFoundError(
+                    f"{path!r} is no folder with repositories at depth {self.config.depth}"
+                )
             members += found
         return pack(members)
 

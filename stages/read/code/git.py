@@ -155,7 +155,7 @@ class Objects:
     def _contents(
         self, names: list[str], cap: int | None = None
     ) -> Iterator[tuple[str, tuple[str, bytes] | Fault]]:
-        """For each name its object and the object's id, or what is wrong with it. All names fit into a pipe."""
+        """For each name its object and the object's id, or what is wrong. The names fit into a pipe."""
         left = names
         while left:
             try:
@@ -175,7 +175,8 @@ class Objects:
         if self._cat is None:
             self._cat = self._start("cat-file", "--batch")
         ask, answers = self._cat.stdin, self._cat.stdout
-        assert ask is not None and answers is not None
+        assert ask is not None
+        assert answers is not None
         try:
             ask.write("".join(f"{name}\n" for name in names).encode())
             ask.flush()

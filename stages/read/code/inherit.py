@@ -35,8 +35,8 @@ _EMITTED = 8 * MIB
 
 
 class RepositoryNotices(Global):
-    """Adds ``notices`` (path and text of each licence file, manifest and README that may speak for a file, the
-    nearest first) to files that come as rows: those of ``stack``. Rows belong together by ``repo`` and
+    """Adds ``notices`` (path and text of each licence file, manifest and README that may speak for a file,
+    the nearest first) to files that come as rows: those of ``stack``. Rows belong together by ``repo`` and
     ``commit``. Nothing is dropped."""
 
     name = "repository_notices"

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
 import pyarrow as pa
@@ -117,7 +117,7 @@ class NemotronCode(Reader):
             yield batch.flush()
 
     def _files(
-        self, repository: Repository, rows: list[_Row], storage: Storage, batch: FileBatch
+        self, repository: Repository, rows: Sequence[_Row], storage: Storage, batch: FileBatch
     ) -> Iterator[Batch]:
         left: dict[str, int] = {}
         for row in rows:

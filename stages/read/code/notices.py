@@ -28,7 +28,7 @@ class NoticeTexts:
     """Collects the notices of a tree by ``add``; then ``of`` gives those of a path. A context manager."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by __exit__
         self._places: dict[str, tuple[int, int]] = {}
         self._known: dict[bytes, tuple[int, int]] = {}  # equal texts are stored once
         self._end = 0
@@ -48,7 +48,10 @@ class NoticeTexts:
         """A notice; the last one of a path counts."""
         if b"\0" in data[:1024] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
             return
-        text = excerpt(path, to_utf8(data[:LOOKED_AT])[0].decode()).encode()
+        self.add_text(path, excerpt(path, to_utf8(data[:LOOKED_AT])[0].decode()).encode())
+
+    def add_text(self, path: str, text: bytes) -> None:
+        """As ``add``, of what is kept of a notice (UTF-8)."""
         digest = blake2b(text, digest_size=16).digest()
         if (place := self._known.get(digest)) is None:
             place = self._known[digest] = (self._end, len(text))

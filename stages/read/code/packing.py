@@ -10,6 +10,7 @@ Knows names and sizes. Does not know what repositories are.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator
 
 from stages.base import MIB, Input, Member
@@ -24,13 +25,14 @@ _DRAWS = 1 << 64
 def pack(members: Iterable[Member], size: int = PACK_BYTES) -> list[Input]:
     """Inputs of about ``size`` bytes. ValueError: two members have the same name."""
     inputs: list[Input] = []
-    for group in _groups(sorted(members, key=lambda one: (one.name, one.path)), size):
-        for one, other in zip(group, group[1:], strict=False):
-            if one.name == other.name:
-                raise ValueError(
-                    f"{one.path} and {other.path} would both be called {one.name!r}; list them from a "
-                    "common directory"
-                )
+    ordered = sorted(members, key=lambda one: (one.name, one.path))
+    for one, other in itertools.pairwise(ordered):
+        if one.name == other.name:
+            raise ValueError(
+                f"{one.path} and {other.path} would both be called {one.name!r}; list them from a "
+                "common directory"
+            )
+    for group in _groups(ordered, size):
         first = group[0]
         inputs.append(
             Input(

@@ -16,7 +16,18 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import Field
 
-from stages.base import MIB, AssetFile, Batch, Input, InputPath, Member, Reader, Resources, StageConfig, Storage
+from stages.base import (
+    MIB,
+    AssetFile,
+    Batch,
+    Input,
+    InputPath,
+    Member,
+    Reader,
+    Resources,
+    StageConfig,
+    Storage,
+)
 from stages.read.code.about import About, OptOut, with_metadata
 from stages.read.code.columns import WITH_NOTICES, FileBatch, Repository
 from stages.read.code.git import GitTree, Objects, check_git

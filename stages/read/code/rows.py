@@ -56,8 +56,8 @@ def rows_of(
             at = begin
             try:
                 for batch in table.iter_batches(_ROWS, [group], list(columns)):
-                    inside = batch.slice(max(low - at, 0), max(min(high - at, len(batch)) - max(low - at, 0), 0))
-                    numbers = range(max(low, at), max(low, at) + len(inside))
+                    numbers = range(max(low, at), max(low, at, min(high, at + len(batch))))
+                    inside = batch.slice(max(low - at, 0), len(numbers))
                     at += len(batch)
                     yield from zip(numbers, inside.to_pylist(), strict=True)
                     if at >= high:
@@ -84,9 +84,7 @@ def bad_row(item: Input, number: int, reason: str, detail: str) -> Reject:
 def _open(path: str, source: Source) -> pq.ParquetFile:
     try:
         stream = pa.PythonFile(source.stream(0), mode="r")
-        return pq.ParquetFile(
-            stream, pre_buffer=False, buffer_size=MIB, page_checksum_verification=True
-        )
+        return pq.ParquetFile(stream, pre_buffer=False, buffer_size=MIB, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         if source.error is not None:
             raise source.error from None

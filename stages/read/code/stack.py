@@ -163,7 +163,9 @@ class Stack(Reader):
                 yield _Row(number, own)
                 continue
             for file in values["files"] or ():
-                yield _Row(number, own | {ours: (file or {}).get(theirs) for ours, theirs in _V2_FILE.items()})
+                yield _Row(
+                    number, own | {ours: (file or {}).get(theirs) for ours, theirs in _V2_FILE.items()}
+                )
 
     def _content(self, values: Mapping[str, Any], storage: Storage) -> bytes | Fault:
         """The bytes of a row's file, or why there are none."""

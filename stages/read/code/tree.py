@@ -9,7 +9,7 @@ read before the damage are kept.
 | reason | failed | meaning |
 |---|---|---|
 | missing_object | yes | the mirror has no content for this file |
-| damaged_object | yes | the mirror or archive has this file, and it does not decompress or its checksum is wrong |
+| damaged_object | yes | it does not decompress, or its checksum is wrong |
 | no_revision | yes | the repository has no such revision, or it is empty or ambiguous |
 | damaged_repository | yes | what git or the archive says of the rest of the repository |
 | oversized_repository | no | more files or bytes than a repository may have |
