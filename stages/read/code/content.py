@@ -64,7 +64,7 @@ def path_of(raw: bytes) -> str:
 
 def wrong_path(path: str) -> str | None:
     """What is wrong with a path within a repository; None: nothing."""
-    if not path or path.startswith("/"):
+    if not path or path.startswith("/") or path.endswith("/"):
         return "it does not lie in the repository"
     if ".." in path and ".." in path.split("/"):
         return "it leaves the repository"

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from typing import IO, NamedTuple, Self
 
 from stages.base import MIB, Fault
@@ -102,6 +103,9 @@ class Objects:
         """
         for _, answer in self._contents([name + "^{commit}"], _COMMIT_BYTES):
             if isinstance(answer, Fault):
+                for _, several in self._contents([name]) if answer.reason == "missing_object" else ():
+                    # of a commit that cannot be told from another git says only that it is missing
+                    answer = several if isinstance(several, Fault) else answer
                 reason = "no_revision" if answer.reason == "missing_object" else "damaged_repository"
                 raise BadRepository(reason, f"commit {name}: {answer.detail}")
             identity, data = answer
@@ -112,13 +116,14 @@ class Objects:
         self, commit: str, wanted: Callable[[Entry], bool]
     ) -> Iterator[tuple[Entry, bytes | Fault | None]]:
         """Every file of the commit's tree, in git's order; see ``Tree.files``."""
-        asked: list[Entry] = []
-        for entry in self._list(commit):
-            asked.append(entry)
-            if len(asked) == _ASKED:
-                yield from self._answered(asked, wanted)
-                asked = []
-        yield from self._answered(asked, wanted)
+        listed = self._list(commit)
+        while True:
+            asked, bad = _some(listed)
+            yield from self._answered(asked, wanted)
+            if bad is not None:
+                raise bad
+            if len(asked) < _ASKED:
+                return
 
     def _answered(
         self, entries: list[Entry], wanted: Callable[[Entry], bool]
@@ -237,6 +242,16 @@ class GitTree:
     def files(self, wanted: Callable[[Entry], bool]) -> Iterator[tuple[Entry, bytes | Fault | None]]:
         assert self.repository.commit is not None
         return self._objects.files(self.repository.commit, wanted)
+
+
+def _some(entries: Iterator[Entry]) -> tuple[list[Entry], BadRepository | None]:
+    """The next entries, and what ended them too early."""
+    found: list[Entry] = []
+    try:
+        found.extend(islice(entries, _ASKED))
+    except BadRepository as bad:
+        return found, bad
+    return found, None
 
 
 def _unknown(words: list[bytes]) -> Fault:

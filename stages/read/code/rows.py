@@ -57,12 +57,11 @@ def rows_of(
             try:
                 for batch in table.iter_batches(_ROWS, [group], list(columns)):
                     numbers = range(max(low, at), max(low, at, min(high, at + len(batch))))
-                    inside = batch.slice(max(low - at, 0), len(numbers))
+                    yield from _values(item, batch.slice(max(low - at, 0), len(numbers)), numbers)
                     at += len(batch)
-                    yield from zip(numbers, inside.to_pylist(), strict=True)
                     if at >= high:
                         break
-            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            except (pa.ArrowException, OSError) as error:
                 if source.error is not None:
                     raise source.error from None
                 rest = range(max(low, at), high)
@@ -72,6 +71,22 @@ def rows_of(
                     raise DamagedInput(f"{item.path} is damaged: {what}; fetch it again") from None
                 for number in rest:
                     yield bad_row(item, number, "damaged_stream", what)
+
+
+def _values(
+    item: Input, batch: pa.RecordBatch, numbers: range
+) -> Iterator[tuple[int, dict[str, Any]] | Reject]:
+    try:
+        rows = batch.to_pylist()
+    except UnicodeDecodeError:
+        rows = []
+        for number in range(len(batch)):
+            try:
+                rows += batch.slice(number, 1).to_pylist()
+            except UnicodeDecodeError as error:
+                rows.append(bad_row(item, numbers[number], "bad_utf8", f"row {numbers[number]}: {error}"))
+    for number, row in zip(numbers, rows, strict=True):
+        yield row if isinstance(row, Reject) else (number, row)
 
 
 def bad_row(item: Input, number: int, reason: str, detail: str) -> Reject:

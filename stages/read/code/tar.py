@@ -91,8 +91,8 @@ def entries(stream: Stream) -> Iterator[Header]:
         if b"size" in extended:
             size = _decimal(extended[b"size"])
         kind = "file" if type_ in _FILES else _KINDS.get(type_, f"an entry of type {type_!r}")
-        if kind == "file" and name.endswith(b"/"):
-            kind = "directory"
+        if type_ == b"\0" and name.endswith(b"/"):
+            kind = "directory"  # of archives older than POSIX
         if type_ != b"S" and kind in ("hard link", "symbolic link", "device", "directory", "FIFO"):
             size = 0  # POSIX: nothing is stored, whatever the header says
         mtime = 0
