@@ -47,6 +47,7 @@ STAGES = {
     "pii": "stages.pii.stage:Pii",
     "repository_notices": "stages.read.code.inherit:RepositoryNotices",
     "notebook": "stages.code.notebook:NotebookStage",
+    "secrets": "stages.code.secrets:Secrets",
 }
 
 #: Put in front of the shards of every blended dataset; not named in a dataset's stages.

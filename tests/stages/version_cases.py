@@ -300,6 +300,14 @@ def _notebook(folder: Path) -> dict[str, Case]:
     }
 
 
+def _secrets(folder: Path) -> dict[str, Case]:
+    parts = [inputs.secrets()]
+    return {
+        "redacted": Case({}, parts),
+        "dropped": Case({"action": "drop", "examples": True}, parts),
+    }
+
+
 def _tokenize(folder: Path) -> dict[str, Case]:
     return {"byte level": Case({"path": SAMPLE / "tokenizer.json"}, [_with_null()])}
 
@@ -324,5 +332,6 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "decontaminate": _decontaminate,
     "pii": _pii,
     "notebook": _notebook,
+    "secrets": _secrets,
     TOKENIZER: _tokenize,
 }

@@ -170,6 +170,22 @@ def notebooks() -> pa.Table:
     return pa.table({"text": pa.array(found, pa.string()), "code_language": pa.array(languages, pa.string())})
 
 
+def secrets() -> pa.Table:
+    """Code with secrets that nobody uses, and what looks like some."""
+    letters = "Zq7Lw2Rk9Tb4Xn6Vm1Yc8Hd3Jf5Gp0SaEoUi"
+    key = letters + letters[:4]
+    texts = [
+        CODE,
+        f'key = "AKIA{"Q7XW2RK5TB4NM6VH"}"\napi_key = "{key}"  # für später\n',
+        f"token: {hashlib.sha1(b'boat').hexdigest()}\nsecret: 3f2504e0-4f89-41d3-9a0c-0305e82c3301\n",
+        f'"-----BEGIN PRIVATE KEY-----\\n"\n"{key * 3}\\n"\n"-----END PRIVATE KEY-----"\n',
+        "postgres://boat:Xq7harb9@db.north-port.net/x\npassword = 'tr0ub4dor&Xe'\n",
+        f"Authorization: Bearer {key}\npassword = 'changeme1'\nAKIAIOSFODNN7EXAMPLE\n",
+        None,
+    ]
+    return pa.table({"text": pa.array(texts, pa.string())})
+
+
 def _record(number: int, block: bytes, kind: str = "response", headers: Sequence[str] = ()) -> bytes:
     """In a gzip member that is stored, not compressed: places in the file are the same with every zlib."""
     lines = [
