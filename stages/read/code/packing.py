@@ -22,8 +22,8 @@ MOST_MEMBERS = 8192
 _DRAWS = 1 << 64
 
 
-def pack(members: Iterable[Member], size: int = PACK_BYTES) -> list[Input]:
-    """Inputs of about ``size`` bytes. ValueError: two members have the same name."""
+def pack(members: Iterable[Member]) -> list[Input]:
+    """Inputs of about ``PACK_BYTES``. ValueError: two members have the same name."""
     inputs: list[Input] = []
     ordered = sorted(members, key=lambda one: (one.name, one.path))
     for one, other in itertools.pairwise(ordered):
@@ -32,7 +32,7 @@ def pack(members: Iterable[Member], size: int = PACK_BYTES) -> list[Input]:
                 f"{one.path} and {other.path} would both be called {one.name!r}; list them from a "
                 "common directory"
             )
-    for group in _groups(ordered, size):
+    for group in _groups(ordered):
         first = group[0]
         inputs.append(
             Input(
@@ -54,12 +54,12 @@ def etag_of(members: Iterable[Member]) -> str:
     return digest.hexdigest()
 
 
-def _groups(members: list[Member], size: int) -> Iterator[list[Member]]:
+def _groups(members: list[Member]) -> Iterator[list[Member]]:
     group: list[Member] = []
     for one in members:
         group.append(one)
         drawn = hashlib.blake2b(one.name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        if int.from_bytes(drawn, "big") * size < one.size * _DRAWS or len(group) == MOST_MEMBERS:
+        if int.from_bytes(drawn, "big") * PACK_BYTES < one.size * _DRAWS or len(group) == MOST_MEMBERS:
             yield group
             group = []
     if group:

@@ -90,12 +90,13 @@ def _folders(storage: Storage, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _state(storage: Storage, folder: str, revision: str) -> tuple[int, str]:
-    """Bytes of the packs, and a hash of them and of the commit."""
+    """Bytes of the objects, and a hash of their files and of the commit."""
     try:
         commit = resolve(storage, folder, revision)
     except NoRevision:
         commit = "none"
     packs = [one for one in storage.list(f"{folder}/objects/pack/") if one.path.endswith(".pack")]
+    packs = packs or storage.list(f"{folder}/objects/")  # what is there is loose
     digest = hashlib.blake2b(commit.encode(), digest_size=16)
     for one in packs:
         digest.update(f"\n{one.path.rpartition('/')[2]} {one.size}".encode())
