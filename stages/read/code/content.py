@@ -1,16 +1,6 @@
 """Which files of a repository are text.
 
-| reason | meaning |
-|---|---|
-| not_a_file | a symbolic link, a submodule, a device |
-| bad_path | a path that leaves the repository, or of more than 4,096 bytes |
-| size | more than ``max_bytes``; it is not read |
-| empty | no bytes, or white space only |
-| lfs_pointer | the content lies in Git LFS |
-| binary | it has NUL bytes |
-| encoding | bytes that no encoding makes text of |
-
-None of these is a failure. Knows bytes and paths. Does not know where they come from.
+The reasons are explained in ``repositories``. None of these is a failure. Knows bytes and paths. Does not know where they come from.
 """
 
 from __future__ import annotations

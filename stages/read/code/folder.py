@@ -1,6 +1,10 @@
 """The reader ``code_folder``: plain folders of source code, each read as one repository.
 
-Knows folders on this machine and prefixes in object storage. Does not know what becomes of a file.
+| reason | failed | meaning |
+|---|---|---|
+| damaged_object | yes | its size changed while it was read |
+
+and those of ``repositories``. Knows folders on this machine and prefixes in object storage. Does not know what becomes of a file.
 """
 
 from __future__ import annotations

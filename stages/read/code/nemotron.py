@@ -11,8 +11,9 @@ together in a table are read together; a table that is sorted by ``repo`` is rea
 | no_repository | yes | there is no mirror of it |
 | no_revision | yes | the mirror has no such commit, or several begin like this |
 | no_file | yes | the commit has no file of this path |
+| duplicate_path | no | an earlier row is the same file |
 
-and those of ``tree`` and ``content``. Knows this table. Does not read objects.
+and those of ``repositories``. Knows this table. Does not read objects.
 """
 
 from __future__ import annotations

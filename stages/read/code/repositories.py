@@ -1,5 +1,22 @@
 """The reader ``repositories``: files of git repositories at a revision, from bare mirrors and clones.
 
+| reason | failed | meaning |
+|---|---|---|
+| not_a_file | no | a symbolic link, a submodule, a device |
+| bad_path | no | a path that leaves the repository, or of more than 4,096 bytes |
+| size | no | more than ``max_bytes``; it is not read |
+| empty | no | no bytes, or white space only |
+| lfs_pointer | no | the content lies in Git LFS |
+| binary | no | it has NUL bytes, and no mark of UTF-16 |
+| encoding | no | bytes that no encoding makes text of |
+| duplicate_path | no | an archive has a later entry of this path |
+| opt_out | no | the owner, repository, commit or content is on the list of those left out |
+| missing_object | yes | the mirror has no content for this file |
+| damaged_object | yes | it does not decompress, or its checksum is wrong |
+| no_revision | yes | the repository has no such revision, or it is empty or ambiguous |
+| damaged_repository | yes | what git or the archive says of the rest of the repository |
+| oversized_repository | no | more files or bytes than a repository may have |
+
 Knows how mirrors are found, and brought here from object storage. Does not know what becomes of a file
 (``tree``), nor git's formats (``git``).
 """
@@ -43,7 +60,7 @@ class CodeConfig(StageConfig):
 
     #: Files of more bytes are dropped unread.
     max_bytes: int = Field(default=3_000_000, gt=0, lt=1 << 30)
-    #: A table of what is known of repositories: Parquet, CSV or JSON Lines with the columns ``repo``, and any
+    #: A table of what is known of repositories: Parquet, CSV or JSON Lines with the column ``repo``, and any
     #: of ``stars``, ``forks``, ``license`` and ``pushed_at``.
     metadata: AssetFile | None = None
     #: A list of owners, owner/name, commits and blobs that are left out.

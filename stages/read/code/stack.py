@@ -11,8 +11,11 @@ cards of ``bigcode/the-stack``, ``bigcode/the-stack-v2`` and ``bigcode/the-stack
 | missing_object | yes | there is no content for the row |
 | bad_checksum | yes | the content is not what its ``blob_id`` says |
 | damaged_object | yes | the content does not decompress |
+| size | no | more than ``max_bytes`` |
+| bad_path | no | a path that leaves the repository, or of more than 4,096 bytes |
+| opt_out | no | the owner, repository, commit or content is on the list of those left out |
 
-and those of ``content``. Knows these tables. Does not know what licences the rows have.
+and those of ``repositories`` that are of a file. Knows these tables. Does not know what licences the rows have.
 """
 
 from __future__ import annotations

@@ -6,17 +6,7 @@ it; the second reads all other files, one batch at a time. So memory does not gr
 What goes wrong with a repository is its own: it is a failed reject, and the next one is read. Files that were
 read before the damage are kept.
 
-| reason | failed | meaning |
-|---|---|---|
-| missing_object | yes | the mirror has no content for this file |
-| damaged_object | yes | it does not decompress, or its checksum is wrong |
-| no_revision | yes | the repository has no such revision, or it is empty or ambiguous |
-| damaged_repository | yes | what git or the archive says of the rest of the repository |
-| oversized_repository | no | more files or bytes than a repository may have |
-| duplicate_path | no | an archive has a later entry of this path |
-| opt_out | no | the owner, repository, commit or content is on the list of those left out |
-
-Knows trees and batches. Does not know git or archives.
+The reasons are explained in ``repositories``. Knows trees and batches. Does not know git or archives.
 """
 
 from __future__ import annotations
