@@ -28,6 +28,7 @@ STAGES = {
     "render": "stages.render.stage:Render",
     "urls": "stages.urls.stage:Urls",
     "language": "stages.language.stage:Language",
+    "code_language": "stages.code.languages.stage:CodeLanguage",
     "length": "stages.length:Length",
     "exact_dedup": "stages.dedup.exact:ExactDedup",
     "fuzzy_dedup": "stages.dedup.fuzzy:FuzzyDedup",

@@ -292,6 +292,12 @@ def _pii(folder: Path) -> dict[str, Case]:
     }
 
 
+def _code_language(folder: Path) -> dict[str, Case]:
+    parts = [inputs.code_files()]
+    drop = dict.fromkeys(("vendored", "generated", "minified", "test"), "drop")
+    return {"measured": Case({}, parts), "decided": Case({"keep": ["nemotron43"], **drop}, parts)}
+
+
 def _notebook(folder: Path) -> dict[str, Case]:
     parts = [inputs.notebooks()]
     return {
@@ -340,6 +346,7 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "ensemble": _ensemble,
     "decontaminate": _decontaminate,
     "pii": _pii,
+    "code_language": _code_language,
     "notebook": _notebook,
     "secrets": _secrets,
     "repository_order": _repository_order,
