@@ -43,6 +43,7 @@ STAGES = {
     "pii": "stages.pii.stage:Pii",
     "notebook": "stages.code.notebook:NotebookStage",
     "secrets": "stages.code.secrets:Secrets",
+    "repository_order": "stages.code.repository_order:RepositoryOrder",
 }
 
 #: Put in front of the shards of every blended dataset; not named in a dataset's stages.
