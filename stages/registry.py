@@ -49,6 +49,7 @@ STAGES = {
     "repository_notices": "stages.read.code.inherit:RepositoryNotices",
     "notebook": "stages.code.notebook:NotebookStage",
     "secrets": "stages.code.secrets:Secrets",
+    "repository_order": "stages.code.repository_order:RepositoryOrder",
 }
 
 #: Put in front of the shards of every blended dataset; not named in a dataset's stages.

@@ -400,6 +400,15 @@ def _secrets(folder: Path) -> dict[str, Case]:
     }
 
 
+def _repository_order(folder: Path) -> dict[str, Case]:
+    files = inputs.repositories()
+    parts = [files.slice(0, 5), files.slice(5)]
+    return {
+        "imports": Case({}, parts),
+        "small ones by path": Case({"order": "path", "max_bytes": 60, "within": ["language"]}, parts),
+    }
+
+
 def _tokenize(folder: Path) -> dict[str, Case]:
     return {"byte level": Case({"path": SAMPLE / "tokenizer.json"}, [_with_null()])}
 
@@ -432,5 +441,6 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "code_language": _code_language,
     "notebook": _notebook,
     "secrets": _secrets,
+    "repository_order": _repository_order,
     TOKENIZER: _tokenize,
 }

@@ -250,6 +250,37 @@ def secrets() -> pa.Table:
     return pa.table({"text": pa.array(texts, pa.string())})
 
 
+def repositories() -> pa.Table:
+    """Files of two repositories that import each other, in no order."""
+    files = [
+        ("boats/main.py", "Python", "from boats import sail, oar\n"),
+        ("boats/oar.py", "Python", "from . import main\n"),
+        ("boats/sail.py", "Python", CODE),
+        ("src/A.java", "Java", "import b.B;\nimport c.*;\n"),
+        ("src/b/B.java", "Java", "package b;\n"),
+        ("src/c/C.java", "Java", "package c;"),
+        ("x.c", "C", '#include "x.h"\n'),
+        ("x.h", "C", ""),
+        ("App.cs", "C#", "using Boats;\n"),
+        ("Boats.cs", "C#", "namespace Boats;\n"),
+        ("README", None, None),
+    ]
+    paths, languages, texts = (list(column) for column in zip(*files, strict=True))
+    count = len(files)
+    columns = {
+        "repo": ["north/boats"] * 7 + ["south/boats"] * 4,
+        "commit": [None] * 7 + ["0" * 40] * 4,
+        "path": paths,
+        "code_language": languages,
+        "license": ["MIT", "MIT", "Apache-2.0 OR MIT", *["MIT"] * 7, None],
+    }
+    table = documents(texts).drop_columns("language")
+    table = table.append_column("language", pa.array(["en", None] * (count // 2) + ["en"], pa.string()))
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values, pa.string()))
+    return table
+
+
 def _record(number: int, block: bytes, kind: str = "response", headers: Sequence[str] = ()) -> bytes:
     """In a gzip member that is stored, not compressed: places in the file are the same with every zlib."""
     lines = [

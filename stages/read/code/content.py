@@ -1,6 +1,7 @@
 """Which files of a repository are text.
 
-The reasons are explained in ``repositories``. None of these is a failure. Knows bytes and paths. Does not know where they come from.
+The reasons are explained in ``repositories``. None of these is a failure. Knows bytes and paths. Does not
+know where they come from.
 """
 
 from __future__ import annotations

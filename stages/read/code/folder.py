@@ -4,7 +4,8 @@
 |---|---|---|
 | damaged_object | yes | its size changed while it was read |
 
-and those of ``repositories``. Knows folders on this machine and prefixes in object storage. Does not know what becomes of a file.
+and those of ``repositories``. Knows folders on this machine and prefixes in object storage. Does not know
+what becomes of a file.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ cards of ``bigcode/the-stack``, ``bigcode/the-stack-v2`` and ``bigcode/the-stack
 | bad_path | no | a path that leaves the repository, or of more than 4,096 bytes |
 | opt_out | no | the owner, repository, commit or content is on the list of those left out |
 
-and those of ``repositories`` that are of a file. Knows these tables. Does not know what licences the rows have.
+and those of ``repositories`` that are of a file. Knows these tables. Does not know what licences the rows
+have.
 """
 
 from __future__ import annotations

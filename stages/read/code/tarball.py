@@ -1,6 +1,7 @@
 """The reader ``tarball``: archives of repositories, one each (tar, tar.gz, tar.zst, zip).
 
-The reasons are those of ``repositories``. Knows how archives are called. Does not know their formats (``archives``).
+The reasons are those of ``repositories``. Knows how archives are called. Does not know their formats
+(``archives``).
 """
 
 from __future__ import annotations
