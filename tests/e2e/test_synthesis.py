@@ -53,7 +53,10 @@ def config(
         texts = [TEXT.format(year=1000 + number * rows + row) for row in range(rows)]
         if odd and number == 0:
             texts[rows // 2] = f"{odd} is here. {texts[rows // 2]}"
-        lines = [json.dumps({"id": f"{number}-{row}", "text": text, "language": "en"}) for row, text in enumerate(texts)]
+        lines = [
+            json.dumps({"id": f"{number}-{row}", "text": text, "language": "en"})
+            for row, text in enumerate(texts)
+        ]
         (inputs / f"{number}.jsonl").write_text("\n".join(lines) + "\n")
     tokenizer = folder / "tokenizer.json"
     tokenizer.write_text(small_tokenizer.content())
@@ -81,7 +84,9 @@ def tallies(output: Path) -> dict[str, dict[str, object]]:
     return {stage["stage"]: stage for stage in stats(output)["datasets"]["qa"]["stages"]}
 
 
-def test_every_row_is_accounted_for_when_requests_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_row_is_accounted_for_when_requests_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FAKE_ENGINE_FAILS_EVERY", "7")
     launched(config(tmp_path))
     found = tallies(tmp_path / "out")
@@ -94,7 +99,9 @@ def test_every_row_is_accounted_for_when_requests_fail(tmp_path: Path, monkeypat
     items = found["parse"]["kept"]
     assert items == found["accept"]["kept"] + sum(found["accept"]["dropped"].values())
     made = documents(tmp_path / "out", "qa")
-    assert sum(row["synthetic.items"] for row in made) == found["accept"]["kept"] - found["assemble"]["dropped"].get("over_limit", 0)
+    assert sum(row["synthetic.items"] for row in made) == found["accept"]["kept"] - found["assemble"][
+        "dropped"
+    ].get("over_limit", 0)
     monkeypatch.delenv("FAKE_ENGINE_FAILS_EVERY")
     again = config(tmp_path / "whole")
     launched(again)
