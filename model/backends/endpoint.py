@@ -236,8 +236,8 @@ def _outcome(status: int, pause: float, body: bytes) -> Outcome:
 
 
 def _clipped(outcome: Outcome, leg: Request) -> Outcome:
-    """An error where the server ended an answer before the length it was allowed: at its own context limit, of
-    which it says nothing, so that the answer would pass for one that reached its length."""
+    """An error where the server ended an answer before the length it was allowed: at its own context limit,
+    of which it says nothing, so that the answer would pass for one that reached its length."""
     made = outcome.tokens if outcome.token_ids is None else len(outcome.token_ids)
     if outcome.error is not None or outcome.finish_reason != "length" or not 0 < made < leg.max_tokens:
         return outcome

@@ -413,10 +413,13 @@ def _tokenize(folder: Path) -> dict[str, Case]:
     return {"byte level": Case({"path": SAMPLE / "tokenizer.json"}, [_with_null()])}
 
 
-def _synthesis(upto: str, *names: str) -> dict[str, Case]:
+def _synthesis(folder: Path, upto: str, *names: str) -> dict[str, Case]:
     """Cases of a stage of synthesis: documents that went through the stages before it, with a model that is
     made up."""
     from synthesis_cases import documents, run, tokenizer
+
+    copy = folder / "tokenizer.json"
+    copy.write_text(Path(tokenizer()).read_text(encoding="utf-8"), encoding="utf-8")
 
     found = {}
     texts = [
@@ -433,7 +436,7 @@ def _synthesis(upto: str, *names: str) -> dict[str, Case]:
         before = run(table, task, upto=upto, **more)[0] if upto else table
         settings = {"tasks": [task]} if "tasks" in names else {}
         if "tokenizer" in names:
-            settings["tokenizer"] = tokenizer()
+            settings["tokenizer"] = copy
         if "backend" in names:
             settings |= {"backend": "fake_engine:make", "device": "cpu"}
         found[word] = Case({**settings, **(more if "samples" in names else {})}, [before])
@@ -441,23 +444,23 @@ def _synthesis(upto: str, *names: str) -> dict[str, Case]:
 
 
 def _segments(folder: Path) -> dict[str, Case]:
-    return _synthesis("", "tasks", "tokenizer", "samples")
+    return _synthesis(folder, "", "tasks", "tokenizer", "samples")
 
 
 def _complete(folder: Path) -> dict[str, Case]:
-    return _synthesis("segments", "tasks", "tokenizer", "backend")
+    return _synthesis(folder, "segments", "tasks", "tokenizer", "backend")
 
 
 def _parse(folder: Path) -> dict[str, Case]:
-    return _synthesis("complete", "tasks")
+    return _synthesis(folder, "complete", "tasks")
 
 
 def _accept(folder: Path) -> dict[str, Case]:
-    return _synthesis("parse")
+    return _synthesis(folder, "parse")
 
 
 def _assemble(folder: Path) -> dict[str, Case]:
-    return _synthesis("accept", "tasks")
+    return _synthesis(folder, "accept", "tasks")
 
 
 _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
