@@ -39,11 +39,11 @@ _FAMILIES = (
     (r"(GPL|GFDL)-.*", "strong_copyleft", "the text: copyleft"),
     (r"LGPL(LR)?-.*", "weak_copyleft", "the text: copyleft of the library"),
     (r"CC-BY-NC.*|PolyForm-Noncommercial.*|.*-NC-.*|Hippocratic.*", "noncommercial", "the text: restricts use"),
+    (r"Aladdin|CC-NC.*", "noncommercial", "the text: no commercial distribution"),
     (r"CC-BY-ND.*|PolyForm-.*", "source_available", "the text: no changes, or limited use"),
     (r"CC-BY-SA-.*", "strong_copyleft", "the text: share alike"),
     (r"CC-BY-\d.*", "permissive", "the text: attribution"),
     (r"(SSPL|BUSL|Elastic|FSL|BSL-?1\.1|Parity|RPL|OSC)-.*", "source_available", "the text: limits use as a service"),
-    (r"(OSL|CPAL|RPSL|APSL|Watcom|CPL|EUPL|CECILL)-.*", "", ""),
     (r"JSON", "source_available", "the text: \"for Good, not Evil\""),
     (
         r"CC0-1\.0|Unlicense.*|PDDL-1\.0|SAX-PD.*|NIST-PD.*|CC-PDDC|CC-PDM-1\.0|blessing|libselinux-1\.0|TTYP0",
@@ -65,13 +65,32 @@ _CATEGORIES = {
 _OWN = (
     ("LicenseRef-public-domain", "public_domain", "a statement without the text of a licence"),
     ("LicenseRef-permissive", "permissive", "a short grant to use, copy, change and distribute"),
-    ("LicenseRef-perl", "weak_copyleft", "the terms of Perl itself: Artistic-1.0-Perl OR GPL-1.0-or-later"),
     ("LicenseRef-Commons-Clause", "noncommercial", "the text: no right to sell"),
     ("LicenseRef-noncommercial", "noncommercial", "a statement without the text of a known licence"),
     ("LicenseRef-source-available", "source_available", "a statement without the text of a known licence"),
     ("LicenseRef-copyleft", "strong_copyleft", "a statement without the text of a known licence"),
     ("LicenseRef-proprietary", "proprietary", "a statement without the text of a known licence"),
 )
+#: Wordings that are as usual as SPDX's own, each by what is replaced in it.
+_BY_AUTHOR = (
+    (r"copyright holders? and contributors \"as is\"", "author \"as is\""),
+    (r"shall the copyright holder or contributors be", "shall the author be"),
+)
+_BY_REGENTS = (
+    (r"copyright holders? and contributors \"as is\"", "regents and contributors \"as is\""),
+    (r"shall the copyright holder or contributors be", "shall the regents or contributors be"),
+)
+_MAY_NOT = (
+    (
+        r"neither the name of the copyright holder nor the names of its contributors may be used",
+        "The name of the author may not be used",
+    ),
+)
+_HIS = ((r"neither the name of the copyright holder nor the names of its", "the names of its"),)
+_WORDINGS = {
+    "BSD-2-Clause": (_BY_AUTHOR, _BY_REGENTS),
+    "BSD-3-Clause": (_BY_AUTHOR, _BY_REGENTS, _MAY_NOT, _MAY_NOT + _BY_AUTHOR, _HIS, _HIS + _BY_REGENTS),
+}
 #: Ids that several texts agree with: the more usual one comes first.
 _USUAL = "MIT BSD-2-Clause BSD-3-Clause Apache-2.0 ISC MPL-2.0 Zlib X11 HPND".split()  # noqa: SIM905
 _LEADING = 12  # words: a first line that is shorter is a title
@@ -93,22 +112,30 @@ def main(folder: Path) -> None:
 def _texts(full: Mapping[str, str], deprecated: set[str]) -> None:
     """Writes ``spdx.npz``; of ids with the same words the most usual."""
     seen: dict[tuple[str, ...], str] = {}
-    optional: dict[str, list[bool]] = {}
+    optional: list[list[bool]] = []
     for name in sorted(full, key=lambda name: _order(name, deprecated)):
-        listed, may_lack = _parts(full[name])
-        if len(listed) >= 15 and tuple(listed) not in seen:
-            seen[tuple(listed)] = name
-            optional[name] = may_lack
-    texts = {name: listed for listed, name in sorted(seen.items(), key=lambda item: item[1])}
-    vocabulary = sorted({word for listed in texts.values() for word in listed})
+        # texts of "GPL 2 or later" and "GPL 2 only" are the same: which of them holds is said elsewhere
+        if (name in deprecated and "-with-" not in name) or name.endswith("-or-later"):
+            continue
+        for changes in ((), *_WORDINGS.get(name, ())):
+            text = full[name]
+            for old, new in changes:
+                text, count = re.subn(old, new, text, flags=re.IGNORECASE)
+                assert count, f"{name} has no {old!r}"
+            listed, may_lack = _parts(text)
+            if len(listed) >= 15 and tuple(listed) not in seen:
+                seen[tuple(listed)] = name
+                optional.append(may_lack)
+    texts = [(name, list(listed)) for listed, name in seen.items()]
+    vocabulary = sorted({word for _, listed in texts for word in listed})
     numbers = {word: number for number, word in enumerate(vocabulary)}
     np.savez_compressed(
         FILE,
         vocabulary=np.frombuffer("\n".join(vocabulary).encode(), np.uint8),
-        words=np.array([numbers[word] for listed in texts.values() for word in listed], np.uint16),
-        optional=np.array([flag for name in texts for flag in optional[name]], np.uint8),
-        starts=np.cumsum([0, *map(len, texts.values())]),
-        names=np.frombuffer("\n".join(texts).encode(), np.uint8),
+        words=np.array([numbers[word] for _, listed in texts for word in listed], np.uint16),
+        optional=np.array([flag for flags in optional for flag in flags], np.uint8),
+        starts=np.cumsum([0, *(len(listed) for _, listed in texts)]),
+        names=np.frombuffer("\n".join(name for name, _ in texts).encode(), np.uint8),
     )
     print(f"{len(texts)} texts, {len(vocabulary)} words, {FILE.stat().st_size} bytes")
 
@@ -168,7 +195,7 @@ def _exceptions(folder: Path) -> Iterator[str]:
 
 def _group(name: str, council: Mapping[str, str], categories: Mapping[str, str]) -> tuple[str, str]:
     for pattern, group, why in _FAMILIES:
-        if group and re.fullmatch(pattern, name):
+        if re.fullmatch(pattern, name):
             return group, why
     category = categories.get(name) or categories.get(name.removesuffix("-only").removesuffix("-or-later"))
     if name in council and name not in _NOT_PERMISSIVE:

@@ -261,3 +261,11 @@ def _ordinary(paths: set[str]) -> tuple[str, ...]:
         order = ("licence", "reuse", "manifest", "prose", "companion")
         paths = set(sorted(paths, key=lambda path: (order.index(str(kind(path))), len(path), path))[:MOST])
     return tuple(sorted(paths))
+
+
+def scope(notice: str, path: str) -> str:
+    """The folder that a notice speaks for when it speaks for a file: the nearest one above both."""
+    folder = notice.rpartition("/")[0]
+    while folder and not path.startswith(f"{folder}/"):
+        folder = folder.rpartition("/")[0]
+    return folder
