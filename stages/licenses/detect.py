@@ -53,7 +53,7 @@ class Statement(NamedTuple):
 
     expression: Expression | None = None
     how: Literal["", "tag", "text", "name", "limits"] = ""
-    vague: bool = False
+    vague: bool = False  # of one licence of several, or all, only a family was named
     choice: bool = False
     pointers: tuple[str, ...] = ()
     bundle: tuple[str, ...] = ()  # ids of further licences in a file of terms, which are for parts of a work
@@ -138,6 +138,7 @@ def _foreign(match: Match, found: Words, text: str) -> str:
     return " . ".join(pieces)
 
 
+@lru_cache(maxsize=4096)
 def _source(text: str) -> Statement:
     if not text:
         return NOTHING
@@ -150,6 +151,8 @@ def _source(text: str) -> Statement:
     pointers = phrases.pointers(rest)
     if expression is not None:
         if not choice and _permissive(expression) and _other_terms(rest, found, limits=True):
+            expression = both([expression, single(UNKNOWN_ID)])
+        elif phrases.other(rest) is not None:
             expression = both([expression, single(UNKNOWN_ID)])
         return Statement(expression, "text" if marked else "name", vague, choice, pointers)
     if pointers and not phrases.other(rest):

@@ -51,23 +51,24 @@ def telling(text: str) -> str:
     if not any(word in lower for word in _QUICK):
         return ""
     lines = text.splitlines()
-    hits = [number for number, line in enumerate(lines) if TELLING.search(line[:_LONG])]
-    if not hits:
-        return ""
+    commented = _commented(lines)
     last = len(lines) - _TAIL
-    if hits[-1] >= _HEAD and hits[0] < last:
-        commented = _commented(lines)
-        hits = [number for number in hits if number < _HEAD or number >= last or commented[number]]
-    else:
-        commented = None
     kept: set[int] = set()
-    for hit in hits:
+    for hit, line in enumerate(lines):
         free = hit < _HEAD or hit >= last
-        for number in range(max(0, hit - _BEFORE), min(len(lines), hit + _AFTER + 1)):
-            if free or commented is None or commented[number]:
+        if not (free or commented[hit]) or not TELLING.search(line[:_LONG]):
+            continue
+        # a comment to its end; where there is no comment, the lines around
+        kept.add(hit)
+        for step, reach in ((-1, _BEFORE), (1, _AFTER)):
+            number, blank = hit + step, 0
+            while 0 <= number < len(lines) and abs(number - hit) <= reach:
+                if commented[hit] and not commented[number]:
+                    blank += 1
+                    if lines[number].strip() or blank > 1:
+                        break
                 kept.add(number)
-            elif number > hit:
-                break  # the comment has ended
+                number += step
     order = sorted(kept)[:_MOST]
     result: list[str] = []
     for place, number in enumerate(order):

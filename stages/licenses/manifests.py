@@ -22,7 +22,7 @@ from stages.licenses.table import UNKNOWN_ID, table
 _KEYS = ("license", "licence", "licenses", "licences")
 _FIELD = re.compile(r"^[ \t]*(?:license|licence|license-expression|bugzilla-license)[ \t]*[:=][ \t]*(.*)$", re.I | re.M)
 _QUOTED = re.compile(
-    r"^[^\n#;%/]*?\b(?:license|licenses|licence)['\"]?\s*(?:=>|:=|=|:|\s|\()\s*[\[({]*\s*(?::[a-z]+\s*(?:=>)\s*)?(?:\"([^\"\n]{2,120})\"|'([^'\n]{2,120})')((?:\s*,\s*(?:\"[^\"\n]{2,60}\"|'[^'\n]{2,60}'))*)",
+    r"^[^\n#;%/]*?\b(?:license|licenses|licence)['\"]?\s*(?:=>|:=|=|:|\s|\()\s*([\[({]*)\s*(?::[a-z]+\s*(?:=>)\s*)?(?:\"([^\"\n]{2,120})\"|'([^'\n]{2,120})')((?:\s*,\s*(?:\"[^\"\n]{2,60}\"|'[^'\n]{2,60}'))*)",
     re.IGNORECASE | re.MULTILINE,
 )  # fmt: skip
 _XML = re.compile(
@@ -184,7 +184,9 @@ def _code(text: str) -> Expression | None:
     """Settings in a program: setup.py, gemspec, Makefile.PL, mix.exs."""
     found = None
     for match in _QUOTED.finditer(text):
-        values = [match[1] or match[2], *(a or b for a, b in re.findall(r"\"([^\"]+)\"|'([^']+)'", match[3] or ""))]
+        values = [match[2] or match[3]]
+        if "[" in match[1]:
+            values += [one or other for one, other in re.findall(r"\"([^\"]+)\"|'([^']+)'", match[4] or "")]
         found = _all(iter(values), chosen=True)
         if found is not None and UNKNOWN_ID not in found.ids():
             return found

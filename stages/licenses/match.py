@@ -22,14 +22,15 @@ from stages.licenses.words import Words
 #: Words in a row that are looked up.
 RUN = 4
 #: Licences that are aligned at most, those first of which most is there.
-_CANDIDATES = 24
+_CANDIDATES = 32
 #: A licence of which less is there is not aligned.
 _LEAST = 0.3
 #: Licences in one text at most.
 _MOST = 16
 #: A gap of the aligned text costs as many words of a run, by words of the gap, and at most.
 _GAP, _GAP_MOST = 0.25, 12.0
-_BLOCKS = 300
+_BLOCKS = 150
+_COST = 3.0  # words that a word left over takes from the worth of a match
 
 Ints = npt.NDArray[np.int64]
 
@@ -59,8 +60,15 @@ class Match(NamedTuple):
         return self.missing <= 0.25 * self.size and len(self.foreign) <= 10 + 0.25 * self.size
 
     @property
-    def cost(self) -> float:
+    def cost(self) -> int:
+        """Words left over on both sides."""
         return self.missing + len(self.foreign)
+
+    @property
+    def worth(self) -> tuple[float, int, str]:
+        """Of several licences in one place, the largest is it: it explains most words with the fewest left
+        over."""
+        return self.size - _COST * self.cost, -len(self.license), self.license
 
 
 class _Index(NamedTuple):
@@ -69,6 +77,7 @@ class _Index(NamedTuple):
     text: Ints  # of each place, which licence
     position: Ints  # and which word of it
     runs: Ints  # number of runs of each licence
+    size: Ints  # words of each that a text must have
 
 
 def _runs(numbers: Ints) -> tuple[npt.NDArray[np.uint64], Ints]:
@@ -99,7 +108,8 @@ def _index() -> _Index:
     every = every[order]
     first = np.flatnonzero(np.r_[True, every[1:] != every[:-1]])
     runs = np.bincount(text, minlength=len(known.names))
-    return _Index(every[first], np.r_[first, len(every)], text[order], place[order], np.maximum(runs, 1))
+    size = np.add.reduceat((~known.optional).astype(np.int64), known.starts[:-1])
+    return _Index(every[first], np.r_[first, len(every)], text[order], place[order], np.maximum(runs, 1), size)
 
 
 def numbers(found: Words) -> Ints:
@@ -137,27 +147,29 @@ def _best(numbers: Ints) -> Match | None:
     likely = np.flatnonzero(share >= _LEAST)
     if not len(likely):
         return None
-    order = np.lexsort((likely, -share[likely] * np.sqrt(index.runs[likely])))
-    aligned = []
-    for number in likely[order][:_CANDIDATES].tolist():
+    # A missing word takes RUN runs with it at most, so no alignment is worth more than ``most``; missing words
+    # mostly stand together, which gives the order.
+    gone = (1.0 - share[likely]) * index.runs[likely]
+    most = index.size[likely] - _COST * gone / RUN
+    order = np.lexsort((likely, _COST * 0.8 * gone - index.size[likely]))
+    best: Match | None = None
+    for number, bound in zip(likely[order][:_CANDIDATES].tolist(), most[order].tolist(), strict=False):
+        if best is not None and bound < best.worth[0]:
+            continue
         match = _aligned(numbers, slot, at, number)
-        if match is not None and match.close:
-            aligned.append(match)
-    if not aligned:
-        return None
-    # what explains most words with the fewest left over
-    return max(aligned, key=lambda match: (match.size - 3.0 * match.cost, -len(match.license), match.license))
+        if match is not None and match.close and (best is None or match.worth > best.worth):
+            best = match
+    return best
 
 
 def _aligned(numbers: Ints, slot: Ints, at: Ints, license: int) -> Match | None:
     index, known = _index(), texts()
-    size = int(index.starts[-1])
     begin, end = int(known.starts[license]), int(known.starts[license + 1])
     # places of this licence for each run of the text
     counts = index.starts[slot + 1] - index.starts[slot]
     which = np.repeat(np.arange(len(slot)), counts)
     places = np.repeat(index.starts[slot] - np.r_[0, np.cumsum(counts)[:-1]], counts) + np.arange(counts.sum())
-    mine = index.text[np.minimum(places, size - 1)] == license
+    mine = index.text[places] == license
     here, there = at[which[mine]], index.position[places[mine]]
     blocks = _chain(_blocks(here, there))
     if not blocks:
@@ -183,14 +195,13 @@ def _aligned(numbers: Ints, slot: Ints, at: Ints, license: int) -> Match | None:
     start, stop = int(inside[0]), int(inside[-1]) + 1
     lacking = np.flatnonzero(~theirs & ~optional)
     foreign = start + np.flatnonzero(~ours[start:stop])
-    listed = list(known.vocabulary)  # in the order of numbers
     return Match(
         known.names[license],
         start,
         stop,
-        max(1, int((~optional).sum())),
+        max(1, int(index.size[license])),
         len(lacking),
-        tuple(listed[word] for word in words[lacking[:100]].tolist()),
+        tuple(known.spelt[word] for word in words[lacking[:100]].tolist()),
         tuple(foreign.tolist()),
     )
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stages.licenses.expressions import Expression, both, single
+from stages.licenses.expressions import Expression, single
 from stages.licenses.table import PERL, table
 
 
@@ -126,146 +126,173 @@ def _address(match: re.Match[str]) -> Expression:
     return single(name if name in table() else f"CC-{what}-4.0")
 
 
-def _spdx(match: re.Match[str]) -> Expression:
-    return table().known(match["id"]) or single("LicenseRef-unknown")
-
-
-def _just(name: str) -> Callable[[re.Match[str]], Expression]:
+def _fixed(name: str) -> Callable[[re.Match[str]], Expression]:
     found = single(name)
     return lambda match: found
 
 
-_LIC = r"licen[sc]es?"
-#: (pattern, id or what finds it, whether the name is vague). Earlier rows win where names overlap and begin at
-#: the same place.
-_ROWS: tuple[tuple[str, Callable[[re.Match[str]], Expression], bool], ...] = (
-    (r"gnu\s+(?:affero\s+|lesser\s+|library\s+)?(?:general\s+|gnu\s+)*(?:public|library)\s+" + _LIC, _full_gnu, False),
-    (r"gnu\s+free\s+documentation\s+" + _LIC, _full_gnu, False),
-    (r"(?:affero\s+|lesser\s+|library\s+)?general\s+public\s+" + _LIC, _full_gnu, False),
-    (
-        r"(?<![a-z0-9_/.-])(?:gnu[\s/-]+)?(?P<short>a|l)?gpl(?:'?d|ed)?(?:\s*-?,?\s*(?:version\s+|ver\.?\s*|v\.?\s*)?"
-        r"(?P<number>\d(?:\.\d)?)(?:\.0)?(?![\d.]*\d)(?P<plus>\+|-or-later|\s+or\s+(?:any\s+)?(?:later|newer|above))?"
-        r"(?:-only)?|(?![a-z0-9_]))",
-        _short_gnu,
-        False,
-    ),
-    (r"(?:apache|asf)\s+(?:software\s+)?" + _LIC + r"(?:\s*,?\s*(?:version|ver\.?|v\.?)?\s*([12](?:\.[01])?)(?!\d))?",
-     _versioned("Apache", "2.0"), False),
-    (r"\b(?:apache|asl)[\s-]*(?:v|version\s*)?([12](?:\.[01])?)(?!\d)(?:\s+" + _LIC + ")?", _versioned("Apache", "2.0"), False),
-    (r"apache\.org/licenses/license-(2\.0|1\.1)", _versioned("Apache", "2.0"), False),
-    (r"(?<![\w-])(?:mit|expat|x11|mit[/\s-]+x11|mit[/\s]+expat|x11/mit)(?:\s*\(?expat\)?)?[\s-]+(?:open\s+source\s+|software\s+|style\s+|style\s+open\s+source\s+)?"
-     + _LIC, _just("MIT"), False),
-    (r"opensource\.org/licenses?/mit\b|mit-license\.(?:org|php)|\bmitlicense\.org", _just("MIT"), False),
-    (r"(?:(?:the\s+)?(?:(?:new|modified|revised|simplified|original|old|permissive|zero|[234]|two|three|four)[\s-]+"
-     r"(?:clauses?[\s-]+)?)?(?:free)?bsd(?:[\s-]+(?:[0234]|two|three|four|zero)[\s-]*clauses?)(?:\s+\"?(?:new|simplified|revised|modified|original)\"?(?:\s+or\s+\"?(?:revised|new)\"?)?)?(?:[\s-]+"
-     + _LIC + r")?)", _bsd, False),
-    (r"(?:(?:new|modified|revised|simplified|original|old|zero|[0234]|two|three|four)[\s-]+(?:clauses?[\s-]+)?)(?:free)?bsd(?:[\s-]+(?:style[\s-]+)?"
-     + _LIC + r")?", _bsd, False),
-    (r"opensource\.org/licenses?/bsd-?([23])-clause", _bsd, False),
-    (r"(?<![\w-])(?:free)?bsd[\s-]*(?:style|like|type)?[\s-]+(?:open\s+source\s+)?(?:software\s+)?" + _LIC, _bsd, True),
-    (r"opensource\.org/licenses?/bsd-license", _bsd, True),
-    (r"mozilla\s+public\s+" + _LIC + r"(?:\s*,?\s*(?:version|v\.?)\s*([12](?:\.[01])?))?", _versioned("MPL", "2.0"), False),
-    (r"(?<![\w-])mpl[\s-]*(?:,?\s*version\s*|v)?([12](?:\.[01])?)(?!\d)", _versioned("MPL", "2.0"), False),
-    (r"mozilla\.org/mpl/(2\.0|1\.1)", _versioned("MPL", "2.0"), False),
-    (r"eclipse\s+public\s+" + _LIC + r"(?:\s*,?\s*-?\s*(?:version|v\.?)?\s*([12](?:\.0)?))?", _versioned("EPL", "1.0"), False),
-    (r"(?<![\w-])epl[\s-]*(?:,?\s*version\s*|v)?([12](?:\.0)?)(?!\d)", _versioned("EPL", "1.0"), False),
-    (r"eclipse\.org/legal/epl-(?:v(?=1))?(2\.0|10)?", lambda match: single("EPL-2.0" if match[1] == "2.0" else "EPL-1.0"), False),
-    (r"eclipse\s+distribution\s+" + _LIC, _just("BSD-3-Clause"), False),
-    (r"common\s+development\s+and\s+distribution\s+" + _LIC + r"(?:\s*\(?\"?cddl\"?\)?)?(?:\s*,?\s*(?:version|v\.?)\s*(1\.[01]))?",
-     _versioned("CDDL", "1.0"), False),
-    (r"(?<![\w-])cddl[\s-]*(?:v|version\s*)?(1\.[01])?", _versioned("CDDL", "1.0"), False),
-    (r"common\s+public\s+" + _LIC, _just("CPL-1.0"), False),
-    (r"(?<![\w-])european\s+union\s+public\s+" + _LIC + r"|(?<![\w-])eupl(?:[\s-]*v?(1\.[0-2]))?", _versioned("EUPL", "1.2"), False),
-    (r"common\s+public\s+attribution\s+" + _LIC, _just("CPAL-1.0"), False),
-    (r"open\s+software\s+" + _LIC + r"(?:\s*,?\s*(?:\(?osl\)?)?\s*(?:version|v\.?)?\s*([123]\.[01]))?", _versioned("OSL", "3.0"), False),
-    (r"academic\s+free\s+" + _LIC + r"(?:\s*,?\s*(?:\(?afl\)?)?\s*(?:version|v\.?)?\s*([123]\.[0-2]))?", _versioned("AFL", "3.0"), False),
-    (r"artistic\s+" + _LIC + r"(?:\s*,?\s*(?:version|v\.?)?\s*([12](?:\.0)?))?", _versioned("Artistic", "1.0"), False),
-    (r"boost\s+software\s+" + _LIC + r"|boost\s+" + _LIC + r"|boost\.org/license_1_0", _just("BSL-1.0"), False),
-    (r"zlib(?:\s*/\s*libpng)?[\s-]+(?:style\s+)?" + _LIC + r"|zlib/libpng|zlib\.net/zlib_license|libpng/zlib\s+" + _LIC, _just("Zlib"), False),
-    (r"libpng\s+" + _LIC, _just("Libpng"), False),
-    (r"(?<![\w-])isc[\s-]+(?:style\s+)?" + _LIC + r"|opensource\.org/licenses?/isc", _just("ISC"), False),
-    (r"university\s+of\s+illinois(?:[\s/]+ncsa)?[^.\n]{0,30}" + _LIC + r"|\bncsa\s+(?:open\s+source\s+)?" + _LIC, _just("NCSA"), False),
-    (r"postgresql\s+" + _LIC, _just("PostgreSQL"), False),
-    (r"(?:python\s+software\s+foundation|psf)\s+" + _LIC, _just("Python-2.0"), False),
-    (r"python\s+" + _LIC, _just("Python-2.0"), False),
-    (r"php\s+" + _LIC + r"|php\.net/license/3_01", _just("PHP-3.01"), False),
-    (r"(?:the\s+)?ruby(?:'?s)?\s+" + _LIC + r"|same\s+(?:license|terms)\s+as\s+ruby(?:\s+itself)?", _just("Ruby"), False),
-    (r"vim\s+" + _LIC + r"|same\s+terms\s+as\s+(?:the\s+)?vim(?:\s+itself)?|vim-?license|\buganda\.txt\b", _just("Vim"), False),
-    (r"(?:same|perl)\s+(?:terms|license|licensing\s+terms|conditions)\s+as\s+(?:the\s+)?perl(?:\s+5)?(?:\s+(?:itself|programming))?"
-     r"|\bperl(?:\s+5)?\s+(?:itself|license|artistic)|perl5\s+" + _LIC, lambda match: PERL, False),
-    (r"sil\s+open\s+font\s+" + _LIC + r"|open\s+font\s+" + _LIC + r"|scripts\.sil\.org/ofl|\bofl[\s-]1\.1", _just("OFL-1.1"), False),
-    (r"latex\s+project\s+public\s+" + _LIC + r"|\blppl\b", _versioned("LPPL", "1.3c"), False),
-    (r"do\s+what\s+the\s+f\S*\s+you\s+want\s+to\s+public|(?<![\w-])wtfpl", _just("WTFPL"), False),
-    (r"(?:the\s+)?unlicense\b(?!d)|unlicense\.org", _just("Unlicense"), False),
-    (r"publicdomain/zero/1\.0|\bcc0(?:[\s-]1\.0)?\b|creative\s+commons\s+(?:cc0|zero)|cc\s+zero", _just("CC0-1.0"), False),
-    (r"creativecommons\.org/licenses/(?P<by>by(?:-nc)?(?:-sa|-nd)?)(?:/(?P<of>\d\.\d))?", _address, False),
-    (r"(?:creative\s+commons|\bcc)[\s:,-]+(?P<what>(?:attribution|by)(?:[\s,_/-]+(?:\(?by\)?|non[\s-]?commercial|nc|no[\s-]?derivat\w*|noderivs|nd|share[\s-]?alike|sa)\b)*)",
-     _commons, False),
-    (r"blue\s+oak\s+model\s+" + _LIC, _just("BlueOak-1.0.0"), False),
-    (r"microsoft\s+public\s+" + _LIC + r"|\bms-pl\b", _just("MS-PL"), False),
-    (r"microsoft\s+reciprocal\s+" + _LIC, _just("MS-RL"), False),
-    (r"universal\s+permissive\s+" + _LIC, _just("UPL-1.0"), False),
-    (r"w3c(?:\s*\S?\s+software(?:\s+notice)?(?:\s+and)?)?\s+" + _LIC, _just("W3C"), False),
-    (r"unicode\s+" + _LIC, _just("Unicode-3.0"), False),
-    (r"openssl\s+" + _LIC, _just("OpenSSL"), False),
-    (r"sleepycat\s+" + _LIC, _just("Sleepycat"), False),
-    (r"(?:the\s+)?curl\s+" + _LIC, _just("curl"), False),
-    (r"bouncy\s+castle\s+" + _LIC, _just("MIT"), False),
-    (r"server\s+side\s+public\s+" + _LIC + r"|\bsspl(?:v?1)?\b", _just("SSPL-1.0"), False),
-    (r"business\s+source\s+" + _LIC + r"|\bbusl\b|\bbsl[\s-]1\.1", _just("BUSL-1.1"), False),
-    (r"functional\s+source\s+" + _LIC + r"[^.\n]{0,40}\bmit\b", _just("FSL-1.1-MIT"), False),
-    (r"functional\s+source\s+" + _LIC + r"|\bfsl-1\.\d-a\w*", _just("FSL-1.1-ALv2"), False),
-    (r"elastic\s+" + _LIC, _just("Elastic-2.0"), False),
-    (r"commons\s+clause", _just("LicenseRef-Commons-Clause"), False),
-    (r"polyform\s+noncommercial", _just("PolyForm-Noncommercial-1.0.0"), False),
-    (r"polyform\s+[a-z]+(?:\s+[a-z]+)?\s+" + _LIC, _just("LicenseRef-source-available"), False),
-    (r"(?:hippocratic)\s+" + _LIC, _just("Hippocratic-2.1"), False),
-    (r"nvidia\s+source\s+code\s+" + _LIC, _just("LicenseRef-noncommercial"), False),
-    (r"redis\s+source\s+available\s+" + _LIC + r"|\brsalv?2?\b", _just("LicenseRef-source-available"), False),
-    (r"netscape\s+public\s+" + _LIC, _just("NPL-1.1"), False),
-    (r"q\s+public\s+" + _LIC, _just("QPL-1.0"), False),
-    (r"apple\s+public\s+source\s+" + _LIC, _just("APSL-2.0"), False),
-    (r"ibm\s+public\s+" + _LIC, _just("IPL-1.0"), False),
-    (r"cecill(?:[\s-]*(?:version|v)?\s*([12]\.[01]))?(?:-[bc])?", lambda match: _cecill(match), False),
-    (r"beerware|beer-ware", _just("Beerware"), False),
-    (r"(?<![\w-])(?:in(?:to|\s+to)?|to|as|of)\s+(?:the\s+)?public[\s-]+domain|public[\s-]+domain(?=[\s.,;:!)*/-]|$)", _just("LicenseRef-public-domain"), False),
-    (r"(?<![\w-])(?:mit|isc)(?![\w-])", lambda match: single(match[0].upper()), False),
-    (r"(?<![\w./-])bsd(?![\w-])", _bsd, True),
-    (r"(?<![\w./-])(?:psfl|zlib)(?![\w-])", lambda match: single({"psfl": "Python-2.0", "zlib": "Zlib"}[match[0].lower()]), True),
-)  # fmt: skip
+def _fsl(match: re.Match[str]) -> Expression:
+    return single("FSL-1.1-MIT" if "mit" in match[0].lower() else "FSL-1.1-ALv2")
 
 
 def _cecill(match: re.Match[str]) -> Expression:
-    lower = match[0].lower()
-    if lower.endswith("-b"):
-        return single("CECILL-B")
-    if lower.endswith("-c"):
-        return single("CECILL-C")
-    return single(f"CECILL-{match[1] or '2.1'}" if f"CECILL-{match[1]}" in table() else "CECILL-2.1")
+    name = match[0].upper().replace(" ", "-")
+    return single(name if name in table() else f"CECILL-{match[1]}" if match[1] else "CECILL-2.1")
 
 
-_COMPILED = tuple((re.compile(pattern, re.IGNORECASE), found, vague) for pattern, found, vague in _ROWS)
+def _perl(match: re.Match[str]) -> Expression:
+    return PERL
+
+
+class _Row(NamedTuple):
+    """``pattern``: a space is any white space, LIC one of the words for a licence, VER a version behind it,
+    with a comma or "version" before the number. One of ``keys``, in lower case, is in all that it matches."""
+
+    keys: str
+    pattern: str
+    means: Callable[[re.Match[str]], Expression] | str
+    vague: bool = False
+
+
+_LATER_SHORT = r"(?P<plus>\+|-or-later| or (?:any )?(?:later|newer|above))?"
+_CLAUSES = r"(?:[0234]|two|three|four|zero)[\s-]*clauses?"
+_KIND = r"(?:new|modified|revised|simplified|original|old|permissive|zero|[0234]|two|three|four)[\s-]+"
+_BY = r"(?:\(?by\)?|non[\s-]?commercial|nc|no[\s-]?deriv\w*|nd|share[\s-]?alike|sa)\b"
+#: Earlier rows win where names begin at the same place and are equally long.
+_ROWS = (
+    _Row("gnu", r"gnu (?:affero |lesser |library )?(?:general |gnu )*(?:public|library) LIC", _full_gnu),
+    _Row("documentation", r"gnu free documentation LIC", _full_gnu),
+    _Row("general", r"(?:affero |lesser |library )?general public LIC", _full_gnu),
+    _Row(
+        "gpl",
+        r"(?<![a-z0-9_/.-])(?:gnu[\s/-]+)?(?P<short>a|l)?gpl(?:'?d|ed)?(?:\s*-?,?\s*(?:version |ver\.?\s*|v\.?\s*)?"
+        r"(?P<number>\d(?:\.\d)?)(?:\.0)?(?![\d.]*\d)" + _LATER_SHORT + r"(?:-only)?|(?![a-z0-9_]))",
+        _short_gnu,
+    ),
+    _Row("gnu.org", r"gnu\.org/licenses/(?:old-licenses/)?(?P<short>a|l)?gpl-(?P<number>\d\.\d)(?P<plus>\+)?", _short_gnu),
+    _Row("apache|asf", r"(?:apache|asf) (?:software )?LICVER", _versioned("Apache", "2.0")),
+    _Row("apache|asl", r"\b(?:apache|asl)[\s-]*(?:v|version\s*)?([12](?:\.[01])?)(?!\d)(?: LIC)?", _versioned("Apache", "2.0")),
+    _Row("apache.org", r"apache\.org/licenses/license-(2\.0|1\.1)", _versioned("Apache", "2.0")),
+    _Row(
+        "mit|expat|x11",
+        r"(?<![\w-])(?:(?:mit|x11)[/\s-]+)?(?:mit|expat|x11)(?:\s*\(?expat\)?)?[\s-]+(?:style )?(?:open source |software )?LIC",
+        "MIT",
+    ),
+    _Row("mit", r"opensource\.org/licenses?/mit\b|mit-license\.(?:org|php)|\bmitlicense\.org", "MIT"),
+    _Row(
+        "bsd",
+        r"(?:" + _KIND + r"(?:clauses?[\s-]+)?)?(?:free)?bsd[\s-]+\(?" + _CLAUSES +
+        r"\)?(?: \"?(?:new|simplified|revised|modified|original)\"?(?: or \"?(?:revised|new)\"?)?)?(?:[\s-]+LIC)?",
+        _bsd,
+    ),
+    _Row("bsd", _KIND + r"(?:clauses?[\s-]+)?(?:free)?bsd(?:[\s-]+(?:style[\s-]+)?LIC)?", _bsd),
+    _Row("bsd", r"opensource\.org/licenses?/bsd-?([23])-clause", _bsd),
+    _Row("bsd", r"(?<![\w-])(?:free)?bsd[\s-]*(?:style|like|type)?[\s-]+(?:open source )?(?:software )?LIC", _bsd, True),
+    _Row("bsd", r"opensource\.org/licenses?/bsd-license", _bsd, True),
+    _Row("mozilla", r"mozilla public LICVER", _versioned("MPL", "2.0")),
+    _Row("mpl", r"(?<![\w-])mpl[\s-]*(?:,?\s*version\s*|v)?([12](?:\.[01])?)(?!\d)", _versioned("MPL", "2.0")),
+    _Row("mozilla.org", r"mozilla\.org/mpl/(2\.0|1\.1)", _versioned("MPL", "2.0")),
+    _Row("eclipse", r"eclipse public LIC(?:\s*-)?VER", _versioned("EPL", "1.0")),
+    _Row("epl", r"(?<![\w-])epl[\s-]*(?:,?\s*version\s*|v)?([12](?:\.0)?)(?!\d)", _versioned("EPL", "1.0")),
+    _Row("eclipse.org", r"eclipse\.org/legal/epl-v?(2)", _versioned("EPL", "2.0")),
+    _Row("eclipse.org", r"eclipse\.org/legal/epl-v?10?(?!\d)", "EPL-1.0"),
+    _Row("eclipse", r"eclipse distribution LIC", "BSD-3-Clause"),
+    _Row("development", r"common development and distribution LIC(?:\s*\(?\"?cddl\"?\)?)?VER", _versioned("CDDL", "1.0")),
+    _Row("cddl", r"(?<![\w-])cddl[\s-]*(?:v|version\s*)?(1\.[01])?", _versioned("CDDL", "1.0")),
+    _Row("common", r"common public LIC", "CPL-1.0"),
+    _Row("attribution", r"common public attribution LIC", "CPAL-1.0"),
+    _Row("european", r"european union public LICVER", _versioned("EUPL", "1.2")),
+    _Row("eupl", r"(?<![\w-])eupl(?:[\s-]*v?(1\.[0-2]))?", _versioned("EUPL", "1.2")),
+    _Row("open software", r"open software LIC(?:\s*\(?osl\)?)?VER", _versioned("OSL", "3.0")),
+    _Row("academic", r"academic free LIC(?:\s*\(?afl\)?)?VER", _versioned("AFL", "3.0")),
+    _Row("artistic", r"artistic LICVER", _versioned("Artistic", "1.0")),
+    _Row("boost", r"boost (?:software )?LIC|boost\.org/license_1_0", "BSL-1.0"),
+    _Row("zlib", r"zlib(?:\s*/\s*libpng)?[\s-]+(?:style )?LIC|zlib/libpng|zlib\.net/zlib_license|libpng/zlib LIC", "Zlib"),
+    _Row("libpng", r"libpng LIC", "Libpng"),
+    _Row("isc", r"(?<![\w-])isc[\s-]+(?:style )?LIC|opensource\.org/licenses?/isc", "ISC"),
+    _Row("illinois|ncsa", r"university of illinois[^.\n]{0,40}LIC|\bncsa (?:open source )?LIC", "NCSA"),
+    _Row("postgresql", r"postgresql LIC", "PostgreSQL"),
+    _Row("python|psf", r"(?:python (?:software foundation )?|psf )LIC", "Python-2.0"),
+    _Row("php", r"php LIC|php\.net/license/3_01", "PHP-3.01"),
+    _Row("ruby", r"ruby(?:'?s)? LIC|same (?:license|terms) as ruby(?: itself)?", "Ruby"),
+    _Row("vim", r"vim[\s-]+LIC|same terms as (?:the )?vim(?: itself)?", "Vim"),
+    _Row("uganda", r"\buganda\.txt\b", "Vim"),
+    _Row("perl", r"same (?:terms|license|conditions) as (?:the )?perl(?: 5)?(?: (?:itself|programming))?", _perl),
+    _Row("perl", r"\bperl(?: 5)? (?:itself|LIC|artistic LIC)|perl5 LIC", _perl),
+    _Row("font|ofl", r"open font LIC|scripts\.sil\.org/ofl|\bofl[\s-]1\.1", "OFL-1.1"),
+    _Row("latex|lppl", r"latex project public LIC|\blppl\b", "LPPL-1.3c"),
+    _Row("what the|wtfpl", r"do what the f\S* you want to public|(?<![\w-])wtfpl", "WTFPL"),
+    _Row("unlicense", r"\bunlicense\b|unlicense\.org", "Unlicense"),
+    _Row("zero|cc0", r"publicdomain/zero/1\.0|\bcc0(?:[\s-]1\.0)?\b|creative commons (?:cc0|zero)|cc zero", "CC0-1.0"),
+    _Row("creativecommons", r"creativecommons\.org/licenses/(?P<by>by(?:-nc)?(?:-sa|-nd)?)(?:/(?P<of>\d\.\d))?", _address),
+    _Row("cc|commons", r"(?:creative commons|\bcc)[\s:,-]+(?P<what>(?:attribution|by)(?:[\s,_/-]+" + _BY + r")*)", _commons),
+    _Row("blue oak", r"blue oak model LIC", "BlueOak-1.0.0"),
+    _Row("microsoft|ms-pl", r"microsoft public LIC|\bms-pl\b", "MS-PL"),
+    _Row("reciprocal", r"microsoft reciprocal LIC", "MS-RL"),
+    _Row("universal", r"universal permissive LIC", "UPL-1.0"),
+    _Row("w3c", r"w3c\S?(?: software)?(?: notice)?(?: and)? LIC", "W3C"),
+    _Row("unicode", r"unicode LIC", "Unicode-3.0"),
+    _Row("openssl", r"openssl LIC", "OpenSSL"),
+    _Row("sleepycat", r"sleepycat LIC", "Sleepycat"),
+    _Row("curl", r"\bcurl LIC", "curl"),
+    _Row("bouncy", r"bouncy castle LIC", "MIT"),
+    _Row("server side|sspl", r"server side public LIC|\bsspl(?:v?1)?\b", "SSPL-1.0"),
+    _Row("business|busl|bsl", r"business source LIC|\bbusl\b|\bbsl[\s-]1\.1", "BUSL-1.1"),
+    _Row("functional|fsl", r"functional source LIC(?:[^.\n]{0,40}\bmit\b)?|\bfsl-1\.\d-(?:a\w*|mit)", _fsl),
+    _Row("elastic", r"elastic LIC", "Elastic-2.0"),
+    _Row("commons clause", r"commons clause", "LicenseRef-Commons-Clause"),
+    _Row("polyform", r"polyform noncommercial", "PolyForm-Noncommercial-1.0.0"),
+    _Row("polyform", r"polyform [a-z]+(?: [a-z]+)? LIC", "LicenseRef-source-available"),
+    _Row("hippocratic", r"hippocratic LIC", "Hippocratic-2.1"),
+    _Row("nvidia", r"nvidia source code LIC", "LicenseRef-noncommercial"),
+    _Row("redis|rsal", r"redis source available LIC|\brsalv?2?\b", "LicenseRef-source-available"),
+    _Row("netscape", r"netscape public LIC", "NPL-1.1"),
+    _Row("q public", r"\bq public LIC", "QPL-1.0"),
+    _Row("apple", r"apple public source LIC", "APSL-2.0"),
+    _Row("ibm", r"ibm public LIC", "IPL-1.0"),
+    _Row("cecill", r"cecill(?:[\s-]*(?:version|v)?\s*([12]\.[01]))?(?:-[bc])?", _cecill),
+    _Row("beerware|beer-ware", r"beer-?ware", "Beerware"),
+    _Row(
+        "domain",
+        r"(?<![\w-])(?:in(?:to| to)?|to|as|of) (?:the )?public[\s-]+domain|public[\s-]+domain(?=[\s.,;:!)*/-]|$)",
+        "LicenseRef-public-domain",
+    ),
+    _Row("mit", r"(?<![\w-])mit(?![\w-])", "MIT"),
+    _Row("isc", r"(?<![\w-])isc(?![\w-])", "ISC"),
+    _Row("bsd", r"(?<![\w./-])bsd(?![\w-])", _bsd, True),
+    _Row("zlib", r"(?<![\w./-])zlib(?![\w-])", "Zlib", True),
+)  # fmt: skip
+_VER = r"(?:\s*,?\s*(?:version|ver\.?|v\.?)?\s*(\d(?:\.\d\w?)?)(?!\d))?"
+_ADDRESS = re.compile(r"\.(?:org|net|com|php)\b")
+_TOKEN = re.compile(r"(?:[\w/#?=&%~-]|\.(?=\w))*")
 _IDS = re.compile(r"(?<![\w./-])(?P<id>[A-Za-z0-9]+(?:-[A-Za-z0-9.]+)+\+?)(?![\w-])")
+
+
+def _compiled(row: _Row) -> tuple[tuple[str, ...], re.Pattern[str], Callable[[re.Match[str]], Expression], bool]:
+    pattern = row.pattern.replace(" ", r"\s+").replace("LIC", r"licen[sc]es?").replace("VER", _VER)
+    means = _fixed(row.means) if isinstance(row.means, str) else row.means
+    return tuple(row.keys.split("|")), re.compile(pattern, re.IGNORECASE), means, row.vague
+
+
+_COMPILED = tuple(map(_compiled, _ROWS))
 
 
 def names(text: str) -> list[Named]:
     """Names in a text, in its order; none overlaps another."""
-    found: list[tuple[int, int, Expression, bool, int]] = []
-    for order, (pattern, means, vague) in enumerate(_COMPILED):
-        for match in pattern.finditer(text):
-            found.append((match.start(), match.end(), means(match), vague, order))
+    lower = " ".join(text.lower().split())
+    found: list[tuple[int, int, int, Expression, bool]] = []
+    for order, (keys, pattern, means, vague) in enumerate(_COMPILED):
+        if any(key in lower for key in keys):
+            for match in pattern.finditer(text):
+                stop = match.end()
+                if _ADDRESS.search(match[0]):  # of an address all belongs to the name
+                    stop = _TOKEN.match(text, stop).end()  # type: ignore[union-attr]
+                found.append((match.start(), -stop, order, means(match), vague))
     for match in _IDS.finditer(text):
         if (expression := table().known(match["id"])) is not None:
-            found.append((match.start(), match.end(), expression, False, -1))
-    found.sort(key=lambda item: (item[0], -item[1], item[4]))
+            found.append((match.start(), -match.end(), -1, expression, False))
     result: list[Named] = []
-    for start, stop, expression, vague, _ in found:
-        if result and start < result[-1].stop:
-            continue
-        result.append(Named(start, stop, expression, vague))
+    for start, stop, _, expression, vague in sorted(found, key=lambda item: item[:3]):
+        if not result or start >= result[-1].stop:
+            result.append(Named(start, -stop, expression, vague))
     return result
-
-
-def together(parts: list[Expression]) -> Expression:
-    """Several statements that hold together."""
-    return both(parts)

@@ -49,6 +49,10 @@ _OR = re.compile(
     r"|\byou\s+may\s+(?:select|choose)|at\s+your\s+(?:choice|option)(?!\)?\s*,?\s*any)|your\s+choice|both\s+the|multi-?licen|tri-?licen",
     re.IGNORECASE,
 )
+_CHOOSE = re.compile(
+    r"(?:(?!\n\s*\n).){0,300}?(?:you\s+may\s+(?:select|choose|use)|at\s+your\s+(?:option|choice)(?!\)))",
+    re.IGNORECASE | re.DOTALL,
+)
 _NOT = re.compile(
     r"(?:\bnot\s+(?:be\s+)?(?:licen[sc]ed|released|available|covered|distributed|under)|in?compatible|\bunlike\b|\binstead\s+of|"
     r"\bfrom\s+gpl|converted\s+to|relicens\w+\s+from|previously|formerly|no\s+longer|compat\w*\s+with|\bnon-|similar\s+to|based\s+on|such\s+as|e\.g\.|"
@@ -60,6 +64,10 @@ _POINTER = re.compile(
     r"(?:the\s+|our\s+|included\s+|accompanying\s+|enclosed\s+|top[\s-]?level\s+|root\s+|files?\s+|named\s+|full\s+|root-level\s+|project'?s?\s+)*"
     r"[\"'`(<\[{@]*(?:file\s+)?[\"'`(<\[]*"
     r"((?:[\w.-]+/|\.\./)*(?:[\w-]*licen[sc]e[\w.-]*|copying[\w.-]*|copyright(?:s|\.\w+)?|[\w-]+\.(?:txt|md|h))(?![\w/]))",
+    re.IGNORECASE,
+)
+_ANOTHER = re.compile(
+    r"[\s\"'`*)\]>,]*(?:and|or|and/or|,)[\s\"'`*(<\[]+(?:the\s+)?(?:file\s+)?((?:[\w-]*licen[sc]e[.-][\w.-]*\w|copying[.-][\w.-]*\w))",
     re.IGNORECASE,
 )
 _SAME = re.compile(
@@ -94,7 +102,7 @@ _COPYLEFT = re.compile(
 _FREE = re.compile(
     r"(?:permission|licen[sc]e)\s+(?:is\s+|to\s+)?[^.;]{0,100}?(?:hereby\s+)?grant|(?:can|may)\s+(?:be\s+)?(?:freely\s+)?(?:used?|cop(?:y|ied)|modif\w+|redistribut\w+|distribut\w+|do\s+(?:what|any)\w*)[^.;]{0,60}"
     r"(?:freely|for\s+any\s+purpose|any\s+purpose|without\s+(?:any\s+)?(?:restriction|limitation|fee|royalt)|(?:any|what)\s?(?:thing|ever)?\s?(?:you|way))|"
-    r"free(?:ly)?\s+(?:to\s+(?:use|copy|modify|distribute)|usable|distributable|for\s+(?:any\s+|all\s+)?(?:use|purpose))|do\s+what(?:ever)?\s+you\s+(?:want|like|please)|"
+    r"feel\s+free\s+to\s+use[^.;]{0,40}\b(?:file|code|script|software)|do\s+what(?:ever)?\s+you\s+(?:want|like|please)|"
     r"redistribution\s+and\s+use\s+in\s+source\s+and\s+binary\s+forms",
     re.IGNORECASE,
 )
@@ -173,9 +181,9 @@ def combined(text: str, found: Sequence[Said]) -> tuple[Expression | None, bool,
             choice = True
         elif len(between) < 60 and re.search(r"\bdual|\beither\b|your\s+choice|any\s+of|one\s+of|tri-?licen", around, re.I):
             choice = True
-        elif re.match(r"[^.]{0,300}(?:you\s+may\s+(?:select|choose)|at\s+your\s+(?:option|choice)(?!\)))", text[later.stop :], re.I):
+        elif _CHOOSE.match(text, later.stop):
             choice = True
-    vague = all(item.vague for item in kept)
+    vague = any(item.vague for item in kept)
     parts = [item.expression for item in kept]
     return (either(parts) if choice else both(parts)), vague, choice
 
@@ -198,14 +206,17 @@ def _without_repeats(found: Sequence[Said]) -> list[Said]:
         ids = list(item.expression.ids())
         if len(ids) == 1 and (base := re.fullmatch(r"([AL]?GPL|GFDL)-(\d\.\d)-(only|or-later)", ids[0])):
             kind, number, how = base.groups()
-            others = [id for id in told if id.startswith(f"{kind}-") and id != ids[0]]
+            # "See the GNU General Public License for more details" stands in notices of the other two as well
+            near = ("GPL-", "LGPL-", "AGPL-") if kind == "GPL" else (f"{kind}-",)
             lowest = {"GPL": "1.0", "LGPL": "2.0", "AGPL": "3.0", "GFDL": "1.1"}[kind]
-            if how == "or-later" and number == lowest and others:
+            if how == "or-later" and number == lowest and any(id.startswith(near) and id != ids[0] for id in told):
                 continue
             if how == "only" and f"{kind}-{number}-or-later" in told:
                 continue
             if kind == "GPL" and _within_lesser(told, number):
                 continue
+        if ids == ["Artistic-1.0"] and "Artistic-1.0-Perl" in told:
+            continue
         result.append(item)
     return result or kept
 
@@ -221,7 +232,14 @@ def _family(id: str) -> str:
 
 def pointers(text: str) -> tuple[str, ...]:
     """Files that a text names as the place of its terms."""
-    found = [match[1] for match in _POINTER.finditer(text)]
+    found = []
+    for match in _POINTER.finditer(text):
+        found.append(match[1])
+        more, place = _ANOTHER.match(text, match.end()), match.end()
+        while more is not None:  # "in LICENSE.A or LICENSE.B"
+            found.append(more[1])
+            place = more.end()
+            more = _ANOTHER.match(text, place)
     found += [name for match in _SAME.finditer(text) for name in match.groups() if name]
     return tuple(dict.fromkeys(name.strip(".-") for name in found))
 

@@ -152,9 +152,9 @@ def _pointed(said: Statement, notices: Sequence[Notice]) -> _Found | None:
 
 
 def _likewise(vague: Expression, precise: Expression) -> bool:
-    """Whether a family of licences ("BSD-style") is that of an expression."""
-    families = {re.split(r"[-\d]", id)[0] for id in precise.ids()}
-    return all(re.split(r"[-\d]", id)[0] in families for id in vague.ids())
+    """Whether families of licences ("BSD-style") are those of an expression."""
+    families = [{re.split(r"[-\d]", id)[0] for id in expression.ids()} for expression in (vague, precise)]
+    return families[0] == families[1]
 
 
 def _conflict(own: _Own, around: _Found | None, groups: Table) -> str | None:
@@ -211,7 +211,14 @@ def _level(folder: str, notices: tuple[Notice, ...], bundles: str) -> _Found | N
         return declarations[0]
     if sentences:
         return sentences[0]
-    return _of_terms(aside, [], bundles)
+    # licences of manuals lie beside those of programs
+    programs = [notice for notice in aside if not _of_manuals(notice)]
+    return _of_terms(programs or aside, [], bundles)
+
+
+def _of_manuals(notice: Notice) -> bool:
+    found = statement(notice.text, "terms").expression
+    return found is not None and all(id.startswith(("GFDL-", "CC-BY-")) for id in found.ids())
 
 
 def _installed(path: str) -> bool:

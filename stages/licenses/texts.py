@@ -26,6 +26,7 @@ FILE = Path(__file__).with_name("spdx.npz")
 class Texts(NamedTuple):
     names: tuple[str, ...]
     vocabulary: dict[str, int]
+    spelt: tuple[str, ...]  # the vocabulary, by number
     words: npt.NDArray[np.int64]
     optional: npt.NDArray[np.bool_]
     starts: npt.NDArray[np.int64]
@@ -39,6 +40,7 @@ def texts() -> Texts:
         return Texts(
             tuple(file["names"].tobytes().decode().split("\n")),
             {word: number for number, word in enumerate(vocabulary)},
+            tuple(vocabulary),
             file["words"].astype(np.int64),
             file["optional"].astype(bool),
             file["starts"],
