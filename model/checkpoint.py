@@ -2,7 +2,7 @@
 index.
 
 Knows files, headers and names. Does not know what a tensor is for. Needs torch for ``load`` and ``save``
-only, so that a checkpoint can be looked at where torch is not installed.
+only, so that a checkpoint can be looked at, and read into NumPy arrays, where torch is not installed.
 
 What a configuration asks for and what the files hold is compared by name and shape before any weight is read;
 what is missing, unknown or of another shape is refused by name. Weights then go tensor by tensor from the
@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from model.config import ModelConfig
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
 _ELEMENT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+#: What they are to NumPy, which has no bfloat16.
+_STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 #: What weights can be in memory.
 DTYPES = ("float32", "bfloat16", "float16")
@@ -50,15 +55,24 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
-    """Where a tensor lies: its file, its dtype as safetensors writes it ("BF16"), its shape."""
+    """Where a tensor lies: its file, its dtype as safetensors writes it ("BF16"), its shape, its first
+    byte."""
 
     file: Path
     dtype: str
     shape: tuple[int, ...]
+    offset: int = 0
 
     @property
     def bytes(self) -> int:
         return math.prod(self.shape) * _ELEMENT_BYTES[self.dtype]
+
+    def read(self) -> npt.NDArray[Any]:
+        """Its numbers: float64 as they are, others as float32, which holds them exactly."""
+        raw = np.fromfile(self.file, _STORED[self.dtype], math.prod(self.shape), offset=self.offset)
+        if self.dtype == "BF16":  # the upper half of a float32
+            raw = (raw.astype(np.uint32) << 16).view(np.float32)
+        return raw.astype(np.float64 if self.dtype == "F64" else np.float32, copy=False).reshape(self.shape)
 
 
 def stored_tensors(path: str | Path, unused: tuple[str, ...] = UNUSED) -> dict[str, StoredTensor]:
@@ -253,7 +267,7 @@ def _header(file: Path, unused: tuple[str, ...]) -> dict[str, StoredTensor]:
         if dtype not in _ELEMENT_BYTES and not name.startswith(unused):
             message = f"{name} is {dtype}; only floats of 16 bits or more are implemented"
             raise CheckpointError(f"{file}: {message}")
-        tensor = StoredTensor(file, dtype, shape)
+        tensor = StoredTensor(file, dtype, shape, 8 + length + begin)
         wrong = dtype in _ELEMENT_BYTES and end - begin != tensor.bytes
         if wrong or not 0 <= begin <= end <= size:
             raise CheckpointError(

@@ -245,18 +245,23 @@ class Attention:
         first ``starts`` positions and receive the next ``lengths``; None where nothing went before and
         nothing is kept."""
         q, kv = self._project(h, operations)
+        if caches is None and len(set(lengths)) == 1 and not any(starts):
+            rows = len(lengths)
+            keys, values = kv.view(rows, -1, *kv.shape[1:]).permute(2, 0, 3, 1, 4)
+            out = _attend(q.view(rows, -1, *q.shape[1:]).transpose(1, 2), keys, values, 0)
+            return h + F.linear(out.reshape(h.shape[0], -1), self.out)
         outputs = []
         begin = 0
         for number, (length, start) in enumerate(zip(lengths, starts, strict=True)):
-            rows = slice(begin, begin + length)
+            span = slice(begin, begin + length)
             begin += length
-            keys, values = kv[rows].permute(1, 2, 0, 3)
+            keys, values = kv[span].permute(1, 2, 0, 3)
             if caches is not None:
                 cache = caches[number]
-                cache[:, :, start : start + length] = kv[rows].permute(1, 2, 0, 3)
+                cache[:, :, start : start + length] = kv[span].permute(1, 2, 0, 3)
                 if start:
                     keys, values = cache[:, :, : start + length]
-            outputs.append(_attend(q[rows].transpose(0, 1), keys, values, start))
+            outputs.append(_attend(q[span].transpose(0, 1)[None], keys[None], values[None], start)[0])
         out = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
         return h + F.linear(out, self.out)
 
@@ -269,13 +274,13 @@ class Attention:
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, start: int) -> Tensor:
-    """One sequence. q: [heads, t, head_dim], at positions ``start`` and on; k, v: [kv heads, start + t,
-    head_dim]. Returns [t, heads * head_dim]."""
-    length = q.shape[1]
+    """Sequences of one length. q: [n, heads, t, head_dim], at positions ``start`` and on; k, v: [n, kv heads,
+    start + t, head_dim]. Returns [n, t, heads * head_dim]."""
+    length = q.shape[2]
     mask = None
     if start and length > 1:
         mask = torch.ones(length, start + length, dtype=torch.bool, device=q.device).tril(diagonal=start)
     out = F.scaled_dot_product_attention(
-        q[None], k[None], v[None], mask, is_causal=not start, enable_gqa=q.shape[0] != k.shape[0]
+        q, k, v, mask, is_causal=not start, enable_gqa=q.shape[1] != k.shape[1]
     )
-    return out[0].transpose(0, 1).reshape(length, -1)
+    return out.transpose(1, 2).flatten(2)

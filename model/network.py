@@ -107,8 +107,11 @@ class Network:
         normed = operations.rms_norm(h, self.norm, self.config.norm_eps)
         return F.linear(normed, self.lm_head).float()
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Logits after every token, fp32[b, t, vocab], of b whole sequences: int64[b, t]. Differentiable."""
+    def forward(self, ids: Tensor, where: Tensor | None = None) -> Tensor:
+        """Logits after every token, fp32[b, t, vocab], of b whole sequences: int64[b, t]. Differentiable.
+
+        where: bool[b, t]; then only the logits after n tokens which it marks, fp32[n, vocab], row by row.
+        """
         rows, length = ids.shape
         lengths, starts = [length] * rows, [0] * rows
         # kernels have no gradients
@@ -128,6 +131,8 @@ class Network:
                 h = layer.sequence(h, lengths, starts, None, operations)
             else:
                 h = layer.forward(h, operations)
+        if where is not None:
+            return self._logits(h[where.reshape(-1)], operations)
         return self._logits(h, operations).view(rows, length, -1)
 
     def prefill(self, batch: PackedBatch, state: StatePool, rows: Sequence[int] | None = None) -> Tensor:

@@ -271,6 +271,12 @@ class Filter(Stage):
 
     decides: ClassVar[frozenset[str]] = frozenset()
 
+    @classmethod
+    def judges(cls, config: Any) -> bool:
+        """Whether it could drop anything with these settings. Where an annotator does not, its documents are
+        not written once more between measuring and deciding."""
+        return True
+
     def judge(self, batch: pa.Table) -> Sequence[Fault | None]:
         """One entry per row: None keeps it."""
         raise NotImplementedError

@@ -40,6 +40,8 @@ STAGES = {
     "ensemble": "stages.quality.ensemble:Ensemble",
     "decontaminate": "stages.decontaminate.stage:Decontaminate",
     "pii": "stages.pii.stage:Pii",
+    "notebook": "stages.code.notebook:NotebookStage",
+    "secrets": "stages.code.secrets:Secrets",
 }
 
 #: Put in front of the shards of every blended dataset; not named in a dataset's stages.

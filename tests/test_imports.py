@@ -46,6 +46,7 @@ SHARED = (
     "stages.where",
     "stages.files",
     "stages.text",
+    "stages.credentials",
     "stages.fasttext",
     "stages.licenses",
 )

@@ -125,7 +125,7 @@ class _Builder:
             if (wrong := step.cls.check(step.settings, columns)) is not None:
                 raise self.config.problem(place, wrong)
             label = self._label(dataset, index)
-            for role in _roles(step.cls):
+            for role in _roles(step.cls, step.settings):
                 measured = any(s.role in ("annotate", "generate") for s in steps)
                 if (role == "filter" and (measured or current.get("reader"))) or (role == "map" and measured):
                     close()
@@ -275,10 +275,10 @@ def _neighbour(path: str) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _roles(cls: type[Stage]) -> Iterator[Role]:
+def _roles(cls: type[Stage], settings: Any) -> Iterator[Role]:
     if issubclass(cls, Annotator):
         yield "annotate"
-    if issubclass(cls, Filter):
+    if issubclass(cls, Filter) and cls.judges(settings):
         yield "filter"
     if issubclass(cls, Generator):
         yield "generate"

@@ -297,8 +297,9 @@ def _group_hashes(values: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
     groups = as_array(values).dictionary_encode()
     names = [str(name) for name in groups.dictionary.to_pylist()]
     hashes = [int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little") for name in names]
-    of: npt.NDArray[np.uint64] = np.array([*hashes, 0], np.uint64)
-    return of[pc.fill_null(groups.indices, len(names)).to_numpy()]
+    found: npt.NDArray[np.uint64]
+    found = np.array([*hashes, 0], np.uint64)[pc.fill_null(groups.indices, len(names)).to_numpy()]
+    return found
 
 
 def _lists(values: list[npt.NDArray[np.uint32]]) -> pa.Array:

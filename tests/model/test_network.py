@@ -176,6 +176,16 @@ def test_16_bits_stay_close_to_fp32(prompts: list[Tensor], state_dtype: torch.dt
         assert divergence.mean() <= 0.01
 
 
+def test_whole_sequences_together_are_each_alone(prompts: list[Tensor]) -> None:
+    network = random_network()
+    ids = torch.stack([prompt[:13] for prompt in prompts if len(prompt) >= 13])
+    logits = network.forward(ids)
+    for row, alone in zip(logits, ids, strict=True):
+        close(row, network.forward(alone[None])[0])
+    where = torch.rand(ids.shape, generator=torch.Generator().manual_seed(2)) < 0.3
+    close(network.forward(ids, where), logits[where])
+
+
 def test_training(prompts: list[Tensor]) -> None:
     network = random_network(tiny_config(vocab_size=64)).trainable()
     ids = torch.stack([prompt[:13] % 64 for prompt in prompts])

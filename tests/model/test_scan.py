@@ -76,7 +76,7 @@ def test_chunks_of_packed_sequences(lengths: list[int], chunk: int, seed: int) -
     close(final, expected_final)
 
 
-@pytest.mark.parametrize("lengths", [[127], [128], [129], [300, 1, 128], [64, 63, 65]])
+@pytest.mark.parametrize("lengths", [[127], [128], [129], [300, 1, 128], [64, 63, 65], [70, 70, 70]])
 def test_chunk_edges(lengths: list[int]) -> None:
     given_ = inputs(lengths)
     expected = recurrence(**given_, lengths=lengths)
@@ -87,7 +87,7 @@ def test_chunk_edges(lengths: list[int]) -> None:
             close(ours, theirs)
 
 
-@pytest.mark.parametrize("lengths", [[19], [8, 21, 1]])
+@pytest.mark.parametrize("lengths", [[19], [8, 21, 1], [13, 13]])
 def test_gradients_are_those_of_the_recurrence(lengths: list[int]) -> None:
     given_ = {name: value.requires_grad_() for name, value in inputs(lengths).items()}
     generator = torch.Generator().manual_seed(9)

@@ -292,6 +292,22 @@ def _pii(folder: Path) -> dict[str, Case]:
     }
 
 
+def _notebook(folder: Path) -> dict[str, Case]:
+    parts = [inputs.notebooks()]
+    return {
+        "script": Case({"outputs": 3}, parts),
+        "markdown": Case({"as": "markdown"}, parts),
+    }
+
+
+def _secrets(folder: Path) -> dict[str, Case]:
+    parts = [inputs.secrets()]
+    return {
+        "redacted": Case({}, parts),
+        "dropped": Case({"action": "drop", "examples": True}, parts),
+    }
+
+
 def _tokenize(folder: Path) -> dict[str, Case]:
     return {"byte level": Case({"path": SAMPLE / "tokenizer.json"}, [_with_null()])}
 
@@ -315,5 +331,7 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "ensemble": _ensemble,
     "decontaminate": _decontaminate,
     "pii": _pii,
+    "notebook": _notebook,
+    "secrets": _secrets,
     TOKENIZER: _tokenize,
 }

@@ -5,6 +5,7 @@ of outputs and asks for no new version, so nothing is taken from elsewhere that 
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from collections.abc import Sequence
 
@@ -143,6 +144,46 @@ def pages() -> pa.Table:
         "url": pa.array(["http://site.test/a"] * (len(PAGES) + 2), pa.string()),
     }
     return pa.table(columns)
+
+
+def notebooks() -> pa.Table:
+    """Notebooks of two versions and kernels, a damaged one, and a file that is none."""
+    printed = {"output_type": "stream", "name": "stdout", "text": ["1\n", "2\n", "3\n", "4\n"]}
+    cells = [
+        {"cell_type": "markdown", "source": ["# Boats\n", "How many."]},
+        {"cell_type": "code", "source": CODE + "%time ferries([])\nn = !ls", "outputs": [printed]},
+        {"cell_type": "code", "source": "%%bash\nls", "outputs": []},
+    ]
+    old = [
+        {"cell_type": "heading", "level": 2, "source": "Boats"},
+        {"cell_type": "code", "language": "python", "input": "print 4"},
+    ]
+    found = [
+        json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}),
+        json.dumps({"cells": cells, "metadata": {"language_info": {"name": "scala"}}, "nbformat": 4}),
+        json.dumps({"cells": cells, "metadata": {"language_info": {"name": "Boat"}}, "nbformat": 4}),
+        json.dumps({"worksheets": [{"cells": old}], "nbformat": 3}),
+        '{"cells": [',
+        CODE,
+    ]
+    languages = ["Jupyter Notebook"] * 5 + ["Python"]
+    return pa.table({"text": pa.array(found, pa.string()), "code_language": pa.array(languages, pa.string())})
+
+
+def secrets() -> pa.Table:
+    """Code with secrets that nobody uses, and what looks like some."""
+    letters = "Zq7Lw2Rk9Tb4Xn6Vm1Yc8Hd3Jf5Gp0SaEoUi"
+    key = letters + letters[:4]
+    texts = [
+        CODE,
+        f'key = "AKIA{"Q7XW2RK5TB4NM6VH"}"\napi_key = "{key}"  # für später\n',
+        f"token: {hashlib.sha1(b'boat').hexdigest()}\nsecret: 3f2504e0-4f89-41d3-9a0c-0305e82c3301\n",
+        f'"-----BEGIN PRIVATE KEY-----\\n"\n"{key * 3}\\n"\n"-----END PRIVATE KEY-----"\n',
+        "postgres://boat:Xq7harb9@db.north-port.net/x\npassword = 'tr0ub4dor&Xe'\n",
+        f"Authorization: Bearer {key}\npassword = 'changeme1'\nAKIAIOSFODNN7EXAMPLE\n",
+        None,
+    ]
+    return pa.table({"text": pa.array(texts, pa.string())})
 
 
 def _record(number: int, block: bytes, kind: str = "response", headers: Sequence[str] = ()) -> bytes:
