@@ -29,8 +29,9 @@ from stages.licenses.words import words
 
 #: Licences on Blue Oak's list that ask for more than attribution, as ScanCode's database and the texts say.
 _NOT_PERMISSIVE = frozenset(
-    """Artistic-1.0 Artistic-1.0-Perl Artistic-1.0-cl8 Artistic-2.0 ClArtistic LPL-1.0 LPL-1.02 LPPL-1.3c NASA-1.3
-    NBPL-1.0 OGTSL OLDAP-1.1 OLDAP-1.2 OLDAP-1.3 OLDAP-1.4 Qhull Ruby Vim BSD-3-Clause-No-Nuclear-License-2014
+    """Artistic-1.0 Artistic-1.0-Perl Artistic-1.0-cl8 Artistic-2.0 ClArtistic LPL-1.0 LPL-1.02 LPPL-1.3c
+    NASA-1.3 NBPL-1.0 OGTSL OLDAP-1.1 OLDAP-1.2 OLDAP-1.3 OLDAP-1.4 Qhull Ruby Vim
+    BSD-3-Clause-No-Nuclear-License-2014
     BSD-3-Clause-No-Nuclear-Warranty HPND-export-US""".split()  # noqa: SIM905
 )
 #: What decides before any list: pattern of ids, group, why.
@@ -38,19 +39,30 @@ _FAMILIES = (
     (r"AGPL-.*", "network_copyleft", "the text: section 13"),
     (r"(GPL|GFDL)-.*", "strong_copyleft", "the text: copyleft"),
     (r"LGPL(LR)?-.*", "weak_copyleft", "the text: copyleft of the library"),
-    (r"CC-BY-NC.*|PolyForm-Noncommercial.*|.*-NC-.*|Hippocratic.*", "noncommercial", "the text: restricts use"),
+    (
+        r"CC-BY-NC.*|PolyForm-Noncommercial.*|.*-NC-.*"
+        r"|Hippocratic.*",
+        "noncommercial",
+        "the text: restricts use",
+    ),
     (r"Aladdin|CC-NC.*", "noncommercial", "the text: no commercial distribution"),
     (r"CC-BY-ND.*|PolyForm-.*", "source_available", "the text: no changes, or limited use"),
     (r"CC-BY-SA-.*", "strong_copyleft", "the text: share alike"),
     (r"CC-BY-\d.*", "permissive", "the text: attribution"),
-    (r"(SSPL|BUSL|Elastic|FSL|BSL-?1\.1|Parity|RPL|OSC)-.*", "source_available", "the text: limits use as a service"),
-    (r"JSON", "source_available", "the text: \"for Good, not Evil\""),
     (
-        r"CC0-1\.0|Unlicense.*|PDDL-1\.0|SAX-PD.*|NIST-PD.*|CC-PDDC|CC-PDM-1\.0|blessing|libselinux-1\.0|TTYP0",
+        r"(SSPL|BUSL|Elastic|FSL|BSL-?1\.1|Parity|RPL"
+        r"|OSC)-.*",
+        "source_available",
+        "the text: limits use as a service",
+    ),
+    (r"JSON", "source_available", 'the text: "for Good, not Evil"'),
+    (
+        r"CC0-1\.0|Unlicense.*|PDDL-1\.0|SAX-PD.*|NIST-PD.*|CC-PDDC|CC-PDM-1\.0|blessing|libselinux-1\.0"
+        r"|TTYP0",
         "public_domain",
         "the text: waives all rights",
     ),
-)  # fmt: skip
+)
 _CATEGORIES = {
     "Permissive": "permissive",
     "Public Domain": "public_domain",
@@ -73,11 +85,11 @@ _OWN = (
 )
 #: Wordings that are as usual as SPDX's own, each by what is replaced in it.
 _BY_AUTHOR = (
-    (r"copyright holders? and contributors \"as is\"", "author \"as is\""),
+    (r"copyright holders? and contributors \"as is\"", 'author "as is"'),
     (r"shall the copyright holder or contributors be", "shall the author be"),
 )
 _BY_REGENTS = (
-    (r"copyright holders? and contributors \"as is\"", "regents and contributors \"as is\""),
+    (r"copyright holders? and contributors \"as is\"", 'regents and contributors "as is"'),
     (r"shall the copyright holder or contributors be", "shall the regents or contributors be"),
 )
 _MAY_NOT = (
@@ -95,7 +107,8 @@ _WORDINGS = {
 _USUAL = "MIT BSD-2-Clause BSD-3-Clause Apache-2.0 ISC MPL-2.0 Zlib X11 HPND".split()  # noqa: SIM905
 _LEADING = 12  # words: a first line that is shorter is a title
 _ENDS = re.compile(
-    r"^.{0,30}(?:end of (?:the )?terms and conditions|how to (?:apply|use) (?:these terms|this license)|appendix:? how to|"
+    r"^.{0,30}(?:end of (?:the )?terms and conditions|how to (?:apply|use) (?:these terms|this license)"
+    r"|appendix:? how to|"
     r"exhibit a\b|addendum: how to).*",
     re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
@@ -115,7 +128,7 @@ def _texts(full: Mapping[str, str], deprecated: set[str]) -> None:
     optional: list[list[bool]] = []
     for name in sorted(full, key=lambda name: _order(name, deprecated)):
         # texts of "GPL 2 or later" and "GPL 2 only" are the same: which of them holds is said elsewhere
-        if (name in deprecated and "-with-" not in name) or name.endswith("-or-later"):
+        if (name in deprecated and "-with-" not in name) or name.endswith(("-or-later", "+")):
             continue
         for changes in ((), *_WORDINGS.get(name, ())):
             text = full[name]
@@ -209,7 +222,7 @@ def _group(name: str, council: Mapping[str, str], categories: Mapping[str, str])
 
 _HEAD = """\
 # Groups of licences (stages/licenses/groups.py has their order), with the source of each row. Written by
-# `python -m stages.licenses.build`; a table of your own with the same keys is the setting `groups` of `license`.
+# `python -m stages.licenses.build`; a table of your own with these keys is the setting `groups` of `license`.
 """
 
 

@@ -1,4 +1,4 @@
-"""What one text says of its terms: an SPDX tag, licence texts in it, names of licences, pointers to other files.
+"""What one text says of its terms: an SPDX tag, licence texts in it, names of licences, pointers to files.
 
 What is left of a text beside the licences found in it is read once more: words of other terms make the answer
 one that nobody takes for permissive. A text in which nothing is found says nothing; it is never guessed.
@@ -23,23 +23,33 @@ from stages.licenses.words import Words, words
 #: How a text is read: a program with comments, a file of terms, or prose that may have a section on terms.
 Role = Literal["source", "terms", "prose"]
 
-_TAG = re.compile(r"^\W{0,8}(?:\w{1,12}\W{1,3})?SPDX-License-Identifier\s*:[ \t]*([^\n]*)", re.IGNORECASE | re.MULTILINE)
+_TAG = re.compile(
+    r"^\W{0,8}(?:\w{1,12}\W{1,3})?SPDX-License-Identifier\s*:[ \t]*([^\n]*)", re.IGNORECASE | re.MULTILINE
+)
 _PERMISSIVE = RANK["permissive"]
 _HEADING = re.compile(
-    r"^\W{0,12}(?:\d+[.)]?\s*)?(?:\W{0,4})(?:the\s+|source\s+|software\s+|code\s+)?(?:licen[sc]es?|licen[sc]ing|li[cz]en[csz]i?[ae]|copyright|copying|legal|terms|许可|ライセンス)\b"
+    r"^\W{0,12}(?:\d+[.)]?\s*)?(?:\W{0,4})(?:the\s+|source\s+|software\s+|code\s+)?(?:licen[sc]es?"
+    r"|licen[sc]ing|li[cz]en[csz]i?[ae]|copyright|copying|legal|terms|许可|ライセンス)\b"
     r"[^.\n]{0,40}\W*$",
     re.IGNORECASE,
 )
-_ANY_HEADING = re.compile(r"^(?:#{1,6}\s|={1,6}\s|<h\d|\*{1,4}\s+\w[^.]{0,40}$)|^(?:[=\-~^\"*+#]{3,})\s*$", re.IGNORECASE)
+_ANY_HEADING = re.compile(
+    r"^(?:#{1,6}\s|={1,6}\s|<h\d|\*{1,4}\s+\w[^.]{0,40}$)|^(?:[=\-~^\"*+#]{3,})\s*$", re.IGNORECASE
+)
 _SELF = re.compile(
-    r"(?:\b(?:this|the|our|all)\s+(?:\w+\s+){0,3}?(?:project|software|library|package|code|module|repo\w*|program|works?|plug-?in|gem|tools?|"
-    r"source|app\w*|crate|theme|extension|framework|files?|documents?|distribution|material\w*|content|data\w*|scripts?)\b|^\W*(?:it\s+is\s+)?(?:licen[sc]ed|released|distributed)\b|"
-    r"^\W*[\w.`*'+-]+(?:\s[\w.`*'+-]+){0,3}\s+(?:is|are)\s+(?:\w+[\s-]+){0,3}?(?:licen[sc]ed|released|distributed|made\s+available|available|provided|free\s+software|open\s+source)\b|\blicen[sc]e\s*:)",
+    r"(?:\b(?:this|the|our|all)\s+(?:\w+\s+){0,3}?(?:project|software|library|package|code|module"
+    r"|repo\w*|program|works?|plug-?in|gem|tools?|"
+    r"source|app\w*|crate|theme|extension|framework|files?|documents?|distribution|material\w*|content"
+    r"|data\w*|scripts?)\b|^\W*(?:it\s+is\s+)?(?:licen[sc]ed|released|distributed)\b|"
+    r"^\W*[\w.`*'+-]+(?:\s[\w.`*'+-]+){0,3}\s+(?:is|are)\s+(?:\w+[\s-]+){0,3}?(?:licen[sc]ed|released"
+    r"|distributed|made\s+available|available|provided|free\s+software|open\s+source)\b|\blicen[sc]e\s*:)",
     re.IGNORECASE,
 )  # fmt: skip
 _OTHERS = re.compile(
-    r"third[\s-]?part|3rd[\s-]?part|dependenc|bundled|vendored|\bfonts?\b|\bicons?\b|\blogos?\b|\bimages?\b|artwork|trademark|\bincludes\s+(?:code|software|parts)|portions\s+of|"
-    r"contribut\w+\s+(?:to|are|will|you)|by\s+contributing|inspired|borrowed|taken\s+from|derived\s+from|adapted\s+from|weights|datasets?\b|documentation\s+is|docs\s+are",
+    r"third[\s-]?part|3rd[\s-]?part|dependenc|bundled|vendored|\bfonts?\b|\bicons?\b|\blogos?\b"
+    r"|\bimages?\b|artwork|trademark|\bincludes\s+(?:code|software|parts)|portions\s+of|"
+    r"contribut\w+\s+(?:to|are|will|you)|by\s+contributing|inspired|borrowed|taken\s+from|derived\s+from"
+    r"|adapted\s+from|weights|datasets?\b|documentation\s+is|docs\s+are",
     re.IGNORECASE,
 )
 _BADGE = re.compile(r"badge/licen[sc]e-((?:[\w.+]|--|_|%20)+)-\w+", re.IGNORECASE)
@@ -81,7 +91,9 @@ def tags(text: str) -> Expression | None:
     """All SPDX tags of a text, which hold together; ``LicenseRef-unknown`` for one that is no expression."""
     found = []
     for match in _TAG.finditer(text):
-        value = re.sub(r"\s*(?:\*+/|-->|\*\)|#\}|-\}|\"+|'+|\|#|%>|\?>|\]\]|=#|<.*|\$|\\n.*)\s*$", "", match[1].strip()).strip()
+        value = re.sub(
+            r"\s*(?:\*+/|-->|\*\)|#\}|-\}|\"+|'+|\|#|%>|\?>|\]\]|=#|<.*|\$|\\n.*)\s*$", "", match[1].strip()
+        ).strip()
         if value:
             found.append(table().expression(value) or single(UNKNOWN_ID))
     return both(found) if found else None
@@ -150,9 +162,9 @@ def _source(text: str) -> Statement:
     expression, vague, choice = phrases.combined(rest, found)
     pointers = phrases.pointers(rest)
     if expression is not None:
-        if not choice and _permissive(expression) and _other_terms(rest, found, limits=True):
-            expression = both([expression, single(UNKNOWN_ID)])
-        elif phrases.other(rest) is not None:
+        if (
+            not choice and _permissive(expression) and _other_terms(rest, found, limits=True)
+        ) or phrases.other(rest) is not None:
             expression = both([expression, single(UNKNOWN_ID)])
         return Statement(expression, "text" if marked else "name", vague, choice, pointers)
     if pointers and not phrases.other(rest):
@@ -174,7 +186,8 @@ def _other_terms(rest: str, found: list[phrases.Said], limits: bool) -> bool:
     """Whether words of copyleft or of limits are in a text, beside what was found in it."""
     left = rest
     for item in reversed(found):
-        left = left[: item.start] + " " + left[item.stop :]
+        if _permissive(item.expression):
+            left = left[: item.start] + " " + left[item.stop :]
     return phrases.copyleft(left) or (limits and phrases.limits(left) is not None)
 
 
@@ -183,7 +196,7 @@ def _terms(text: str) -> Statement:
     rest = "\n".join(bare(line) for line in cut.splitlines())
     count = len(words(text).words)
     tag = tags(rest)
-    found = phrases.said(rest, marked, lax=count < 400 and not marked)
+    found = _without_appendix(phrases.said(rest, marked, lax=count < 400 and not marked), rest)
     pointers = phrases.pointers(rest)
     if not found:
         if tag is not None:
@@ -215,13 +228,29 @@ def _terms(text: str) -> Statement:
     return Statement(expression, "text" if marked else "name", vague, choice, pointers, bundle, True)
 
 
+def _without_appendix(found: list[phrases.Said], rest: str) -> list[phrases.Said]:
+    """A text of the GNU project is followed by how to apply it, "or any later version": an example."""
+
+    def gnu(item: phrases.Said) -> bool:
+        return all(re.match(r"[AL]?GPL-|GFDL-", id) for id in item.expression.ids())
+
+    kept: list[phrases.Said] = []
+    inside = False
+    for item in found:
+        mark = rest.startswith(phrases.MARK, item.start)
+        if mark or not (inside and gnu(item)):
+            kept.append(item)
+        if mark:
+            inside = gnu(item)
+    return kept
+
+
 def _leading(found: list[phrases.Said], marked: tuple[Expression, ...]) -> Expression:
     """Of names and texts, the name that comes first if its text is there as well or it is the worse."""
     first = found[0].expression
     if any(set(first.ids()) & set(item.ids()) for item in marked):
         return first
-    told = both([first, marked[0]])
-    return told
+    return both([first, marked[0]])
 
 
 def _prose(text: str) -> Statement:
@@ -258,7 +287,12 @@ def _section(lines: list[str], start: int) -> str:
         line = lines[number]
         if number > start + 1 and _ANY_HEADING.match(line):
             break
-        if number + 1 < len(lines) and re.fullmatch(r"[=\-~^]{3,}\s*", lines[number + 1]) and number > start + 1 and line.strip():
+        if (
+            number + 1 < len(lines)
+            and re.fullmatch(r"[=\-~^]{3,}\s*", lines[number + 1])
+            and number > start + 1
+            and line.strip()
+        ):
             break
         kept.append(line)
     return "\n".join(kept)

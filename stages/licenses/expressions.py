@@ -83,7 +83,7 @@ def parse(text: str, known: Callable[[str], Expression | None]) -> Expression:
     Raises ``NoExpression``: for other grammar, for names that ``known`` does not know, and for more than 100
     tokens, which nobody writes.
     """
-    tokens = []
+    tokens: list[str] = []
     position, text = 0, text.strip()
     while position < len(text):
         match = _TOKEN.match(text, position)

@@ -1,8 +1,8 @@
 """Which lines of a file can state its licence, without the marks of comments.
 
-In source code these are comments near words such as "license" or "permission", wherever they stand, and the lines
-around such words at the head and the end of a file (texts in POD, docstrings, manifests). String literals in the
-middle of a program are not.
+In source code these are comments near words such as "license" or "permission", wherever they stand, and the
+lines around such words at the head and the end of a file (texts in POD, docstrings, manifests). String
+literals in the middle of a program are not.
 
 Knows lines and comments of common languages; does not know what a line says.
 """
@@ -14,26 +14,62 @@ import re
 #: Words without which nothing is said of a licence.
 TELLING = re.compile(
     r"licen[sc]|copying|copyleft|spdx|public[\s-]domain|redistribut|permission|warrant|proprietary|confidential|"
-    r"[al]?gpl|\bmit\b|\bbsd\b|\bisc\b|apache|cc0|cc[\s-]by|creative\s?commons|terms|freely|free to|trade secret|"
-    r"all rights|unlicense|without restriction|commercial|perl itself|wtfpl|beerware",
+    r"[al]?gpl|\bmit\b|\bbsd\b|\bisc\b|apache|cc0|cc[\s-]by|creative\s?commons|terms|freely|free to|"
+    r"trade secret|all rights|unlicense|without restriction|commercial|perl itself|wtfpl|beerware|"
+    r"purposes? only|use only|may not be|do not distribute",
     re.IGNORECASE,
 )
 _QUICK = (
-    "licen", "copying", "copyleft", "spdx", "public domain", "public-domain", "redistribut", "permission", "proprietary",
-    "confidential", "gpl", "terms", "freely", "trade secret", "cc0", "creative", "unlicense", "perl itself", "commercial",
-    "free to", "wtfpl", "beerware", "opensource.org", "without restriction",
-)  # fmt: skip
+    "licen",
+    "copying",
+    "copyleft",
+    "spdx",
+    "public domain",
+    "public-domain",
+    "redistribut",
+    "permission",
+    "proprietary",
+    "confidential",
+    "gpl",
+    "terms",
+    "freely",
+    "trade secret",
+    "cc0",
+    "creative",
+    "unlicense",
+    "perl itself",
+    "commercial",
+    "free to",
+    "purposes only",
+    "use only",
+    "may not be",
+    "do not distribute",
+    "wtfpl",
+    "beerware",
+    "opensource.org",
+    "without restriction",
+)
 _HEAD, _TAIL = 80, 60  # lines of a file that count also where they are no comments
 _BEFORE, _AFTER = 6, 32  # lines around a telling one
 _MOST = 400  # lines in all
 _LONG = 2000  # characters of a line that are looked at
 _MARK = re.compile(
-    r"[ \t]*(?:(?://+!?|/\*+!?|\*+/?|#+!?|--+|;+|%+|!+|\"|'|<!--+|\(\*+|\{-+\|?|-\}|\|\||REM\b|rem\b|dnl\b|\.\\\"|@c\b|~|=cut|\\\\|\|)[ \t]*)+"
+    r"[ \t]*(?:(?://+!?|/\*+!?|\*+/?|#+!?|--+|;+|%+|!+|\"|'|<!--+|\(\*+|\{-+\|?|-\}|\|\||REM\b|rem\b"
+    r"|dnl\b|\.\\\"|@c\b|~|=cut|\\\\|\|)[ \t]*)+"
 )
 _COMMENT = re.compile(
-    r"[ \t]*(?://|/\*|\*|#|--|;|%|!|<!--|\(\*|\{-|REM\b|rem\b|dnl\b|\.\\\"|@c\b|'|\"|=(?:head|begin|pod)|[Cc][ \t])"
+    r"[ \t]*(?://|/\*|\*|#|--|;|%|!|<!--|\(\*|\{-|REM\b|rem\b|dnl\b|\.\\\"|@c\b|'|\"|=(?:head|begin|pod)"
+    r"|[Cc][ \t])"
 )
-_BLOCKS = (("/*", "*/"), ("<!--", "-->"), ("(*", "*)"), ("{-", "-}"), ("#|", "|#"), ("--[[", "]]"), ("#=", "=#"))
+_BLOCKS = (
+    ("/*", "*/"),
+    ("<!--", "-->"),
+    ("(*", "*)"),
+    ("{-", "-}"),
+    ("#|", "|#"),
+    ("--[[", "]]"),
+    ("#=", "=#"),
+)
 _ENDING = re.compile(r"[ \t]*(?:\*+/|-->|\*+\)|-\}|\*+)[ \t]*$")
 
 

@@ -1,4 +1,4 @@
-"""The licence that a package's manifest declares: package.json, Cargo.toml, pyproject.toml, DESCRIPTION, POM, POD
+"""The licence that a package's manifest declares: package.json, Cargo.toml, pyproject.toml, DESCRIPTION, POM
 and others.
 
 A manifest that cannot be read, or declares nothing that is a licence, says nothing.
@@ -20,13 +20,18 @@ from stages.licenses.naming import names
 from stages.licenses.table import UNKNOWN_ID, table
 
 _KEYS = ("license", "licence", "licenses", "licences")
-_FIELD = re.compile(r"^[ \t]*(?:license|licence|license-expression|bugzilla-license)[ \t]*[:=][ \t]*(.*)$", re.I | re.M)
+_FIELD = re.compile(
+    r"^[ \t]*(?:license|licence|license-expression|bugzilla-license)[ \t]*[:=][ \t]*(.*)$", re.I | re.M
+)
 _QUOTED = re.compile(
-    r"^[^\n#;%/]*?\b(?:license|licenses|licence)['\"]?\s*(?:=>|:=|=|:|\s|\()\s*([\[({]*)\s*(?::[a-z]+\s*(?:=>)\s*)?(?:\"([^\"\n]{2,120})\"|'([^'\n]{2,120})')((?:\s*,\s*(?:\"[^\"\n]{2,60}\"|'[^'\n]{2,60}'))*)",
+    r"^[^\n#;%/]*?\b(?:license|licenses|licence)['\"]?\s*(?:=>|:=|=|:|\s"
+    r"|\()\s*([\[({]*)\s*(?::[a-z]+\s*(?:=>)\s*)?(?:\"([^\"\n]{2,120})\""
+    r"|'([^'\n]{2,120})')((?:\s*,\s*(?:\"[^\"\n]{2,60}\"|'[^'\n]{2,60}'))*)",
     re.IGNORECASE | re.MULTILINE,
-)  # fmt: skip
+)
 _XML = re.compile(
-    r"<licenses>(.*?)</licenses>|<PackageLicenseExpression>(.*?)</PackageLicenseExpression>|<license\s+type=\"expression\">(.*?)</license>",
+    r"<licenses>(.*?)</licenses>|<PackageLicenseExpression>(.*?)</PackageLicenseExpression>"
+    r"|<license\s+type=\"expression\">(.*?)</license>",
     re.IGNORECASE | re.DOTALL,
 )
 _CLASSIFIER = re.compile(r"License\s*::\s*(?:OSI Approved\s*::\s*)?([^\"'\n,]+)")
@@ -49,9 +54,16 @@ _CLASSIFIERS = {
     "other/proprietary license": "LicenseRef-proprietary",
 }
 _CPAN = {
-    "perl_5": "perl", "apache_2_0": "Apache-2.0", "bsd": "BSD-3-Clause", "freebsd": "BSD-2-Clause", "mit": "MIT",
-    "open_source": "", "restrictive": "LicenseRef-proprietary", "unrestricted": "LicenseRef-permissive", "unknown": "",
-}  # fmt: skip
+    "perl_5": "perl",
+    "apache_2_0": "Apache-2.0",
+    "bsd": "BSD-3-Clause",
+    "freebsd": "BSD-2-Clause",
+    "mit": "MIT",
+    "open_source": "",
+    "restrictive": "LicenseRef-proprietary",
+    "unrestricted": "LicenseRef-permissive",
+    "unknown": "",
+}
 _R = re.compile(r"(A?GPL|LGPL)[\s-]*(?:\(?\s*(>=|>|==)?\s*(\d(?:\.\d)?)\s*\)?)?")
 LONGEST = 128 << 10
 
@@ -71,9 +83,16 @@ def declared(name: str, text: str) -> Expression | None:
         return _toml(text)
     if lower.endswith((".xml", ".csproj", ".props", ".nuspec")):
         return _xml(text)
-    if lower in ("metadata", "pkg-info") or lower.endswith((".cabal", ".opam", ".spec", ".cff", ".yml", ".yaml")) or lower in (
-        "opam", "setup.cfg", "dist.ini",
-    ):  # fmt: skip
+    if (
+        lower in ("metadata", "pkg-info")
+        or lower.endswith((".cabal", ".opam", ".spec", ".cff", ".yml", ".yaml"))
+        or lower
+        in (
+            "opam",
+            "setup.cfg",
+            "dist.ini",
+        )
+    ):
         return _fields(text)
     return _code(text)
 
@@ -90,9 +109,15 @@ def _told(value: str) -> Expression | None:
         return found
     named = [item.expression for item in names(value)]
     if named:
-        chosen = re.search(r"\bor\b|/|\|", re.sub(r"or\s+(?:any\s+)?later|or-later", "", value, flags=re.IGNORECASE), re.I)
+        chosen = re.search(
+            r"\bor\b|/|\|", re.sub(r"or\s+(?:any\s+)?later|or-later", "", value, flags=re.IGNORECASE), re.I
+        )
         return either(named) if chosen else both(named)
-    return single(UNKNOWN_ID) if re.fullmatch(r"[\w .,+()-]{3,60}", value) and "unknown" not in value.lower() else None
+    return (
+        single(UNKNOWN_ID)
+        if re.fullmatch(r"[\w .,+()-]{3,60}", value) and "unknown" not in value.lower()
+        else None
+    )
 
 
 def _all(values: Iterator[str], chosen: bool) -> Expression | None:
@@ -132,10 +157,19 @@ def _toml(text: str) -> Expression | None:
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
         return None
-    tables = [content.get("package"), content.get("project"), (content.get("workspace") or {}).get("package") if isinstance(content.get("workspace"), dict) else None]
+    tables = [
+        content.get("package"),
+        content.get("project"),
+        (content.get("workspace") or {}).get("package")
+        if isinstance(content.get("workspace"), dict)
+        else None,
+    ]
     tool = content.get("tool")
     if isinstance(tool, dict):
-        tables += [tool.get("poetry"), (tool.get("flit") or {}).get("metadata") if isinstance(tool.get("flit"), dict) else None]
+        tables += [
+            tool.get("poetry"),
+            (tool.get("flit") or {}).get("metadata") if isinstance(tool.get("flit"), dict) else None,
+        ]
     for part in [*tables, content]:
         if isinstance(part, dict):
             value = part.get("license") or part.get("licenses")
@@ -151,9 +185,10 @@ def _classifiers(text: str) -> Expression | None:
     found = [
         expression
         for match in _CLASSIFIER.finditer(text)
-        if (value := match[1].strip()) and value.lower() not in ("osi approved",)
+        if (value := match[1].strip())
+        and value.lower() not in ("osi approved",)
         and (expression := table().known(_CLASSIFIERS.get(value.lower(), "")) or _told(value)) is not None
-    ]  # fmt: skip
+    ]
     return either(found) if found else None
 
 
@@ -176,7 +211,10 @@ def _xml(text: str) -> Expression | None:
 
 def _fields(text: str) -> Expression | None:
     values = [match[1] for match in _FIELD.finditer(text)]
-    found = _all(iter(value for value in values if value.strip() and not value.strip().startswith(("#", "["))), chosen=False)
+    found = _all(
+        iter(value for value in values if value.strip() and not value.strip().startswith(("#", "["))),
+        chosen=False,
+    )
     return found if found is not None and UNKNOWN_ID not in found.ids() else _classifiers(text) or found
 
 

@@ -1,9 +1,9 @@
 """Which of the known licence texts stand in a text, where, and how exactly.
 
 Four words in a row, as one number, are looked up among those of all texts. For the licences of which enough
-is there, words are aligned: runs of equal words are chained in the order of both texts. What is left over counts:
-words of the licence that are missing, and words between its words that are not the licence's. Licences that
-differ in a few words (BSD with two or three clauses, ISC and 0BSD) are told apart by that.
+is there, words are aligned: runs of equal words are chained in the order of both texts. What is left over
+counts: words of the licence that are missing, and words between its words that are not the licence's.
+Licences that differ in a few words (BSD with two or three clauses, ISC and 0BSD) are told apart by that.
 
 Knows words and the texts of ``texts``. Does not know what a licence allows, nor files.
 """
@@ -109,7 +109,9 @@ def _index() -> _Index:
     first = np.flatnonzero(np.r_[True, every[1:] != every[:-1]])
     runs = np.bincount(text, minlength=len(known.names))
     size = np.add.reduceat((~known.optional).astype(np.int64), known.starts[:-1])
-    return _Index(every[first], np.r_[first, len(every)], text[order], place[order], np.maximum(runs, 1), size)
+    return _Index(
+        every[first], np.r_[first, len(every)], text[order], place[order], np.maximum(runs, 1), size
+    )
 
 
 def numbers(found: Words) -> Ints:
@@ -141,14 +143,16 @@ def _best(numbers: Ints) -> Match | None:
         return None
     distinct = np.unique(slot)
     counts = index.starts[distinct + 1] - index.starts[distinct]
-    places = np.repeat(index.starts[distinct] - np.r_[0, np.cumsum(counts)[:-1]], counts) + np.arange(counts.sum())
+    places = np.repeat(index.starts[distinct] - np.r_[0, np.cumsum(counts)[:-1]], counts) + np.arange(
+        counts.sum()
+    )
     covered = np.bincount(index.text[places], minlength=len(index.runs))
     share = covered / index.runs
     likely = np.flatnonzero(share >= _LEAST)
     if not len(likely):
         return None
-    # A missing word takes RUN runs with it at most, so no alignment is worth more than ``most``; missing words
-    # mostly stand together, which gives the order.
+    # A missing word takes RUN runs with it at most, so no alignment is worth more than ``most``; missing
+    # words mostly stand together, which gives the order.
     gone = (1.0 - share[likely]) * index.runs[likely]
     most = index.size[likely] - _COST * gone / RUN
     order = np.lexsort((likely, _COST * 0.8 * gone - index.size[likely]))
@@ -168,7 +172,9 @@ def _aligned(numbers: Ints, slot: Ints, at: Ints, license: int) -> Match | None:
     # places of this licence for each run of the text
     counts = index.starts[slot + 1] - index.starts[slot]
     which = np.repeat(np.arange(len(slot)), counts)
-    places = np.repeat(index.starts[slot] - np.r_[0, np.cumsum(counts)[:-1]], counts) + np.arange(counts.sum())
+    places = np.repeat(index.starts[slot] - np.r_[0, np.cumsum(counts)[:-1]], counts) + np.arange(
+        counts.sum()
+    )
     mine = index.text[places] == license
     here, there = at[which[mine]], index.position[places[mine]]
     blocks = _chain(_blocks(here, there))
@@ -266,10 +272,10 @@ def _bridge(numbers: Ints, words: Ints, ours: npt.NDArray[np.bool_], theirs: npt
                     low, high = int(done[count - 1]) + 1, int(done[count])
                     j = low
                     for at in gap:
-                        rest = np.flatnonzero(words[j:high] == numbers[at]) if j < high else []
+                        rest = np.flatnonzero(words[j:high] == numbers[at])
                         if len(rest) and rest[0] <= 12:
                             ours[at] = True
-                            theirs[j + rest[0]] = True
+                            theirs[j + int(rest[0])] = True
                             j += int(rest[0]) + 1
                     done = np.flatnonzero(theirs)
             gap = []

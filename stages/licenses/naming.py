@@ -26,11 +26,13 @@ class Named(NamedTuple):
 _VERSION = re.compile(r"\b(?:versions?|ver|v|revision)[\s.:]*(\d(?:\.\d)?)(?!\d)", re.IGNORECASE)
 _AFTER = 130  # characters after a name in which its version is looked for
 _LATER = re.compile(
-    r"\s*(?:\)|,|;|of\s+the\s+(?:gnu\s+)?(?:general\s+public\s+)?licen[sc]e|as\s+published\s+by[^,.;]{0,40}|\")*[\s,;]*"
+    r"\s*(?:\)|,|;|of\s+the\s+(?:gnu\s+)?(?:general\s+public\s+)?licen[sc]e"
+    r"|as\s+published\s+by[^,.;]{0,40}|\")*[\s,;]*"
     r"(?:\+|\(?(?:or|and|and/or)[\s,]+\(?(?:at\s+(?:your|the\s+user'?s?)\s+(?:option|choice)\)?[\s,]*)?"
-    r"(?:\(at\s+your\s+option\)\s*)?(?:any\s+)?(?:later|newer|greater|higher|above|up|subsequent|more\s+recent))",
+    r"(?:\(at\s+your\s+option\)\s*)?(?:any\s+)?(?:later|newer|greater|higher|above|up|subsequent"
+    r"|more\s+recent))",
     re.IGNORECASE,
-)  # fmt: skip
+)
 
 
 def _gnu(kind: str, text: str, start: int, stop: int, said: str | None, later: bool) -> Expression:
@@ -45,7 +47,9 @@ def _gnu(kind: str, text: str, start: int, stop: int, said: str | None, later: b
             said = match[1]
             later = bool(_LATER.match(text[stop + match.end() : stop + match.end() + 160]))
         elif match := re.search(
-            r"(?:versions?|ver|v)[\s.]*(\d(?:\.\d)?)([^.;]{0,60})$", text[max(0, start - 90) : start], re.IGNORECASE
+            r"(?:versions?|ver|v)[\s.]*(\d(?:\.\d)?)([^.;]{0,60})$",
+            text[max(0, start - 90) : start],
+            re.IGNORECASE,
         ):
             said = match[1]
             later = bool(_LATER.match(match[2]))
@@ -64,9 +68,14 @@ def _gnu(kind: str, text: str, start: int, stop: int, said: str | None, later: b
 def _full_gnu(match: re.Match[str]) -> Expression:
     words = match[0].lower()
     kind = (
-        "AGPL" if "affero" in words else "LGPL" if "lesser" in words or "library" in words
-        else "GFDL" if "documentation" in words else "GPL"
-    )  # fmt: skip
+        "AGPL"
+        if "affero" in words
+        else "LGPL"
+        if "lesser" in words or "library" in words
+        else "GFDL"
+        if "documentation" in words
+        else "GPL"
+    )
     return _gnu(kind, match.string, match.start(), match.end(), None, False)
 
 
@@ -83,8 +92,9 @@ def _versioned(prefix: str, default: str, ending: str = "") -> Callable[[re.Matc
         if said is None:
             near = re.match(
                 r"[\s,('\"-]*(?:version|ver\.?|v\.?)?[\s.]*(\d(?:\.\d)?)(?!\d)",
-                match.string[match.end() : match.end() + 40], re.IGNORECASE,
-            )  # fmt: skip
+                match.string[match.end() : match.end() + 40],
+                re.IGNORECASE,
+            )
             said = near[1] if near else default
         said = said if "." in said else f"{said}.0"
         name = f"{prefix}-{said}{ending}"
@@ -113,9 +123,7 @@ def _commons(match: re.Match[str]) -> Expression:
         parts.append("ND")
     if re.search(r"share-?alike|-sa\b", words):
         parts.append("SA")
-    near = re.match(
-        r"[^\d.;\n]{0,40}?(\d\.\d)", match.string[match.end() : match.end() + 60]
-    )
+    near = re.match(r"[^\d.;\n]{0,40}?(\d\.\d)", match.string[match.end() : match.end() + 60])
     name = "-".join([*parts, near[1] if near else "4.0"])
     return single(name if name in table() else "-".join([*parts, "4.0"]))
 
@@ -165,39 +173,64 @@ _ROWS = (
     _Row("general", r"(?:affero |lesser |library )?general public LIC", _full_gnu),
     _Row(
         "gpl",
-        r"(?<![a-z0-9_/.-])(?:gnu[\s/-]+)?(?P<short>a|l)?gpl(?:'?d|ed)?(?:\s*-?,?\s*(?:version |ver\.?\s*|v\.?\s*)?"
+        r"(?<![a-z0-9_/.-])(?:gnu[\s/-]+)?(?P<short>a|l)?gpl(?:'?d|ed)?(?:\s*-?,?\s*(?:version "
+        r"|ver\.?\s*|v\.?\s*)?"
         r"(?P<number>\d(?:\.\d)?)(?:\.0)?(?![\d.]*\d)" + _LATER_SHORT + r"(?:-only)?|(?![a-z0-9_]))",
         _short_gnu,
     ),
-    _Row("gnu.org", r"gnu\.org/licenses/(?:old-licenses/)?(?P<short>a|l)?gpl-(?P<number>\d\.\d)(?P<plus>\+)?", _short_gnu),
+    _Row(
+        "gnu.org",
+        r"gnu\.org/licenses/(?:old-licenses/)?(?P<short>a|l)?gpl-(?P<number>\d\.\d)(?P<plus>\+)?",
+        _short_gnu,
+    ),
     _Row("apache|asf", r"(?:apache|asf) (?:software )?LICVER", _versioned("Apache", "2.0")),
-    _Row("apache|asl", r"\b(?:apache|asl)[\s-]*(?:v|version\s*)?([12](?:\.[01])?)(?!\d)(?: LIC)?", _versioned("Apache", "2.0")),
+    _Row(
+        "apache|asl",
+        r"\b(?:apache|asl)[\s-]*(?:v|version\s*)?([12](?:\.[01])?)(?!\d)(?: LIC)?",
+        _versioned("Apache", "2.0"),
+    ),
     _Row("apache.org", r"apache\.org/licenses/license-(2\.0|1\.1)", _versioned("Apache", "2.0")),
     _Row(
         "mit|expat|x11",
-        r"(?<![\w-])(?:(?:mit|x11)[/\s-]+)?(?:mit|expat|x11)(?:\s*\(?expat\)?)?[\s-]+(?:style )?(?:open source |software )?LIC",
+        r"(?<![\w-])(?:(?:mit|x11)[/\s-]+)?(?:mit|expat"
+        r"|x11)(?:\s*\(?expat\)?)?[\s-]+(?:style )?(?:open source |software )?LIC",
         "MIT",
     ),
     _Row("mit", r"opensource\.org/licenses?/mit\b|mit-license\.(?:org|php)|\bmitlicense\.org", "MIT"),
     _Row(
         "bsd",
-        r"(?:" + _KIND + r"(?:clauses?[\s-]+)?)?(?:free)?bsd[\s-]+\(?" + _CLAUSES +
-        r"\)?(?: \"?(?:new|simplified|revised|modified|original)\"?(?: or \"?(?:revised|new)\"?)?)?(?:[\s-]+LIC)?",
+        r"(?:"
+        + _KIND
+        + r"(?:clauses?[\s-]+)?)?(?:free)?bsd[\s-]+\(?"
+        + _CLAUSES
+        + r"\)?(?: \"?(?:new|simplified|revised|modified|original)\"?(?: or \"?(?:revised"
+        r"|new)\"?)?)?(?:[\s-]+LIC)?",
         _bsd,
     ),
     _Row("bsd", _KIND + r"(?:clauses?[\s-]+)?(?:free)?bsd(?:[\s-]+(?:style[\s-]+)?LIC)?", _bsd),
     _Row("bsd", r"opensource\.org/licenses?/bsd-?([23])-clause", _bsd),
-    _Row("bsd", r"(?<![\w-])(?:free)?bsd[\s-]*(?:style|like|type)?[\s-]+(?:open source )?(?:software )?LIC", _bsd, True),
+    _Row(
+        "bsd",
+        r"(?<![\w-])(?:free)?bsd[\s-]*(?:style|like|type)?[\s-]+(?:open source )?(?:software )?LIC",
+        _bsd,
+        True,
+    ),
     _Row("bsd", r"opensource\.org/licenses?/bsd-license", _bsd, True),
     _Row("mozilla", r"mozilla public LICVER", _versioned("MPL", "2.0")),
-    _Row("mpl", r"(?<![\w-])mpl[\s-]*(?:,?\s*version\s*|v)?([12](?:\.[01])?)(?!\d)", _versioned("MPL", "2.0")),
+    _Row(
+        "mpl", r"(?<![\w-])mpl[\s-]*(?:,?\s*version\s*|v)?([12](?:\.[01])?)(?!\d)", _versioned("MPL", "2.0")
+    ),
     _Row("mozilla.org", r"mozilla\.org/mpl/(2\.0|1\.1)", _versioned("MPL", "2.0")),
     _Row("eclipse", r"eclipse public LIC(?:\s*-)?VER", _versioned("EPL", "1.0")),
     _Row("epl", r"(?<![\w-])epl[\s-]*(?:,?\s*version\s*|v)?([12](?:\.0)?)(?!\d)", _versioned("EPL", "1.0")),
     _Row("eclipse.org", r"eclipse\.org/legal/epl-v?(2)", _versioned("EPL", "2.0")),
     _Row("eclipse.org", r"eclipse\.org/legal/epl-v?10?(?!\d)", "EPL-1.0"),
     _Row("eclipse", r"eclipse distribution LIC", "BSD-3-Clause"),
-    _Row("development", r"common development and distribution LIC(?:\s*\(?\"?cddl\"?\)?)?VER", _versioned("CDDL", "1.0")),
+    _Row(
+        "development",
+        r"common development and distribution LIC(?:\s*\(?\"?cddl\"?\)?)?VER",
+        _versioned("CDDL", "1.0"),
+    ),
     _Row("cddl", r"(?<![\w-])cddl[\s-]*(?:v|version\s*)?(1\.[01])?", _versioned("CDDL", "1.0")),
     _Row("common", r"common public LIC", "CPL-1.0"),
     _Row("attribution", r"common public attribution LIC", "CPAL-1.0"),
@@ -207,7 +240,11 @@ _ROWS = (
     _Row("academic", r"academic free LIC(?:\s*\(?afl\)?)?VER", _versioned("AFL", "3.0")),
     _Row("artistic", r"artistic LICVER", _versioned("Artistic", "1.0")),
     _Row("boost", r"boost (?:software )?LIC|boost\.org/license_1_0", "BSL-1.0"),
-    _Row("zlib", r"zlib(?:\s*/\s*libpng)?[\s-]+(?:style )?LIC|zlib/libpng|zlib\.net/zlib_license|libpng/zlib LIC", "Zlib"),
+    _Row(
+        "zlib",
+        r"zlib(?:\s*/\s*libpng)?[\s-]+(?:style )?LIC|zlib/libpng|zlib\.net/zlib_license|libpng/zlib LIC",
+        "Zlib",
+    ),
     _Row("libpng", r"libpng LIC", "Libpng"),
     _Row("isc", r"(?<![\w-])isc[\s-]+(?:style )?LIC|opensource\.org/licenses?/isc", "ISC"),
     _Row("illinois|ncsa", r"university of illinois[^.\n]{0,40}LIC|\bncsa (?:open source )?LIC", "NCSA"),
@@ -217,15 +254,31 @@ _ROWS = (
     _Row("ruby", r"ruby(?:'?s)? LIC|same (?:license|terms) as ruby(?: itself)?", "Ruby"),
     _Row("vim", r"vim[\s-]+LIC|same terms as (?:the )?vim(?: itself)?", "Vim"),
     _Row("uganda", r"\buganda\.txt\b", "Vim"),
-    _Row("perl", r"same (?:terms|license|conditions) as (?:the )?perl(?: 5)?(?: (?:itself|programming))?", _perl),
+    _Row(
+        "perl",
+        r"same (?:terms|license|conditions) as (?:the )?perl(?: 5)?(?: (?:itself|programming))?",
+        _perl,
+    ),
     _Row("perl", r"\bperl(?: 5)? (?:itself|LIC|artistic LIC)|perl5 LIC", _perl),
     _Row("font|ofl", r"open font LIC|scripts\.sil\.org/ofl|\bofl[\s-]1\.1", "OFL-1.1"),
     _Row("latex|lppl", r"latex project public LIC|\blppl\b", "LPPL-1.3c"),
     _Row("what the|wtfpl", r"do what the f\S* you want to public|(?<![\w-])wtfpl", "WTFPL"),
     _Row("unlicense", r"\bunlicense\b|unlicense\.org", "Unlicense"),
-    _Row("zero|cc0", r"publicdomain/zero/1\.0|\bcc0(?:[\s-]1\.0)?\b|creative commons (?:cc0|zero)|cc zero", "CC0-1.0"),
-    _Row("creativecommons", r"creativecommons\.org/licenses/(?P<by>by(?:-nc)?(?:-sa|-nd)?)(?:/(?P<of>\d\.\d))?", _address),
-    _Row("cc|commons", r"(?:creative commons|\bcc)[\s:,-]+(?P<what>(?:attribution|by)(?:[\s,_/-]+" + _BY + r")*)", _commons),
+    _Row(
+        "zero|cc0",
+        r"publicdomain/zero/1\.0|\bcc0(?:[\s-]1\.0)?\b|creative commons (?:cc0|zero)|cc zero",
+        "CC0-1.0",
+    ),
+    _Row(
+        "creativecommons",
+        r"creativecommons\.org/licenses/(?P<by>by(?:-nc)?(?:-sa|-nd)?)(?:/(?P<of>\d\.\d))?",
+        _address,
+    ),
+    _Row(
+        "cc|commons",
+        r"(?:creative commons|\bcc)[\s:,-]+(?P<what>(?:attribution|by)(?:[\s,_/-]+" + _BY + r")*)",
+        _commons,
+    ),
     _Row("blue oak", r"blue oak model LIC", "BlueOak-1.0.0"),
     _Row("microsoft|ms-pl", r"microsoft public LIC|\bms-pl\b", "MS-PL"),
     _Row("reciprocal", r"microsoft reciprocal LIC", "MS-RL"),
@@ -254,21 +307,24 @@ _ROWS = (
     _Row("beerware|beer-ware", r"beer-?ware", "Beerware"),
     _Row(
         "domain",
-        r"(?<![\w-])(?:in(?:to| to)?|to|as|of) (?:the )?public[\s-]+domain|public[\s-]+domain(?=[\s.,;:!)*/-]|$)",
+        r"(?<![\w-])(?:in(?:to| to)?|to|as|of) (?:the )?public[\s-]+domain"
+        r"|public[\s-]+domain(?=[\s.,;:!)*/-]|$)",
         "LicenseRef-public-domain",
     ),
     _Row("mit", r"(?<![\w-])mit(?![\w-])", "MIT"),
     _Row("isc", r"(?<![\w-])isc(?![\w-])", "ISC"),
     _Row("bsd", r"(?<![\w./-])bsd(?![\w-])", _bsd, True),
     _Row("zlib", r"(?<![\w./-])zlib(?![\w-])", "Zlib", True),
-)  # fmt: skip
+)
 _VER = r"(?:\s*,?\s*(?:version|ver\.?|v\.?)?\s*(\d(?:\.\d\w?)?)(?!\d))?"
 _ADDRESS = re.compile(r"\.(?:org|net|com|php)\b")
 _TOKEN = re.compile(r"(?:[\w/#?=&%~-]|\.(?=\w))*")
 _IDS = re.compile(r"(?<![\w./-])(?P<id>[A-Za-z0-9]+(?:-[A-Za-z0-9.]+)+\+?)(?![\w-])")
 
 
-def _compiled(row: _Row) -> tuple[tuple[str, ...], re.Pattern[str], Callable[[re.Match[str]], Expression], bool]:
+def _compiled(
+    row: _Row,
+) -> tuple[tuple[str, ...], re.Pattern[str], Callable[[re.Match[str]], Expression], bool]:
     pattern = row.pattern.replace(" ", r"\s+").replace("LIC", r"licen[sc]es?").replace("VER", _VER)
     means = _fixed(row.means) if isinstance(row.means, str) else row.means
     return tuple(row.keys.split("|")), re.compile(pattern, re.IGNORECASE), means, row.vague

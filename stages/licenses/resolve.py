@@ -36,13 +36,19 @@ By = Literal["tag", "header", "notice", "file", "manifest", "repository"]
 _PERMISSIVE = RANK["permissive"]
 #: Names of the file of terms that is for all of a folder; others say in their name what they are for.
 _MAIN = re.compile(
-    r"(?:un)?licen[sc]es?(?:\.(?:txt|md|markdown|rst|html?|adoc|org))*|copying(?:\.(?:txt|md|rst))?|copyright(?:\.(?:txt|md))?|"
-    r"licen[sc]ing(?:\.\w+)?|[a-z]+[-_](?:license|copying)(?:\.\w+)?|license[-_][a-z]+\.txt", re.IGNORECASE,
-)  # fmt: skip
-_PLAIN = re.compile(r"(?:un)?licen[sc]e(?:\.(?:txt|md|markdown|rst|html?|adoc|org))*|copying(?:\.(?:txt|md|rst))?", re.IGNORECASE)
+    r"(?:un)?licen[sc]es?(?:\.(?:txt|md|markdown|rst|html?|adoc|org))*|copying(?:\.(?:txt|md|rst))?"
+    r"|copyright(?:\.(?:txt|md))?|"
+    r"licen[sc]ing(?:\.\w+)?|[a-z]+[-_](?:license|copying)(?:\.\w+)?|license[-_][a-z]+\.txt",
+    re.IGNORECASE,
+)
+_PLAIN = re.compile(
+    r"(?:un)?licen[sc]e(?:\.(?:txt|md|markdown|rst|html?|adoc|org))*|copying(?:\.(?:txt|md|rst))?",
+    re.IGNORECASE,
+)
 #: Parts of a work that a file of terms is for, by its name.
 _PART = re.compile(
-    r"docs?\b|documentation|fonts?|logos?|icons?|images?|weights?|models?|data(?:set)?s?\b|third|3rd|notes?\b|extra|assets|art\b|media|"
+    r"docs?\b|documentation|fonts?|logos?|icons?|images?|weights?|models?|data(?:set)?s?\b|third|3rd"
+    r"|notes?\b|extra|assets|art\b|media|"
     r"bundled|vendor|deps|dependenc|header|template|contrib|examples?|tests?\b|ofl",
     re.IGNORECASE,
 )
@@ -129,8 +135,8 @@ def _own(path: str, text: str, notices: Sequence[Notice]) -> _Own | None:
     said = statement(text, role(path))
     if said.expression is not None and not (said.how == "limits" and said.pointers and notices):
         return _Own(said.expression, "tag" if said.how == "tag" else "header", path, said.vague)
-    if (found := _pointed(said, notices)) is not None:
-        return _Own(found.expression, "header", found.path)
+    if (pointed := _pointed(said, notices)) is not None:
+        return _Own(pointed.expression, "header", pointed.path)
     if said.substantial:
         return _Own(single(UNKNOWN_ID), "header", path)
     return None
@@ -248,15 +254,27 @@ def _sentences(prose: Sequence[Notice]) -> Iterator[_Found]:
 def _of_terms(terms: Sequence[Notice], others: Sequence[_Found], bundles: str) -> _Found | None:
     """What files of terms say; ``others`` (manifest, README) decide where they leave a choice open."""
     said = [(notice, statement(notice.text, "terms")) for notice in terms]
-    main = [(notice, item) for notice, item in said if _MAIN.fullmatch(_name(notice)) and not _PART.search(_name(notice))]
+    main = [
+        (notice, item)
+        for notice, item in said
+        if _MAIN.fullmatch(_name(notice)) and not _PART.search(_name(notice))
+    ]
     rest = [(notice, item) for notice, item in said if not _PART.search(_name(notice))]
-    chosen = main if any(item.expression is not None or item.substantial for _, item in main) else rest or said
-    open_ = [(notice, item) for notice, item in main if item.expression is None and not item.substantial and item.pointers]
+    chosen = (
+        main if any(item.expression is not None or item.substantial for _, item in main) else rest or said
+    )
+    open_ = [
+        (notice, item)
+        for notice, item in main
+        if item.expression is None and not item.substantial and item.pointers
+    ]
     if open_ and rest:  # "either of the licences in LICENSE.A or LICENSE.B"
         pointed = [
-            (notice, item) for notice, item in rest
-            if item.expression is not None and any(_name(notice).lower() in pointer.lower() for _, o in open_ for pointer in o.pointers)
-        ]  # fmt: skip
+            (notice, item)
+            for notice, item in rest
+            if item.expression is not None
+            and any(_name(notice).lower() in pointer.lower() for _, o in open_ for pointer in o.pointers)
+        ]
         if pointed:
             notice = open_[0][0]
             parts = [item.expression for _, item in pointed if item.expression is not None]
@@ -264,6 +282,9 @@ def _of_terms(terms: Sequence[Notice], others: Sequence[_Found], bundles: str) -
             return _Found(joined, "file", notice.path)
         chosen = rest
     known = [(notice, item) for notice, item in chosen if item.expression is not None]
+    lesser = [(notice, item) for notice, item in rest if _all(item, "LGPL-")]
+    if lesser and all(_all(item, "GPL-") for _, item in known):
+        known = lesser  # COPYING beside COPYING.LESSER
     if not known:
         unknown = [notice for notice, item in chosen if item.substantial]
         if not unknown:
@@ -274,13 +295,23 @@ def _of_terms(terms: Sequence[Notice], others: Sequence[_Found], bundles: str) -
     ids = _plain({id for part in parts for id in part.ids()})
     for other in others:
         told = _plain(set(other.expression.ids()))
-        if told == ids or (len(ids) > 1 and told < ids and len(known) > 1) or (ids < told and other.expression.kind == "or"):
-            return _Found(other.expression if told != ids or len(ids) > 1 else _precise(parts, other), "file", first)
+        if (
+            told == ids
+            or (len(ids) > 1 and told < ids and len(known) > 1)
+            or (ids < told and other.expression.kind == "or")
+        ):
+            return _Found(
+                other.expression if told != ids or len(ids) > 1 else _precise(parts, other), "file", first
+            )
     if len(known) > 1:
         joined = _joined([(notice, part) for (notice, _), part in zip(known, parts, strict=True)])
     else:
         joined = parts[0]
     return _Found(joined, "file", first)
+
+
+def _all(item: Statement, start: str) -> bool:
+    return item.expression is not None and all(id.startswith(start) for id in item.expression.ids())
 
 
 def _precise(parts: Sequence[Expression], other: _Found) -> Expression:

@@ -127,7 +127,12 @@ class Table:
         lower = name.lower()
         if lower in _PERL:
             return PERL
-        for item in (lower, lower.removesuffix("+"), lower.removesuffix("-license"), lower.removesuffix("-licence")):
+        for item in (
+            lower,
+            lower.removesuffix("+"),
+            lower.removesuffix("-license"),
+            lower.removesuffix("-licence"),
+        ):
             if item in self._names:
                 found = self._names[item]
                 return single(_REPLACED.get(found, found))
@@ -153,7 +158,7 @@ class Table:
         return single(name) if name in self._groups else None
 
     def expression(self, text: str) -> Expression | None:
-        """The expression that a text is, also in the older spelling with a stroke for OR; None if it is none."""
+        """The expression that a text is, also in the older spelling with a stroke for OR; or None."""
         text = text.strip().rstrip(".,;")
         found = self.known(text)
         if found is not None or not text or len(text) > 500:
@@ -170,4 +175,4 @@ class Table:
 def table(path: str | None = None) -> Table:
     """The table of a file, or ours; loaded once per process."""
     text = Path(path or FILE).read_text(encoding="utf-8")
-    return Table(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506 - safe
+    return Table(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))

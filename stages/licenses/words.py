@@ -1,7 +1,8 @@
 """Words of licence texts, as they are compared.
 
-Comment marks, punctuation, case, white space, HTML and lines with a copyright notice make no difference, nor do
-British spellings: what the matching guidelines of SPDX (annex B of its specification) call not substantive.
+Comment marks, punctuation, case, white space, HTML and lines with a copyright notice make no difference, nor
+do British spellings: what the matching guidelines of SPDX (annex B of its specification) call not
+substantive.
 
 Knows characters and words; does not know licences.
 """
@@ -14,7 +15,8 @@ from typing import NamedTuple
 _WORD = re.compile(r"[a-z0-9]+")
 #: Copyright notices: a line that names years or holders, not one in which terms speak of copyright.
 _HOLDERS = re.compile(
-    r"^[^\w\n]*(?:(?:portions |parts )?copyright[ \t:]*(?:\(c\)|©|&copy;|[<\[{]|[ \t\d,-]*\d{4}|by\b)|\(c\)|©|&copy;|"
+    r"^[^\w\n]*(?:(?:portions |parts )?copyright[ \t:]*(?:\(c\)|©|&copy;|[<\[{]|[ \t\d,-]*\d{4}|by\b)"
+    r"|\(c\)|©|&copy;|"
     r"all rights reserved\W*$|copyright(?: holder)?:).*$",
     re.MULTILINE,
 )

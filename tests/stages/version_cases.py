@@ -292,6 +292,24 @@ def _pii(folder: Path) -> dict[str, Case]:
     }
 
 
+def _license(folder: Path) -> dict[str, Case]:
+    table = _write(folder / "groups.yaml", "licenses: {MIT: proprietary, BSD-2-Clause: public_domain}")
+    return {
+        "ours": Case({}, [inputs.licensed()]),
+        "own groups": Case({"groups": table, "bundles": "all"}, [inputs.licensed()]),
+    }
+
+
+def _license_filter(folder: Path) -> dict[str, Case]:
+    return {
+        "permissive": Case({}, [inputs.judged()]),
+        "copyleft": Case(
+            {"keep": ["permissive", "strong_copyleft"], "unknown": "keep", "conflict": "keep"},
+            [inputs.judged()],
+        ),
+    }
+
+
 def _notebook(folder: Path) -> dict[str, Case]:
     parts = [inputs.notebooks()]
     return {
@@ -331,6 +349,8 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "ensemble": _ensemble,
     "decontaminate": _decontaminate,
     "pii": _pii,
+    "license": _license,
+    "license_filter": _license_filter,
     "notebook": _notebook,
     "secrets": _secrets,
     TOKENIZER: _tokenize,
