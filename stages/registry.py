@@ -28,6 +28,7 @@ STAGES = {
     "render": "stages.render.stage:Render",
     "urls": "stages.urls.stage:Urls",
     "language": "stages.language.stage:Language",
+    "code_language": "stages.code.languages.stage:CodeLanguage",
     "length": "stages.length:Length",
     "exact_dedup": "stages.dedup.exact:ExactDedup",
     "fuzzy_dedup": "stages.dedup.fuzzy:FuzzyDedup",
@@ -44,6 +45,7 @@ STAGES = {
     "license_filter": "stages.license.keep:LicenseFilter",
     "notebook": "stages.code.notebook:NotebookStage",
     "secrets": "stages.code.secrets:Secrets",
+    "repository_order": "stages.code.repository_order:RepositoryOrder",
 }
 
 #: Put in front of the shards of every blended dataset; not named in a dataset's stages.

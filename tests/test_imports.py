@@ -43,6 +43,7 @@ SHARED = (
     "stages.base",
     "stages.global_stage",
     "stages.compiled",
+    "stages.ahead",
     "stages.where",
     "stages.files",
     "stages.text",

@@ -310,6 +310,12 @@ def _license_filter(folder: Path) -> dict[str, Case]:
     }
 
 
+def _code_language(folder: Path) -> dict[str, Case]:
+    parts = [inputs.code_files()]
+    drop = dict.fromkeys(("vendored", "generated", "minified", "test"), "drop")
+    return {"measured": Case({}, parts), "decided": Case({"keep": ["nemotron43"], **drop}, parts)}
+
+
 def _notebook(folder: Path) -> dict[str, Case]:
     parts = [inputs.notebooks()]
     return {
@@ -323,6 +329,15 @@ def _secrets(folder: Path) -> dict[str, Case]:
     return {
         "redacted": Case({}, parts),
         "dropped": Case({"action": "drop", "examples": True}, parts),
+    }
+
+
+def _repository_order(folder: Path) -> dict[str, Case]:
+    files = inputs.repositories()
+    parts = [files.slice(0, 5), files.slice(5)]
+    return {
+        "imports": Case({}, parts),
+        "small ones by path": Case({"order": "path", "max_bytes": 60, "within": ["language"]}, parts),
     }
 
 
@@ -351,7 +366,9 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "pii": _pii,
     "license": _license,
     "license_filter": _license_filter,
+    "code_language": _code_language,
     "notebook": _notebook,
     "secrets": _secrets,
+    "repository_order": _repository_order,
     TOKENIZER: _tokenize,
 }
