@@ -11,6 +11,10 @@ detect-secrets gets every fiftieth of them, with the plugins and filters that it
 is another, or one of these is not found. All are keys and tokens of tests and of documentation: nobody can
 tell from the text that they open nothing. Of gitleaks and curl, whose files are full of them on purpose, the
 numbers by rule are printed.
+
+In 56,620 files, 512 MB, of about a hundred other repositories, none of which a rule was changed for, it found
+two things that are no key, password or token: a login of the specification of HTTP, again and again, which is
+known as an example since then, and a hash of PostgreSQL's form ``md5…`` in a variable named as a password.
 """
 
 from __future__ import annotations
