@@ -171,8 +171,13 @@ def _settings(model: type[BaseModel]) -> list[str]:
 
 
 def comments_of(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    """Name and meaning of each setting of a model."""
-    lines = inspect.getsource(model).splitlines()
+    """Name and meaning of each setting of a model, those of its bases first."""
+    for base in reversed(model.__mro__):
+        if issubclass(base, BaseModel) and base.__module__ != BaseModel.__module__:
+            yield from _comments(inspect.getsource(base).splitlines())
+
+
+def _comments(lines: list[str]) -> Iterator[tuple[str, str]]:
     pending: list[str] = []
     meaning = ""
     for line in lines:

@@ -57,8 +57,17 @@ class Reject(NamedTuple):
     provenance: Mapping[str, Any]
 
 
+class Member(NamedTuple):
+    """One of several small things that are read together: a repository, an archive."""
+
+    path: str
+    name: str  # as of an input
+    size: int
+    etag: str
+
+
 class Input(NamedTuple):
-    """One unit of reading: a file as listed, or rows ``start`` to ``stop`` of it."""
+    """One unit of reading: a file as listed, rows ``start`` to ``stop`` of it, or several ``members``."""
 
     path: str
     name: str  # path relative to what was listed: the same on every machine and storage
@@ -67,6 +76,7 @@ class Input(NamedTuple):
     start: int = 0
     stop: int | None = None
     memory: int = 0  # bytes that this input asked for beyond what the reader declares
+    members: tuple[Member, ...] = ()  # then ``path`` and ``name`` are those of the first
 
 
 class DamagedInput(Exception):
@@ -235,6 +245,11 @@ class Reader(Stage):
     def list(self, storage: Storage) -> list[Input]:
         """All inputs, in an order that does not depend on storage."""
         raise NotImplementedError
+
+    def current(self, item: Input, storage: Storage) -> str | None:
+        """The etag that an input has now; None where it is gone. Readers whose inputs are no files say."""
+        info = storage.stat(item.path)
+        return info.etag if info else None
 
     def read(self, item: Input, storage: Storage, limit: int | None = None) -> Iterator[Batch]:
         """Batches of bounded size, in file order; at most ``limit`` records in all.

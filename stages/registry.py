@@ -22,6 +22,11 @@ READERS = {
     "warc": "stages.read.warc:Warc",
     "parquet": "stages.read.tables:Tables",
     "jsonl": "stages.read.tables:Tables",
+    "repositories": "stages.read.code.repositories:Repositories",
+    "tarball": "stages.read.code.tarball:Tarball",
+    "code_folder": "stages.read.code.folder:CodeFolder",
+    "stack": "stages.read.code.stack:Stack",
+    "nemotron_code": "stages.read.code.nemotron:NemotronCode",
 }
 
 STAGES = {
@@ -41,6 +46,7 @@ STAGES = {
     "ensemble": "stages.quality.ensemble:Ensemble",
     "decontaminate": "stages.decontaminate.stage:Decontaminate",
     "pii": "stages.pii.stage:Pii",
+    "repository_notices": "stages.read.code.inherit:RepositoryNotices",
     "notebook": "stages.code.notebook:NotebookStage",
     "secrets": "stages.code.secrets:Secrets",
     "repository_order": "stages.code.repository_order:RepositoryOrder",

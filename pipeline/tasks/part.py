@@ -198,10 +198,10 @@ class _Run:
 
     def _read(self, source: FromInput, tally: Tally) -> Iterator[pa.Table]:
         reader = open_stage(source.reader, self.context.storage)
-        info = self.storage.stat(source.item.path)
-        if info is None:
+        etag = reader.current(source.item, self.storage)
+        if etag is None:
             raise StorageError(f"{source.item.path}: the input is gone, or cannot be seen from this machine")
-        if info.etag != source.item.etag:
+        if etag != source.item.etag:
             raise StorageError(f"{source.item.path}: the input changed after the plan was made; start again")
         for batch in reader.read(source.item, self.storage, self.context.limit):
             tally.rows_in += len(batch.documents) + len(batch.rejects)

@@ -5,10 +5,13 @@ A case has few documents: it is to notice that something changed, not to say wha
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import code_trees
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -92,6 +95,89 @@ def _jsonl(folder: Path) -> dict[str, Case]:
         "columns of ours": Case({"format": "jsonl", "paths": [rows]}),
         "columns of theirs": Case({"format": "jsonl", "paths": [rows], **mapped}),
     }
+
+
+def _repositories(folder: Path) -> dict[str, Case]:
+    commit = code_trees.mirror(folder / "o" / "a.git", inputs.TREE)
+    code_trees.mirror(folder / "o" / "a.git", {"b.py": b"b = 1\n"}, [("160000", "1" * 40, "module")])
+    code_trees.mirror(folder / "b.git", {"b.py": b"b = 1\n"})
+    about = _write(folder / "about.csv", "repo,stars,license", "o/a,5,MIT")
+    out = _write(folder / "out", "b")
+    one = {"paths": [str(folder)], "source": "code"}
+    return {
+        "heads": Case(one),
+        "an earlier commit": Case(
+            {
+                **one,
+                "revision": commit,
+                "max_bytes": 500,
+                "metadata": about,
+                "opt_out": out,
+                "host": "https://h",
+            }
+        ),
+    }
+
+
+def _tarball(folder: Path) -> dict[str, Case]:
+    whole = code_trees.tarball(
+        inputs.TREE, prefix="a-main/", comment="1" * 40, links={"link": "src/count.py"}
+    )
+    (folder / "a.tar.gz").write_bytes(gzip.compress(whole, mtime=0))
+    (folder / "b.tar").write_bytes(whole[:4000])
+    (folder / "c.zip").write_bytes(code_trees.zipped(inputs.TREE))
+    return {"archives": Case({"paths": [folder / "a.tar.gz", folder / "b.tar", folder / "c.zip"]})}
+
+
+def _code_folder(folder: Path) -> dict[str, Case]:
+    for name, data in inputs.TREE.items():
+        (folder / "a" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "a" / name).write_bytes(data)
+    return {"a folder": Case({"paths": [str(folder)], "depth": 1})}
+
+
+def _stack(folder: Path) -> dict[str, Case]:
+    texts = {
+        name: data.decode() for name, data in inputs.TREE.items() if data.isascii() and b"\0" not in data
+    }
+    v1 = {
+        "max_stars_repo_name": ["o/a"] * len(texts),
+        "max_stars_repo_path": list(texts),
+        "max_stars_repo_licenses": [["MIT"]] * len(texts),
+        "content": list(texts.values()),
+    }
+    pq.write_table(pa.table(v1), folder / "v1.parquet")
+    names = [hashlib.sha1(data).hexdigest() for data in inputs.TREE.values()]
+    v2 = {"repo_name": ["o/a"] * len(names), "path": [f"/{name}" for name in inputs.TREE], "blob_id": names}
+    pq.write_table(pa.table(v2), folder / "v2.parquet")
+    (folder / "contents").mkdir()
+    for name, data in list(zip(names, inputs.TREE.values(), strict=True))[1:]:
+        (folder / "contents" / name).write_bytes(gzip.compress(data, mtime=0))
+    return {
+        "version 1": Case({"paths": [folder / "v1.parquet"]}),
+        "version 2": Case({"paths": [folder / "v2.parquet"], "contents": str(folder / "contents")}),
+    }
+
+
+def _nemotron_code(folder: Path) -> dict[str, Case]:
+    commit = code_trees.mirror(folder / "mirrors" / "o" / "a.git", inputs.TREE)
+    paths = [*inputs.TREE, "not/there.py"]
+    rows = {"repo": ["o/a"] * len(paths), "commit_id": [commit[:7]] * len(paths), "rel_path": paths}
+    pq.write_table(pa.table(rows), folder / "rows.parquet")
+    return {"rows": Case({"paths": [folder / "rows.parquet"], "mirrors": str(folder / "mirrors")})}
+
+
+def _repository_notices(folder: Path) -> dict[str, Case]:
+    paths = [name for name, data in inputs.TREE.items() if data.isascii() and b"\0" not in data]
+    documents = inputs.documents([inputs.TREE[path].decode() for path in paths] * 2)
+    columns = {
+        "repo": ["o/a"] * len(paths) + ["o/b"] * len(paths),
+        "commit": ["1" * 40] * len(paths) * 2,
+        "path": paths * 2,
+    }
+    for name, values in columns.items():
+        documents = documents.append_column(name, pa.array(values))
+    return {"two repositories": Case({}, [documents.slice(0, 7), documents.slice(7)])}
 
 
 def _render(folder: Path) -> dict[str, Case]:
@@ -331,6 +417,11 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "warc": _warc,
     "parquet": _parquet,
     "jsonl": _jsonl,
+    "repositories": _repositories,
+    "tarball": _tarball,
+    "code_folder": _code_folder,
+    "stack": _stack,
+    "nemotron_code": _nemotron_code,
     "render": _render,
     "urls": _urls,
     "language": _language,
@@ -346,6 +437,7 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "ensemble": _ensemble,
     "decontaminate": _decontaminate,
     "pii": _pii,
+    "repository_notices": _repository_notices,
     "code_language": _code_language,
     "notebook": _notebook,
     "secrets": _secrets,

@@ -16,6 +16,20 @@ HARBOUR = (
     "read by nobody, and yet he has not missed a day in thirty years. When he was asked about it, he said that "
     "somebody should know how many there are."
 )
+#: Files of a repository, of each kind that readers of code tell apart.
+TREE: dict[str, bytes] = {
+    "LICENSE": b"MIT License\n\nPermission is hereby granted, free of charge, to any person obtaining a copy\n",
+    "README.md": b"# Boats\n\nCounts boats. Licensed under the MIT license.\n",
+    "src/count.py": b"def count(boats):\n    return sum(1 for boat in boats)\n",
+    "src/wide.rc": b"\xff\xfe" + "IDD_ABOUT DIALOG\n".encode("utf-16-le"),
+    "src/latin.c": "/* Größe der Boote, für später */\nint size;\n".encode("latin-1"),
+    "src/binary.o": b"\x7fELF\0\0",
+    "src/empty.py": b"",
+    "src/long.txt": b"boats\n" * 100,
+    "data/model.bin": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 1\n",
+    "vendor/lib/COPYING": b"GNU GENERAL PUBLIC LICENSE\nVersion 2, June 1991\n",
+    "vendor/lib/lib.c": b"int lib(void) { return 1; }\n",
+}
 PROSE = {
     "en": HARBOUR,
     "de": "Der Hafenmeister zählt die Boote zweimal, einmal am Morgen und einmal in der Nacht. Was er aufschreibt, "
