@@ -46,6 +46,8 @@ STAGES = {
     "ensemble": "stages.quality.ensemble:Ensemble",
     "decontaminate": "stages.decontaminate.stage:Decontaminate",
     "pii": "stages.pii.stage:Pii",
+    "license": "stages.license.annotate:License",
+    "license_filter": "stages.license.keep:LicenseFilter",
     "repository_notices": "stages.read.code.inherit:RepositoryNotices",
     "notebook": "stages.code.notebook:NotebookStage",
     "secrets": "stages.code.secrets:Secrets",

@@ -378,6 +378,24 @@ def _pii(folder: Path) -> dict[str, Case]:
     }
 
 
+def _license(folder: Path) -> dict[str, Case]:
+    table = _write(folder / "groups.yaml", "licenses: {MIT: proprietary, BSD-2-Clause: public_domain}")
+    return {
+        "ours": Case({}, [inputs.licensed()]),
+        "own groups": Case({"groups": table, "bundles": "all"}, [inputs.licensed()]),
+    }
+
+
+def _license_filter(folder: Path) -> dict[str, Case]:
+    return {
+        "permissive": Case({}, [inputs.judged()]),
+        "copyleft": Case(
+            {"keep": ["permissive", "strong_copyleft"], "unknown": "keep", "conflict": "keep"},
+            [inputs.judged()],
+        ),
+    }
+
+
 def _code_language(folder: Path) -> dict[str, Case]:
     parts = [inputs.code_files()]
     drop = dict.fromkeys(("vendored", "generated", "minified", "test"), "drop")
@@ -487,6 +505,8 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "ensemble": _ensemble,
     "decontaminate": _decontaminate,
     "pii": _pii,
+    "license": _license,
+    "license_filter": _license_filter,
     "repository_notices": _repository_notices,
     "code_language": _code_language,
     "notebook": _notebook,

@@ -160,6 +160,52 @@ def pages() -> pa.Table:
     return pa.table(columns)
 
 
+def licensed() -> pa.Table:
+    """Files of a repository with what stands around them."""
+    mit = "The MIT License (MIT)\n\nCopyright (c) 2024 Harbour"
+    rows: list[tuple[str, str | None, list[tuple[str, str]], str | None]] = [
+        ("a.py", "# SPDX-License-Identifier: MIT OR Apache-2.0\nx = 1\n", [], None),
+        (
+            "b.c",
+            "/* This file is licensed under the GNU GPL, version 2 or later. */\nint b;\n",
+            [("LICENSE", mit)],
+            None,
+        ),
+        (
+            "src/c.js",
+            "export const c = 1\n",
+            [("LICENSE", mit), ("package.json", '{"license": "MIT"}')],
+            None,
+        ),
+        ("d.go", "// Copyright. Licensed under the Harbour Licence.\npackage d\n", [("LICENSE", mit)], None),
+        ("e.rb", "e = 1\n", [("e.gemspec", 's.license = "BSD-2-Clause"')], None),
+        (
+            "f.R",
+            "f <- 1\n",
+            [("README.md", "## License\n\nThis package is released under the GPL-3.\n")],
+            None,
+        ),
+        ("g.pl", "1;\n", [], "Artistic-2.0"),
+        ("h.txt", None, [], None),
+    ]
+    table = documents([text for _, text, _, _ in rows])
+    notices = [[{"path": path, "text": text} for path, text in around] for _, _, around, _ in rows]
+    kind = pa.list_(pa.struct([("path", pa.string()), ("text", pa.string())]))
+    table = table.append_column("path", pa.array([path for path, _, _, _ in rows]))
+    table = table.append_column("notices", pa.array(notices, kind))
+    return table.append_column("repo_license", pa.array([host for _, _, _, host in rows], pa.string()))
+
+
+def judged() -> pa.Table:
+    """Files with licences, one of them with a copy that has another."""
+    groups = ["permissive", "public_domain", "strong_copyleft", "unknown", "permissive", "permissive", None]
+    table = documents(TEXTS[: len(groups)])
+    table = table.append_column("license", pa.array(["MIT"] * len(groups)))
+    table = table.append_column("license_group", pa.array(groups))
+    table = table.append_column("license_rank", pa.array([1, 0, 3, 8, 3, 1, None], pa.int64()))
+    return table.append_column("license_conflict", pa.array([None] * 5 + ["GPL-2.0-only in LICENSE", None]))
+
+
 def notebooks() -> pa.Table:
     """Notebooks of two versions and kernels, a damaged one, and a file that is none."""
     printed = {"output_type": "stream", "name": "stdout", "text": ["1\n", "2\n", "3\n", "4\n"]}
