@@ -5,7 +5,9 @@ reason | key: value; …`` and its lines. ``{{…}}`` in them stands for what is
 open nothing, notebooks, bytes that are no text. The outcome is
 
 - ``kept``, ``dropped``, ``failed``, the last two with the stage and the reason (``*``: any);
-- ``none``: no row at all, such as the folder of a submodule.
+- ``none``: no row at all, such as the folder of a submodule, or what lies behind a cut.
+
+``(repository)`` as a path is the row that stands for a repository, or for the rest of it.
 
 Archives are as hosts write them: one folder with the commit in its name, files by path, all with the time of the
 commit, the commit as a comment. The same code gives the same bytes.
@@ -113,6 +115,8 @@ def _file(
         "copies": extra.get("copies"),
     }
     raw = bytes.fromhex(extra["raw_path"]) if "raw_path" in extra else path.encode()
+    if path == "(repository)":
+        return File("", b"", b"", truth=truth | {"path": ""})
     if "submodule" in extra:
         return File(path, raw, b"", folder=True, truth=truth)
     if "link" in extra:
@@ -271,7 +275,7 @@ def _tar(repository: Repository, folder: bytes) -> bytes:
     comment = f"52 comment={repository.commit}\n".encode()
     assert len(comment) == 52
     entries = [_entry(b"pax_global_header", comment, kind=b"g"), _entry(folder, kind=b"5", mode=0o775)]
-    for file in sorted(repository.files, key=lambda file: file.raw):
+    for file in sorted((file for file in repository.files if file.path), key=lambda file: file.raw):
         if file.folder:
             entries.append(_entry(folder + file.raw, kind=b"5", mode=0o775))
         elif file.link:
