@@ -4,7 +4,7 @@ A store is one file in ``repositories/``: ``key: value`` lines, then files, each
 reason | key: value; …`` and its lines. ``{{…}}`` in them stands for what is made: terms of licences, secrets that
 open nothing, notebooks, bytes that are no text. The outcome is
 
-- ``kept``, ``dropped``, ``failed``, the last two with the stage and the reason (``*``: any);
+- ``kept``, ``dropped``, ``failed``, the last two with the stage and the reason;
 - ``none``: no row at all, such as the folder of a submodule, or what lies behind a cut.
 
 ``(repository)`` as a path is the row that stands for a repository, or for the rest of it.
