@@ -311,8 +311,8 @@ _ROWS = (
         r"|public[\s-]+domain(?=[\s.,;:!)*/-]|$)",
         "LicenseRef-public-domain",
     ),
-    _Row("mit", r"(?<![\w-])mit(?![\w-])", "MIT"),
-    _Row("isc", r"(?<![\w-])isc(?![\w-])", "ISC"),
+    _Row("mit", r"(?<![\w-])(?-i:MIT)(?![\w-])", "MIT"),
+    _Row("isc", r"(?<![\w-])(?-i:ISC)(?![\w-])", "ISC"),
     _Row("bsd", r"(?<![\w./-])bsd(?![\w-])", _bsd, True),
     _Row("zlib", r"(?<![\w./-])zlib(?![\w-])", "Zlib", True),
 )
