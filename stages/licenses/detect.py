@@ -53,6 +53,7 @@ _OTHERS = re.compile(
     re.IGNORECASE,
 )
 _BADGE = re.compile(r"badge/licen[sc]e-((?:[\w.+]|--|_|%20)+)-\w+", re.IGNORECASE)
+_OWN_WORDS = 400  # and with more, a licence of somebody's own is not told by a few of its words
 _SHORT = 60  # words: a file of terms with fewer is no licence of its own
 _SECTION = 30  # lines
 _TERMS_AFTER = 1500  # characters after the first licence of a file in which words of other terms count
@@ -130,7 +131,7 @@ def _means(match: Match, found: Words, text: str) -> Expression | None:
         return None
     foreign = _foreign(match, found, text)
     permissive = RANK[expression.group(table().group)] <= _PERMISSIVE
-    if foreign and (phrases.limits(foreign) or (permissive and phrases.copyleft(foreign))):
+    if foreign and (phrases.limits(foreign) or (permissive and phrases.conditions(foreign))):
         return both([expression, single(UNKNOWN_ID)])
     if not match.exact and not permissive and match.cost > 0.15 * match.size:
         return both([expression, single(UNKNOWN_ID)])
@@ -147,7 +148,7 @@ def _foreign(match: Match, found: Words, text: str) -> str:
                 pieces.append(text[found.starts[run[0]] : found.stops[run[-1]]])
             run = []
         run.append(word)
-    return " . ".join(pieces)
+    return "\n\x03\n".join(pieces)
 
 
 @lru_cache(maxsize=4096)
@@ -204,7 +205,7 @@ def _terms(text: str) -> Statement:
         limit = phrases.limits(rest)
         if limit is not None and count >= _SHORT:
             return Statement(limit, "limits", pointers=pointers, substantial=True)
-        if count >= 30 and phrases.free(rest) and not phrases.copyleft(rest) and not limit:
+        if 30 <= count < _OWN_WORDS and phrases.free(rest) and not phrases.copyleft(rest) and not limit:
             return Statement(single("LicenseRef-permissive"), "text", pointers=pointers, substantial=True)
         return Statement(pointers=pointers, substantial=count >= _SHORT)
     expression, vague, choice = phrases.combined(rest, found)

@@ -118,7 +118,8 @@ _LIMITS = (
      r"|explicit)\s+(?:written\s+)?(?:permission|consent|approval)\s+(?:of"
      r"|from)\s+[^.;]{0,40}is\s+(?:prohibited|forbidden)|"
      r"internal\s+use\s+only|end[\s-]user\s+licen[sc]e\s+agreement|licen[sc]e\s+agreement\s+(?:you|with)"
-     r"|proprietary\s+licen[sc]e|no\s+licen[sc]e\s+is\s+granted", re.IGNORECASE), "LicenseRef-proprietary"),
+     r"|proprietary\s+licen[sc]e|consult\s+your\s+licen|only\s+in\s+conjunction\s+with"
+     r"|software\s+licen[sc]e\s+agreement|terms\s+of\s+service|no\s+licen[sc]e\s+is\s+granted", re.IGNORECASE), "LicenseRef-proprietary"),
     (re.compile(r"non-?\s?commercial(?:ly)?\b|(?:academic|research|educational|personal"
         r"|evaluation)(?:\s+(?:and|or|/)\s+\w+)?\s+(?:use|purposes?)\s*only|only\s+for\s+(?:academic"
         r"|research|personal|educational)|"
@@ -137,6 +138,11 @@ _COPYLEFT = re.compile(
     r"(?<![\w/.-])(?:[al]?gpl(?:v?\d|\b)|gnu\s+(?:\w+\s+)?(?:general\s+)?public)|copyleft"
     r"|share[\s-]?alike|must\s+also\s+be\s+(?:licen[sc]ed|released|made\s+available)\b|"
     r"source\s+code\s+(?:must|shall)\s+(?:be|also)\s+(?:made\s+)?(?:available|released|distributed)",
+    re.IGNORECASE,
+)
+_OBLIGATION = re.compile(
+    r"\b(?:must|shall(?!\s+not\s+be\s+liable)|may\s+not|required?\s+to|prohibit\w*|forbid\w*|obtain|restrict\w*|"
+    r"agrees?\s+to|subject\s+to)\b",
     re.IGNORECASE,
 )
 _FREE = re.compile(
@@ -331,6 +337,13 @@ def limits(text: str) -> Expression | None:
 def copyleft(text: str) -> bool:
     """Whether words of a copyleft licence are there."""
     return _COPYLEFT.search(text) is not None
+
+
+def conditions(text: str) -> bool:
+    """Whether pieces that were put into the text of a licence are conditions of their own, or copyleft."""
+    return copyleft(text) or any(
+        len(piece.split()) >= 10 and _OBLIGATION.search(piece) for piece in text.split("\n\x03\n")
+    )
 
 
 def other(text: str) -> Expression | None:
