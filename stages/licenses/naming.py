@@ -245,7 +245,7 @@ _ROWS = (
         r"zlib(?:\s*/\s*libpng)?[\s-]+(?:style )?LIC|zlib/libpng|zlib\.net/zlib_license|libpng/zlib LIC",
         "Zlib",
     ),
-    _Row("libpng", r"libpng LIC", "Libpng"),
+    _Row("libpng", r"libpng LIC", "libpng-2.0", True),
     _Row("isc", r"(?<![\w-])isc[\s-]+(?:style )?LIC|opensource\.org/licenses?/isc", "ISC"),
     _Row("illinois|ncsa", r"university of illinois[^.\n]{0,40}LIC|\bncsa (?:open source )?LIC", "NCSA"),
     _Row("postgresql", r"postgresql LIC", "PostgreSQL"),

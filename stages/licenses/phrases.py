@@ -8,7 +8,6 @@ Knows phrases. Does not know files, nor licence texts.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -54,7 +53,8 @@ _BETWEEN = re.compile(
     re.IGNORECASE,
 )
 _OR = re.compile(
-    r"\bor\b(?!\s*\(?(?:at\s+your\s+option\)?\s*)?(?:any\s+)?(?:later|newer|implied))|\beither\b|^\s?/\s?$|\|\|?"
+    r"\bor\b(?!\s*\(?(?:at\s+your\s+option\)?\s*)?(?:any\s+)?(?:later|newer|implied))|\beither\b"
+    r"|^\s?/\s?$|\|\|?"
     r"|\bdual|\byou\s+may\s+(?:select|choose)|at\s+your\s+(?:choice|option)(?!\)?\s*,?\s*any)|your\s+choice",
     re.IGNORECASE,
 )
@@ -117,9 +117,10 @@ _LIMITS = (
      r"do\s+not\s+(?:re)?distribute|without\s+(?:the\s+)?(?:express(?:ed)?|prior"
      r"|explicit)\s+(?:written\s+)?(?:permission|consent|approval)\s+(?:of"
      r"|from)\s+[^.;]{0,40}is\s+(?:prohibited|forbidden)|"
-     r"internal\s+use\s+only|end[\s-]user\s+licen[sc]e\s+agreement|licen[sc]e\s+agreement\s+(?:you|with)"
+     r"end[\s-]user\s+licen[sc]e\s+agreement|licen[sc]e\s+agreement\s+(?:you|with)"
      r"|proprietary\s+licen[sc]e|consult\s+your\s+licen|only\s+in\s+conjunction\s+with"
-     r"|software\s+licen[sc]e\s+agreement|terms\s+of\s+service|no\s+licen[sc]e\s+is\s+granted", re.IGNORECASE), "LicenseRef-proprietary"),
+     r"|software\s+licen[sc]e\s+agreement|terms\s+of\s+service"
+     r"|no\s+licen[sc]e\s+is\s+granted", re.IGNORECASE), "LicenseRef-proprietary"),
     (re.compile(r"non-?\s?commercial(?:ly)?\b|(?:academic|research|educational|personal"
         r"|evaluation)(?:\s+(?:and|or|/)\s+\w+)?\s+(?:use|purposes?)\s*only|only\s+for\s+(?:academic"
         r"|research|personal|educational)|"
@@ -141,7 +142,8 @@ _COPYLEFT = re.compile(
     re.IGNORECASE,
 )
 _OBLIGATION = re.compile(
-    r"\b(?:must|shall(?!\s+not\s+be\s+liable)|may\s+not|required?\s+to|prohibit\w*|forbid\w*|obtain|restrict\w*|"
+    r"\b(?:must|shall(?!\s+not\s+be\s+liable)|may\s+not|required?\s+to|prohibit\w*|forbid\w*|obtain"
+    r"|restrict\w*|"
     r"agrees?\s+to|subject\s+to)\b",
     re.IGNORECASE,
 )
