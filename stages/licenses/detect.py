@@ -29,7 +29,8 @@ _TAG = re.compile(
 _PERMISSIVE = RANK["permissive"]
 _PARTS = re.compile(
     r"\w\.(?:[chsS]|cc|cpp|hpp|py|js|ts|rb|go|rs|java|php|pl|lua|swift|css|txt|md)\b|\w/\w*|files?\b"
-    r"|portions?\b|parts?\b"
+    r"|portions?\b|parts?\b",
+    re.IGNORECASE,
 )
 _HEADING = re.compile(
     r"^\W{0,12}(?:\d+[.)]?\s*)?(?:\W{0,4})(?:the\s+|source\s+|software\s+|code\s+)?(?:licen[sc]es?"
