@@ -186,6 +186,8 @@ class Stage:
     #: Columns that are not wanted after this stage.
     consumes: ClassVar[tuple[str, ...]] = ()
     resources: ClassVar[Resources] = Resources()
+    #: Settings that are for people and other programs, and change nothing of what the stage does.
+    notes_only: ClassVar[frozenset[str]] = frozenset()
     #: For the dataset card, of stages that are in ``registry.EXPECTED``.
     caveat: ClassVar[Caveat | None] = None
     #: Most rows that one call gets. The deadline of a document holds for a call: a stage that takes a second

@@ -17,6 +17,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline import layout
+
 #: Fields of a shard in ``blend.json``; a reader verifies it with ``foot`` (``pipeline.sealed``).
 SHARD_KEYS = ("path", "documents", "tokens", "bytes", "sha256", "foot")
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -137,7 +139,9 @@ def weights(phases: Sequence[Phase], budget: Budget, stats: Mapping[str, Any]) -
                 "training_tokens": spent[name],
                 "epochs": _rounded(Fraction(spent[name], counted["tokens"])),
                 "shards": [
-                    {key: shard[key] for key in SHARD_KEYS if key in shard} for shard in counted["shards"]
+                    {key: shard[key] for key in SHARD_KEYS if key in shard}
+                    | {"path": layout.in_corpus(shard["path"])}
+                    for shard in counted["shards"]
                 ],
             }
             for name, counted in counts.items()
