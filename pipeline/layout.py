@@ -136,8 +136,8 @@ def asset(sha256: str, suffix: str) -> str:
     return f"{ASSETS}/{sha256[:32]}{suffix}"
 
 
-def megatron(phase: int) -> str:
-    """The list of weights for a phase, as Megatron-LM takes it."""
+def megatron_list(phase: int) -> str:
+    """The list of weights for a phase, as Megatron-LM takes it, in the folder of an export."""
     return f"blend-phase{phase}.txt"
 
 

@@ -16,19 +16,17 @@ Generator may change between versions (NEP 19).
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline import layout
-from pipeline.sealed import SEAL, Damaged, ParquetFile, Stored, checksum
-from pipeline.storage import Missing, Storage, join
+from pipeline.blend.corpus import check_tokens, open_corpus
+from pipeline.sealed import ParquetFile, Stored
+from pipeline.storage import Storage, join
 
 Tokens = npt.NDArray[np.int32]
 #: Columns of a shard; those of earlier versions have no ``url``.
@@ -92,12 +90,14 @@ class BlendedReader:
                 f"sequence_length is {sequence_length}; it must be at least 1, or None for documents"
             )
         storage = storage or Storage()
-        path, raw = _found(storage, path)
-        blend = _read(path, raw)
-        end = _end(eos, sequence_length, blend["tokenizer"] or {})
+        corpus = open_corpus(storage, path)
+        path, blend = corpus.folder, corpus.blend
+        if sequence_length is None and eos not in ("tokenizer", "none"):
+            raise ValueError("eos goes between packed documents; with sequence_length=None there are none")
+        end = corpus.end(eos) if sequence_length is not None else None
         seed = blend["seed"] if seed is None else seed
         self._identity = {
-            "blend": hashlib.sha256(raw).hexdigest(),
+            "blend": corpus.digest,
             "seed": seed,
             "sequence_length": sequence_length,
             "rank": rank,
@@ -206,50 +206,6 @@ class BlendedReader:
         return row
 
 
-def _found(storage: Storage, path: str) -> tuple[str, bytes]:
-    """The folder of a corpus, given as itself or as the output that holds it, and its ``blend.json``."""
-    for folder in (path, join(path, layout.CORPUS)):
-        with suppress(Missing):
-            return folder, storage.read(join(folder, layout.BLEND_NAME))
-    raise Missing(
-        f"{path}: there is no {layout.BLEND_NAME}, neither here nor in {layout.CORPUS}/: give the folder "
-        "of a corpus, or the output of a run whose config has a blend"
-    )
-
-
-def _end(eos: object, sequence_length: int | None, tokenizer: Mapping[str, Any]) -> int | None:
-    """The id that ends a document; None for none."""
-    if eos == "tokenizer":
-        if sequence_length is None:
-            return None
-        if tokenizer.get("eos_id") is None:
-            raise ValueError(
-                "the corpus does not say which token ends a document: give its id as eos=…, or eos='none' to "
-                "glue documents to each other"
-            )
-        return int(tokenizer["eos_id"])
-    if eos == "none":
-        return None
-    if isinstance(eos, bool) or not isinstance(eos, int | np.integer):
-        raise ValueError(f"eos is {eos!r}; give the id of a token, 'tokenizer' or 'none'")
-    if sequence_length is None:
-        raise ValueError("eos goes between packed documents; with sequence_length=None there are none")
-    if not 0 <= eos <= np.iinfo(np.int32).max:
-        raise ValueError(f"eos is {eos}; a token id is a non-negative int32")
-    return int(eos)
-
-
-def _read(path: str, raw: bytes) -> dict[str, Any]:
-    """The content of ``blend.json``; Damaged if it is not what was written."""
-    try:
-        blend: dict[str, Any] = json.loads(raw)
-        if SEAL in blend and blend.pop(SEAL) != checksum(blend):
-            raise ValueError("it has changed")
-    except ValueError as error:
-        raise Damaged(join(path, "blend.json"), f"is not what was written: {error}") from None
-    return blend
-
-
 class _Row(NamedTuple):
     """One document: row ``row`` of a loaded piece, whose tokens are ``values[start:stop]``."""
 
@@ -351,12 +307,9 @@ class _Walk:
             return
         shard, group, count = (int(value) for value in self._pieces[self._mine[piece]])
         file = ParquetFile(self._storage, self._shards[shard])
+        check_tokens(file)
         names = [name for name in self._columns if name in file.schema.names]
         table = file.table(group, names)
-        if table.schema.field("input_ids").type != pa.list_(pa.int32()):
-            raise ValueError(
-                f"{self._shards[shard].path}: input_ids is not a list of int32: not a token shard"
-            )
         tokens = table["input_ids"].chunk(0)
         self._table, self._values = table, tokens.values.to_numpy()
         self._offsets = tokens.offsets.to_numpy()

@@ -110,7 +110,10 @@ def test_files_that_earlier_versions_left_beside_the_corpus(made: Path, tmp_path
     manifest = Manifest.read(storage, str(out))
     assert manifest is not None
     earlier = {"README.md": b"card", "blend.json": b"{}", "blend-phase1.txt": b"1.0 corpus/web/x"}
-    manifest.put(Ledger(storage, str(out), "", "toy"), earlier)
+    ledger = Ledger(storage, str(out), "one", "toy")
+    ledger.take_over()
+    manifest.put(ledger, earlier)
+    ledger.release()
     (out / "README.md").write_text("edited")
     call("run", "-c", made, "--set", f"output={out}")
     assert (out / "README.md").read_text() == "edited"

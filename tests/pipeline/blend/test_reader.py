@@ -18,66 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numbers_corpus import EOS, PHASES, SIZES, write_corpus
 
 from pipeline.blend.reader import COLUMNS, BlendedReader
-from pipeline.blend.weights import Budget, Phase, megatron, weights
+from pipeline.blend.weights import Budget, Phase
 from pipeline.storage import S3Settings, Storage, StorageError, StorageSettings
 from pipeline.tasks.shards import SHARD
-
-EOS = 7  # no document's tokens: 7 modulo 16 is no dataset
-
-
-def write_corpus(
-    output: Path, sizes: dict[str, list[list[int]]], phases: list[Phase], budget: Budget | None = None
-) -> dict:
-    """A corpus whose datasets have these shards (document lengths); returns its blend."""
-    stats = {"name": "numbers", "seed": 5, "tokenizer": None, "datasets": {}}
-    for code, (name, shards) in enumerate(sizes.items()):
-        document, entries = 0, []
-        for i, lengths in enumerate(shards):
-            rows = []
-            for length in lengths:
-                rows.append(
-                    {
-                        "id": f"{name[:7]:7}{document:09}".encode(),
-                        "input_ids": [document * 16 + code] * length,
-                        "n_tokens": length,
-                        "dataset": name,
-                        "source": "test",
-                        "url": None,
-                        "language": "en",
-                        "license": None,
-                    }
-                )
-                document += 1
-            path = f"corpus/{name}/train-{i:05}-of-{len(shards):05}.parquet"
-            (output / path).parent.mkdir(parents=True, exist_ok=True)
-            table = pa.Table.from_pylist(rows, schema=SHARD)
-            pq.write_table(table, output / path, compression="zstd", row_group_size=7)
-            entries.append({"path": path, "documents": len(lengths), "tokens": sum(lengths)})
-        stats["datasets"][name] = {
-            "inputs": document,
-            "stages": [],
-            "documents": document,
-            "tokens": sum(entry["tokens"] for entry in entries),
-            "languages": {},
-            "shards": entries,
-        }
-    blend = weights(phases, budget or Budget(), stats)
-    (output / "corpus/blend.json").write_text(json.dumps(blend))
-    return blend
-
-
-def lengths(seed: int, shards: list[int], longest: int = 60) -> list[list[int]]:
-    random = np.random.Generator(np.random.PCG64(seed))
-    return [random.integers(1, longest, count).tolist() for count in shards]
-
-
-SIZES = {"web": lengths(1, [40, 33]), "math": lengths(2, [25]), "code": lengths(3, [9, 9, 2])}
-PHASES = [
-    Phase(phase=1, until=0.4, weights={"web": 6, "math": 3, "code": 1}),
-    Phase(phase=2, weights={"web": 0.25, "math": 0.75}),
-]
 
 
 @pytest.fixture(scope="module")
@@ -85,26 +31,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("corpus")
     write_corpus(output, SIZES, PHASES, Budget(tokens=12_000))
     return output
-
-
-# weights
-
-
-def test_megatron_list(corpus: Path) -> None:
-    blend = json.loads((corpus / "corpus/blend.json").read_text())
-    words = megatron(blend, 1).split(" ")
-    share = dict(zip(words[1::2], map(float, words[::2]), strict=True))
-    assert list(share)[:2] == ["web/train-00000-of-00002", "web/train-00001-of-00002"]
-    assert all((corpus / f"corpus/{prefix}.parquet").exists() for prefix in share)
-    assert sum(share.values()) == pytest.approx(1)
-    assert sum(value for prefix, value in share.items() if prefix.startswith("web/")) == pytest.approx(0.6)
-    web = blend["datasets"]["web"]["shards"]
-    assert share["web/train-00000-of-00002"] / share["web/train-00001-of-00002"] == pytest.approx(
-        web[0]["tokens"] / web[1]["tokens"]
-    )
-    assert "code" not in megatron(blend, 2)
-    with pytest.raises(ValueError, match="no phase 3; there are: 1, 2"):
-        megatron(blend, 3)
 
 
 # reader
