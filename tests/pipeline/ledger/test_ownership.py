@@ -80,7 +80,7 @@ def test_links_count_and_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "out/work").unlink()
     run(config)
     (tmp_path / "out/work/web/link").symlink_to(tmp_path / "mine")
-    (tmp_path / "out/corpus").symlink_to(tmp_path / "mine")
+    (tmp_path / "out/corpus/link").symlink_to(tmp_path / "mine")
     assert "2 files in" in run(config)
     assert untouched(tmp_path / "mine", before)
     # an output that is itself a link is where the user wants it
