@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -68,6 +69,7 @@ class _Builder:
             assert self.config.tokenizer is not None
             last = self.plan.last(name)
             tokens = self._recipe(("tokenizer",), self.config.tokenizer, "tokens", "tokenize")
+            tokens = replace(tokens, carried=("url", "text") if self.config.shards.text else ("url",))
             self._segment(name, "tokens", (last.key,), steps=[tokens], schema=self.schemas[last.key])
         return self.plan
 
@@ -207,6 +209,7 @@ class _Builder:
         unused: tuple[str, ...] = ()
         if role in ("annotate", "map") and issubclass(step.cls, Filter | Global):
             unused = tuple(sorted(step.cls.decides))
+        unused += tuple(sorted(step.cls.notes_only))
         found: list[Asset] = []
         for name in marked(step.cls.Config, AssetMark):
             if settings.get(name) is not None:
