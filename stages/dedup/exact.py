@@ -1,8 +1,8 @@
 """The stage ``exact_dedup``: keeps one of the documents that have the same text.
 
-The map sends a 128-bit hash of each text, never the text; documents meet at the reducer of their
-hash. The one with the smallest id stays, so the result does not depend on the order of inputs; where one
-of an earlier run has the text, none does.
+The map sends a 128-bit hash of each text, never the text; documents meet at the reducer of their hash. The
+one with the smallest id is kept, so the result does not depend on the order of inputs; if a document of an
+earlier run has the text, none is kept.
 
 Knows texts and hashes; does not know parts, nor how partials travel.
 """
@@ -24,14 +24,14 @@ from stages.dedup.pending import alike
 from stages.global_stage import LAST, OWN, Applied, Global, Reduced, Round, Rounds
 from stages.text.utf8 import as_array
 
-#: Of rows with equal ``key``.
+#: Sort order of rows with equal ``key``.
 ORDER = ("low", "id")
 PARTIAL = pa.schema([("key", pa.uint64()), ("row", pa.uint32()), ("low", pa.uint64()), ("id", pa.binary(16))])
 
 
 class ExactDedupConfig(StageConfig):
     #: ``none`` compares bytes. ``whitespace`` compares after Unicode NFC with every run of white space as one
-    #: space, so that another line wrapping makes no difference.
+    #: space, so that line wrapping makes no difference.
     normalize: Literal["none", "whitespace"] = "none"
     #: ``annotate`` adds the columns and drops nothing.
     action: Literal["drop", "annotate"] = "drop"
@@ -72,7 +72,7 @@ class ExactDedup(Global):
         return pa.table([halves[:, 0], rows, halves[:, 1], ids], schema=PARTIAL)
 
     def _texts(self, batch: pa.Table) -> Iterator[bytes]:
-        """What is compared, in UTF-8."""
+        """The texts as they are compared, in UTF-8."""
         column = batch.column("text")
         if column.null_count:
             raise ValueError("a document without text cannot be compared")
@@ -86,8 +86,8 @@ class ExactDedup(Global):
         yield Round(LAST, order=ORDER, split=True)
 
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
-        """For each document with a text that others have, which of them stays. Counts ``clusters``, the
-        ``duplicates`` in them that go and those of them that are ``of an earlier run``."""
+        """For each document whose text others have too, which of them is kept. Counts ``clusters``, the
+        ``duplicates`` in them that are dropped, and those dropped for a text ``of an earlier run``."""
         counts = {"clusters": 0, "duplicates": 0, "of an earlier run": 0}
         for found in alike(groups, ORDER):
             position = found.rows.column("position").to_numpy()
@@ -111,7 +111,7 @@ class ExactDedup(Global):
         return counts
 
     def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
-        """Columns for all, and why copies go."""
+        """Columns for all documents, and reasons for those that are dropped."""
         verdicts: list[Fault | None] = [None] * len(batch)
         about = places(found, len(batch))
         if self.config.action == "drop":
