@@ -5,8 +5,8 @@ A token needs no model and no dictionary, and means the same in every language:
 - a *word*: a run of letters, marks and digits (``don't`` are two, ``3.14`` are two);
 - one letter, with the marks on it, of a script that is written without blanks between words: Han, kana,
   Thai, Lao, Khmer, Burmese and the like (Hangul has blanks and makes words);
-- a run of *symbols* (``+``, ``<``, ``€``, emoji), whether or not blanks and punctuation stand among them: ``x
-  < 3`` differs from ``x > 3``, yet a line of eighty ``=`` signs is one token and no passage.
+- a run of *symbols* (``+``, ``<``, ``€``, emoji), even with blanks and punctuation among them: ``x < 3``
+  differs from ``x > 3``, yet a line of eighty ``=`` signs is one token and no passage.
 
 Blanks, punctuation, control characters and case are not compared; format characters (soft hyphen, joiners,
 variation selectors) are ignored. Nothing is composed or decomposed: ``é`` as one code point and as two are
