@@ -227,7 +227,11 @@ class Objects:
         """The last that git wrote of errors."""
         self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(self._errors.tell() - 4096, 0))
-        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        said = self._errors.read().decode("utf-8", "replace")
+        # where things lie on this machine is no part of a result
+        for place in (self._directory, self._home.name):
+            said = said.replace(place, "…")
+        lines = said.strip().splitlines()
         return "; ".join(dict.fromkeys(lines[-3:])) or "it ended without a word"
 
 

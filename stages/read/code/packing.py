@@ -17,8 +17,8 @@ from stages.base import MIB, Input, Member
 
 #: What a pack holds on average, as stored.
 PACK_BYTES = 64 * MIB
-#: A pack of tiny members ends here in any case.
-MOST_MEMBERS = 8192
+#: A pack of tiny members ends here in any case: each is looked at once more before it is read.
+MOST_MEMBERS = 1024
 _DRAWS = 1 << 64
 
 
