@@ -117,7 +117,7 @@ _RUN_ON = re.compile(
 )
 #: The same after capitals.
 _RUN_ON_UPPER = re.compile(rf"[A-Z][a-z]|{_NOTICE}")
-#: A function, unless it is the code of a town; a second ``@``.
+#: The bracket of a function call, unless it holds an area code; a second ``@``.
 _CALL = re.compile(r"\((?![0+]|\d\d)|@")
 
 

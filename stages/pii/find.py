@@ -116,7 +116,7 @@ def _find(
 
 
 def _hits(text: str, found: Iterable[list[int]], kinds: Collection[str], documentation: bool) -> list[Hit]:
-    # a sign that belongs to no piece separates the text on its two sides
+    # placeholders become signs that belong to no piece, so the text on the two sides stays apart
     text = _PLACEHOLDER.sub(lambda found: "¤" * len(found[0]), text)
     plain = _ascii(text)
     narrow = text.translate(_NARROW) if "＠" in text else text
