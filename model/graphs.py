@@ -82,7 +82,7 @@ class Decoder:
             try:
                 self._graphs[shape] = self._capture(*shape)
             except RuntimeError as error:
-                # Slower, with the same result: decoding goes on without a graph for this shape.
+                # Slower, with the same result: decoding goes on without graphs.
                 log.warning("no CUDA graph for %d rows and %d positions: %s", *shape, error)
                 self._captures = False
                 return None

@@ -215,6 +215,10 @@ def _exact_dedup(folder: Path) -> dict[str, Case]:
         "bytes": Case({}, _in_parts()),
         "after an earlier run": Case({}, _in_parts(), _of_earlier()),
         "words": Case({"normalize": "whitespace", "action": "annotate"}, _in_parts()),
+        "preferred and carried": Case(
+            {"prefer": ["license_rank desc"], "carry": {"license_rank": "max"}},
+            [pa.concat_tables([inputs.judged(), inputs.judged()])],
+        ),
     }
 
 
