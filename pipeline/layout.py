@@ -7,6 +7,7 @@
     artefacts/<dataset>-<stage>.json              what global stages leave for later runs
     corpus/<dataset>/train-00000-of-00003.parquet
     corpus/SHA256SUMS
+    corpus/attribution.parquet                    projects and licences of what is in it
     work/<dataset>/<segment>/<part>.parquet       documents after a segment
     work/<dataset>/<segment>/rejects/<part>.parquet
     work/<dataset>/<segment>/runs/<part>.runs     partials for the exchange
@@ -34,6 +35,8 @@ CARD = "README.md"
 ACCOUNT = "work/account.json"
 #: Checksums of the shards, in the format of ``sha256sum --check``, for users who have only ``corpus/``.
 SUMS = "corpus/SHA256SUMS"
+#: Projects with their licences, of documents that carry one.
+ATTRIBUTION = "corpus/attribution.parquet"
 #: Names the files of the run that no receipt names.
 MANIFEST = "work/receipts/manifest"
 #: Names of all receipts of a finished run, so that ``verify`` knows which must exist.

@@ -9,13 +9,15 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pyarrow as pa
+
 from pipeline import layout
 from pipeline.blend.weights import megatron
 from pipeline.config.schema import Config
 from pipeline.ledger import moved, ownership
 from pipeline.ledger.commit import Foreign, Ledger
 from pipeline.ledger.ownership import Manifest, NotOurs
-from pipeline.ledger.receipts import RUNS
+from pipeline.ledger.receipts import DONE, RUNS, load_all
 from pipeline.plan import assets
 from pipeline.plan.recipe import unopened
 from pipeline.plan.segment import Plan
@@ -25,6 +27,7 @@ from pipeline.schedule.rounds import round_key
 from pipeline.sealed import SEAL, checksum
 from pipeline.storage import Storage, join
 from pipeline.tasks.part import all_rows
+from pipeline.tasks.projects import Projects, listed, parquet, summary
 from stages.global_stage import LAST, Global
 
 
@@ -32,7 +35,12 @@ def whole(config: Config) -> list[str]:
     """Names of the files that describe the run as a whole."""
     names = [layout.STATS, layout.CARD, layout.ACCOUNT, layout.INDEX]
     if config.blend:
-        names += [layout.BLEND, layout.SUMS, *(layout.megatron(phase.phase) for phase in config.blend)]
+        names += [
+            layout.BLEND,
+            layout.SUMS,
+            layout.ATTRIBUTION,
+            *(layout.megatron(phase.phase) for phase in config.blend),
+        ]
     return names
 
 
@@ -99,6 +107,9 @@ def finish(
         for phase in config.blend:
             files[layout.megatron(phase.phase)] = megatron(blend, phase.phase).encode()
         files[layout.SUMS] = _sums(found)
+        if len(attribution := _attribution(plan, ledger)):
+            files[layout.ATTRIBUTION] = parquet(attribution)
+            found = {**found, "attribution": summary(attribution)}
     files[layout.STATS] = _json(
         {**found, "artefacts": sorted(name for name in files if name.startswith(f"{layout.ARTEFACTS}/"))}
     )
@@ -143,6 +154,18 @@ def artefacts(plan: Plan, ledger: Ledger, schedule: Schedule) -> dict[str, Any]:
             if (artefact := stage.artefact(rows)) is not None:
                 found[layout.artefact(segment.dataset, segment.judged.label)] = artefact
     return found
+
+
+def _attribution(plan: Plan, ledger: Ledger) -> pa.Table:
+    """Projects and licences of all documents that became tokens."""
+    projects = {}
+    for name in plan.config.blended:
+        segment = next(one for one in plan.segments.values() if one.dataset == name and one.name == "tokens")
+        projects[name] = Projects()
+        for _, receipt in load_all(ledger.storage, ledger.path(layout.receipts(segment.directory))):
+            if receipt.status == DONE:
+                projects[name].add(receipt.projects)
+    return listed(projects)
 
 
 def _sums(found: Mapping[str, Any]) -> bytes:
