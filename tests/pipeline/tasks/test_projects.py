@@ -99,7 +99,7 @@ def test_a_corpus_names_its_projects(tmp_path: Path) -> None:
     }  # fmt: skip
     shards = pq.read_table(tmp_path / "out/corpus/code")
     assert tokens == sum(r["n_tokens"] for r in shards.to_pylist() if r["license"] == "MIT")
-    assert "## Attribution" in (tmp_path / "out/README.md").read_text()
+    assert "## Attribution" in (tmp_path / "out/corpus/README.md").read_text()
     stats = json.loads((tmp_path / "out/stats.json").read_text())
     assert stats["attribution"]["projects"] == 1
     before = (tmp_path / "out/corpus/attribution.parquet").read_bytes()
