@@ -14,8 +14,8 @@ import pyarrow as pa
 from pydantic import field_validator
 
 from stages.base import AssetFile, Fault, Filter, StageConfig
-from stages.heuristics.rules import RuleError, Rules, Verdict, load
-from stages.signals.table import PREFIX, SIGNALS
+from stages.heuristics.rules import SIGNALS, RuleError, Rules, Verdict, load
+from stages.signals.table import PREFIX
 from stages.where import Where, WhereError, parse
 
 
@@ -55,13 +55,14 @@ class Heuristics(Filter):
     @classmethod
     def check(cls, config: HeuristicsConfig, schema: pa.Schema) -> str | None:
         if not any(name.startswith(PREFIX) for name in schema.names):
-            return "needs the stage `signals` before it"
+            return "needs the stage `signals` or `code_signals` before it"
         try:
             if config.spare is not None:
                 parse(config.spare).check(schema)
             if Path(config.rules).is_file():  # otherwise its mistakes are found when it is opened
                 there = {name: of for name, of in SIGNALS.items() if PREFIX + name in schema.names}
-                load(Path(config.rules), there)
+                if absent := load(Path(config.rules), there).missing(schema.names):
+                    return f"rules: {config.rules} asks for columns that there are not: {', '.join(absent)}"
         except WhereError as error:
             return f"spare: {error}"
         except RuleError as error:
