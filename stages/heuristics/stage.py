@@ -20,7 +20,8 @@ from stages.where import Where, WhereError, parse
 
 
 class HeuristicsConfig(StageConfig):
-    #: A rule file; ``configs/rules`` has those of Gopher, C4, FineWeb, RefinedWeb and Nemotron-CC.
+    #: A rule file; ``configs/rules`` has those of Gopher, C4, FineWeb, RefinedWeb and Nemotron-CC, and for code
+    #: those of OpenCoder, StarCoder and The Stack v2.
     rules: AssetFile
     #: Documents for which this expression is true are always kept, e.g. ``quality.label in [high]``.
     spare: str | None = None
@@ -35,7 +36,7 @@ class HeuristicsConfig(StageConfig):
 
 class Heuristics(Filter):
     """The reason is the name of the first rule that a document breaks; the detail gives the value, the bound,
-    and the other rules that it breaks. The stage ``signals`` must come before it."""
+    and the other rules that it breaks. The stage ``signals`` must come before it, or ``code_signals``."""
 
     name = "heuristics"
     version = 1

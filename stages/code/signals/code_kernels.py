@@ -19,8 +19,10 @@ _ASSERT, _TODO, _FIXME, _HERE = (
 
 @compiled
 def code(codes, classes, hashes, quotes, row):
-    """Lines of code, and what their strings hold. ``hashes`` has room for one a line, with signs for lines
-    that are said to repeat nothing: lines of one character, and closing brackets with a comma; ``quotes`` has room for four places."""
+    """Lines of code, and what their strings hold.
+
+    ``hashes`` has room for one a line; the lowest bit is set where a line can repeat another: not in lines of
+    one character, nor in closing brackets with a comma. ``quotes`` has room for four places."""
     size = codes.size
     row[COUNT.code_chars] = size
     start = lines = np.int64(0)

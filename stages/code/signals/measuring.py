@@ -108,7 +108,7 @@ def measure(
         found=look(said) if look else None,
         parsed=python.parse(text) if is_python else None,
         lines=python.lines(said) if is_python else None,
-        text_chars=page.text_chars(text) if language == "HTML" else None,
+        text_chars=_text_chars(text) if language == "HTML" else None,
     )
 
 
@@ -117,6 +117,10 @@ def measure_all(
 ) -> list[Measured]:
     """One after the other; they are as many of each."""
     return [measure(*of) for of in zip(texts, languages, prose, strict=True)]
+
+
+def _text_chars(text: str) -> int:
+    return int(page.text_chars(_codes(page.without_references(text))))
 
 
 def _codes(text: str) -> Codes:

@@ -218,7 +218,9 @@ _JS_VARIABLES = _all(
     rf"|\bmodule\.exports\.{_NAME}\s*+=(?!=)(?!\s*+(?:async\s++)?function\b)"
 )
 _JS_VALUE = rf"(?:-?[\w.$]++|\"[^\"\n]*+\"|'[^'\n]*+'|[!-]{_NAME})"
-_JS_PLAIN_VARIABLES = _all(rf"\b(?:var|let|const)\s++{_NAME}\s*+(?:=\s*+{_JS_VALUE}\s*+)?[;,\n]")
+_JS_PLAIN_VARIABLES = _all(
+    rf"\b(?:var|let|const)\s++{_NAME}[^\S\n]*+(?:=\s*+{_JS_VALUE}[^\S\n]*+)?(?:[;,]|$)"
+)
 _JS_PLAIN_RETURNS = _all(rf"\breturn\b[^\S\n]*+(?:{_JS_VALUE}[^\S\n]*+)?(?:[;}}]|$)")
 _JS_IMPORTS = _all(_LINE + r"import\b(?!\s*+\()")
 _JS_CLASSES = _all(rf"\bclass\s++{_NAME}\s*+[\w\s.$]*+\{{")

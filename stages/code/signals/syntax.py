@@ -104,8 +104,8 @@ _FAMILIES: tuple[tuple[Syntax, str], ...] = (
         _MARKUP,
         (
             "HTML | XML | SVG | Markdown | HTML+ERB | HTML+Razor | HTML+EEX | Maven POM | XSLT | XProc | "
-            "Java Server Pages | ASP.NET | Handlebars | Jinja | Twig | Smarty | Mustache | Liquid | Ant Build "
-            "System | XPages | Genshi | Kit | MDX | XML Property List"
+            "Java Server Pages | ASP.NET | Handlebars | Jinja | Twig | Smarty | Mustache | Liquid | "
+            "Ant Build System | XPages | Genshi | Kit | MDX | XML Property List"
         ),
     ),
     (

@@ -26,3 +26,13 @@ SIGNALS: Mapping[str, Signal] = {
 
 #: The columns that the stage adds.
 SCHEMA = pa.schema([(PREFIX + signal.name, signal.type) for signal in SIGNALS.values()])
+
+
+def markdown() -> str:
+    """The table of all signals, as it stands in ``README.md``."""
+    rows = [
+        f"| `{signal.name}` | {signal.type.to_pandas_dtype().__name__} | {signal.unit} | {signal.definition} "
+        f"| {signal.source} |"
+        for signal in SIGNALS.values()
+    ]
+    return "\n".join(["| signal | type | unit | definition | source |", "|---|---|---|---|---|", *rows, ""])
