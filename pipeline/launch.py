@@ -27,6 +27,7 @@ from pipeline.plan import build as planning
 from pipeline.plan.segment import Plan
 from pipeline.report import account, tables
 from pipeline.report.stats import stats
+from pipeline.report.tokenizer import tokenizer
 from pipeline.schedule.groups import groups
 from pipeline.schedule.loop import RunFailed, Schedule
 from pipeline.sealed import Damaged
@@ -34,6 +35,7 @@ from pipeline.storage import Storage, StorageError, join
 from pipeline.tasks.base import Context
 from pipeline.tasks.calls import StageError
 from pipeline.tasks.part import OpenTask
+from stages import ahead
 
 
 def dry(config: Config) -> Config:
@@ -67,6 +69,7 @@ def run(
     _check_job(config)
     storage = Storage(config.storage)
     plan = make_plan(config, storage, inputs)
+    ahead.start()
     manifest = claim(config, storage, dry=limit is not None)
     ledger = Ledger(storage, config.output, uuid.uuid4().hex, config.name)
     seconds = config.limits.document_seconds
@@ -84,7 +87,7 @@ def run(
                 ledger,
                 config.limits,
                 board,
-                lambda: manifest.drop(ledger, whole(config)),
+                lambda: manifest.drop(ledger, [*whole(config), *layout.EARLIER]),
                 retry_failed,
             )
             try:
@@ -92,7 +95,7 @@ def run(
             finally:
                 if any(state.failures for state in schedule.states.values()):
                     console.print(tables.failures(schedule.states.values()))
-            found = stats(plan, schedule.states)
+            found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
             blend = _blend(config, found, dry=limit is not None)
             kept, left = finish(plan, ledger, manifest, schedule, found, blend)
     except (StorageError, Superseded, ConservationError, Damaged, StageError, RunFailed, SystemExit) as error:

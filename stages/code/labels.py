@@ -76,7 +76,7 @@ _MADE_UP = re.compile(
     r"fake|dummy|test|mock|foo|deadbeef|cafebabe|1234567|abcdef|7654321|qwerty|lorem|insert|replace", re.I
 )
 _GUESSABLE = re.compile(
-    r"p[a@4]ss|secret|s3cr3t|admin|user|root|hunter|login|guest|bar|baz|demo|local|null|none|1234|abcd|asdf|token|key|"
+    r"p[a@4]ss|s[e3]cr[e3]t|sesame|admin|user|root|hunter|login|guest|bar|baz|demo|local|null|none|1234|abcd|asdf|token|key|"
     r"pwd|my|some|\*\*|hello|value|string|database|server|service|config",
     re.I,
 )

@@ -16,6 +16,20 @@ HARBOUR = (
     "read by nobody, and yet he has not missed a day in thirty years. When he was asked about it, he said that "
     "somebody should know how many there are."
 )
+#: Files of a repository, of each kind that readers of code tell apart.
+TREE: dict[str, bytes] = {
+    "LICENSE": b"MIT License\n\nPermission is hereby granted, free of charge, to any person obtaining a copy\n",
+    "README.md": b"# Boats\n\nCounts boats. Licensed under the MIT license.\n",
+    "src/count.py": b"def count(boats):\n    return sum(1 for boat in boats)\n",
+    "src/wide.rc": b"\xff\xfe" + "IDD_ABOUT DIALOG\n".encode("utf-16-le"),
+    "src/latin.c": "/* Größe der Boote, für später */\nint size;\n".encode("latin-1"),
+    "src/binary.o": b"\x7fELF\0\0",
+    "src/empty.py": b"",
+    "src/long.txt": b"boats\n" * 100,
+    "data/model.bin": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 1\n",
+    "vendor/lib/COPYING": b"GNU GENERAL PUBLIC LICENSE\nVersion 2, June 1991\n",
+    "vendor/lib/lib.c": b"int lib(void) { return 1; }\n",
+}
 PROSE = {
     "en": HARBOUR,
     "de": "Der Hafenmeister zählt die Boote zweimal, einmal am Morgen und einmal in der Nacht. Was er aufschreibt, "
@@ -146,6 +160,52 @@ def pages() -> pa.Table:
     return pa.table(columns)
 
 
+def licensed() -> pa.Table:
+    """Files of a repository with what stands around them."""
+    mit = "The MIT License (MIT)\n\nCopyright (c) 2024 Harbour"
+    rows: list[tuple[str, str | None, list[tuple[str, str]], str | None]] = [
+        ("a.py", "# SPDX-License-Identifier: MIT OR Apache-2.0\nx = 1\n", [], None),
+        (
+            "b.c",
+            "/* This file is licensed under the GNU GPL, version 2 or later. */\nint b;\n",
+            [("LICENSE", mit)],
+            None,
+        ),
+        (
+            "src/c.js",
+            "export const c = 1\n",
+            [("LICENSE", mit), ("package.json", '{"license": "MIT"}')],
+            None,
+        ),
+        ("d.go", "// Copyright. Licensed under the Harbour Licence.\npackage d\n", [("LICENSE", mit)], None),
+        ("e.rb", "e = 1\n", [("e.gemspec", 's.license = "BSD-2-Clause"')], None),
+        (
+            "f.R",
+            "f <- 1\n",
+            [("README.md", "## License\n\nThis package is released under the GPL-3.\n")],
+            None,
+        ),
+        ("g.pl", "1;\n", [], "Artistic-2.0"),
+        ("h.txt", None, [], None),
+    ]
+    table = documents([text for _, text, _, _ in rows])
+    notices = [[{"path": path, "text": text} for path, text in around] for _, _, around, _ in rows]
+    kind = pa.list_(pa.struct([("path", pa.string()), ("text", pa.string())]))
+    table = table.append_column("path", pa.array([path for path, _, _, _ in rows]))
+    table = table.append_column("notices", pa.array(notices, kind))
+    return table.append_column("repo_license", pa.array([host for _, _, _, host in rows], pa.string()))
+
+
+def judged() -> pa.Table:
+    """Files with licences, one of them with a copy that has another."""
+    groups = ["permissive", "public_domain", "strong_copyleft", "unknown", "permissive", "permissive", None]
+    table = documents(TEXTS[: len(groups)])
+    table = table.append_column("license", pa.array(["MIT"] * len(groups)))
+    table = table.append_column("license_group", pa.array(groups))
+    table = table.append_column("license_rank", pa.array([1, 0, 3, 8, 3, 1, None], pa.int64()))
+    return table.append_column("license_conflict", pa.array([None] * 5 + ["GPL-2.0-only in LICENSE", None]))
+
+
 def notebooks() -> pa.Table:
     """Notebooks of two versions and kernels, a damaged one, and a file that is none."""
     printed = {"output_type": "stream", "name": "stdout", "text": ["1\n", "2\n", "3\n", "4\n"]}
@@ -234,6 +294,37 @@ def secrets() -> pa.Table:
         None,
     ]
     return pa.table({"text": pa.array(texts, pa.string())})
+
+
+def repositories() -> pa.Table:
+    """Files of two repositories that import each other, in no order."""
+    files = [
+        ("boats/main.py", "Python", "from boats import sail, oar\n"),
+        ("boats/oar.py", "Python", "from . import main\n"),
+        ("boats/sail.py", "Python", CODE),
+        ("src/A.java", "Java", "import b.B;\nimport c.*;\n"),
+        ("src/b/B.java", "Java", "package b;\n"),
+        ("src/c/C.java", "Java", "package c;"),
+        ("x.c", "C", '#include "x.h"\n'),
+        ("x.h", "C", ""),
+        ("App.cs", "C#", "using Boats;\n"),
+        ("Boats.cs", "C#", "namespace Boats;\n"),
+        ("README", None, None),
+    ]
+    paths, languages, texts = (list(column) for column in zip(*files, strict=True))
+    count = len(files)
+    columns = {
+        "repo": ["north/boats"] * 7 + ["south/boats"] * 4,
+        "commit": [None] * 7 + ["0" * 40] * 4,
+        "path": paths,
+        "code_language": languages,
+        "license": ["MIT", "MIT", "Apache-2.0 OR MIT", *["MIT"] * 7, None],
+    }
+    table = documents(texts).drop_columns("language")
+    table = table.append_column("language", pa.array(["en", None] * (count // 2) + ["en"], pa.string()))
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values, pa.string()))
+    return table
 
 
 def _record(number: int, block: bytes, kind: str = "response", headers: Sequence[str] = ()) -> bytes:
