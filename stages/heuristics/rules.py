@@ -315,8 +315,8 @@ _Problem = tuple[Sequence[str | int], str]
 
 
 def _against(file: _File, signals: Mapping[str, Signal]) -> Iterator[_Problem]:
-    """Mistakes that can be found without a document: unknown signals, bounds that have no effect, a value in two
-    sections."""
+    """Mistakes that can be found without a document: unknown signals, bounds that have no effect, a value in
+    two sections."""
     for name, rule in file.rules.items():
         yield from _of_rule(("rules", name), rule, signals)
     values: dict[str, str] = {}
