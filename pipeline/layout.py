@@ -9,14 +9,12 @@
         README.md  blend.json  tokenizer.json  SHA256SUMS
         <dataset>/train-00000-of-00003.parquet
     work/<dataset>/<segment>/<part>.parquet       documents after a segment
-    work/<dataset>/<segment>/rejects/<part>.parquet
-    work/<dataset>/<segment>/runs/<part>.runs     partials for the exchange
-    work/<dataset>/<segment>/receipts/<part>.json
+    work/<dataset>/<segment>/rejects/<part>.parquet work/<dataset>/<segment>/runs/<part>.runs     partials for
+    the exchange work/<dataset>/<segment>/receipts/<part>.json
     work/<dataset>/<segment>/journal/<part>-<number>.parquet, with receipts/ beside, while the run goes on
     work/<dataset>/<segment>/<round>/<bucket>.runs, with receipts/ beside
-    work/<dataset>/shards/receipts/<shard>.json
-    work/receipts/manifest, work/receipts/index, work/account.json
-    dry-run/                                      all of this again, for a dry run
+    work/<dataset>/shards/receipts/<shard>.json work/receipts/manifest, work/receipts/index, work/account.json
+    dry-run/                                      the same files again, for a dry run
 
 Knows names; does not know what is in the files, nor how they are written.
 """
@@ -88,7 +86,7 @@ def rejects(directory: str, part: str) -> str:
 
 
 def journal(directory: str) -> str:
-    """Directory of what is kept of the parts of a segment that are not done."""
+    """Directory of the journals of parts of a segment that are not finished."""
     return f"{directory}/journal"
 
 

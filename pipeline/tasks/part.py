@@ -255,8 +255,8 @@ class _Run:
     def _entering(
         self, source: Iterator[pa.Table], stages: list[Any], tallies: list[Tally]
     ) -> Iterator[tuple[pa.Table, int]]:
-        """The rows, and the number of the first step that is yet to be made on them: a ``Streamer``, which is
-        the first of its segment, has made its own."""
+        """The rows, and the number of the first step that still has to process them: a ``Streamer``, which is
+        the first step of its segment, has already processed them."""
         if stages and isinstance(stages[0], Streamer):
             stage, label = stages[0], self.task.steps[0].label
             journal = self._journal(stage)
