@@ -95,6 +95,11 @@ class MoreMemory(Exception):
         return f"reading this input takes {self.bytes} bytes of memory more than usual"
 
 
+class Unusable(Exception):
+    """What a stage works with (a server, an engine) cannot be used now: no document is to blame, and the part
+    may be tried again."""
+
+
 class FileInfo(NamedTuple):
     """One stored file as a listing sees it. ``etag`` changes when the content does."""
 
@@ -130,6 +135,7 @@ class Resources(NamedTuple):
     cpus: float = 1.0
     gpus: float = 0.0
     memory: int = 128 * MIB  # bytes of heap, beyond what every worker has
+    lasting: bool = False  # what ``open`` loads takes minutes: a worker that has it does many parts
 
 
 class StageConfig(BaseModel):
@@ -186,6 +192,8 @@ class Stage:
     #: Columns that are not wanted after this stage.
     consumes: ClassVar[tuple[str, ...]] = ()
     resources: ClassVar[Resources] = Resources()
+    #: A column: neighbouring rows that are equal in it come in one call, however many there are.
+    together: ClassVar[str | None] = None
     #: For the dataset card, of stages that are in ``registry.EXPECTED``.
     caveat: ClassVar[Caveat | None] = None
     #: Most rows that one call gets. The deadline of a document holds for a call: a stage that takes a second
@@ -277,6 +285,56 @@ class Annotator(Stage):
         raise NotImplementedError
 
 
+class Journal(Protocol):
+    """Keeps results of one part while it is worked on, so that they outlive a worker that dies."""
+
+    def find(self, keys: Sequence[bytes]) -> pa.Table:
+        """The rows kept for these keys, in the columns ``Streamer.keeps``, each key once, in any order."""
+        ...
+
+    def seal(self, rows: pa.Table) -> None:
+        """Keep rows. When this returns, they are stored."""
+        ...
+
+
+class Streamer(Annotator):
+    """Measures at such a cost that nothing may be done twice: a language model. It gets the whole part as a
+    stream, is alone in its segment, and keeps what it has in a journal as it goes.
+
+    ``rows`` are those of a batch. A batch at which the process dies twice is cut in halves until the row is
+    found that is to blame.
+    """
+
+    #: Which of the columns that it adds it keeps in the journal. The first is a key, binary(16): rows of one
+    #: key are the same result.
+    keeps: ClassVar[tuple[str, ...]]
+    #: Seconds without a result after which the process counts as hung.
+    patience: float = 3600.0
+
+    def stream(self, batches: Iterator[pa.Table], journal: Journal) -> Iterator[tuple[pa.Table, Annotation]]:
+        """Each batch with its annotation, in order; it may read ahead. Raises ``Unusable`` where no row is to
+        blame."""
+        raise NotImplementedError
+
+    def annotate(self, batch: pa.Table) -> Annotation:
+        added = self.added(self.config)
+        kept = pa.schema([added.field(name) for name in self.keeps])
+        return next(self.stream(iter([batch]), _Nothing(kept)))[1]
+
+
+class _Nothing:
+    """A journal that keeps nothing."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+
+    def find(self, keys: Sequence[bytes]) -> pa.Table:
+        return self._schema.empty_table()
+
+    def seal(self, rows: pa.Table) -> None:
+        pass
+
+
 class Filter(Stage):
     """Decides: keeps or drops, by a reason.
 
@@ -299,10 +357,12 @@ class Filter(Stage):
 
 @dataclass(frozen=True)
 class Generated:
-    """New rows with ``parent`` set; ``faults`` names the rows of the batch that gave none."""
+    """New rows with ``parent`` set. ``faults`` names the rows of the batch that could not be done,
+    ``dropped`` those that were decided to give none."""
 
     rows: pa.Table
     faults: Mapping[int, Fault] = field(default_factory=dict)
+    dropped: Mapping[int, Fault] = field(default_factory=dict)
 
 
 class Generator(Stage):
@@ -310,4 +370,17 @@ class Generator(Stage):
 
     def generate(self, batch: pa.Table) -> Generated:
         """Rows in the schema of the batch and ``added``, in an order fixed by the batch."""
+        raise NotImplementedError
+
+
+class Form:
+    """A short form: one entry of a config that stands for several stages. It does nothing itself."""
+
+    name: ClassVar[str]
+    Config: ClassVar[type[StageConfig]]
+
+    @classmethod
+    def expand(cls, config: Any) -> builtins.list[dict[str, dict[str, Any]]]:
+        """The stages that it stands for, as in a config. A setting of the same name as in the form is found
+        at the form's place in messages."""
         raise NotImplementedError

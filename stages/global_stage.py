@@ -83,10 +83,8 @@ class Global(Stage):
     #: What the last round gives is about all documents, not about those whose positions it names: every
     #: batch is applied with all of it, ``key`` included. It must be little.
     shared: ClassVar[bool] = False
-    #: The rows of the last round, ``key`` (position) first.
-    verdicts: ClassVar[pa.Schema] = pa.schema(
-        [("key", pa.uint64()), ("reason", pa.string()), ("detail", pa.string())]
-    )
+    #: The rows of the last round, ``key`` (position) first. Settings may say: then it is set in ``__init__``.
+    verdicts: pa.Schema = pa.schema([("key", pa.uint64()), ("reason", pa.string()), ("detail", pa.string())])
 
     def map(self, batch: pa.Table) -> pa.Table:
         """Partials: ``key`` (uint64), ``row`` (uint32), and other columns."""

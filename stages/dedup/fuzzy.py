@@ -89,10 +89,7 @@ class FuzzyDedupConfig(StageConfig):
     @field_validator("prefer")
     @classmethod
     def _columns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        names = [survivors.parse(item).column for item in value]
-        if len(set(names)) < len(names):
-            raise ValueError("a column is named twice")
-        return value
+        return survivors.parsed(value)
 
     @model_validator(mode="after")
     def _consistent(self) -> FuzzyDedupConfig:
@@ -166,10 +163,7 @@ class FuzzyDedup(Global):
                 return (
                     f"`within: {config.within}`: {kind} is neither text nor a whole number nor true or false"
                 )
-        for name in survivors.columns([survivors.parse(item) for item in config.prefer]):
-            if name in schema.names and not survivors.sortable(kind := schema.field(name).type):
-                return f"`prefer: {name}`: a column of type {kind} has no order"
-        return None
+        return survivors.problem([survivors.parse(item) for item in config.prefer], schema)
 
     def map(self, batch: pa.Table) -> pa.Table:
         """One partial per document and band; none of an empty text. With ``tags`` also the ``tag``."""

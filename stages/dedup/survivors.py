@@ -87,19 +87,41 @@ def members(
 
     ``earlier``: whether the document is like one of an earlier run.
     """
-    taken = pa.array(rows)
     found = {"key": labels, "row": pa.array(rows, pa.uint32()), "earlier": earlier}
+    text = ["text"] if any(preference.column == LENGTH for preference in by) else []
+    taken = batch.select(list(dict.fromkeys(["id", *columns(by), *text]))).take(pa.array(rows))
+    return pa.table({**found, **ranked(taken, by), "id": taken.column("id")})
+
+
+def ranked(batch: pa.Table, by: Sequence[Preference]) -> dict[str, pa.Array]:
+    """The columns of ``order`` for each document, but for its id. ValueError names one without an order."""
+    found = {}
     for name, preference in zip(order(by), by, strict=False):
         if preference.column == LENGTH:
             values = pc.utf8_length(batch.column("text"))
         else:
             values = batch.column(preference.column)
         try:
-            found[name] = encode(values.take(taken), preference.descending, preference.column == "date")
+            found[name] = encode(values, preference.descending, preference.column == "date")
         except pa.ArrowException as error:
             raise ValueError(f"`prefer: {preference.column}`: {error}") from None
-    found["id"] = batch.column("id").take(taken)
-    return pa.table(found)
+    return found
+
+
+def problem(by: Sequence[Preference], schema: pa.Schema) -> str | None:
+    """What is wrong with the columns that documents are preferred by, or None."""
+    for name in columns(by):
+        if name in schema.names and not sortable(kind := schema.field(name).type):
+            return f"`prefer: {name}`: a column of type {kind} has no order"
+    return None
+
+
+def parsed(items: Sequence[str]) -> tuple[str, ...]:
+    """Items as they are, each of which names another column. ValueError otherwise."""
+    names = [parse(item).column for item in items]
+    if len(set(names)) < len(names):
+        raise ValueError("a column is named twice")
+    return tuple(items)
 
 
 def sortable(kind: pa.DataType) -> bool:

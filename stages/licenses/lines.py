@@ -52,6 +52,8 @@ _QUICK = (
 _HEAD, _TAIL = 80, 60  # lines of a file that count also where they are no comments
 _BEFORE, _AFTER = 6, 32  # lines around a telling one
 _MOST = 400  # lines in all
+_MOST_PROSE = 3000
+_DENSE = 0.06  # share of telling lines in a text on terms
 _LONG = 2000  # characters of a line that are looked at
 _MARK = re.compile(
     r"[ \t]*(?:(?://+!?|/\*+!?|\*+/?|#+!?|--+|;+|%+|!+|\"|'|<!--+|\(\*+|\{-+\|?|-\}|\|\||REM\b|rem\b"
@@ -87,6 +89,8 @@ def telling(text: str) -> str:
     if not any(word in lower for word in _QUICK):
         return ""
     lines = text.splitlines()
+    if _is_prose(lines):
+        return "\n".join(bare(line) for line in lines[:_MOST_PROSE])
     commented = _commented(lines)
     last = len(lines) - _TAIL
     kept: set[int] = set()
@@ -112,6 +116,17 @@ def telling(text: str) -> str:
             result.append("")
         result.append(bare(lines[number]))
     return "\n".join(result)
+
+
+def _is_prose(lines: list[str]) -> bool:
+    """Whether a file is text on terms and little else."""
+    written = [line for line in lines if line.strip()]
+    told = sum(TELLING.search(line[:_LONG]) is not None for line in written)
+    return (
+        told >= 10
+        and told >= _DENSE * len(written)
+        and sum(line.count(" ") for line in written) >= 5 * len(written)
+    )
 
 
 def _commented(lines: list[str]) -> list[bool]:

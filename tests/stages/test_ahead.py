@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,8 @@ print(json.dumps(seen, indent=1, sort_keys=True))
 
 
 def observed() -> ahead.Signatures:
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "stages")])
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    path = os.pathsep.join(str(ROOT / name) for name in tool["pytest"]["ini_options"]["pythonpath"])
     done = subprocess.run(
         [sys.executable, "-c", OBSERVER],
         env={**os.environ, "PYTHONPATH": path},

@@ -215,6 +215,10 @@ def _exact_dedup(folder: Path) -> dict[str, Case]:
         "bytes": Case({}, _in_parts()),
         "after an earlier run": Case({}, _in_parts(), _of_earlier()),
         "words": Case({"normalize": "whitespace", "action": "annotate"}, _in_parts()),
+        "preferred and carried": Case(
+            {"prefer": ["license_rank desc"], "carry": {"license_rank": "max"}},
+            [pa.concat_tables([inputs.judged(), inputs.judged()])],
+        ),
     }
 
 
@@ -431,6 +435,56 @@ def _tokenize(folder: Path) -> dict[str, Case]:
     return {"byte level": Case({"path": SAMPLE / "tokenizer.json"}, [_with_null()])}
 
 
+def _synthesis(folder: Path, upto: str, *names: str) -> dict[str, Case]:
+    """Cases of a stage of synthesis: documents that went through the stages before it, with a model that is
+    made up."""
+    from synthesis_cases import documents, run, tokenizer
+
+    copy = folder / "tokenizer.json"
+    copy.write_text(Path(tokenizer()).read_text(encoding="utf-8"), encoding="utf-8")
+
+    found = {}
+    texts = [
+        *(text for text in inputs.TEXTS if text),
+        "The harbour was built in 1888 and has two cranes. It holds 40 boats, and $x^2$ is a formula.",
+    ]
+    table = documents(*texts)
+    for word, task, more in (
+        ("pairs", "diverse_qa", {}),
+        ("facts", "knowledge_list", {"samples": 2}),
+        ("translations", "translate", {"to": ["de", "fr"]}),
+        ("mathematics", "math_cleanup", {}),
+    ):
+        before = run(table, task, upto=upto, **more)[0] if upto else table
+        settings = {"tasks": [task]} if "tasks" in names else {}
+        if "tokenizer" in names:
+            settings["tokenizer"] = copy
+        if "backend" in names:
+            settings |= {"backend": "fake_engine:make", "device": "cpu"}
+        found[word] = Case({**settings, **(more if "samples" in names else {})}, [before])
+    return found
+
+
+def _segments(folder: Path) -> dict[str, Case]:
+    return _synthesis(folder, "", "tasks", "tokenizer", "samples")
+
+
+def _complete(folder: Path) -> dict[str, Case]:
+    return _synthesis(folder, "segments", "tasks", "tokenizer", "backend")
+
+
+def _parse(folder: Path) -> dict[str, Case]:
+    return _synthesis(folder, "complete", "tasks")
+
+
+def _accept(folder: Path) -> dict[str, Case]:
+    return _synthesis(folder, "parse")
+
+
+def _assemble(folder: Path) -> dict[str, Case]:
+    return _synthesis(folder, "accept", "tasks")
+
+
 _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "warc": _warc,
     "parquet": _parquet,
@@ -462,5 +516,10 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "notebook": _notebook,
     "secrets": _secrets,
     "repository_order": _repository_order,
+    "segments": _segments,
+    "complete": _complete,
+    "parse": _parse,
+    "accept": _accept,
+    "assemble": _assemble,
     TOKENIZER: _tokenize,
 }

@@ -114,7 +114,7 @@ def _generate(stage: Stage, case: Case) -> Iterator[Any]:
     for part in case.parts if isinstance(stage, Generator) else ():
         made = stage.generate(part)
         yield made.rows
-        yield sorted(made.faults.items())
+        yield sorted({**made.faults, **made.dropped}.items())
 
 
 def _globally(stage: Stage, case: Case) -> Iterator[Any]:
