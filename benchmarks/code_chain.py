@@ -1,4 +1,4 @@
-"""Claim: code_v1.yaml makes shards of mirrors at 2 MB/s of one core, loses no file, and always the same bytes.
+"""Claim: code_v1.yaml makes shards of mirrors at 2 MB/s of one core, loses no file, and gives the same bytes.
 
 Usage: ``python benchmarks/code_chain.py MIRRORS [--kills 10] [--ways inline,ray,killed]``: a folder with
 ``owner/name.git``. The recipe is run as it is but for its inputs, the tokenizer of the sample, and smaller
