@@ -3,10 +3,11 @@
 ::
 
     plan.json                                     what was planned
-    stats.json  blend.json  README.md             about the run as a whole
+    stats.json                                    about the run as a whole
     artefacts/<dataset>-<stage>.json              what global stages leave for later runs
-    corpus/<dataset>/train-00000-of-00003.parquet
-    corpus/SHA256SUMS
+    corpus/                                       what its receiver needs, and nothing else
+        README.md  blend.json  tokenizer.json  SHA256SUMS
+        <dataset>/train-00000-of-00003.parquet
     work/<dataset>/<segment>/<part>.parquet       documents after a segment
     work/<dataset>/<segment>/rejects/<part>.parquet
     work/<dataset>/<segment>/runs/<part>.runs     partials for the exchange
@@ -27,13 +28,19 @@ import re
 #: Format of the files that a run keeps. Raise it when a run cannot continue from those of earlier versions.
 FORMAT = 2
 
-PLAN, STATS, BLEND = "plan.json", "stats.json", "blend.json"
-#: The only file of a run that people may edit: an edited one is left alone.
-CARD = "README.md"
+PLAN, STATS = "plan.json", "stats.json"
+#: Relative to the folder of a corpus.
+BLEND_NAME, SUMS_NAME, TOKENIZER_NAME = "blend.json", "SHA256SUMS", "tokenizer.json"
+BLEND, TOKENIZER = f"corpus/{BLEND_NAME}", f"corpus/{TOKENIZER_NAME}"
+CARD = "corpus/README.md"
+#: Where earlier versions wrote what describes a corpus: beside ``corpus/``, not in it.
+EARLIER = ("README.md", "blend.json")
+#: The only files of a run that people may edit: an edited one is left alone.
+EDITED = (CARD, "README.md")
 #: What is known so far of a run that did not finish.
 ACCOUNT = "work/account.json"
-#: Checksums of the shards, in the format of ``sha256sum --check``, for users who have only ``corpus/``.
-SUMS = "corpus/SHA256SUMS"
+#: Checksums of all files of the corpus, in the format of ``sha256sum --check``, for whoever has only them.
+SUMS = f"corpus/{SUMS_NAME}"
 #: Names the files of the run that no receipt names.
 MANIFEST = "work/receipts/manifest"
 #: Names of all receipts of a finished run, so that ``verify`` knows which must exist.
@@ -120,6 +127,11 @@ def shard(dataset: str, name: str) -> str:
     return f"{CORPUS}/{dataset}/{name}.parquet"
 
 
+def in_corpus(name: str) -> str:
+    """The name of a file of the corpus relative to ``corpus/``."""
+    return name.removeprefix(f"{CORPUS}/")
+
+
 def artefact(dataset: str, label: str) -> str:
     """The artefact of the global stage with that label."""
     return f"{ARTEFACTS}/{dataset}-{label}.json"
@@ -130,8 +142,8 @@ def asset(sha256: str, suffix: str) -> str:
     return f"{ASSETS}/{sha256[:32]}{suffix}"
 
 
-def megatron(phase: int) -> str:
-    """The list of weights for a phase, as Megatron-LM takes it."""
+def megatron_list(phase: int) -> str:
+    """The list of weights for a phase, as Megatron-LM takes it, in the folder of an export."""
     return f"blend-phase{phase}.txt"
 
 

@@ -192,6 +192,8 @@ class Stage:
     #: Columns that are not wanted after this stage.
     consumes: ClassVar[tuple[str, ...]] = ()
     resources: ClassVar[Resources] = Resources()
+    #: Settings that are for people and other programs, and change nothing of what the stage does.
+    notes_only: ClassVar[frozenset[str]] = frozenset()
     #: A column: neighbouring rows that are equal in it come in one call, however many there are.
     together: ClassVar[str | None] = None
     #: For the dataset card, of stages that are in ``registry.EXPECTED``.

@@ -22,6 +22,7 @@ import pyarrow as pa
 from tokenizers import Tokenizer
 
 from stages.base import MIB, Annotation, Annotator, AssetFile, Fault, Resources, StageConfig
+from stages.vocabulary import vocabulary
 
 #: Code points that are encoded at a time, unless one text has more. The library's result is some 100
 #: bytes per token, so this bounds it to about 40 MB.
@@ -39,6 +40,11 @@ _NO_IDS = np.empty(0, dtype=np.int32)
 class TokenizeConfig(StageConfig):
     #: The tokenizer, in the format of the Hugging Face tokenizers library.
     path: AssetFile
+    #: What the corpus calls the tokenizer. Default: the name of its repository, or of the file.
+    name: str | None = None
+    #: The special token that ends a document for whoever trains; shards do not contain it. Default: the usual
+    #: one (`<|endoftext|>`, `</s>` …), if the tokenizer has one of these and not several.
+    eos: str | None = None
 
 
 class Tokenize(Annotator):
@@ -54,6 +60,7 @@ class Tokenize(Annotator):
     version = 2
     Config = TokenizeConfig
     reads = ("text",)
+    notes_only = frozenset({"name", "eos"})
     adds = pa.schema([("input_ids", pa.list_(pa.int32())), ("n_tokens", pa.int32())])
     resources = Resources(memory=768 * MIB)
 
@@ -63,7 +70,8 @@ class Tokenize(Annotator):
         self._special = _NO_IDS
 
     def open(self) -> None:
-        """Loads the tokenizer. Raises ``ValueError`` when the file is none, or loses characters unseen."""
+        """Loads the tokenizer. Raises ``ValueError`` when the file is none, loses characters unseen or has no
+        such ``eos``."""
         path = self.config.path
         try:
             tokenizer = Tokenizer.from_file(path)
@@ -76,6 +84,10 @@ class Tokenize(Annotator):
         tokenizer.encode_special_tokens = True
         if getattr(tokenizer.model, "dropout", None):
             tokenizer.model.dropout = None
+        try:
+            vocabulary(tokenizer, self.config.eos)
+        except ValueError as error:
+            raise ValueError(f"tokenize.eos: {error}") from None
         self._special = _special_ids(tokenizer)
         self._bytes = _byte_ids(tokenizer)
         self._tokenizer = tokenizer

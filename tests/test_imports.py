@@ -47,6 +47,7 @@ SHARED = (
     "stages.where",
     "stages.files",
     "stages.text",
+    "stages.vocabulary",
     "stages.credentials",
     "stages.fasttext",
     "stages.licenses",

@@ -57,9 +57,10 @@ class Execution(_Section):
 
 
 class Shards(_Section):
-    """Size of the token shards."""
+    """The token shards: about how many tokens each has, and whether the text stands beside them."""
 
     tokens: int = Field(default=100_000_000, ge=1)
+    text: bool = False
 
 
 class _Dataset(_Section):

@@ -1,7 +1,7 @@
 """Rule files: which values of which signals a set of rules keeps, as data.
 
 Knows the format of a rule file and the names of the signals; compiles a file to two tables of bounds. Does
-not know how signals are measured, nor what becomes of a document that a rule drops.
+not know how signals are measured, nor what happens to a document that a rule drops.
 
 A file is YAML::
 
@@ -19,8 +19,8 @@ A file is YAML::
 
 The name of a rule is the reason that a dropped document carries. A value that meets a bound exactly is kept
 (as Gopher, C4, FineWeb and Curator all have it: "drop if more than"). Languages are ISO 639-1 codes; a
-document without a language, or in one that a rule does not name, is judged by what the rule says for all
-others: ``except`` leaves the rule on for it, ``languages`` off.
+document without a language, or in one that a rule does not name, is judged as the rule says for all other
+languages: with ``except`` the rule applies to it, with ``languages`` it does not.
 
 Signals are float32 or whole numbers, so bounds are rounded to float32: a ratio of three in ten meets 0.3.
 """
@@ -47,7 +47,7 @@ Languages = Annotated[list[Language], Field(min_length=1)]
 
 
 class RuleError(ValueError):
-    """The mistakes of a rule file, one a line: ``file:line: key: what``."""
+    """The mistakes in a rule file, one per line: ``file:line: key: what``."""
 
 
 class _Strict(BaseModel):
@@ -86,15 +86,16 @@ class _Rule(_Bounds):
         return self
 
     def named(self) -> set[str]:
-        """The languages that the rule treats in a way of their own."""
+        """The languages that the rule names and treats differently."""
         return {*(self.languages or ()), *self.except_, *self.by_language}
 
     def on(self, language: str | None) -> bool:
-        """Whether the rule judges documents in a language; None: in any that it does not name."""
+        """Whether the rule applies to documents in a language; None stands for any language that it does not
+        name."""
         return language not in self.except_ if self.languages is None else language in self.languages
 
     def bounds(self, language: str | None) -> tuple[float, float]:
-        """Lowest and highest value that stays, in a language; infinite where there is no bound."""
+        """Lowest and highest value that is kept, in a language; infinite where there is no bound."""
         if not self.on(language):
             return -np.inf, np.inf
         own = self.by_language.get(language or "", self)
@@ -180,7 +181,7 @@ _Problem = tuple[Sequence[str | int], str]
 
 
 def _against(file: _File, signals: Mapping[str, Signal]) -> Iterator[_Problem]:
-    """What no document can tell: signals that there are not, bounds that decide nothing."""
+    """Mistakes that can be found without a document: unknown signals, bounds that have no effect."""
     for name, rule in file.rules.items():
         place = ("rules", name)
         if rule.signal not in signals:
@@ -215,7 +216,7 @@ def _problem(found: Mapping[str, Any]) -> _Problem:
 
 
 def _repeated(node: yaml.Node | None, place: tuple[str, ...] = ()) -> Iterator[_Problem]:
-    """Keys that stand twice in one mapping, of which YAML would silently take the last."""
+    """Keys that occur twice in one mapping, where YAML would silently take the last."""
     if not isinstance(node, yaml.MappingNode):
         return
     seen: set[str] = set()

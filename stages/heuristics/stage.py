@@ -1,7 +1,7 @@
 """The stage ``heuristics``: drops documents by the rules of a file, which are bounds on signals.
 
-Knows columns ``signal.*`` and rule files (``stages.heuristics.rules``). Does not read the text: another
-threshold is another verdict over the same columns, and nothing is measured again.
+Knows columns ``signal.*`` and rule files (``stages.heuristics.rules``). Does not read the text: with another
+threshold the same columns are judged again, and nothing is measured again.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Heuristics(Filter):
 
     @classmethod
     def needs(cls, config: HeuristicsConfig) -> tuple[str, ...]:
-        """Certain columns only: which signals the rules use stands in a file that may lie elsewhere."""
+        """Only columns that are certain: the rule file, which says what signals are used, may be on another
+        machine."""
         spare = parse(config.spare).columns if config.spare is not None else ()
         return ("language", *sorted(set(spare) - {"language"}))
 
@@ -93,5 +94,5 @@ def _fault(rules: Rules, verdict: Verdict, row: int) -> Fault:
 
 
 def _number(value: float) -> str:
-    """The shortest digits that tell the float32 apart: a ratio just above 0.1 is never printed as 0.1."""
+    """The shortest digits that identify the float32: a ratio just above 0.1 is never printed as 0.1."""
     return str(int(value)) if value == int(value) else str(np.float32(value))

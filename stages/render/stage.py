@@ -21,8 +21,8 @@ COLUMNS = pa.schema(
         ("text", pa.string()),
         ("title", pa.string()),
         ("render.extractor", pa.string()),  # "nanocorpus", "lynx", …; "none" for a document that came as text
-        ("render.content", pa.string()),  # "full" or "main": what of the page the text is
-        # Of the text; null where the extractor does not say.
+        ("render.content", pa.string()),  # "full" or "main": which part of the page the text is
+        # Counts of the text; null if the extractor does not report them.
         ("render.equations", pa.int32()),
         ("render.code_blocks", pa.int32()),
         ("render.code_languages", pa.list_(pa.string())),  # as the page names them, sorted
@@ -81,12 +81,12 @@ class Render(Annotator):
     def annotate(self, batch: pa.Table) -> Annotation:
         rows: list[tuple[Any, ...]] = []
         faults: dict[int, Fault] = {}
-        # One scalar at a time: the pages of a batch need not be in memory twice.
+        # One scalar at a time, so that the pages of a batch are not in memory twice.
         for html, text, url in zip(batch["html"], batch["text"], batch["url"], strict=True):
             try:
                 row = self._row(html.as_py(), text.as_py(), url.as_py())
             except MemoryError:
-                raise  # the process is in trouble, not the page: another try may end otherwise
+                raise  # the process is at fault, not the page: a retry may succeed
             except Exception as error:
                 faults[len(rows)] = Fault("render_error", f"{type(error).__name__}: {error}")
                 row = (None,) * len(COLUMNS)
