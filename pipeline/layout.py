@@ -37,7 +37,8 @@ EARLIER = ("README.md", "blend.json")
 EDITED = (CARD, "README.md")
 #: What is known so far of a run that did not finish.
 ACCOUNT = "work/account.json"
-#: Checksums of all files of the corpus, in the format of ``sha256sum --check``, for whoever has only them.
+#: Checksums of all files of the corpus, in the format of ``sha256sum --check``, for users who have only these
+#: files.
 SUMS = f"corpus/{SUMS_NAME}"
 #: Names the files of the run that no receipt names.
 MANIFEST = "work/receipts/manifest"
