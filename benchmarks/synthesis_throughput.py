@@ -5,10 +5,10 @@ same requests, and judging stored answers anew takes less than 5 % of the time o
 
 A checkpoint of random weights of the sample's shape (2.7 million parameters, fp32, one thread) answers two
 tasks about every document with up to 96 tokens. Through the stage everything counts: prompts, tokenizing,
-keys, sorting, and sealing files on disk in batches of 512. The peer is given all requests at once, ready made,
-in the order in which the stage hands them on. In turns; the ratio is the median of neighbouring runs. CPU
-seconds of the process. Judging is ``parse`` and ``accept`` on answers with four pairs each; generating as many
-tokens is reckoned from the speed that was measured.
+keys, sorting, and sealing files on disk in batches of 512. The peer is given all requests at once, ready
+made, in the order in which the stage hands them on. In turns; the ratio is the median of neighbouring runs.
+CPU seconds of the process. Judging is ``parse`` and ``accept`` on answers with four pairs each; generating
+as many tokens is reckoned from the speed that was measured.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ class DecontaminateConfig(StageConfig):
     fields: dict[str, list[str]] = Field(default_factory=dict)
     #: Consecutive tokens that must be equal before a question is compared in full.
     ngram: int = Field(default=8, ge=3, le=64)
-    #: Questions with fewer words are not searched; those with fewer than ``ngram`` are searched by n-grams of
-    #: this length.
+    #: Questions with fewer words are not searched for; those with fewer than ``ngram`` are searched for by
+    #: n-grams of this length.
     shortest: int = Field(default=8, ge=3, le=64)
     #: Documents with this share of a question, or more, are dropped.
     threshold: float = Field(default=0.8, gt=0.0, le=1.0)
@@ -85,9 +85,9 @@ class Decontaminate(Annotator, Filter):
         self._index: Index | None = None
 
     def open(self) -> None:
-        """Reads the benchmarks, and notes how many items of each cannot be searched, and why.
+        """Reads the benchmarks, and notes how many items of each cannot be searched for, and why.
 
-        Raises ValueError for a file that cannot be read, or if no item of a benchmark can be searched.
+        Raises ValueError for a file that cannot be read, or if no item of a benchmark can be searched for.
         """
         config = self.config
         items = {
