@@ -6,7 +6,7 @@
     stats.json                                    about the run as a whole
     artefacts/<dataset>-<stage>.json              what global stages leave for later runs
     corpus/                                       what its receiver needs, and nothing else
-        README.md  blend.json  tokenizer.json  SHA256SUMS
+        README.md  blend.json  tokenizer.json  SHA256SUMS  attribution.parquet
         <dataset>/train-00000-of-00003.parquet
     work/<dataset>/<segment>/<part>.parquet       documents after a segment
     work/<dataset>/<segment>/rejects/<part>.parquet work/<dataset>/<segment>/runs/<part>.runs     partials for
@@ -29,6 +29,7 @@ FORMAT = 2
 PLAN, STATS = "plan.json", "stats.json"
 #: Relative to the folder of a corpus.
 BLEND_NAME, SUMS_NAME, TOKENIZER_NAME = "blend.json", "SHA256SUMS", "tokenizer.json"
+ATTRIBUTION_NAME = "attribution.parquet"
 BLEND, TOKENIZER = f"corpus/{BLEND_NAME}", f"corpus/{TOKENIZER_NAME}"
 CARD = "corpus/README.md"
 #: Where earlier versions wrote what describes a corpus: beside ``corpus/``, not in it.
@@ -37,6 +38,8 @@ EARLIER = ("README.md", "blend.json")
 EDITED = (CARD, "README.md")
 #: What is known so far of a run that did not finish.
 ACCOUNT = "work/account.json"
+#: Projects with their licences, of documents that carry one.
+ATTRIBUTION = f"corpus/{ATTRIBUTION_NAME}"
 #: Checksums of all files of the corpus, in the format of ``sha256sum --check``, for users who have only these
 #: files.
 SUMS = f"corpus/{SUMS_NAME}"
