@@ -43,7 +43,7 @@ class DecontaminateConfig(StageConfig):
             raise ValueError(f"shortest ({self.shortest}) is more than ngram ({self.ngram})")
         for name in self.benchmarks:
             if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
-                raise ValueError(f"benchmark {name!r}: letters, digits, '_', '-' and '.' make up a name")
+                raise ValueError(f"benchmark {name!r}: a name has letters, digits, '_', '-' and '.' only")
         for name, fields in self.fields.items():
             if name not in self.benchmarks:
                 raise ValueError(f"fields: there is no benchmark {name!r}")
