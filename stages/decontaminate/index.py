@@ -36,14 +36,14 @@ class Index(NamedTuple):
     #: For each benchmark, how many rows are ``checked``, or ``empty``, ``short``, ``repeated`` (equal to an
     #: earlier item) or ``common`` (with only common n-grams).
     counts: dict[str, Counter[str]]
-    starts: Counts  # : where the tokens of each item start, and the end
+    starts: Counts  #: where the tokens of each item start, and the end
     tokens: Hashes
     kinds: npt.NDArray[np.uint8]  #: of each token; 0 for one that is not counted
-    sizes: Counts  # : tokens of a gram: ``ngram``, and ``shortest`` if it differs and has items
+    sizes: Counts  #: tokens of a gram: ``ngram``, and ``shortest`` if it differs and has items
     bitmap: npt.NDArray[np.uint8]  #: a bit is set for each gram, by the low bits of its hash
-    directory: Rows  # : by the high bits of a hash: where in ``grams`` such hashes start
+    directory: Rows  #: by the high bits of a hash: where in ``grams`` such hashes start
     grams: Hashes  #: sorted
-    posts: Rows  # : where the places of each gram start, and the end
+    posts: Rows  #: where the places of each gram start, and the end
     item: Rows  #: of a place
     place: Rows  #: the token of the item at which the gram starts
 
