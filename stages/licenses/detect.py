@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from stages.licenses import phrases
 from stages.licenses.expressions import Expression, both, single
 from stages.licenses.groups import RANK
-from stages.licenses.lines import bare, telling
+from stages.licenses.lines import FAR, bare, telling
 from stages.licenses.match import Match, matches
 from stages.licenses.naming import names
 from stages.licenses.table import UNKNOWN_ID, table
@@ -110,7 +110,7 @@ def tags(text: str) -> Expression | None:
         expression = table().expression(value)
         if expression is None and (named := names(value)):  # "BSD 3-Clause"
             expression = both([item.expression for item in named])
-        if match.start() - first <= _TAGS:
+        if match.start() - first <= _TAGS and FAR not in text[first : match.start()]:
             found.append(expression or single(UNKNOWN_ID))
         elif expression is not None and not _permissive(expression):
             found.append(expression)
