@@ -40,6 +40,7 @@ STAGES = {
     "line_dedup": "stages.dedup.lines:LineDedup",
     "passage_dedup": "stages.dedup.passages:PassageDedup",
     "signals": "stages.signals.stage:Signals",
+    "code_signals": "stages.code.signals.stage:CodeSignals",
     "heuristics": "stages.heuristics.stage:Heuristics",
     "fasttext": "stages.quality.fasttext:FastText",
     "regressor": "stages.quality.regressor.stage:Regressor",

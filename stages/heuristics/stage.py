@@ -14,13 +14,14 @@ import pyarrow as pa
 from pydantic import field_validator
 
 from stages.base import AssetFile, Fault, Filter, StageConfig
-from stages.heuristics.rules import RuleError, Rules, Verdict, load
-from stages.signals.table import PREFIX, SIGNALS
+from stages.heuristics.rules import SIGNALS, RuleError, Rules, Verdict, load
+from stages.signals.table import PREFIX
 from stages.where import Where, WhereError, parse
 
 
 class HeuristicsConfig(StageConfig):
-    #: A rule file; ``configs/rules`` has those of Gopher, C4, FineWeb, RefinedWeb and Nemotron-CC.
+    #: A rule file; ``configs/rules`` has those of Gopher, C4, FineWeb, RefinedWeb and Nemotron-CC, and for
+    #: code those of OpenCoder, StarCoder and The Stack v2.
     rules: AssetFile
     #: Documents for which this expression is true are always kept, e.g. ``quality.label in [high]``.
     spare: str | None = None
@@ -35,7 +36,7 @@ class HeuristicsConfig(StageConfig):
 
 class Heuristics(Filter):
     """The reason is the name of the first rule that a document breaks; the detail gives the value, the bound,
-    and the other rules that it breaks. The stage ``signals`` must come before it."""
+    and the other rules that it breaks. The stage ``signals`` must come before it, or ``code_signals``."""
 
     name = "heuristics"
     version = 1
@@ -56,13 +57,14 @@ class Heuristics(Filter):
     @classmethod
     def check(cls, config: HeuristicsConfig, schema: pa.Schema) -> str | None:
         if not any(name.startswith(PREFIX) for name in schema.names):
-            return "needs the stage `signals` before it"
+            return "needs the stage `signals` or `code_signals` before it"
         try:
             if config.spare is not None:
                 parse(config.spare).check(schema)
             if Path(config.rules).is_file():  # otherwise its mistakes are found when it is opened
                 there = {name: of for name, of in SIGNALS.items() if PREFIX + name in schema.names}
-                load(Path(config.rules), there)
+                if absent := load(Path(config.rules), there).missing(schema.names):
+                    return f"rules: {config.rules} asks for columns that there are not: {', '.join(absent)}"
         except WhereError as error:
             return f"spare: {error}"
         except RuleError as error:
