@@ -4,7 +4,7 @@ Knows bytes of tokens, UTF-8, stop ids and stop strings, ``<think>`` and ``</thi
 prompts, or how tokens are chosen; a ``Vocabulary`` provides the bytes.
 
 In Nemotron Nano 2 ``</think>`` is not a single token, and several sequences of tokens spell it, some of which
-extend into the answer. So it is searched in the text, as stop strings are.
+extend into the answer. So it is searched for in the text, as stop strings are.
 """
 
 from __future__ import annotations

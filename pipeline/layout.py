@@ -40,7 +40,8 @@ EDITED = (CARD, "README.md")
 ACCOUNT = "work/account.json"
 #: Projects with their licences, of documents that carry one.
 ATTRIBUTION = f"corpus/{ATTRIBUTION_NAME}"
-#: Checksums of all files of the corpus, in the format of ``sha256sum --check``, for whoever has only them.
+#: Checksums of all files of the corpus, in the format of ``sha256sum --check``, for users who have only these
+#: files.
 SUMS = f"corpus/{SUMS_NAME}"
 #: Names the files of the run that no receipt names.
 MANIFEST = "work/receipts/manifest"

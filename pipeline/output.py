@@ -164,7 +164,7 @@ def _attribution(plan: Plan, ledger: Ledger) -> pa.Table:
 
 
 def _sums(ledger: Ledger, found: Mapping[str, Any], files: Mapping[str, bytes], kept: Iterable[str]) -> bytes:
-    """Checksums of all files in the corpus. ``kept``: files that stand there instead of ours."""
+    """Checksums of all files in the corpus. ``kept``: files that are there instead of ours."""
     sums = {shard["path"]: shard["sha256"] for data in found["datasets"].values() for shard in data["shards"]}
     for name, data in files.items():
         if name in kept:

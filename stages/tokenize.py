@@ -95,8 +95,8 @@ class Tokenize(Annotator):
             result = self._encode([text])[0]
             if not isinstance(result, Fault) and not len(result):
                 raise ValueError(
-                    f"tokenize.path: {path} gives no token for {text!r}: it would lose text unseen. It needs "
-                    "byte-level encoding, byte fallback or an unknown token"
+                    f"tokenize.path: {path} gives no token for {text!r}: it would silently lose text. It "
+                    "needs byte-level encoding, byte fallback or an unknown token"
                 )
 
     def annotate(self, batch: pa.Table) -> Annotation:

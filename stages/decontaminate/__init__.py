@@ -48,7 +48,7 @@ With n = 13 instead of 8 it finds 87 % of the copies with three words changed.
 
 **What cannot be decided.** An item of fewer than ``shortest`` words (8; in scripts without blanks two letters
 count as a word) also occurs on pages that have nothing to do with a benchmark: "What is the capital of
-France?" It is not searched, and neither is an item that consists only of n-grams of templates; both are
+France?" It is not searched for, and neither is an item that consists only of n-grams of templates; both are
 counted and reported by the run. A paraphrase or a translation is not found. If one number among five or more
 is changed, the others decide.
 

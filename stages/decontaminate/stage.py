@@ -29,8 +29,8 @@ class DecontaminateConfig(StageConfig):
     fields: dict[str, list[str]] = Field(default_factory=dict)
     #: Consecutive tokens that must be equal before a question is compared in full.
     ngram: int = Field(default=8, ge=3, le=64)
-    #: Questions with fewer words are not searched; those with fewer than ``ngram`` are searched by n-grams of
-    #: this length.
+    #: Questions with fewer words are not searched for; those with fewer than ``ngram`` are searched for by
+    #: n-grams of this length.
     shortest: int = Field(default=8, ge=3, le=64)
     #: Documents with this share of a question, or more, are dropped.
     threshold: float = Field(default=0.8, gt=0.0, le=1.0)
@@ -43,7 +43,7 @@ class DecontaminateConfig(StageConfig):
             raise ValueError(f"shortest ({self.shortest}) is more than ngram ({self.ngram})")
         for name in self.benchmarks:
             if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
-                raise ValueError(f"benchmark {name!r}: letters, digits, '_', '-' and '.' make up a name")
+                raise ValueError(f"benchmark {name!r}: a name has letters, digits, '_', '-' and '.' only")
         for name, fields in self.fields.items():
             if name not in self.benchmarks:
                 raise ValueError(f"fields: there is no benchmark {name!r}")
@@ -85,9 +85,9 @@ class Decontaminate(Annotator, Filter):
         self._index: Index | None = None
 
     def open(self) -> None:
-        """Reads the benchmarks, and notes how many items of each cannot be searched, and why.
+        """Reads the benchmarks, and notes how many items of each cannot be searched for, and why.
 
-        Raises ValueError for a file that cannot be read, or if no item of a benchmark can be searched.
+        Raises ValueError for a file that cannot be read, or if no item of a benchmark can be searched for.
         """
         config = self.config
         items = {

@@ -75,8 +75,9 @@ class PassageDedupConfig(StageConfig):
     def _first_ones_stay(self) -> PassageDedupConfig:
         if self.min_left is not None and self.min_left > self.min_tokens:
             raise ValueError(
-                f"min_left {self.min_left} is above min_tokens {self.min_tokens}: documents with the one"
-                " occurrence left of a passage would go; drop short documents with `length` afterwards"
+                f"min_left {self.min_left} is above min_tokens {self.min_tokens}: documents"
+                " with the only occurrence left of a passage would be dropped; drop short ones with `length`"
+                " afterwards"
             )
         return self
 

@@ -144,7 +144,7 @@ def words(data, start, stop, table, spelled, starts):  # type: ignore[no-untyped
             state = _OUTSIDE
             continue
         if kind == MARK and state != _OUTSIDE:
-            kind = state  # it belongs to what it stands on
+            kind = state  # it belongs to the character it is on
         elif kind == LETTER or kind != state:
             if count:
                 spelled[end] = 0x20

@@ -152,7 +152,7 @@ def write(model: Model, file: BinaryIO) -> None:
     """The bytes of an unquantised ``.bin`` file, which the library can read as well."""
     settings, words = model.settings, model.dictionary
     if words.pruned is not None:
-        raise ValueError("a quantised model is not written again")
+        raise ValueError("a quantised model cannot be written")
     file.write(_HEAD.pack(MAGIC, VERSION))
     file.write(
         _SETTINGS.pack(

@@ -115,7 +115,7 @@ def _key_on(value, byte):  # type: ignore[no-untyped-def]
 
 @inlined
 def find(slots, number, key):  # type: ignore[no-untyped-def]
-    """The slot that has a key, or is free for it, searched from the slot given by the hash ``number``."""
+    """The slot that has a key, or is free for it; probing starts at the slot given by the hash ``number``."""
     last = np.uint64(len(slots) - 1)
     slot = number & last
     while slots[slot, 1] != 0 and slots[slot, 0] != key:

@@ -97,7 +97,7 @@ class _Bounds(_Strict):
         if self.min is None and self.max is None:
             raise ValueError("give `min`, `max` or both")
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min:g} is above max {self.max:g}: every document would go")
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}: every document would be dropped")
         return self
 
 

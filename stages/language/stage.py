@@ -85,9 +85,9 @@ class LanguageConfig(StageConfig):
     @model_validator(mode="after")
     def _two(self) -> LanguageConfig:
         if self.second == "py3langid" and self.model is None:
-            raise ValueError("py3langid is the first identifier already, where no model is given")
+            raise ValueError("py3langid is already the first identifier if no model is given")
         if self.backend != "own" and self.model is None:
-            raise ValueError("backend: library goes with a model; py3langid has no other")
+            raise ValueError("backend: library goes with a model; py3langid has only one implementation")
         return self
 
 

@@ -65,7 +65,9 @@ class EnsembleConfig(StageConfig):
     def _cover(cls, labels: dict[str, int]) -> dict[str, int]:
         ranks = sorted(labels.values())
         if not ranks or ranks[0] != 0 or ranks[-1] >= BUCKETS or len(set(ranks)) < len(ranks):
-            raise ValueError(f"each label has a lowest rank of its own, to {BUCKETS - 1}, one of them 0")
+            raise ValueError(
+                f"the lowest ranks of labels must differ, be from 0 to {BUCKETS - 1}, and include 0"
+            )
         return labels
 
 
@@ -245,7 +247,9 @@ def _load(path: Path, scores: list[str]) -> list[npt.NDArray[np.float32]]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"ensemble.calibration: {path} is no calibration: {error!r}") from None
     if kind != "quality calibration" or version != FORMAT:
-        raise ValueError(f"ensemble.calibration: {path} is {kind!r} in format {version}; {FORMAT} is wanted")
+        raise ValueError(
+            f"ensemble.calibration: {path} is {kind!r} in format {version}; format {FORMAT} is expected"
+        )
     if missing := [name for name in scores if name not in known]:
         raise ValueError(
             f"ensemble.calibration: {path} has no cuts for {', '.join(missing)}; it has {', '.join(known)}"

@@ -18,7 +18,7 @@ from resiliparse.parse.encoding import detect_encoding
 from stages.read.metas import metas
 from stages.read.utf import is_utf8, utf16_order
 
-#: Bytes in which a document's own declaration is searched (the HTML standard looks at 1,024).
+#: Bytes in which a document's own declaration is searched for (the HTML standard looks at 1,024).
 DECLARED_WITHIN = 4096
 #: Bytes passed to detection, which takes 1 ms per 100 KB and is no better with more.
 DETECTED_IN = 64 << 10

@@ -30,7 +30,7 @@ ROWS_PER_INPUT = 10_000
 #: Ranges with at most this many bytes between them are fetched as one: reading 64 KiB costs less than another
 #: request.
 NEAR = 64 << 10
-#: Most bytes fetched at once (a single longer range excepted).
+#: Limit on bytes fetched at once (except for a single longer range).
 SPAN = 8 * MIB
 
 #: Longest name of a file or object that any storage has, in bytes.

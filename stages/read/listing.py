@@ -56,7 +56,7 @@ def list_files(storage: Storage, paths: Sequence[str]) -> list[Input]:
 def _files(storage: Storage, path: str) -> tuple[str, list[FileInfo]]:
     """The files that ``path`` names, and the directory to which their names are relative."""
     if not path.strip("/"):
-        raise FileNotFoundError(f"{path!r} is no path of inputs")
+        raise FileNotFoundError(f"{path!r} cannot be a path of inputs")
     if "[" in path or _WILDCARDS.isdisjoint(path):
         if file := storage.stat(path):
             return path[: path.rfind("/") + 1], [file]
@@ -65,7 +65,9 @@ def _files(storage: Storage, path: str) -> tuple[str, list[FileInfo]]:
         if files := [file for file in below if _is_data(_name(file, directory))]:
             return directory, files
         if below:
-            raise FileNotFoundError(f"no file below {path!r} that is not hidden, a mark or unfinished")
+            raise FileNotFoundError(
+                f"no data file below {path!r} (hidden, unfinished and marker files are left out)"
+            )
     for directory, pattern in _readings(path):
         if files := storage.glob(pattern):
             return directory, files

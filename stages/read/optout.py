@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from stages.read.metas import attributes
 
-#: Limit on the bytes of a page (of its head) in which meta elements are searched.
+#: Limit on the bytes of a page (of its head) in which meta elements are searched for.
 WITHIN = 64 << 10
 _NOT_FOR_AI = frozenset({"noai", "noimageai"})
 _DIRECTIVE = re.compile(r"[\w-]+")

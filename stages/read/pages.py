@@ -226,7 +226,7 @@ class _Watched:
             self.repeated = max(self.dictionary, delta)
 
     def bytes_of(self, first: int, stop: int) -> int:
-        """Bytes of the pages that have rows ``first`` to ``stop``; earlier rows are not asked for again."""
+        """Bytes of the pages that have rows ``first`` to ``stop``; earlier rows are not requested again."""
         while self._pages and self._pages[0][0] <= first:
             self._pages.popleft()
         size = 0

@@ -43,7 +43,7 @@ from stages.read.careful import careful
 from stages.read.damage import Damage
 from stages.read.starts import find_record
 
-#: How far into a file the first record is searched if the file does not start with one.
+#: How far into a file the first record is searched for if the file does not start with one.
 _SEARCH = 1 << 20
 #: fastwarc's names for record types: those that may be captures, and the type of records whose type field it
 #: did not recognise, because it knows only one spelling of the name.

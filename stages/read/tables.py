@@ -45,7 +45,7 @@ from stages.read.pages import Broken
 from stages.read.parquet import Lost, Table
 from stages.read.values import Kind, holds_strings, is_nested, is_text, number_of, string_of, text_of
 
-#: Columns of a document that a table can give, besides ``id`` (which is hashed, never taken as it is).
+#: Columns of a document that a table can give, besides ``id`` (which is hashed, never used unchanged).
 _TAKEN = ("text", "html", "url", "date", "language", "language_score", "license")
 #: Strings of a row other than text and HTML count only if they have more than this many characters in all.
 _USUAL = 64 << 10

@@ -7,7 +7,7 @@ Crayon, SyntaxHighlighter, prettify, CodeMirror, GitHub, GitLab, cgit, Doxygen, 
 attributes.
 
 How it works. One CSS query finds the pages with code; other pages need nothing more. On pages with code a
-second query collects possible gutters and buttons, and each box looks at what stands before itself and its
+second query collects possible gutters and buttons, and each box examines the elements before itself and its
 wrappers, because that is where a gutter is. A number is dropped only if a class calls it a line number and it
 consists of digits, or if, without such a class, it is one of consecutive integers beside code with the same
 number of lines. In doubt it is kept: data tables, lists, and programs that print 1 2 3 keep their numbers.

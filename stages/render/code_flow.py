@@ -119,7 +119,7 @@ class _Finder:
         self.marked: dict[int, LexborNode] = {}
         self.strong: set[int] = set()  # of these, those that say code
         self.seen: set[int] = set()  # elements in a run that has been judged
-        # Limit on elements searched, once per level of marks; ordinary pages use a fraction.
+        # Limit on elements examined, once per level of marks; ordinary pages use a fraction.
         self.budget = 8 * len(html) + 10_000
 
     def find_marked(self) -> None:

@@ -231,7 +231,7 @@ def _scripts(name: str, parts: list[_Part]) -> str:
     base = "".join(by_role.get("base", plain[:1]))
     over, under = by_role.get("over", []), by_role.get("under", [])
     if not over and not under:
-        if not scripts:  # SVG: all are behind the base, and only their places tell them apart
+        if not scripts:  # SVG: all follow the base, and only their positions distinguish them
             behind = [part for part in parts if part.role not in _PARTS][1:]
             scripts = [part.mathml for part in sorted(behind, key=lambda part: -part.height)]
         if not scripts:

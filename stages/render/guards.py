@@ -95,7 +95,7 @@ def _has_too_many(attributes: bytes) -> bool:
 
 
 def _has_long_tag(data: bytes, starts: npt.NDArray[np.intp]) -> bool:
-    """Whether a tag without "<" in it has too many attributes. ``starts``: behind every "<"."""
+    """Whether a tag without "<" in it has too many attributes. ``starts``: the place after every "<"."""
     gaps = np.empty_like(starts)
     np.subtract(starts[1:], starts[:-1], out=gaps[:-1])
     gaps[-1:] = len(data) - starts[-1:]
@@ -330,7 +330,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_parse(html: str, max_depth: int = MAX_DEPTH) -> bytes:
-    """The page in UTF-8 for the parser: as it is, or an equal text that parses in linear time.
+    """The page in UTF-8 for the parser: unchanged, or as an equivalent text that parses in linear time.
 
     Lone surrogates become U+FFFD; NUL is kept; the parser leaves it out of text, as the HTML standard says.
     Raises ValueError for a page larger than ``MAX_CHARS``.

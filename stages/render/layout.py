@@ -123,7 +123,7 @@ class Page:
             text, raw = backticks.convert(text).replace(CODE_BACKTICK, "`"), True
         self.emit(text, "item" if self.marker and self.kind == "text" else self.kind, raw=raw)
         if self.link_from >= 0:
-            self.links = 1  # the link goes on
+            self.links = 1  # the link continues
         return True
 
     def line(self) -> None:

@@ -92,7 +92,7 @@ def _without_definitions(text: str) -> str:
     return "".join((*out, text[at:])) if out else text
 
 
-#: Characters after a line break in which the end of a formula is searched: for a display, for an inline
+#: Characters after a line break in which the end of a formula is searched for: for a display, for an inline
 #: formula.
 _AHEAD, _AHEAD_IN_LINE = 4000, 300
 _FLOWING = frozenset(["em", "i", "b", "strong", "span", "sub", "sup", "a", "wbr"])

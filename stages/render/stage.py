@@ -45,7 +45,7 @@ class RenderConfig(StageConfig):
     @model_validator(mode="after")
     def _fits(self) -> RenderConfig:
         if self.full_from_equations is not None and (self.extractor, self.content) != ("nanocorpus", "main"):
-            raise ValueError("full_from_equations goes with content: main and this project's own extractor")
+            raise ValueError("full_from_equations needs content: main and this project's own extractor")
         if self.extractor != "nanocorpus":
             extractors.check(self.extractor, self.content)
         return self

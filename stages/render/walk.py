@@ -247,8 +247,8 @@ def _marked(page: Page, findings: Findings, node: LexborNode, mark: int, kind: i
     return kind
 
 
-#: Limits on the characters of a note to users whose browser cannot play a film, and on the elements searched
-#: for them. If there is more, the element was never closed and contains the rest of the page.
+#: Limits on the characters of a note to users whose browser cannot play a film, and on the elements examined
+#: to find it. If there is more, the element was never closed and contains the rest of the page.
 _NOTE_CHARS = 400
 _NOTE_NODES = 1000
 

@@ -46,8 +46,8 @@ def _collapse_around_tex(text: str) -> str:
 
 
 def _displays(text: str) -> list[tuple[int, int]]:
-    """Spans of formulas in display delimiters and environments. Linear: each end is searched once, and a
-    closing delimiter that was not found once is not searched again."""
+    """Spans of formulas in display delimiters and environments. Linear: each end is searched for once, and a
+    closing delimiter that was not found once is not searched for again."""
     spans: list[tuple[int, int]] = []
     ends: dict[str, list[int]] = {}
     for ending in _TEX_ENDING.finditer(text):

@@ -43,7 +43,7 @@ subscriber subscribers retweet retweets repost reposts reaction reactions rating
 download downloads answer answers post posts member members photo photos video videos
 """
 
-# Kinds of phrases, as bits. All are searched in lower case and anywhere, even inside words.
+# Kinds of phrases, as bits. All are searched for in lower case and anywhere, even inside words.
 LOREM_IPSUM, PLACEHOLDER, JAVASCRIPT, POLICY, BOILERPLATE = 1, 2, 4, 8, 16
 NAV_FIRST, NAV_LAST, NAV_INSIDE, READ_MORE = 32, 64, 128, 256
 PHRASES: Mapping[str, int] = {

@@ -30,7 +30,7 @@ def load_tokenizer(path: str | Path, most: int) -> Tokenizer:
     except Exception as error:  # the library raises nothing more specific
         raise ValueError(f"{folder}: the tokenizer cannot be read: {error}") from error
     if not tokenizer.num_special_tokens_to_add(is_pair=False):
-        raise ValueError(f"{file}: puts no special token before a text, whose state would be the score")
+        raise ValueError(f"{file}: puts no special token before a text; the score is computed from its state")
     tokenizer.no_padding()
     tokenizer.enable_truncation(most)
     return tokenizer

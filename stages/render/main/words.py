@@ -259,7 +259,7 @@ class Lexicon:
     def names(self, texts: Sequence[str], tokens: int, longest: int) -> tuple[Ints, Ints]:
         """Ids of the known words in the class names of each text, once each, and how many each text has.
 
-        Only the first ``tokens`` names of a text are looked at, and words of two to ``longest`` letters.
+        Only the first ``tokens`` names of a text are used, and only words of two to ``longest`` letters.
         """
         codes, lengths = _codes(texts)
         tables = _tables()

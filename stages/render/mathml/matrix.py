@@ -20,7 +20,7 @@ class Table:
     frame: bool
     relations: bool  # every second column starts with a relation
     stacked: bool  # holds equations, if it has one column
-    script: bool  # stands in a script
+    script: bool  # is in a script
     tags: list[str]  # number of the equation in each row, "" without one
     small: bool = False
 

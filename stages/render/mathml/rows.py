@@ -129,7 +129,7 @@ def resolve(row: list[Atom]) -> list[Atom]:
     out: list[Atom] = []
     stack: list[_Open] = []
     brackets = 0  # entries of the stack that are not bars
-    previous: Atom | None = None  # that is no space
+    previous: Atom | None = None  # that is not a space
     padded = False  # the following space was added by the renderer, not by the author
     for atom in row:
         kind = atom.kind
@@ -209,7 +209,7 @@ def _script(out: list[Atom], script: Atom, above: bool) -> None:
 
 
 def _append(out: list[Atom], atom: Atom) -> None:
-    """Append an atom that is no bracket to the row, joined with letters or text before it."""
+    """Append an atom that is not a bracket to the row, joined with letters or text before it."""
     last = out[-1] if out else None
     if atom.letters and last is not None and last.letters and _one_word(last, atom):
         last.letters += atom.letters
@@ -232,7 +232,7 @@ def _one_text(last: Atom, atom: Atom) -> bool:
 
 
 def _side(atom: Atom, stack: list[_Open], previous: Atom | None) -> str:
-    """Whether a bar opens, closes, or stands between (BAR)."""
+    """Whether a bar opens, closes, or separates (BAR)."""
     if atom.form == "prefix":
         return OPEN
     if atom.form == "postfix":
