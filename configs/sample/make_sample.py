@@ -1,4 +1,4 @@
-"""Writes the bundled sample: ``sample.warc.gz``, ``truth.jsonl`` and ``tokenizer.json``.
+"""Writes the bundled sample: ``sample.warc.gz``, ``truth.jsonl``, ``tokenizer.json`` and ``phrases.jsonl``.
 
     python configs/sample/make_sample.py [--out DIRECTORY]
 
@@ -16,6 +16,7 @@ import os
 from pathlib import Path
 
 from generator import hostile, pages, poor, texts, variants, warc
+from lessons import phrases
 
 HERE = Path(__file__).parent
 VOCABULARY = 4096
@@ -76,8 +77,14 @@ def tokenizer() -> str:
     return str(model.to_str(pretty=False)) + "\n"
 
 
+def phrase_lines() -> str:
+    """One JSON object a text in the closed vocabulary that the sample's checkpoint can translate."""
+    rows = [{"id": f"phrases-{n:02}", "text": text} for n, text in enumerate(phrases.documents(), 1)]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
 def main() -> None:
-    """Write the three files."""
+    """Write the four files."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=HERE, help="directory to write to")
     out: Path = parser.parse_args().out
@@ -85,6 +92,7 @@ def main() -> None:
     (out / "sample.warc.gz").write_bytes(warc.warc_file(found))
     (out / "truth.jsonl").write_text(truth_lines(found), encoding="utf-8")
     (out / "tokenizer.json").write_text(tokenizer(), encoding="utf-8")
+    (out / "phrases.jsonl").write_text(phrase_lines(), encoding="utf-8")
     print(f"{len(found)} captures written to {out}")
 
 
