@@ -107,7 +107,7 @@ def pages(path: Path) -> Labelled:
 
 def installed(model: str) -> dict[str, Identifier]:
     """The identifiers, ours and the peer first."""
-    found = {"py3langid": identifiers.py3langid(), "lid.176": identifiers.fasttext(model)}
+    found = {"py3langid": identifiers.py3langid(), "lid.176": identifiers.fasttext(model, "own")}
     if find_spec("pycld2"):
         found["pycld2"] = identifiers.pycld2()
     from resiliparse.parse.lang import detect_fast

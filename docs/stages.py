@@ -11,6 +11,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -56,6 +57,13 @@ Every document has the columns {columns}. [format.md](format.md) explains them.
 _TOKENIZE = """\
 Runs before the token shards of every dataset in `blend`; its settings are the key `tokenizer` of a config."""
 
+_FORMS = """\
+## Short forms
+
+One entry of a config that stands for several stages: each of these is `segments`, `complete`, `parse`,
+`accept` and `assemble` with the same tasks. `nanocorpus plan` shows the stages.
+"""
+
 _KINDS = {
     Reader: "reader",
     Annotator: "annotator",
@@ -78,7 +86,18 @@ def page() -> str:
     parts += ["## Readers\n", *(section(" and ".join(names), cls) for cls, names in readers.items())]
     parts += ["## Stages\n", *(section(name, cls) for name, cls in stages.items())]
     parts.append(section("tokenize", registry.load(registry.TOKENIZE), _TOKENIZE))
+    parts.append(_FORMS)
+    parts += [form(name) for name in registry.FORMS]
     return "\n".join(parts)
+
+
+def form(name: str) -> str:
+    """What there is to know of a short form."""
+    cls = registry.find_form(name)
+    assert cls is not None, name
+    file = Path(inspect.getfile(cls)).resolve().relative_to(ROOT)
+    lines = [f"### {name}", "", f"*short form*, [{file}](../{file})", "", _prose(cls.__doc__), ""]
+    return "\n".join([*lines, *_settings(cls.Config)])
 
 
 def section(name: str, cls: type[Stage], note: str = "") -> str:
@@ -98,6 +117,11 @@ def section(name: str, cls: type[Stage], note: str = "") -> str:
         lines += [f"Reads: {reads}.", ""]
     if cls.adds.names:
         lines += [_added(cls), ""]
+    if any(name.startswith("gate.") for name in cls.adds.names):
+        meanings = import_module("stages.synthesis.gates.measure").GATES
+        lines += ["| gate | what it is |", "|---|---|"]
+        lines += [f"| `gate.{name}` | {what} |" for name, what in meanings.items()]
+        lines += [""]
     if cls.consumes:
         lines += [f"Removes: {', '.join(f'`{column}`' for column in cls.consumes)}.", ""]
     return "\n".join(lines)
@@ -131,6 +155,11 @@ def _tables(doc: str | None) -> list[str]:
 
 
 def _added(cls: type[Stage]) -> str:
+    if any(name.startswith("gate.") for name in cls.adds.names):
+        others = [
+            f"`{field.name}` ({type_of(field.type)})" for field in cls.adds if "gate." not in field.name
+        ]
+        return f"Adds: {', '.join(others)}, `gate.seen` (string), and as float32:"
     if len(cls.adds) > 20:
         first, last = cls.adds.names[0], cls.adds.names[-1]
         table = "[described in a table of their own](../stages/signals/README.md)"
@@ -171,8 +200,13 @@ def _settings(model: type[BaseModel]) -> list[str]:
 
 
 def comments_of(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    """Name and meaning of each setting of a model."""
-    lines = inspect.getsource(model).splitlines()
+    """Name and meaning of each setting of a model, those of its bases first."""
+    for base in reversed(model.__mro__):
+        if issubclass(base, BaseModel) and base.__module__ != BaseModel.__module__:
+            yield from _comments(inspect.getsource(base).splitlines())
+
+
+def _comments(lines: list[str]) -> Iterator[tuple[str, str]]:
     pending: list[str] = []
     meaning = ""
     for line in lines:

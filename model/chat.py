@@ -189,20 +189,25 @@ class Chat:
         system: Text = "",
         earlier: Sequence[tuple[Text, Text]] = (),
         thinking: Literal["off", "on"] | int = "off",
+        answer: str = "",
     ) -> Prompt:
         """What a user says, after a system text and ``earlier`` turns of user and assistant.
 
         ``thinking``: "off", the cheapest; "on", without end; or a budget in tokens, after which the engine
-        closes the reasoning.
+        closes the reasoning. ``answer``: the first words of the answer, which the model goes on from; they
+        are no part of its completion, and there is no reasoning before them.
         """
+        if answer and thinking != "off":
+            raise ValueError("an answer that has begun leaves no room for reasoning: thinking must be 'off'")
         ids = [self._system, *self._encode("System\n", system, "\n")]
-        for question, answer in earlier:
+        for question, reply in earlier:
             ids += [self._speaker, *self._encode("User\n", question, "\n")]
-            ids += [self._speaker, *self._encode("Assistant\n", answer, "\n")]
+            ids += [self._speaker, *self._encode("Assistant\n", reply, "\n")]
             ids += [self._turn_end, *self._encode("\n")]
         ids += [self._speaker, *self._encode("User\n", user, "\n"), self._speaker]
         if thinking == "off":
             ids += self._encode(f"Assistant\n{THINK_OPEN}{THINK_CLOSE}")
+            ids += self._encode(answer)
             return Prompt(tuple(ids), self._stop_ids, Thinking(open=False))
         ids += self._encode(f"Assistant\n{THINK_OPEN}\n")
         if thinking == "on":

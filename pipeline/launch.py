@@ -34,6 +34,7 @@ from pipeline.storage import Storage, StorageError, join
 from pipeline.tasks.base import Context
 from pipeline.tasks.calls import StageError
 from pipeline.tasks.part import OpenTask
+from stages import ahead
 
 
 def dry(config: Config) -> Config:
@@ -67,6 +68,7 @@ def run(
     _check_job(config)
     storage = Storage(config.storage)
     plan = make_plan(config, storage, inputs)
+    ahead.start()
     manifest = claim(config, storage, dry=limit is not None)
     ledger = Ledger(storage, config.output, uuid.uuid4().hex, config.name)
     seconds = config.limits.document_seconds

@@ -11,6 +11,7 @@
     work/<dataset>/<segment>/rejects/<part>.parquet
     work/<dataset>/<segment>/runs/<part>.runs     partials for the exchange
     work/<dataset>/<segment>/receipts/<part>.json
+    work/<dataset>/<segment>/journal/<part>-<number>.parquet, with receipts/ beside, while the run goes on
     work/<dataset>/<segment>/<round>/<bucket>.runs, with receipts/ beside
     work/<dataset>/shards/receipts/<shard>.json
     work/receipts/manifest, work/receipts/index, work/account.json
@@ -77,6 +78,11 @@ def rejects_directory(directory: str) -> str:
 def rejects(directory: str, part: str) -> str:
     """The rejected rows of a part."""
     return f"{rejects_directory(directory)}/{part}.parquet"
+
+
+def journal(directory: str) -> str:
+    """Directory of what is kept of the parts of a segment that are not done."""
+    return f"{directory}/journal"
 
 
 def runs_directory(directory: str) -> str:

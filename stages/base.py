@@ -57,8 +57,17 @@ class Reject(NamedTuple):
     provenance: Mapping[str, Any]
 
 
+class Member(NamedTuple):
+    """One of several small things that are read together: a repository, an archive."""
+
+    path: str
+    name: str  # as of an input
+    size: int
+    etag: str
+
+
 class Input(NamedTuple):
-    """One unit of reading: a file as listed, or rows ``start`` to ``stop`` of it."""
+    """One unit of reading: a file as listed, rows ``start`` to ``stop`` of it, or several ``members``."""
 
     path: str
     name: str  # path relative to what was listed: the same on every machine and storage
@@ -67,6 +76,7 @@ class Input(NamedTuple):
     start: int = 0
     stop: int | None = None
     memory: int = 0  # bytes that this input asked for beyond what the reader declares
+    members: tuple[Member, ...] = ()  # then ``path`` and ``name`` are those of the first
 
 
 class DamagedInput(Exception):
@@ -83,6 +93,11 @@ class MoreMemory(Exception):
 
     def __str__(self) -> str:
         return f"reading this input takes {self.bytes} bytes of memory more than usual"
+
+
+class Unusable(Exception):
+    """What a stage works with (a server, an engine) cannot be used now: no document is to blame, and the part
+    may be tried again."""
 
 
 class FileInfo(NamedTuple):
@@ -120,6 +135,7 @@ class Resources(NamedTuple):
     cpus: float = 1.0
     gpus: float = 0.0
     memory: int = 128 * MIB  # bytes of heap, beyond what every worker has
+    lasting: bool = False  # what ``open`` loads takes minutes: a worker that has it does many parts
 
 
 class StageConfig(BaseModel):
@@ -176,6 +192,8 @@ class Stage:
     #: Columns that are not wanted after this stage.
     consumes: ClassVar[tuple[str, ...]] = ()
     resources: ClassVar[Resources] = Resources()
+    #: A column: neighbouring rows that are equal in it come in one call, however many there are.
+    together: ClassVar[str | None] = None
     #: For the dataset card, of stages that are in ``registry.EXPECTED``.
     caveat: ClassVar[Caveat | None] = None
     #: Most rows that one call gets. The deadline of a document holds for a call: a stage that takes a second
@@ -236,6 +254,11 @@ class Reader(Stage):
         """All inputs, in an order that does not depend on storage."""
         raise NotImplementedError
 
+    def current(self, item: Input, storage: Storage) -> str | None:
+        """The etag that an input has now; None where it is gone. Readers whose inputs are no files say."""
+        info = storage.stat(item.path)
+        return info.etag if info else None
+
     def read(self, item: Input, storage: Storage, limit: int | None = None) -> Iterator[Batch]:
         """Batches of bounded size, in file order; at most ``limit`` records in all.
 
@@ -262,6 +285,56 @@ class Annotator(Stage):
         raise NotImplementedError
 
 
+class Journal(Protocol):
+    """Keeps results of one part while it is worked on, so that they outlive a worker that dies."""
+
+    def find(self, keys: Sequence[bytes]) -> pa.Table:
+        """The rows kept for these keys, in the columns ``Streamer.keeps``, each key once, in any order."""
+        ...
+
+    def seal(self, rows: pa.Table) -> None:
+        """Keep rows. When this returns, they are stored."""
+        ...
+
+
+class Streamer(Annotator):
+    """Measures at such a cost that nothing may be done twice: a language model. It gets the whole part as a
+    stream, is alone in its segment, and keeps what it has in a journal as it goes.
+
+    ``rows`` are those of a batch. A batch at which the process dies twice is cut in halves until the row is
+    found that is to blame.
+    """
+
+    #: Which of the columns that it adds it keeps in the journal. The first is a key, binary(16): rows of one
+    #: key are the same result.
+    keeps: ClassVar[tuple[str, ...]]
+    #: Seconds without a result after which the process counts as hung.
+    patience: float = 3600.0
+
+    def stream(self, batches: Iterator[pa.Table], journal: Journal) -> Iterator[tuple[pa.Table, Annotation]]:
+        """Each batch with its annotation, in order; it may read ahead. Raises ``Unusable`` where no row is to
+        blame."""
+        raise NotImplementedError
+
+    def annotate(self, batch: pa.Table) -> Annotation:
+        added = self.added(self.config)
+        kept = pa.schema([added.field(name) for name in self.keeps])
+        return next(self.stream(iter([batch]), _Nothing(kept)))[1]
+
+
+class _Nothing:
+    """A journal that keeps nothing."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+
+    def find(self, keys: Sequence[bytes]) -> pa.Table:
+        return self._schema.empty_table()
+
+    def seal(self, rows: pa.Table) -> None:
+        pass
+
+
 class Filter(Stage):
     """Decides: keeps or drops, by a reason.
 
@@ -271,6 +344,12 @@ class Filter(Stage):
 
     decides: ClassVar[frozenset[str]] = frozenset()
 
+    @classmethod
+    def judges(cls, config: Any) -> bool:
+        """Whether it could drop anything with these settings. Where an annotator does not, its documents are
+        not written once more between measuring and deciding."""
+        return True
+
     def judge(self, batch: pa.Table) -> Sequence[Fault | None]:
         """One entry per row: None keeps it."""
         raise NotImplementedError
@@ -278,10 +357,12 @@ class Filter(Stage):
 
 @dataclass(frozen=True)
 class Generated:
-    """New rows with ``parent`` set; ``faults`` names the rows of the batch that gave none."""
+    """New rows with ``parent`` set. ``faults`` names the rows of the batch that could not be done,
+    ``dropped`` those that were decided to give none."""
 
     rows: pa.Table
     faults: Mapping[int, Fault] = field(default_factory=dict)
+    dropped: Mapping[int, Fault] = field(default_factory=dict)
 
 
 class Generator(Stage):
@@ -289,4 +370,17 @@ class Generator(Stage):
 
     def generate(self, batch: pa.Table) -> Generated:
         """Rows in the schema of the batch and ``added``, in an order fixed by the batch."""
+        raise NotImplementedError
+
+
+class Form:
+    """A short form: one entry of a config that stands for several stages. It does nothing itself."""
+
+    name: ClassVar[str]
+    Config: ClassVar[type[StageConfig]]
+
+    @classmethod
+    def expand(cls, config: Any) -> builtins.list[dict[str, dict[str, Any]]]:
+        """The stages that it stands for, as in a config. A setting of the same name as in the form is found
+        at the form's place in messages."""
         raise NotImplementedError

@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 from importlib import import_module
 
-from stages.base import Reader, Stage
+from stages.base import Form, Reader, Stage
 
 #: The packages of nanocorpus. A module of a user's own cannot lie below one of these names.
 ROOMS = ("model", "nanocorpus", "pipeline", "stages")
@@ -22,12 +22,18 @@ READERS = {
     "warc": "stages.read.warc:Warc",
     "parquet": "stages.read.tables:Tables",
     "jsonl": "stages.read.tables:Tables",
+    "repositories": "stages.read.code.repositories:Repositories",
+    "tarball": "stages.read.code.tarball:Tarball",
+    "code_folder": "stages.read.code.folder:CodeFolder",
+    "stack": "stages.read.code.stack:Stack",
+    "nemotron_code": "stages.read.code.nemotron:NemotronCode",
 }
 
 STAGES = {
     "render": "stages.render.stage:Render",
     "urls": "stages.urls.stage:Urls",
     "language": "stages.language.stage:Language",
+    "code_language": "stages.code.languages.stage:CodeLanguage",
     "length": "stages.length:Length",
     "exact_dedup": "stages.dedup.exact:ExactDedup",
     "fuzzy_dedup": "stages.dedup.fuzzy:FuzzyDedup",
@@ -40,7 +46,25 @@ STAGES = {
     "ensemble": "stages.quality.ensemble:Ensemble",
     "decontaminate": "stages.decontaminate.stage:Decontaminate",
     "pii": "stages.pii.stage:Pii",
+    "license": "stages.license.annotate:License",
+    "license_filter": "stages.license.keep:LicenseFilter",
+    "repository_notices": "stages.read.code.inherit:RepositoryNotices",
     "notebook": "stages.code.notebook:NotebookStage",
+    "secrets": "stages.code.secrets:Secrets",
+    "repository_order": "stages.code.repository_order:RepositoryOrder",
+    "segments": "stages.synthesis.segments:Segments",
+    "complete": "stages.synthesis.complete:Complete",
+    "parse": "stages.synthesis.parse:Parse",
+    "accept": "stages.synthesis.accept:Accept",
+    "assemble": "stages.synthesis.assemble:Assemble",
+}
+
+#: Entries of a config that stand for several stages.
+FORMS = {
+    "synthesize": "stages.synthesis.forms:Synthesize",
+    "translate": "stages.synthesis.forms:Translate",
+    "math_cleanup": "stages.synthesis.forms:MathCleanup",
+    "code_qa": "stages.synthesis.forms:CodeQA",
 }
 
 #: Put in front of the shards of every blended dataset; not named in a dataset's stages.
@@ -62,10 +86,19 @@ def find_reader(name: str) -> type[Reader]:
 
 def find_stage(name: str) -> type[Stage]:
     """The stage of a name; ``package.module:Class`` is a stage of the user's own."""
-    cls = _load(name, STAGES, "stage")
+    cls = _load(name, {**STAGES, **FORMS} if name not in FORMS else STAGES, "stage")
     if issubclass(cls, Reader):
         raise LookupError(f"{name!r} is a reader; it belongs under `read`")
     return cls
+
+
+def find_form(name: str) -> type[Form] | None:
+    """The short form of a name; None if it is none."""
+    if name not in FORMS:
+        return None
+    module, _, attribute = FORMS[name].partition(":")
+    form: type[Form] = getattr(import_module(module), attribute)
+    return form
 
 
 def canonical(name: str) -> str:

@@ -1,10 +1,17 @@
-"""What tests share: the checkout on the path of every process that a test starts."""
+"""What tests share: the checkout on the path of every process that a test starts, and a service like S3."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.s3_server import S3Server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -14,3 +21,15 @@ for entry in (str(ROOT), str(ROOT / "tests")):
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
 # tests run side by side: threads that wait for each other by spinning would take each other's cores
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    """A service on loopback, with its credentials in the environment."""
+    from tests.s3_server import ENVIRONMENT, S3Server  # needs moto, which not every test does
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        with S3Server() as running:
+            yield running

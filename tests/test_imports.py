@@ -43,9 +43,11 @@ SHARED = (
     "stages.base",
     "stages.global_stage",
     "stages.compiled",
+    "stages.ahead",
     "stages.where",
     "stages.files",
     "stages.text",
+    "stages.credentials",
     "stages.fasttext",
     "stages.licenses",
 )
@@ -54,6 +56,13 @@ ALLOWED = {
     ("stages.heuristics", "stages.signals.table"),  # a rule names signals
     ("stages.quality", "model.checkpoint"),  # a regressor is stored as the models of the engine are
     ("stages.quality", "model.config"),
+    # synthesis makes prompts, asks engines, and names those that there are
+    ("stages.synthesis", "model"),
+    ("stages.synthesis", "model.chat"),
+    ("stages.synthesis", "model.requests"),
+    ("stages.synthesis", "model.backends.endpoint"),
+    ("stages.synthesis", "model.backends.reference"),
+    ("stages.synthesis", "model.backends.vllm"),
 }
 
 

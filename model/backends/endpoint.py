@@ -174,7 +174,7 @@ class Endpoint:
             else:
                 if outcome.error is None:
                     batch.succeeded = self._has_succeeded = True
-                return outcome
+                return _clipped(outcome, leg)
             if isinstance(last, _Unusable) and not self._has_succeeded:
                 break
             delay = min(0.5 * 2.0**attempt, _LONGEST_WAIT) * (0.5 + spread.random() / 2)
@@ -233,6 +233,19 @@ def _outcome(status: int, pause: float, body: bytes) -> Outcome:
         return _completion(body)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise _Passing(f"no completion in the answer ({type(error).__name__}: {error}): {said}") from None
+
+
+def _clipped(outcome: Outcome, leg: Request) -> Outcome:
+    """An error where the server ended an answer before the length it was allowed: at its own context limit,
+    of which it says nothing, so that the answer would pass for one that reached its length."""
+    made = outcome.tokens if outcome.token_ids is None else len(outcome.token_ids)
+    if outcome.error is not None or outcome.finish_reason != "length" or not 0 < made < leg.max_tokens:
+        return outcome
+    error = (
+        f"the server ended the answer after {made} of {leg.max_tokens} tokens: its context has no room for "
+        f"these after {len(leg.prompt_ids)} of the prompt"
+    )
+    return Outcome("error", error=error)
 
 
 def _completion(body: bytes) -> Outcome:

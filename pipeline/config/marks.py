@@ -18,7 +18,8 @@ def each(value: Any, call: Callable[[str, tuple[str | int, ...]], Any]) -> Any:
         return call(value, ())
     if isinstance(value, Mapping):
         return {key: call(item, (key,)) for key, item in value.items()}
-    return [call(item, (index,)) for index, item in enumerate(value)]
+    found = [call(item, (index,)) for index, item in enumerate(value)]
+    return tuple(found) if isinstance(value, tuple) else found
 
 
 def marked(model: type[BaseModel], mark: type) -> Iterator[str]:

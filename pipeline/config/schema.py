@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
@@ -95,6 +96,8 @@ class Step:
     name: str
     cls: type[Stage]
     settings: StageConfig
+    #: Where the config names it, or the short form that it comes from.
+    place: KeyPath = ()
 
     def as_json(self) -> dict[str, Any]:
         """``{name: settings}`` as in a config, defaults filled in."""
@@ -241,8 +244,10 @@ class _Checker:
                 where = parse(data.where)
             except WhereError as error:
                 self.problem((*key, "where"), str(error))
-        steps = [self._stage((*key, "stages", i), item) for i, item in enumerate(data.stages)]
-        return Dataset(name, read, tuple(parents), where, tuple(step for step in steps if step))
+        steps = [
+            step for i, item in enumerate(data.stages) for step in self._stages((*key, "stages", i), item)
+        ]
+        return Dataset(name, read, tuple(parents), where, tuple(steps))
 
     def _reader(self, key: KeyPath, dataset: str, settings: dict[str, Any]) -> Step | None:
         try:
@@ -256,36 +261,60 @@ class _Checker:
             del settings["format"]
         return self.step(key, name, cls, settings)
 
-    def _stage(self, key: KeyPath, item: dict[str, Any]) -> Step | None:
+    def _stages(self, key: KeyPath, item: dict[str, Any]) -> Iterator[Step]:
+        """The stages of an entry: one, or those that a short form stands for."""
         if len(item) != 1:
             self.problem(key, "a stage is one mapping with one key: `- name: {setting: value}`")
-            return None
+            return
         ((name, settings),) = item.items()
+        name, key = str(name), (*key, name)
         try:
-            cls = registry.find_stage(str(name))
+            form = registry.find_form(name)
+            cls = None if form else registry.find_stage(name)
         except LookupError as error:
-            self.problem((*key, name), str(error.args[0]))
-            return None
+            self.problem(key, str(error.args[0]))
+            return
         if settings is not None and not isinstance(settings, dict):
-            self.problem((*key, name), "the settings of a stage are a mapping; `{}` for none")
-            return None
-        return self.step((*key, name), str(name), cls, settings or {})
+            self.problem(key, "the settings of a stage are a mapping; `{}` for none")
+            return
+        if cls is not None:
+            if step := self.step(key, name, cls, settings or {}):
+                yield step
+            return
+        assert form is not None
+        checked = self._checked(key, form.Config, settings or {})
+        if checked is None:
+            return
+        for entry in form.expand(self._placed(key, checked)):
+            ((part, given),) = entry.items()
+            # a setting that the form does not have as such cannot be at fault, so all are reported there
+            if step := self.step(key, part, registry.find_stage(part), given):
+                yield step
 
-    def step(self, key: KeyPath, name: str, cls: type[Stage], settings: dict[str, Any]) -> Step | None:
+    def _checked(
+        self, key: KeyPath, model: type[StageConfig], settings: dict[str, Any]
+    ) -> StageConfig | None:
         try:
-            checked = cls.Config.model_validate(settings)
+            return model.model_validate(settings)
         except ValidationError as error:
-            self.problems.extend(explain(error, self.source, key, cls.Config))
-            return None
+            self.problems.extend(explain(error, self.source, key, model))
         except Exception as error:  # raised by a validator of a user's own stage
             self.problem(key, f"{type(error).__name__}: {error}")
+        return None
+
+    def step(self, key: KeyPath, name: str, cls: type[Stage], settings: dict[str, Any]) -> Step | None:
+        if (checked := self._checked(key, cls.Config, settings)) is None:
             return None
+        return Step(name, cls, self._placed(key, checked), key)
+
+    def _placed(self, key: KeyPath, settings: StageConfig) -> StageConfig:
+        """The settings with absolute paths."""
         changes: dict[str, Any] = {}
         marks = (InputMark, AssetMark, RunMark)
-        for field in (name for mark in marks for name in marked(cls.Config, mark)):
-            if value := getattr(checked, field):
+        for field in (name for mark in marks for name in marked(type(settings), mark)):
+            if value := getattr(settings, field):
                 changes[field] = each(value, partial(self._absolute, (*key, field)))
-        return Step(name, cls, checked.model_copy(update=changes))
+        return settings.model_copy(update=changes)
 
     def _absolute(self, key: KeyPath, path: str, place: KeyPath) -> str:
         return _absolute(path, self.source.base((*key, *place)))

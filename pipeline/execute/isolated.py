@@ -2,7 +2,8 @@
 
 The child writes into a journal which batch, step and row it is about to process. If it dies in a batch, the
 next child processes that batch row by row; if it dies in a row, the next child leaves that row out and
-records it as failed. So each such document costs two more children, and no other document is lost. A child
+records it as failed. So each such document costs two more children, and no other document is lost. A batch of
+a ``Streamer``, in which single rows are slow, is halved instead until one row is left. A child
 that fills the memory of the machine is ended before the kernel does it.
 
 Knows processes and journals; does not know executors. Run as a module, it is the child.
@@ -24,7 +25,18 @@ from pathlib import Path
 from pipeline.execute import memory
 from pipeline.storage.spool import spool
 from pipeline.tasks.base import Context, Ended, Task, attempt
-from pipeline.tasks.guard import HARD_EXTRA, HARD_FACTOR, READING, Guard, Suspects, last_entry, new_journal
+from pipeline.tasks.guard import (
+    HARD_EXTRA,
+    HARD_FACTOR,
+    READING,
+    WHOLE_BATCH,
+    Entry,
+    Guard,
+    Suspects,
+    last_entry,
+    last_words,
+    new_journal,
+)
 from stages.base import Fault
 
 #: If more children die on a part, its documents are not the problem.
@@ -42,29 +54,39 @@ def run_isolated(task: Task, context: Context) -> Ended:
             if ended is not None:
                 return replace(ended, task=task)
             how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            how = last_words(folder / "journal") or how
             if hungry:
                 how = f"out of memory: {hungry}"
             if entry is None:
                 return Ended(task, error=f"the worker died before its first document ({how})")
-            batch, step, row, started = entry
-            if step == READING:
-                return Ended(task, error=f"the worker died while it was reading batch {batch} ({how})")
-            if batch not in suspects.batches:
-                suspects = Suspects(suspects.batches | {batch}, suspects.rows)
-            else:
-                slow = time.monotonic() - started >= context.document_seconds * HARD_FACTOR + HARD_EXTRA
-                fault = Fault("worker_died", how)
-                if slow:
-                    fault = Fault("deadline", f"more than {context.document_seconds:g} seconds")
-                if hungry:
-                    fault = Fault("out_of_memory", hungry)
-                suspects = Suspects(suspects.batches, {**suspects.rows, (batch, step, row): fault})
+            if entry.step == READING:
+                what = f"the worker died while it was reading batch {entry.batch} ({how})"
+                return Ended(task, error=what)
+            suspects = _after(suspects, entry, how, hungry, context.document_seconds)
     return Ended(task, error=f"more than {MAX_CHILDREN} workers died on this part")
+
+
+def _after(suspects: Suspects, entry: Entry, how: str, hungry: str | None, seconds: float) -> Suspects:
+    """What is suspected after one more death."""
+    batch, step, row = entry.batch, entry.step, entry.row
+    if entry.rows > 1:
+        cuts = suspects.cuts.get(batch, frozenset()) | {row + entry.rows // 2}
+        return replace(suspects, cuts={**suspects.cuts, batch: cuts})
+    if row == WHOLE_BATCH:
+        return replace(suspects, batches=suspects.batches | {batch})
+    fault = Fault("worker_died", how)
+    if time.monotonic() - entry.started >= seconds * HARD_FACTOR + HARD_EXTRA:
+        fault = Fault("deadline", f"more than {seconds:g} seconds")
+    if hungry:
+        fault = Fault("out_of_memory", hungry)
+    return replace(
+        suspects, batches=suspects.batches | {batch}, rows={**suspects.rows, (batch, step, row): fault}
+    )
 
 
 def _child(
     folder: Path, task: Task, context: Context, suspects: Suspects
-) -> tuple[int, Ended | None, tuple[int, int, int, float] | None, str | None]:
+) -> tuple[int, Ended | None, Entry | None, str | None]:
     """Exit code, the answer, or else the last entry of the journal, and the reason if it was memory."""
     journal, answer = folder / "journal", folder / "answer"
     new_journal(journal)

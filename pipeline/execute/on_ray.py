@@ -2,7 +2,7 @@
 
 Ray schedules, and reports workers that died; retries are decided in ``pipeline.schedule``. Workers keep
 opened stages between tasks and are replaced after ``RECYCLE`` tasks, so that memory which a parser leaks is
-returned.
+returned. What takes minutes to load lives in actors instead (``actors``).
 
 Knows Ray; does not know what tasks do.
 """
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from pipeline.execute.actors import Actors
 from pipeline.execute.isolated import run_isolated
 from pipeline.storage import TEMP_PREFIX, Storage, StorageError, is_local, join
 from pipeline.tasks.base import Context, Ended, Task, attempt
@@ -63,6 +64,7 @@ class RayExecutor:
         self._caller = _caller([*filter(None, sys.path), _ROOT], here if here != _ROOT else "")
         self._remote = ray.remote(max_retries=0, max_calls=RECYCLE)(self._caller)
         self._running: dict[Any, Task] = {}
+        self._actors = Actors(ray, self._caller)
         self._workers = workers
         self._check_output(context)
 
@@ -92,27 +94,49 @@ class RayExecutor:
         if need.gpus:
             options["num_gpus"] = need.gpus
         call = self._ray.cloudpickle.dumps((_run, (task, self._context, isolated)))
-        self._running[self._remote.options(**options).remote(call)] = task
+        if need.lasting and not isolated:
+            most = self.slots
+            if need.gpus:
+                most = min(most, int(sum(node.get("GPU", 0) // need.gpus for node in self._nodes())))
+            del options["name"]  # of actors it would have to be unique
+            self._actors.submit(task, call, options, max(most, 1))
+        else:
+            self._running[self._remote.options(**options).remote(call)] = task
 
     def _nodes(self) -> list[dict[str, float]]:
         return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
     def wait(self, seconds: float) -> list[Ended]:
         """See ``execute.base.Executor``."""
-        done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=seconds)
+        self._actors.begin()
+        running = [*self._running, *self._actors.running]
+        done, _ = self._ray.wait(running, num_returns=1, timeout=seconds)
         if done:  # collect all that have ended, not just one
-            done, _ = self._ray.wait(list(self._running), num_returns=len(self._running), timeout=0)
-        return [self._result(ref, self._running.pop(ref)) for ref in done]
+            done, _ = self._ray.wait(running, num_returns=len(running), timeout=0)
+        return [self._ended(ref) for ref in done]
 
     def close(self) -> None:
         """Leave the cluster; Ray ends what this driver started."""
         self._ray.shutdown()
 
+    def _ended(self, ref: Any) -> Ended:
+        if ref in self._running:
+            return self._result(ref, self._running.pop(ref))
+        ended = self._result(ref, self._actors.running[ref].task)
+        # one in which an engine broke must not go on; nor must the next task wait behind a dead one
+        self._actors.end(ref, sound=not ended.died and ended.receipt is not None)
+        return ended
+
     def _result(self, ref: Any, task: Task) -> Ended:
         errors = self._ray.exceptions
         try:
             return self._ray.get(ref)
-        except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
+        except (
+            errors.ActorDiedError,
+            errors.WorkerCrashedError,
+            errors.NodeDiedError,
+            errors.OutOfMemoryError,
+        ) as error:
             return Ended(task, error=str(error).split("\n")[0], died=True)
         except errors.RayError as error:
             return Ended(task, error=f"{type(error).__name__}: {error}", retryable=True)

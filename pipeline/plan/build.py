@@ -1,8 +1,9 @@
 """Makes the plan: from the config and a listing of the inputs to segments and parts, before any work starts.
 
 A *segment* is a sequence of stages that goes over the documents once. It ends where a global stage needs all
-parts, and between measuring and deciding. Measurements are written first, so that after a change of a
-threshold no WARC is read again, and after a change in ranking no classifier runs again.
+parts, and between measuring and deciding, and where work on GPUs or of a ``Streamer`` begins or ends.
+Measurements are written first, so that after a change of a threshold no WARC is read again, and after a
+change in ranking no classifier runs again.
 
 Knows the order of work and what each piece depends on; does not run anything.
 """
@@ -43,6 +44,7 @@ from stages.base import (
     Resources,
     RunMark,
     Stage,
+    Streamer,
 )
 from stages.global_stage import Global
 from stages.where import Where, WhereError
@@ -96,6 +98,7 @@ class _Builder:
         steps: list[Recipe] = []
         number = 0
         columns = schema
+        on_gpu = False
 
         def close() -> None:
             nonlocal current, steps, number, schema
@@ -117,7 +120,7 @@ class _Builder:
             steps, number = [], number + 1
 
         def add(index: int, step: Step, place: tuple[Any, ...]) -> None:
-            nonlocal columns
+            nonlocal columns, on_gpu
             missing = [name for name in step.cls.needs(step.settings) if name not in columns.names]
             if missing:
                 what = f"reads {', '.join(missing)}, which no stage before it adds"
@@ -125,7 +128,15 @@ class _Builder:
             if (wrong := step.cls.check(step.settings, columns)) is not None:
                 raise self.config.problem(place, wrong)
             label = self._label(dataset, index)
-            for role in _roles(step.cls):
+            gpu = step.cls.requires(step.settings).gpus > 0
+            alone = issubclass(step.cls, Streamer)
+            # other work never waits on a machine with GPUs, nor a language model for other work
+            if (alone or gpu != on_gpu) and (steps or (alone and current.get("reader"))):
+                close()
+            if step.cls.together and (current.get("reader") or any(s.role == "generate" for s in steps)):
+                close()
+            on_gpu = gpu
+            for role in _roles(step.cls, step.settings):
                 measured = any(s.role in ("annotate", "generate") for s in steps)
                 if (role == "filter" and (measured or current.get("reader"))) or (role == "map" and measured):
                     close()
@@ -136,9 +147,11 @@ class _Builder:
                     current["earlier"] = self._earlier(place, step, steps[-1])
                     close()
                     columns = output_columns(columns, step.cls, step.settings)
+            if alone:
+                close()
 
         for index, step in enumerate(dataset.steps):
-            place = (*key, "stages", index, step.name)
+            place = step.place or (*key, "stages", index, step.name)
             with self._blamed(place):
                 add(index, step, place)
         if steps or number == 0 or current.get("judge"):
@@ -164,6 +177,7 @@ class _Builder:
             max((r.cpus for r in needed), default=1.0),
             max((r.gpus for r in needed), default=0.0),
             sum(r.memory for r in needed) + 512 * MIB,
+            any(r.lasting for r in needed),
         )
         segment = Segment(
             dataset,
@@ -275,10 +289,10 @@ def _neighbour(path: str) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _roles(cls: type[Stage]) -> Iterator[Role]:
+def _roles(cls: type[Stage], settings: Any) -> Iterator[Role]:
     if issubclass(cls, Annotator):
         yield "annotate"
-    if issubclass(cls, Filter):
+    if issubclass(cls, Filter) and cls.judges(settings):
         yield "filter"
     if issubclass(cls, Generator):
         yield "generate"

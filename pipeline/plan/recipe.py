@@ -61,6 +61,11 @@ def open_stage(recipe: Recipe, settings: StorageSettings) -> Any:
     return _open_stage(replace(recipe, label="", role="read", unused=()), settings.model_dump_json())
 
 
+def forget_opened() -> None:
+    """Open stages anew from now on: one of them is broken."""
+    _open_stage.cache_clear()
+
+
 @functools.lru_cache(maxsize=64)
 def _open_stage(recipe: Recipe, storage_json: str) -> Stage:
     cls = registry.load(recipe.stage)

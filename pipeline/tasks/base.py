@@ -18,7 +18,7 @@ from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, StorageFull, StorageSettings
 from pipeline.storage.spool import clear_spools
 from pipeline.tasks.guard import READ_SECONDS, DeadlineExceeded, Guard
-from stages.base import DamagedInput, Resources
+from stages.base import DamagedInput, Resources, Unusable
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,10 @@ class Ended:
     again: Task | None = None
 
 
+class Died(Exception):
+    """What a stage works with broke in this process: as if the worker had died."""
+
+
 class Again(Exception):
     """A task needs other resources; ``task`` is the same task with those."""
 
@@ -105,6 +109,10 @@ def attempt(task: Task, context: Context, guard: Guard) -> Ended:
         return Ended(task, error=_line(error))
     except Again as again:
         return Ended(task, again=again.task)
+    except Died as error:
+        return Ended(task, error=_line(error), died=True)
+    except Unusable as error:
+        return Ended(task, error=_line(error), retryable=True)
     except StorageError as error:
         return Ended(task, error=str(error), retryable=error.retryable)
     except MemoryError:

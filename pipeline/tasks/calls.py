@@ -8,19 +8,21 @@ Knows tables and stages; does not know parts, files or counts.
 from __future__ import annotations
 
 import errno
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.exchange.positions import shifted
 from pipeline.plan.columns import output_columns
 from pipeline.plan.recipe import Recipe, Role
 from pipeline.storage import StorageError
 from pipeline.tasks.guard import DeadlineExceeded, Guard
-from stages.base import Fault, Stage
+from stages.base import Annotation, Fault, Stage
 
 #: Schema of the run files that shards are made from. ``key`` puts the documents in random order.
 TOKENS = pa.schema(
@@ -75,7 +77,11 @@ def _splitmix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 def _annotate(stage: Any, table: pa.Table, seed: int) -> Result:
-    annotation = stage.annotate(table)
+    return annotated(stage, table, stage.annotate(table))
+
+
+def annotated(stage: Any, table: pa.Table, annotation: Annotation) -> Result:
+    """The rows with the columns that an annotation gives them."""
     losses = [Loss(row, True, fault) for row, fault in sorted(annotation.faults.items())]
     table = _with_columns(stage, table, annotation.columns)
     table = table.drop_columns([name for name in stage.consumes if name in table.schema.names])
@@ -120,9 +126,14 @@ def _filter(stage: Any, table: pa.Table, seed: int) -> Result:
 
 def _generate(stage: Any, table: pa.Table, seed: int) -> Result:
     generated = stage.generate(table)
+    both = set(generated.faults) & set(generated.dropped)
+    if both:
+        raise StageError(f"{stage.name} says of row {min(both)} that it failed and was dropped")
     losses = [
         Loss(row, True, generated.faults[row])
         if row in generated.faults
+        else Loss(row, False, generated.dropped[row])
+        if row in generated.dropped
         else Loss(row, False, Fault("source"), recorded=False)
         for row in range(len(table))
     ]
@@ -162,12 +173,38 @@ def apply(
         return nothing
     role = _ROLES[recipe.role]
     results = {}
-    for start in range(0, len(table), stage.rows):
-        rows = table.slice(start, stage.rows)
+    for start, count in _calls(stage, table):
+        rows = table.slice(start, count)
+        units = groups(rows, stage.together) if stage.together else [(row, 1) for row in range(count)]
         results[start] = _guarded(
-            guard, (batch, number, start), rows, lambda t: role(stage, t, seed), nothing
+            guard, (batch, number, start), rows, lambda t: role(stage, t, seed), nothing, units
         )
-    return _join(results)
+    return join_results(results)
+
+
+def groups(table: pa.Table, column: str) -> list[tuple[int, int]]:
+    """First row and number of rows of each run of equal values in a column."""
+    values = table.column(column).combine_chunks()
+    if not len(values):
+        return []
+    differ = pc.fill_null(pc.not_equal(values[1:], values[:-1]), True)
+    nulls = pc.is_null(values)
+    both = pc.and_(nulls[1:], nulls[:-1])
+    starts = [0, *(1 + np.flatnonzero(pc.and_not(differ, both).to_numpy(zero_copy_only=False))).tolist()]
+    return [(start, stop - start) for start, stop in itertools.pairwise([*starts, len(values)])]
+
+
+def _calls(stage: Stage, table: pa.Table) -> list[tuple[int, int]]:
+    """First row and number of rows of each call on a batch."""
+    if stage.together is None:
+        return [(start, min(stage.rows, len(table) - start)) for start in range(0, len(table), stage.rows)]
+    calls: list[tuple[int, int]] = []
+    for start, count in groups(table, stage.together):
+        if calls and calls[-1][1] + count <= stage.rows:
+            calls[-1] = (calls[-1][0], calls[-1][1] + count)
+        else:
+            calls.append((start, count))
+    return calls
 
 
 def _guarded(
@@ -176,33 +213,34 @@ def _guarded(
     table: pa.Table,
     call: Callable[[pa.Table], Result],
     nothing: Result,
+    units: Sequence[tuple[int, int]],
 ) -> Result:
-    """Make the call on all rows; if that fails, row by row. ``place``: batch, step and row of the first row.
-    ``nothing``: the result for no rows."""
+    """Make the call on all rows; if that fails, on each of ``units`` (first row, rows). ``place``: batch,
+    step and row of the first row. ``nothing``: the result for no rows."""
     batch, number, start = place
     if not guard.by_row(batch):
         try:
             with guard.watch(batch, number):
                 return call(table)
         except BaseException as error:
-            if _of_the_machine(error):
+            if is_of_the_machine(error):
                 raise
     results = {}
-    for row in range(len(table)):
+    for row, count in units:
         fault = guard.poison(batch, number, start + row)
         if fault is None:
             try:
                 with guard.watch(batch, number, start + row):
-                    results[row] = call(table.slice(row, 1))
+                    results[row] = call(table.slice(row, count))
                 continue
             except DeadlineExceeded:
                 fault = Fault("deadline", f"more than {guard.seconds:g} seconds")
             except BaseException as error:  # a stage may call sys.exit() or raise anything
-                if _of_the_machine(error):
+                if is_of_the_machine(error):
                     raise
                 fault = Fault(type(error).__name__, str(error)[:500])
-        results[row] = nothing._replace(losses=[Loss(0, True, fault)])
-    return _join(results)
+        results[row] = nothing._replace(losses=[Loss(one, True, fault) for one in range(count)])
+    return join_results(results)
 
 
 def _nothing(recipe: Recipe, stage: Stage, table: pa.Table) -> Result:
@@ -221,7 +259,7 @@ def without(table: pa.Table, losses: Sequence[Loss]) -> pa.Table:
     return table.filter(pa.array(keep))
 
 
-def _join(results: Mapping[int, Result]) -> Result:
+def join_results(results: Mapping[int, Result]) -> Result:
     """Join the results of slices of a batch, keyed by their first rows."""
     if len(results) == 1:  # the only slice begins where the batch does
         return next(iter(results.values()))
@@ -241,7 +279,7 @@ def _join(results: Mapping[int, Result]) -> Result:
     )
 
 
-def _of_the_machine(error: BaseException) -> bool:
+def is_of_the_machine(error: BaseException) -> bool:
     """Whether an error is not caused by a document, so that processing row by row would not help."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     return full or isinstance(error, StorageError | StageError | KeyboardInterrupt)

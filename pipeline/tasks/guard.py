@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any, NamedTuple, NoReturn
 
 from stages.base import Fault
 
@@ -33,7 +34,7 @@ WHOLE_BATCH = -1
 READING = -1
 #: Deadline for reading a batch, which may wait for storage requests that are retried.
 READ_SECONDS = 1800.0
-_ENTRY = struct.Struct("<qqqd")
+_ENTRY = struct.Struct("<qqqqd")
 
 
 class DeadlineExceeded(BaseException):
@@ -42,10 +43,23 @@ class DeadlineExceeded(BaseException):
 
 @dataclass(frozen=True)
 class Suspects:
-    """What is known from earlier deaths on a part: batches to process row by row, and rows to leave out."""
+    """What is known from earlier deaths on a part: batches to process row by row, rows to leave out, and of
+    batches of a ``Streamer`` the rows before which they are cut."""
 
     batches: frozenset[int] = frozenset()
     rows: dict[tuple[int, int, int], Fault] = field(default_factory=dict)
+    cuts: dict[int, frozenset[int]] = field(default_factory=dict)
+
+
+class Entry(NamedTuple):
+    """What a process was at: a call on ``rows`` rows from ``row`` on (WHOLE_BATCH for all), since ``started``
+    (monotonic)."""
+
+    batch: int
+    step: int
+    row: int
+    rows: int
+    started: float
 
 
 class Guard:
@@ -61,9 +75,12 @@ class Guard:
         self.seconds = seconds
         self.killable = killable
         self.suspects = suspects or Suspects()
+        self._path = journal
         self._journal = _map(journal) if journal else None
         # signals reach the main thread only
         self._alarm = threading.current_thread() is threading.main_thread()
+        self._calls: list[_Call] = []  # that are under way; reading may go on within a call
+        self._previous: Any = None
 
     def by_row(self, batch: int) -> bool:
         """True if this batch killed a worker and must be processed row by row."""
@@ -73,37 +90,83 @@ class Guard:
         """The fault of a row that killed a worker before, else None."""
         return self.suspects.rows.get((batch, step, row))
 
+    @property
+    def careful(self) -> bool:
+        """Whether this process was started to find out what kills workers."""
+        return self._journal is not None
+
     @contextlib.contextmanager
-    def watch(self, batch: int, step: int, row: int = WHOLE_BATCH) -> Iterator[None]:
-        """Wraps one call. Raises DeadlineExceeded if it takes longer than ``seconds`` (``READ_SECONDS`` for a
-        reader)."""
-        seconds = READ_SECONDS if step == READING else self.seconds
-        self._note(batch, step, row)
-        if self.killable:
-            sink = _devnull()
-            faulthandler.dump_traceback_later(seconds * HARD_FACTOR + HARD_EXTRA, exit=True, file=sink)
-        previous = signal.signal(signal.SIGALRM, _raise) if self._alarm else None
+    def watch(
+        self, batch: int, step: int, row: int = WHOLE_BATCH, rows: int = 1, seconds: float | None = None
+    ) -> Iterator[None]:
+        """Wraps one call. Raises DeadlineExceeded if it takes longer than ``seconds`` (default: those of a
+        document, ``READ_SECONDS`` for a reader). Within it another may be watched, which has the deadline to
+        itself."""
+        if seconds is None:
+            seconds = READ_SECONDS if step == READING else self.seconds
+        call = _Call((batch, step, row, rows), time.monotonic() + seconds, seconds)
+        if self._alarm and not self._calls:
+            self._previous = signal.signal(signal.SIGALRM, _raise)
+        self._calls.append(call)
+        self._note(*call.place)
+        self._arm()
         try:
-            if self._alarm:
-                signal.setitimer(signal.ITIMER_REAL, seconds)
             yield
         finally:
-            if self._alarm:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                signal.signal(signal.SIGALRM, previous)
-            if self.killable:
+            self._calls.remove(call)
+            self._arm()
+            if self._calls:
+                self._note(*self._calls[-1].place)
+            else:
+                if self._alarm:
+                    signal.signal(signal.SIGALRM, self._previous)
+                # no document is blamed for what happens between calls
+                self._note(batch, READING, WHOLE_BATCH, 0)
+
+    def give_up(self, why: str) -> NoReturn:
+        """End this process, which is of no more use, as if it had died at the current call."""
+        assert self._path is not None, "only a process that was started to be careful ends itself"
+        _words(self._path).write_text(why, encoding="utf-8", errors="replace")
+        os._exit(1)
+
+    def _arm(self) -> None:
+        """Set the alarm and the watchdog for the innermost call."""
+        call = self._calls[-1] if self._calls else None
+        left = max(call.until - time.monotonic(), 0.001) if call else 0.0
+        if self.killable:
+            if call:
+                hard = left + call.seconds * (HARD_FACTOR - 1) + HARD_EXTRA
+                faulthandler.dump_traceback_later(hard, exit=True, file=_devnull())
+            else:
                 faulthandler.cancel_dump_traceback_later()
-            self._note(batch, READING, WHOLE_BATCH)  # no document is blamed for what happens between calls
+        if self._alarm:
+            signal.setitimer(signal.ITIMER_REAL, left)
 
-    def _note(self, batch: int, step: int, row: int) -> None:
+    def _note(self, batch: int, step: int, row: int, rows: int) -> None:
         if self._journal is not None:
-            self._journal[: _ENTRY.size] = _ENTRY.pack(batch, step, row, time.monotonic())
+            self._journal[: _ENTRY.size] = _ENTRY.pack(batch, step, row, rows, time.monotonic())
 
 
-def last_entry(journal: Path) -> tuple[int, int, int, float] | None:
-    """Batch, step, row (WHOLE_BATCH for all) and monotonic start of the last call; None if there was none."""
-    entry = _ENTRY.unpack(journal.read_bytes()[: _ENTRY.size])
-    return entry if entry[3] else None
+class _Call(NamedTuple):
+    place: tuple[int, int, int, int]
+    until: float  # monotonic
+    seconds: float
+
+
+def last_entry(journal: Path) -> Entry | None:
+    """The last call; None if there was none."""
+    entry = Entry(*_ENTRY.unpack(journal.read_bytes()[: _ENTRY.size]))
+    return entry if entry.started else None
+
+
+def last_words(journal: Path) -> str:
+    """Why the process ended itself; empty if it did not."""
+    place = _words(journal)
+    return place.read_text(encoding="utf-8") if place.exists() else ""
+
+
+def _words(journal: Path) -> Path:
+    return journal.with_name(f"{journal.name}.why")
 
 
 def _map(journal: Path) -> mmap.mmap:
@@ -115,6 +178,7 @@ def _map(journal: Path) -> mmap.mmap:
 def new_journal(path: Path) -> None:
     """An empty journal file."""
     path.write_bytes(bytes(_ENTRY.size))
+    _words(path).unlink(missing_ok=True)
 
 
 def _raise(signum: int, frame: FrameType | None) -> None:

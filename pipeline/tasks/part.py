@@ -29,9 +29,11 @@ from pipeline.storage import Storage, StorageError
 from pipeline.tasks.base import Again, Context
 from pipeline.tasks.calls import TOKEN_ORDER, Result, apply, judged
 from pipeline.tasks.guard import READING, Guard
+from pipeline.tasks.journal import PartJournal
 from pipeline.tasks.outputs import REJECT, Outputs, read_batches
+from pipeline.tasks.stream import streamed, whole_groups
 from stages import where
-from stages.base import Fault, Input, MoreMemory, Resources
+from stages.base import Fault, Input, Journal, MoreMemory, Resources, Streamer
 
 BATCH_ROWS = 256
 
@@ -139,8 +141,10 @@ class _Run:
                 documents = outputs.table(DOCUMENTS, name, result_schema)
             source = self._source(schema)
             tallies = [self._tally(recipe.label) for recipe in task.steps]
-            for table in source:
+            for table, first in self._entering(source, stages, tallies):
                 for number, (recipe, stage) in enumerate(zip(task.steps, stages, strict=True)):
+                    if number < first:
+                        continue
                     result = self._step(number, recipe, stage, tallies[number], table)
                     table = result.table
                     if result.partials is not None:
@@ -198,10 +202,10 @@ class _Run:
 
     def _read(self, source: FromInput, tally: Tally) -> Iterator[pa.Table]:
         reader = open_stage(source.reader, self.context.storage)
-        info = self.storage.stat(source.item.path)
-        if info is None:
+        etag = reader.current(source.item, self.storage)
+        if etag is None:
             raise StorageError(f"{source.item.path}: the input is gone, or cannot be seen from this machine")
-        if info.etag != source.item.etag:
+        if etag != source.item.etag:
             raise StorageError(f"{source.item.path}: the input changed after the plan was made; start again")
         for batch in reader.read(source.item, self.storage, self.context.limit):
             tally.rows_in += len(batch.documents) + len(batch.rejects)
@@ -247,6 +251,30 @@ class _Run:
             yield rows
 
     # Running stages
+
+    def _entering(
+        self, source: Iterator[pa.Table], stages: list[Any], tallies: list[Tally]
+    ) -> Iterator[tuple[pa.Table, int]]:
+        """The rows, and the number of the first step that is yet to be made on them: a ``Streamer``, which is
+        the first of its segment, has made its own."""
+        if stages and isinstance(stages[0], Streamer):
+            stage, label = stages[0], self.task.steps[0].label
+            journal = self._journal(stage)
+            started, read = time.perf_counter(), self.seconds["read"]
+            for before, result in streamed(stage, source, journal, self.guard, 0):
+                self.seconds[label] += time.perf_counter() - started - (self.seconds["read"] - read)
+                yield self._account(tallies[0], before, result), 1
+                started, read = time.perf_counter(), self.seconds["read"]
+            return
+        column = next((stage.together for stage in stages if stage.together), None)
+        for table in source if column is None else whole_groups(source, column):
+            yield table, 0
+
+    def _journal(self, stage: Streamer) -> Journal:
+        ledger = self.context.ledger(self.storage)
+        added = stage.added(stage.config)
+        kept = pa.schema([added.field(name) for name in stage.keeps])
+        return PartJournal(ledger, self.task.directory, self.task.part, kept)
 
     def _step(self, number: int, recipe: Recipe, stage: Any, tally: Tally, table: pa.Table) -> Result:
         started = time.perf_counter()

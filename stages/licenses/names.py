@@ -35,12 +35,14 @@ _AROUND, _LONGEST_PROSE = 6, 16 << 10
 MOST = 24
 
 _TEXT = (
-    r"(?:\.(?:txt|md|mkd|mdown|markdown|rst|rest|html?|xhtml|adoc|asciidoc|textile|org|rtf|text|pod|rdoc|en|utf-?8))"
+    r"(?:\.(?:txt|md|mkd|mdown|markdown|rst|rest|html?|xhtml|adoc|asciidoc|textile|org|rtf|text|pod|rdoc"
+    r"|en|utf-?8))"
     r"*"
 )
 _LICENCE_WORD = r"(?:un-?)?licen[sc]es?|licencia|licenza|lizenz|copying|copyrights?|eula"
 _ID = (
-    r"(?:[al]?gpl|gfdl|fdl|mpl|epl|cddl|eupl|osl|apache|asl|bsd|mit|isc|x11|zlib|boost|bsl|artistic|cc0|cc-by|wtfpl|"
+    r"(?:[al]?gpl|gfdl|fdl|mpl|epl|cddl|eupl|osl|apache|asl|bsd|mit|isc|x11|zlib|boost|bsl|artistic|cc0"
+    r"|cc-by|wtfpl|"
     r"ofl|sspl|rsal|fsl|ms-pl|psf|unlicense)"
 )
 _LICENCE = re.compile(
@@ -52,11 +54,16 @@ _LICENCE = re.compile(
 )
 #: Endings of files that are something else, whatever they are called.
 _ELSE = re.compile(
-    r"\.(?:py[ciwx]?|js|mjs|cjs|jsx|tsx?|vue|svelte|go|rs|c|h|cc|hh|cpp|hpp|cxx|hxx|m|mm|cs|vb|fs|java|kt|kts|scala|clj|"
-    r"groovy|rb|php|pl|pm|t|lua|r|jl|swift|dart|ex|exs|erl|hs|lhs|ml|mli|el|lisp|scm|rkt|vim|sh|bash|zsh|fish|bat|cmd|ps1|"
-    r"sql|css|scss|sass|less|json|jsonc|ya?ml|toml|xml|xsl|ini|cfg|conf|csv|tsv|lock|svg|png|jpe?g|gif|ico|webp|pdf|docx?|odt|"
-    r"zip|gz|bz2|xz|tar|jar|whl|gem|exe|dll|so|dylib|a|o|class|tmpl|tpl|ejs|hbs|erb|mustache|snap|diff|patch|po|pot|mo|"
-    r"strings|plist|properties|gradle|cmake|mk|in|am|ac|m4|dtd|proto|thrift|tex|bib|ipynb|asm|s|v|sv|vhdl?|wav|mp3|mp4|ttf|woff2?)$",
+    r"\.(?:py[ciwx]?|js|mjs|cjs|jsx|tsx?|vue|svelte|go|rs|c|h|cc|hh|cpp|hpp|cxx|hxx|m|mm|cs|vb|fs|java"
+    r"|kt|kts|scala|clj|"
+    r"groovy|rb|php|pl|pm|t|lua|r|jl|swift|dart|ex|exs|erl|hs|lhs|ml|mli|el|lisp|scm|rkt|vim|sh|bash|zsh"
+    r"|fish|bat|cmd|ps1|"
+    r"sql|css|scss|sass|less|json|jsonc|ya?ml|toml|xml|xsl|ini|cfg|conf|csv|tsv|lock|svg|png|jpe?g|gif"
+    r"|ico|webp|pdf|docx?|odt|"
+    r"zip|gz|bz2|xz|tar|jar|whl|gem|exe|dll|so|dylib|a|o|class|tmpl|tpl|ejs|hbs|erb|mustache|snap|diff"
+    r"|patch|po|pot|mo|"
+    r"strings|plist|properties|gradle|cmake|mk|in|am|ac|m4|dtd|proto|thrift|tex|bib|ipynb|asm|s|v|sv"
+    r"|vhdl?|wav|mp3|mp4|ttf|woff2?)$",
     re.IGNORECASE,
 )
 _PROSE = re.compile(
@@ -261,3 +268,11 @@ def _ordinary(paths: set[str]) -> tuple[str, ...]:
         order = ("licence", "reuse", "manifest", "prose", "companion")
         paths = set(sorted(paths, key=lambda path: (order.index(str(kind(path))), len(path), path))[:MOST])
     return tuple(sorted(paths))
+
+
+def scope(notice: str, path: str) -> str:
+    """The folder that a notice speaks for when it speaks for a file: the nearest one above both."""
+    folder = notice.rpartition("/")[0]
+    while folder and not path.startswith(f"{folder}/"):
+        folder = folder.rpartition("/")[0]
+    return folder

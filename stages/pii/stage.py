@@ -46,7 +46,7 @@ class Pii(Annotator):
     """Adds ``pii.<kind>`` (int32), the number of pieces found, for each of ``kinds``. A null text has 0."""
 
     name = "pii"
-    version = 3
+    version = 4
     Config = PiiConfig
     reads = ("text",)
     caveat = Caveat(

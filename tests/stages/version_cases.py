@@ -5,10 +5,13 @@ A case has few documents: it is to notice that something changed, not to say wha
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import code_trees
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -92,6 +95,89 @@ def _jsonl(folder: Path) -> dict[str, Case]:
         "columns of ours": Case({"format": "jsonl", "paths": [rows]}),
         "columns of theirs": Case({"format": "jsonl", "paths": [rows], **mapped}),
     }
+
+
+def _repositories(folder: Path) -> dict[str, Case]:
+    commit = code_trees.mirror(folder / "o" / "a.git", inputs.TREE)
+    code_trees.mirror(folder / "o" / "a.git", {"b.py": b"b = 1\n"}, [("160000", "1" * 40, "module")])
+    code_trees.mirror(folder / "b.git", {"b.py": b"b = 1\n"})
+    about = _write(folder / "about.csv", "repo,stars,license", "o/a,5,MIT")
+    out = _write(folder / "out", "b")
+    one = {"paths": [str(folder)], "source": "code"}
+    return {
+        "heads": Case(one),
+        "an earlier commit": Case(
+            {
+                **one,
+                "revision": commit,
+                "max_bytes": 500,
+                "metadata": about,
+                "opt_out": out,
+                "host": "https://h",
+            }
+        ),
+    }
+
+
+def _tarball(folder: Path) -> dict[str, Case]:
+    whole = code_trees.tarball(
+        inputs.TREE, prefix="a-main/", comment="1" * 40, links={"link": "src/count.py"}
+    )
+    (folder / "a.tar.gz").write_bytes(gzip.compress(whole, mtime=0))
+    (folder / "b.tar").write_bytes(whole[:4000])
+    (folder / "c.zip").write_bytes(code_trees.zipped(inputs.TREE))
+    return {"archives": Case({"paths": [folder / "a.tar.gz", folder / "b.tar", folder / "c.zip"]})}
+
+
+def _code_folder(folder: Path) -> dict[str, Case]:
+    for name, data in inputs.TREE.items():
+        (folder / "a" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "a" / name).write_bytes(data)
+    return {"a folder": Case({"paths": [str(folder)], "depth": 1})}
+
+
+def _stack(folder: Path) -> dict[str, Case]:
+    texts = {
+        name: data.decode() for name, data in inputs.TREE.items() if data.isascii() and b"\0" not in data
+    }
+    v1 = {
+        "max_stars_repo_name": ["o/a"] * len(texts),
+        "max_stars_repo_path": list(texts),
+        "max_stars_repo_licenses": [["MIT"]] * len(texts),
+        "content": list(texts.values()),
+    }
+    pq.write_table(pa.table(v1), folder / "v1.parquet")
+    names = [hashlib.sha1(data).hexdigest() for data in inputs.TREE.values()]
+    v2 = {"repo_name": ["o/a"] * len(names), "path": [f"/{name}" for name in inputs.TREE], "blob_id": names}
+    pq.write_table(pa.table(v2), folder / "v2.parquet")
+    (folder / "contents").mkdir()
+    for name, data in list(zip(names, inputs.TREE.values(), strict=True))[1:]:
+        (folder / "contents" / name).write_bytes(gzip.compress(data, mtime=0))
+    return {
+        "version 1": Case({"paths": [folder / "v1.parquet"]}),
+        "version 2": Case({"paths": [folder / "v2.parquet"], "contents": str(folder / "contents")}),
+    }
+
+
+def _nemotron_code(folder: Path) -> dict[str, Case]:
+    commit = code_trees.mirror(folder / "mirrors" / "o" / "a.git", inputs.TREE)
+    paths = [*inputs.TREE, "not/there.py"]
+    rows = {"repo": ["o/a"] * len(paths), "commit_id": [commit[:7]] * len(paths), "rel_path": paths}
+    pq.write_table(pa.table(rows), folder / "rows.parquet")
+    return {"rows": Case({"paths": [folder / "rows.parquet"], "mirrors": str(folder / "mirrors")})}
+
+
+def _repository_notices(folder: Path) -> dict[str, Case]:
+    paths = [name for name, data in inputs.TREE.items() if data.isascii() and b"\0" not in data]
+    documents = inputs.documents([inputs.TREE[path].decode() for path in paths] * 2)
+    columns = {
+        "repo": ["o/a"] * len(paths) + ["o/b"] * len(paths),
+        "commit": ["1" * 40] * len(paths) * 2,
+        "path": paths * 2,
+    }
+    for name, values in columns.items():
+        documents = documents.append_column(name, pa.array(values))
+    return {"two repositories": Case({}, [documents.slice(0, 7), documents.slice(7)])}
 
 
 def _render(folder: Path) -> dict[str, Case]:
@@ -292,6 +378,30 @@ def _pii(folder: Path) -> dict[str, Case]:
     }
 
 
+def _license(folder: Path) -> dict[str, Case]:
+    table = _write(folder / "groups.yaml", "licenses: {MIT: proprietary, BSD-2-Clause: public_domain}")
+    return {
+        "ours": Case({}, [inputs.licensed()]),
+        "own groups": Case({"groups": table, "bundles": "all"}, [inputs.licensed()]),
+    }
+
+
+def _license_filter(folder: Path) -> dict[str, Case]:
+    return {
+        "permissive": Case({}, [inputs.judged()]),
+        "copyleft": Case(
+            {"keep": ["permissive", "strong_copyleft"], "unknown": "keep", "conflict": "keep"},
+            [inputs.judged()],
+        ),
+    }
+
+
+def _code_language(folder: Path) -> dict[str, Case]:
+    parts = [inputs.code_files()]
+    drop = dict.fromkeys(("vendored", "generated", "minified", "test"), "drop")
+    return {"measured": Case({}, parts), "decided": Case({"keep": ["nemotron43"], **drop}, parts)}
+
+
 def _notebook(folder: Path) -> dict[str, Case]:
     parts = [inputs.notebooks()]
     return {
@@ -300,14 +410,86 @@ def _notebook(folder: Path) -> dict[str, Case]:
     }
 
 
+def _secrets(folder: Path) -> dict[str, Case]:
+    parts = [inputs.secrets()]
+    return {
+        "redacted": Case({}, parts),
+        "dropped": Case({"action": "drop", "examples": True}, parts),
+    }
+
+
+def _repository_order(folder: Path) -> dict[str, Case]:
+    files = inputs.repositories()
+    parts = [files.slice(0, 5), files.slice(5)]
+    return {
+        "imports": Case({}, parts),
+        "small ones by path": Case({"order": "path", "max_bytes": 60, "within": ["language"]}, parts),
+    }
+
+
 def _tokenize(folder: Path) -> dict[str, Case]:
     return {"byte level": Case({"path": SAMPLE / "tokenizer.json"}, [_with_null()])}
+
+
+def _synthesis(folder: Path, upto: str, *names: str) -> dict[str, Case]:
+    """Cases of a stage of synthesis: documents that went through the stages before it, with a model that is
+    made up."""
+    from synthesis_cases import documents, run, tokenizer
+
+    copy = folder / "tokenizer.json"
+    copy.write_text(Path(tokenizer()).read_text(encoding="utf-8"), encoding="utf-8")
+
+    found = {}
+    texts = [
+        *(text for text in inputs.TEXTS if text),
+        "The harbour was built in 1888 and has two cranes. It holds 40 boats, and $x^2$ is a formula.",
+    ]
+    table = documents(*texts)
+    for word, task, more in (
+        ("pairs", "diverse_qa", {}),
+        ("facts", "knowledge_list", {"samples": 2}),
+        ("translations", "translate", {"to": ["de", "fr"]}),
+        ("mathematics", "math_cleanup", {}),
+    ):
+        before = run(table, task, upto=upto, **more)[0] if upto else table
+        settings = {"tasks": [task]} if "tasks" in names else {}
+        if "tokenizer" in names:
+            settings["tokenizer"] = copy
+        if "backend" in names:
+            settings |= {"backend": "fake_engine:make", "device": "cpu"}
+        found[word] = Case({**settings, **(more if "samples" in names else {})}, [before])
+    return found
+
+
+def _segments(folder: Path) -> dict[str, Case]:
+    return _synthesis(folder, "", "tasks", "tokenizer", "samples")
+
+
+def _complete(folder: Path) -> dict[str, Case]:
+    return _synthesis(folder, "segments", "tasks", "tokenizer", "backend")
+
+
+def _parse(folder: Path) -> dict[str, Case]:
+    return _synthesis(folder, "complete", "tasks")
+
+
+def _accept(folder: Path) -> dict[str, Case]:
+    return _synthesis(folder, "parse")
+
+
+def _assemble(folder: Path) -> dict[str, Case]:
+    return _synthesis(folder, "accept", "tasks")
 
 
 _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "warc": _warc,
     "parquet": _parquet,
     "jsonl": _jsonl,
+    "repositories": _repositories,
+    "tarball": _tarball,
+    "code_folder": _code_folder,
+    "stack": _stack,
+    "nemotron_code": _nemotron_code,
     "render": _render,
     "urls": _urls,
     "language": _language,
@@ -323,6 +505,17 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "ensemble": _ensemble,
     "decontaminate": _decontaminate,
     "pii": _pii,
+    "license": _license,
+    "license_filter": _license_filter,
+    "repository_notices": _repository_notices,
+    "code_language": _code_language,
     "notebook": _notebook,
+    "secrets": _secrets,
+    "repository_order": _repository_order,
+    "segments": _segments,
+    "complete": _complete,
+    "parse": _parse,
+    "accept": _accept,
+    "assemble": _assemble,
     TOKENIZER: _tokenize,
 }

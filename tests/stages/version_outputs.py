@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,8 +65,12 @@ def _plain_paths(value: Any) -> Any:
 class _Files:
     """The storage protocol over local files."""
 
-    def glob(self, pattern: str) -> list[FileInfo]:
-        return [FileInfo(path, os.path.getsize(path), "tag") for path in sorted(glob.glob(pattern))]
+    def glob(self, pattern: str) -> builtins.list[FileInfo]:
+        paths = sorted(glob.glob(pattern, recursive=True))
+        return [FileInfo(path, os.path.getsize(path), "tag") for path in paths if os.path.isfile(path)]
+
+    def list(self, directory: str) -> builtins.list[FileInfo]:
+        return self.glob(f"{directory.rstrip('/')}/**")
 
     def stat(self, path: str) -> FileInfo | None:
         return FileInfo(path, os.path.getsize(path), "tag") if os.path.isfile(path) else None
@@ -109,7 +114,7 @@ def _generate(stage: Stage, case: Case) -> Iterator[Any]:
     for part in case.parts if isinstance(stage, Generator) else ():
         made = stage.generate(part)
         yield made.rows
-        yield sorted(made.faults.items())
+        yield sorted({**made.faults, **made.dropped}.items())
 
 
 def _globally(stage: Stage, case: Case) -> Iterator[Any]:

@@ -78,7 +78,10 @@ class Handler(BaseHTTPRequestHandler):
         if isinstance(ids, str):
             ids = TOKENIZER.encode_markup(ids)
         generated, finish, stop = self.server.script.run(
-            ids, body["max_tokens"], body.get("stop_token_ids", (12,)), body.get("stop", ())
+            ids,
+            min(body["max_tokens"], self.server.context - len(ids)),
+            body.get("stop_token_ids", (12,)),
+            body.get("stop", ()),
         )
         text = TOKENIZER.decode(generated)
         choice = {"index": 0, "text": text, "finish_reason": finish, "stop_reason": stop}
@@ -114,6 +117,7 @@ def serve(port):
     server.lock, server.leave = threading.Lock(), threading.Event()
     server.bodies, server.paths, server.tried = [], set(), Counter()
     server.running = server.most = 0
+    server.context = 10_000
     server.pause, server.closes, server.script = 0.0, False, Script(TOKENIZER)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -334,6 +338,16 @@ def test_servers_without_token_ids(server):
     whole, *others = engine.generate(asked)
     assert whole == replace(Script(TOKENIZER).directly(asked[0]), token_ids=())
     assert all("needs token ids in answers" in completion.error for completion in others)
+
+
+@pytest.mark.parametrize("omit", [[], ["return_token_ids"]])
+def test_a_server_that_clips_an_answer_at_its_context_is_noticed(server, omit):
+    server.context = len(PROMPT.ids) + 6
+    asked = [PROMPT.request("a", 6), PROMPT.request("b", 7)]
+    fits, clipped = endpoint(server, omit=omit).generate(asked)
+    assert (fits.finish_reason, fits.completion_tokens) == ("length", 6)
+    assert (clipped.finish_reason, clipped.text) == ("error", "")
+    assert "ended the answer after 6 of 7 tokens" in clipped.error
 
 
 def test_fields_that_a_server_refuses(server):

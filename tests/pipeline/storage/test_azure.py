@@ -1,4 +1,4 @@
-"""Azure Blob Storage, on Azurite: what only it has. What every store promises is in ``test_storage.py``."""
+"""Azure Blob Storage, on Azurite: what only it has. What every store promises is in ``test_store.py``."""
 
 from __future__ import annotations
 

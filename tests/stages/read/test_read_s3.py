@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,16 +13,7 @@ from pipeline.storage import S3Settings, Storage, StorageSettings
 from stages.base import Reader, Reject
 from stages.read.tables import Tables, TablesConfig
 from stages.read.warc import Warc, WarcConfig
-from tests.s3_server import ENVIRONMENT, FaultProxy, S3Server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        with S3Server() as running:
-            yield running
+from tests.s3_server import FaultProxy, S3Server
 
 
 @pytest.fixture

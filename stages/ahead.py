@@ -1,0 +1,135 @@
+"""Compiles loops before the first document needs them, on all processors at once.
+
+``python -m stages.ahead`` compiles what the stages of this package need and keeps it where
+``stages.compiled`` does: for whoever builds an image whose directories cannot be written to later. ``start``
+does the same beside a run that begins, if something is missing: all processors then compile what one worker
+after another would have compiled. Nothing that is computed depends on it; a loop that it leaves out is
+compiled when it is called.
+
+The types with which loops are called stand in ``signatures.json``. They were seen while the cases of
+``tests/stages/version_cases.py`` ran; ``tests/stages/test_ahead.py`` keeps the two together.
+
+Knows modules with loops and the types of their arguments. Does not know what loops compute, or runs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+SIGNATURES = Path(__file__).with_name("signatures.json")
+_ROOT = Path(__file__).parent.parent
+
+#: By module and loop, the types of the arguments of each way in which it is called: a number type
+#: ("int64"), an array ("uint8[1C]": dimensions and order; "const" if it cannot be written to), or a named
+#: tuple of the module, as [name, types …].
+Signatures = dict[str, dict[str, list[list[Any]]]]
+
+
+def signatures() -> Signatures:
+    """What is known of the loops of this package."""
+    found: Signatures = json.loads(SIGNATURES.read_text(encoding="utf-8"))
+    return found
+
+
+def written(kind: Any) -> Any:
+    """A Numba type as it stands in the file. ValueError for one that loops of ours are not called with."""
+    from numba import types
+
+    if isinstance(kind, types.Array):
+        return f"{'' if kind.mutable else 'const '}{kind.dtype}[{kind.ndim}{kind.layout}]"
+    if isinstance(kind, types.NamedTuple):
+        return [kind.instance_class.__name__, *map(written, kind.types)]
+    if isinstance(kind, (types.Number, types.Boolean)):
+        return str(kind)
+    raise ValueError(f"{kind}: loops take numbers, arrays, and named tuples of them")
+
+
+def read(text: Any, module: Any) -> Any:
+    """The Numba type that ``written`` wrote; named tuples are those of ``module``."""
+    from numba import types
+
+    if isinstance(text, list):
+        named: Any = types.NamedTuple
+        return named([read(one, module) for one in text[1:]], getattr(module, text[0]))
+    name, _, shape = text.removeprefix("const ").partition("[")
+    if not shape:
+        return getattr(types, name)
+    constant = text.startswith("const ")
+    return types.Array(getattr(types, name), int(shape[0]), shape[1], readonly=constant)
+
+
+def compile_loops(names: Sequence[str]) -> None:
+    """Compile the loops of these modules that are not kept yet."""
+    known = signatures()
+    for name in names:
+        module = import_module(name)
+        for loop, calls in sorted(known[name].items()):
+            for call in calls:
+                getattr(module, loop).compile(tuple(read(one, module) for one in call))
+
+
+def missing() -> list[str]:
+    """Modules with loops, in rooms that this process has imported, of which something was never compiled
+    here. Looks at names of files only; leaves out modules whose directory cannot be written to."""
+    rooms = list(dict.fromkeys(_room(name) for name in sys.modules if name.startswith("stages.")))
+    known = [name for name in signatures() if _room(name) in rooms]
+    return [name for name in sorted(known, key=lambda name: rooms.index(_room(name))) if _lacks(name)]
+
+
+def _room(module: str) -> str:
+    return ".".join(module.split(".")[:2])
+
+
+def _lacks(module: str) -> bool:
+    source = _source(module)
+    kept = source.parent / "__pycache__"
+    return os.access(kept if kept.exists() else source.parent, os.W_OK) and not all(
+        any(kept.glob(f"{source.stem}.{loop}-*.nbi")) for loop in signatures()[module]
+    )
+
+
+def _source(module: str) -> Path:
+    return _ROOT.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def start() -> None:
+    """Compile what is missing, at low priority, in processes that go on beside this one."""
+    names = missing()
+    for _ in range(min(len(names), len(os.sched_getaffinity(0)))):
+        subprocess.Popen(
+            [sys.executable, "-m", "stages.ahead", "--beside", *names],
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+def compile_beside(names: Sequence[str]) -> None:
+    """As ``compile_loops``, leaving out modules that another process is at, or has done."""
+    os.nice(15)  # as workers of Ray, which may wait for what is compiled here
+    for name in names:
+        lock = _source(name).parent / "__pycache__" / f"{_source(name).stem}.ahead"
+        lock.parent.mkdir(exist_ok=True)
+        with lock.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            if _lacks(name):
+                compile_loops([name])
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--beside"]:
+        compile_beside(sys.argv[2:])
+    else:
+        compile_loops(sys.argv[1:] or sorted(signatures()))

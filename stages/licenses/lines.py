@@ -1,0 +1,136 @@
+"""Which lines of a file can state its licence, without the marks of comments.
+
+In source code these are comments near words such as "license" or "permission", wherever they stand, and the
+lines around such words at the head and the end of a file (texts in POD, docstrings, manifests). String
+literals in the middle of a program are not.
+
+Knows lines and comments of common languages; does not know what a line says.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: Words without which nothing is said of a licence.
+TELLING = re.compile(
+    r"licen[sc]|copying|copyleft|spdx|public[\s-]domain|redistribut|permission|warrant|proprietary|confidential|"
+    r"[al]?gpl|\bmit\b|\bbsd\b|\bisc\b|apache|cc0|cc[\s-]by|creative\s?commons|terms|freely|free to|"
+    r"trade secret|all rights|unlicense|without restriction|commercial|perl itself|wtfpl|beerware|"
+    r"purposes? only|use only|may not be|do not distribute",
+    re.IGNORECASE,
+)
+_QUICK = (
+    "licen",
+    "copying",
+    "copyleft",
+    "spdx",
+    "public domain",
+    "public-domain",
+    "redistribut",
+    "permission",
+    "proprietary",
+    "confidential",
+    "gpl",
+    "terms",
+    "freely",
+    "trade secret",
+    "cc0",
+    "creative",
+    "unlicense",
+    "perl itself",
+    "commercial",
+    "free to",
+    "purposes only",
+    "use only",
+    "may not be",
+    "do not distribute",
+    "wtfpl",
+    "beerware",
+    "opensource.org",
+    "without restriction",
+)
+_HEAD, _TAIL = 80, 60  # lines of a file that count also where they are no comments
+_BEFORE, _AFTER = 6, 32  # lines around a telling one
+_MOST = 400  # lines in all
+_LONG = 2000  # characters of a line that are looked at
+_MARK = re.compile(
+    r"[ \t]*(?:(?://+!?|/\*+!?|\*+/?|#+!?|--+|;+|%+|!+|\"|'|<!--+|\(\*+|\{-+\|?|-\}|\|\||REM\b|rem\b"
+    r"|dnl\b|\.\\\"|@c\b|~|=cut|\\\\|\|)[ \t]*)+"
+)
+_COMMENT = re.compile(
+    r"[ \t]*(?://|/\*|\*|#|--|;|%|!|<!--|\(\*|\{-|REM\b|rem\b|dnl\b|\.\\\"|@c\b|'|\"|=(?:head|begin|pod)"
+    r"|[Cc][ \t])"
+)
+_BLOCKS = (
+    ("/*", "*/"),
+    ("<!--", "-->"),
+    ("(*", "*)"),
+    ("{-", "-}"),
+    ("#|", "|#"),
+    ("--[[", "]]"),
+    ("#=", "=#"),
+)
+_ENDING = re.compile(r"[ \t]*(?:\*+/|-->|\*+\)|-\}|\*+)[ \t]*$")
+
+
+def bare(line: str) -> str:
+    """A line without the marks of a comment around it."""
+    line = line[:_LONG]
+    match = _MARK.match(line)
+    return _ENDING.sub("", line[match.end() :] if match else line.lstrip(" \t")).rstrip()
+
+
+def telling(text: str) -> str:
+    """The lines of a source file that may state its licence, bare, with an empty line where some were left
+    out; "" where there are none."""
+    lower = text.lower()
+    if not any(word in lower for word in _QUICK):
+        return ""
+    lines = text.splitlines()
+    commented = _commented(lines)
+    last = len(lines) - _TAIL
+    kept: set[int] = set()
+    for hit, line in enumerate(lines):
+        free = hit < _HEAD or hit >= last
+        if not (free or commented[hit]) or not TELLING.search(line[:_LONG]):
+            continue
+        # a comment to its end; where there is no comment, the lines around
+        kept.add(hit)
+        for step, reach in ((-1, _BEFORE), (1, _AFTER)):
+            number, blank = hit + step, 0
+            while 0 <= number < len(lines) and abs(number - hit) <= reach:
+                if commented[hit] and not commented[number]:
+                    blank += 1
+                    if lines[number].strip() or blank > 1:
+                        break
+                kept.add(number)
+                number += step
+    order = sorted(kept)[:_MOST]
+    result: list[str] = []
+    for place, number in enumerate(order):
+        if place and order[place - 1] != number - 1:
+            result.append("")
+        result.append(bare(lines[number]))
+    return "\n".join(result)
+
+
+def _commented(lines: list[str]) -> list[bool]:
+    """Whether each line is, or is in, a comment."""
+    found = []
+    until = ""
+    for line in lines:
+        line = line[:_LONG]
+        if until:
+            found.append(True)
+            if until in line:
+                until = ""
+            continue
+        found.append(_COMMENT.match(line) is not None)
+        for begin, end in _BLOCKS:
+            place = line.find(begin)
+            if place >= 0 and end not in line[place + len(begin) :] and not line[:place].strip():
+                until = end
+                break
+        if not until and line.startswith(("=pod", "=head", "=begin")):
+            until = "=cut"
+    return found
