@@ -172,7 +172,7 @@ def export_megatron(
     ] = None,
     set_: SetOption = None,
 ) -> None:
-    """Write .bin and .idx for Megatron-LM, and its blend list for each phase. Started again, it goes on."""
+    """Write .bin and .idx for Megatron-LM, and its blend list for each phase. Started again, it continues."""
     from pipeline.blend import export
 
     with _answered():

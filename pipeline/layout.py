@@ -6,17 +6,15 @@
     stats.json                                    about the run as a whole
     artefacts/<dataset>-<stage>.json              what global stages leave for later runs
     corpus/                                       what its receiver needs, and nothing else
-        README.md  blend.json  tokenizer.json  SHA256SUMS
+        README.md  blend.json  tokenizer.json  SHA256SUMS  attribution.parquet
         <dataset>/train-00000-of-00003.parquet
     work/<dataset>/<segment>/<part>.parquet       documents after a segment
-    work/<dataset>/<segment>/rejects/<part>.parquet
-    work/<dataset>/<segment>/runs/<part>.runs     partials for the exchange
-    work/<dataset>/<segment>/receipts/<part>.json
+    work/<dataset>/<segment>/rejects/<part>.parquet work/<dataset>/<segment>/runs/<part>.runs     partials for
+    the exchange work/<dataset>/<segment>/receipts/<part>.json
     work/<dataset>/<segment>/journal/<part>-<number>.parquet, with receipts/ beside, while the run goes on
     work/<dataset>/<segment>/<round>/<bucket>.runs, with receipts/ beside
-    work/<dataset>/shards/receipts/<shard>.json
-    work/receipts/manifest, work/receipts/index, work/account.json
-    dry-run/                                      all of this again, for a dry run
+    work/<dataset>/shards/receipts/<shard>.json work/receipts/manifest, work/receipts/index, work/account.json
+    dry-run/                                      the same files again, for a dry run
 
 Knows names; does not know what is in the files, nor how they are written.
 """
@@ -31,6 +29,7 @@ FORMAT = 2
 PLAN, STATS = "plan.json", "stats.json"
 #: Relative to the folder of a corpus.
 BLEND_NAME, SUMS_NAME, TOKENIZER_NAME = "blend.json", "SHA256SUMS", "tokenizer.json"
+ATTRIBUTION_NAME = "attribution.parquet"
 BLEND, TOKENIZER = f"corpus/{BLEND_NAME}", f"corpus/{TOKENIZER_NAME}"
 CARD = "corpus/README.md"
 #: Where earlier versions wrote what describes a corpus: beside ``corpus/``, not in it.
@@ -39,7 +38,10 @@ EARLIER = ("README.md", "blend.json")
 EDITED = (CARD, "README.md")
 #: What is known so far of a run that did not finish.
 ACCOUNT = "work/account.json"
-#: Checksums of all files of the corpus, in the format of ``sha256sum --check``, for whoever has only them.
+#: Projects with their licences, of documents that carry one.
+ATTRIBUTION = f"corpus/{ATTRIBUTION_NAME}"
+#: Checksums of all files of the corpus, in the format of ``sha256sum --check``, for users who have only these
+#: files.
 SUMS = f"corpus/{SUMS_NAME}"
 #: Names the files of the run that no receipt names.
 MANIFEST = "work/receipts/manifest"
@@ -88,7 +90,7 @@ def rejects(directory: str, part: str) -> str:
 
 
 def journal(directory: str) -> str:
-    """Directory of what is kept of the parts of a segment that are not done."""
+    """Directory of the journals of parts of a segment that are not finished."""
     return f"{directory}/journal"
 
 

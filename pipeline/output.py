@@ -10,12 +10,14 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pyarrow as pa
+
 from pipeline import layout
 from pipeline.config.schema import Config
 from pipeline.ledger import moved, ownership
 from pipeline.ledger.commit import Foreign, Ledger
 from pipeline.ledger.ownership import Manifest, NotOurs
-from pipeline.ledger.receipts import RUNS
+from pipeline.ledger.receipts import DONE, RUNS, load_all
 from pipeline.plan import assets
 from pipeline.plan.recipe import unopened
 from pipeline.plan.segment import Plan
@@ -26,13 +28,14 @@ from pipeline.schedule.rounds import round_key
 from pipeline.sealed import SEAL, checksum, digest
 from pipeline.storage import Storage, join
 from pipeline.tasks.part import all_rows
+from pipeline.tasks.projects import Projects, listed, parquet, summary
 from stages.global_stage import LAST, Global
 
 
 def whole(config: Config) -> list[str]:
     """Names of the files that describe the run as a whole."""
     names = [layout.STATS, layout.CARD, layout.SUMS, layout.ACCOUNT, layout.INDEX]
-    return names + ([layout.BLEND, layout.TOKENIZER] if config.blend else [])
+    return names + ([layout.BLEND, layout.TOKENIZER, layout.ATTRIBUTION] if config.blend else [])
 
 
 def claim(config: Config, storage: Storage, dry: bool) -> Manifest:
@@ -95,6 +98,9 @@ def finish(
     files = {name: _json(artefact) for name, artefact in artefacts(plan, ledger, schedule).items()}
     if blend is not None:
         files[layout.BLEND] = _json({**blend, SEAL: checksum(json.loads(_json(blend)))})
+        if len(attribution := _attribution(plan, ledger)):
+            files[layout.ATTRIBUTION] = parquet(attribution)
+            found = {**found, "attribution": summary(attribution)}
     if found["tokenizer"] is not None:
         files[layout.TOKENIZER] = content(plan, ledger.storage)
     files[layout.STATS] = _json(
@@ -145,8 +151,20 @@ def artefacts(plan: Plan, ledger: Ledger, schedule: Schedule) -> dict[str, Any]:
     return found
 
 
+def _attribution(plan: Plan, ledger: Ledger) -> pa.Table:
+    """Projects and licences of all documents that became tokens."""
+    projects = {}
+    for name in plan.config.blended:
+        segment = next(one for one in plan.segments.values() if one.dataset == name and one.name == "tokens")
+        projects[name] = Projects()
+        for _, receipt in load_all(ledger.storage, ledger.path(layout.receipts(segment.directory))):
+            if receipt.status == DONE:
+                projects[name].add(receipt.projects)
+    return listed(projects)
+
+
 def _sums(ledger: Ledger, found: Mapping[str, Any], files: Mapping[str, bytes], kept: Iterable[str]) -> bytes:
-    """Checksums of all files in the corpus. ``kept``: files that stand there instead of ours."""
+    """Checksums of all files in the corpus. ``kept``: files that are there instead of ours."""
     sums = {shard["path"]: shard["sha256"] for data in found["datasets"].values() for shard in data["shards"]}
     for name, data in files.items():
         if name in kept:

@@ -215,7 +215,7 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
 
 
 class _Checker:
-    """Collects all mistakes, so that they can be mended at once."""
+    """Collects all mistakes, so that they can be corrected together."""
 
     def __init__(self, source: Located) -> None:
         self.source = source

@@ -69,6 +69,7 @@ def card(stats: Mapping[str, Any], blend: Mapping[str, Any] | None, config: Mapp
         _languages(sharded or stats["datasets"]),
         _attrition(stats),
         _blend(blend) if blend else "",
+        _attribution(stats.get("attribution")),
         _tokenizer(stats["tokenizer"]) if sharded else "",
         _use(sharded, blend, columns),
         _making(config, stats.get("artefacts", ())),
@@ -193,6 +194,27 @@ def _blend(blend: Mapping[str, Any]) -> str:
         *(f"> **Warning:** {_text(warning)}." for warning in blend["warnings"]),
     ]
     return "\n\n".join(parts)
+
+
+_LICENSES = 20
+
+
+def _attribution(found: Mapping[str, Any] | None) -> str:
+    """Licences that documents carry, the most frequent first."""
+    if not found:
+        return ""
+    rows = [
+        (row["license"], row["projects"], row["documents"], row["tokens"])
+        for row in found["licenses"][:_LICENSES]
+    ]
+    table = _table(("Licence", "Projects", "Documents", "Tokens"), rows, range(1, 4))
+    more = len(found["licenses"]) - len(rows)
+    rest = f" {_count(more, 'more licence')} are in the list." if more > 0 else ""
+    return (
+        "## Attribution\n\nDocuments that carry a licence, by the licence that was found with them:\n\n"
+        f"{table}\n\n`attribution.parquet` names each of the {_count(found['projects'], 'project')} "
+        f"with its licence, address, and number of documents.{rest}"
+    )
 
 
 def _tokenizer(said: Mapping[str, Any]) -> str:

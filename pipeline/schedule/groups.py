@@ -61,7 +61,7 @@ class PartGroup:
         for parent in segment.parents:
             for index, (part, made) in enumerate(sorted(states[parent].made.items()), FIRST):
                 if not made.done:
-                    continue  # it failed, as the table of failures says, and has no documents
+                    continue  # it failed, as the table of failures shows, and has no documents
                 documents = made.files[DOCUMENTS].stored
                 if about:
                     verdicts = tuple(run.file for run in about(index))

@@ -1,11 +1,11 @@
 """The stage ``exact_dedup``: keeps one of the documents that have the same text.
 
-The map sends a 128-bit hash of each text, never the text; documents meet at the reducer of their
-hash. The first in an explicit order, and then the one with the smallest id, stays, so the result does not
-depend on the order of inputs; where one of an earlier run has the text, none does.
+The map sends a 128-bit hash of each text, never the text; documents meet at the reducer of their hash. The
+first in an explicit order, then the one with the smallest id, is kept, so the result does not depend on the
+order of inputs; if a document of an earlier run has the text, none is kept.
 
-What is known of all copies can be carried over to the one that stays: the largest or smallest value of a
-column, such as the rank of a licence, so that a text is not judged by its friendliest copy.
+A value of all copies can be carried over to the one that is kept: the largest or smallest value of a column,
+such as the rank of a licence, so that a text is not judged by its most permissive copy.
 
 Knows texts and hashes; does not know parts, nor how partials travel, nor what a column says.
 """
@@ -47,7 +47,7 @@ _NULL = {"max": np.iinfo(np.int64).min, "min": np.iinfo(np.int64).max}
 
 class ExactDedupConfig(StageConfig):
     #: ``none`` compares bytes. ``whitespace`` compares after Unicode NFC with every run of white space as one
-    #: space, so that another line wrapping makes no difference.
+    #: space, so that line wrapping makes no difference.
     normalize: Literal["none", "whitespace"] = "none"
     #: Which of the copies is kept: columns with ``asc`` or ``desc``, in order of priority. Null comes last;
     #: ties go to the smallest id.
@@ -128,7 +128,7 @@ class ExactDedup(Global):
         return partials
 
     def _texts(self, batch: pa.Table) -> Iterator[bytes]:
-        """What is compared, in UTF-8."""
+        """The texts as they are compared, in UTF-8."""
         column = batch.column("text")
         if column.null_count:
             raise ValueError("a document without text cannot be compared")
@@ -142,8 +142,8 @@ class ExactDedup(Global):
         yield Round(LAST, order=self._order, split=True)
 
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
-        """For each document with a text that others have, which of them stays. Counts ``clusters``, the
-        ``duplicates`` in them that go and those of them that are ``of an earlier run``."""
+        """For each document whose text others have too, which of them is kept. Counts ``clusters``, the
+        ``duplicates`` in them that are dropped, and those dropped for a text ``of an earlier run``."""
         counts = {"clusters": 0, "duplicates": 0, "of an earlier run": 0}
         for found in alike(groups, self._order, self._carry):
             position = found.rows.column("position").to_numpy()
@@ -168,7 +168,7 @@ class ExactDedup(Global):
         return counts
 
     def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
-        """Columns for all, and why copies go."""
+        """Columns for all documents, and reasons for those that are dropped."""
         verdicts: list[Fault | None] = [None] * len(batch)
         about = places(found, len(batch))
         if self.config.action == "drop":

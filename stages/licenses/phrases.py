@@ -45,7 +45,7 @@ _AFTERWARDS = re.compile(
 )
 #: What stands between names that belong together.
 _BETWEEN = re.compile(
-    r"^(?:[\s,/&+|()\"'\[\]`*:-]|and|or|either|both|at|your|option|the|a|an|v?\d(?:\.\d)?|version"
+    r"^(?:[\s,/&+|()\"'\[\]`*:-]|[\w-]*licen[sc]e[\w-]*\.\w+|\.(?:txt|md)\b|and|or|either|both|at|your|option|the|a|an|v?\d(?:\.\d)?|version"
     r"|versions|only|later|any|dual|"
     r"licen[sc]e[sd]?|l?gpl|style|also|under|terms|of|(?:https?:)?//\S+|\(https?:\S+|see|available|which"
     r"|is|are|alternatively|as|well|"

@@ -271,6 +271,8 @@ def _of_terms(terms: Sequence[Notice], others: Sequence[_Found], bundles: str) -
         for notice, item in said
         if _MAIN.fullmatch(_name(notice)) and not _PART.search(_name(notice))
     ]
+    if plain := [(notice, item) for notice, item in main if _PLAIN.fullmatch(_name(notice))]:
+        main = plain  # those with a word in front are of something that is used
     rest = [(notice, item) for notice, item in said if not _PART.search(_name(notice))]
     chosen = (
         main if any(item.expression is not None or item.substantial for _, item in main) else rest or said

@@ -406,6 +406,14 @@ def _code_language(folder: Path) -> dict[str, Case]:
     return {"measured": Case({}, parts), "decided": Case({"keep": ["nemotron43"], **drop}, parts)}
 
 
+def _code_signals(folder: Path) -> dict[str, Case]:
+    table = inputs.code_files()
+    stage = registry.find_stage("code_language")(registry.find_stage("code_language").Config())
+    for column, values in stage.annotate(table).columns.items():  # type: ignore[attr-defined]
+        table = table.append_column(column, values)
+    return {"all": Case({}, [table])}
+
+
 def _notebook(folder: Path) -> dict[str, Case]:
     parts = [inputs.notebooks()]
     return {
@@ -513,6 +521,7 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "license_filter": _license_filter,
     "repository_notices": _repository_notices,
     "code_language": _code_language,
+    "code_signals": _code_signals,
     "notebook": _notebook,
     "secrets": _secrets,
     "repository_order": _repository_order,
