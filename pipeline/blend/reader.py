@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -130,19 +130,17 @@ class BlendedReader:
         return self
 
     def __next__(self) -> Any:
-        return (
-            self._document(self._next())
-            if self._length is None
-            else self._sequence(np.empty(self._length, np.int32))
-        )
+        if self._length is None:
+            return self._give(self._document)
+        into = np.empty(self._length, np.int32)
+        self._give(lambda item: self._fill(item, into))
+        return into
 
     def __len__(self) -> int:
         """Items of this rank that are still to come."""
-        left = (self._mix.items - self._start) // self._world - self._given
-        if self._share is None:
-            return left
-        size, index, count = self._share
-        return sum(1 for item in range(self._given, self._given + left) if item // size % count == index)
+        if self._share is not None:
+            raise TypeError("a share of a reader has no length")
+        return (self._mix.items - self._start) // self._world - self._given
 
     def batches(self, size: int) -> Iterator[Tokens]:
         """The sequences to come as ``int32[size, sequence_length]``; the last batch may be smaller."""
@@ -151,8 +149,9 @@ class BlendedReader:
         while True:
             batch = np.empty((size, self._length), np.int32)
             for filled in range(size):
+                row = batch[filled]
                 try:
-                    self._sequence(batch[filled])
+                    self._give(lambda item, row=row: self._fill(item, row))  # type: ignore[misc]
                 except StopIteration:
                     if filled:
                         yield batch[:filled]
@@ -208,11 +207,24 @@ class BlendedReader:
     def _load(self, key: tuple[int, int, int]) -> Group:
         return self._groups[key[0]].load(key[1], key[2])
 
+    def _give(self, made: Callable[[_Item], Any]) -> Any:
+        """What is made of the next item. If that fails, it is still to come."""
+        item = self._next()
+        try:
+            result = made(item)
+        except BaseException:
+            if self._share is None:
+                self._reset()
+            raise
+        self._given += 1
+        return result
+
     def _next(self) -> _Item:
-        """The next item. It has been given when this returns."""
         if self._plan is None or self._loaded is None:
             self._plan = self._planned()
             self._loaded = Loaded(self._load, _COMING if self._ahead else 0)
+        if not self._ahead:
+            return next(self._plan)
         while len(self._coming) <= self._ahead and (item := next(self._plan, None)) is not None:
             self._coming.append(item)
             self._wanted.extend((item, (item.dataset, *piece[:2])) for piece in item.pieces)
@@ -223,7 +235,6 @@ class BlendedReader:
             self._wanted.popleft()
         while self._wanted and self._loaded.ask(self._wanted[0][1]):
             self._wanted.popleft()
-        self._given += 1
         return item
 
     def _planned(self) -> Iterator[_Item]:
@@ -250,9 +261,8 @@ class BlendedReader:
             for dataset, lane in zip(datasets.tolist(), (items % lanes).tolist(), strict=True):
                 yield _Item(dataset, lane, next(places[dataset]))
 
-    def _sequence(self, into: Tokens) -> Tokens:
-        """Writes the next sequence."""
-        item = self._next()
+    def _fill(self, item: _Item, into: Tokens) -> None:
+        """Writes a sequence."""
         assert self._loaded is not None
         filled = 0
         for epoch, index, offset, count in item.pieces:
@@ -261,10 +271,9 @@ class BlendedReader:
             begin -= group.size if begin >= group.size else 0
             straight = min(count, group.size - begin)
             into[filled : filled + straight] = group.tokens[begin : begin + straight]
-            if straight < count:
+            if straight < count:  # the row group is a circle
                 into[filled + straight : filled + count] = group.tokens[: count - straight]
             filled += count
-        return into
 
     def _document(self, item: _Item) -> dict[str, Any]:
         assert self._loaded is not None

@@ -279,6 +279,32 @@ def test_each_row_group_is_read_by_one_rank(tmp_path: Path, monkeypatch: pytest.
     assert sum(total.values()) <= 80 + 8
 
 
+@pytest.mark.parametrize("ahead", [0, 5])
+def test_what_could_not_be_read_is_still_to_come(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    wanted = [row.tolist() for row in BlendedReader(str(corpus), sequence_length=64, eos="none")]
+    reader = BlendedReader(str(corpus), sequence_length=64, eos="none", ahead=ahead)
+    load, failures = Groups.load, iter([False] * 4 + [True] * 2 + [False] * 1000)
+
+    def failing(self: Groups, epoch: int, index: int) -> Group:
+        if next(failures):
+            raise StorageError("the network is down")
+        return load(self, epoch, index)
+
+    monkeypatch.setattr(Groups, "load", failing)
+    got: list[list[int]] = []
+    errors = 0
+    while len(reader):
+        assert reader.state_dict()["given"] == len(got)
+        try:
+            got.append(next(reader).tolist())
+        except StorageError:
+            errors += 1
+    assert errors
+    assert got == wanted
+
+
 def test_a_state_of_another_reading_is_refused(corpus: Path, tmp_path: Path) -> None:
     state = BlendedReader(str(corpus), sequence_length=64, world_size=2, eos="none").state_dict()
     with pytest.raises(ValueError, match="saved with sequence_length 64, this reader has sequence_length 32"):
