@@ -86,7 +86,8 @@ def main() -> None:
         "data": first.state_dict(),
     }
 
-    # another process, later, with as many ranks as there are then: the same arguments, and the state of the data with that of the model
+    # another process, later, with as many ranks as there are then: the same arguments, and the state of the
+    # data with that of the model
     second = reader()
     second.load_state_dict(checkpoint["data"])
     batches = iter(DataLoader(Batches(second, options.batch), batch_size=None))
