@@ -48,7 +48,7 @@ def run(output: Path) -> str:
 
 
 def train(output: Path) -> list[bytes]:
-    return [row.tobytes() for row in BlendedReader(str(output), sequence_length=128)]
+    return [row.tobytes() for row in BlendedReader(str(output), sequence_length=128, eos="none")]
 
 
 def kind(path: Path, output: Path) -> str:

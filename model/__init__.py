@@ -1,4 +1,4 @@
-"""The embedded inference engine: tokens and tensors, nothing of documents.
+"""The embedded inference engine. It knows tokens and tensors, not documents.
 
 Importing this needs no torch; using ``Engine`` does (``pip install 'nanocorpus[model]'``).
 """

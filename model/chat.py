@@ -1,13 +1,13 @@
-"""Prompts as token ids: roles, reasoning on or off, and text that stays text.
+"""Prompts as token ids: roles, reasoning on or off, and texts in which no markup is recognised.
 
 Knows the tokenizer file of a checkpoint and the chat format of Nemotron Nano 2. Does not know tensors,
 engines or what the prompts are for.
 
-A chat template makes one string of markup and texts, and a tokenizer then reads both alike: a web page that
-holds ``<SPECIAL_12>`` ends the turn, and NVIDIA's template besides cuts ``/think`` out of texts (out of every
-URL that has it) and switches reasoning on. Here special tokens are put as ids, and all that stands between
-them is encoded by a tokenizer that has none: markup cannot come out of a text. Reasoning is set by the
-prompt's end alone. For texts without markup the ids are those of the template.
+A chat template joins markup and texts into one string, and a tokenizer then reads both alike: a web page that
+contains ``<SPECIAL_12>`` ends the turn, and NVIDIA's template also cuts ``/think`` out of texts (out of every
+URL that has it) and switches reasoning on. Here special tokens are inserted as ids, and everything between
+them is encoded by a tokenizer without special tokens: a text cannot produce markup. Reasoning is set only by
+the end of the prompt. For texts without markup the ids are those of the template.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ import tokenizers
 from model.requests import Request, Thinking
 from model.text import THINK_CLOSE, THINK_OPEN
 
-#: A text, or pieces of one that are encoded one by one: prompts which begin with equal pieces then begin with
+#: A text, or pieces of one that are encoded separately: prompts that begin with equal pieces then begin with
 #: equal ids, and an engine can share the work on those.
 Text = str | Sequence[str]
 
-#: What tokenizers that are not exact lose or change: runs of blanks, control and zero-width characters,
-#: characters of one to four bytes, accents in one and in two characters, look-alikes, markup.
+#: Text that inexact tokenizers lose or change: runs of blanks, control and zero-width characters, characters
+#: of one to four bytes, accents in one and in two characters, look-alikes, markup.
 _AWKWARD = (
     " \t a  b\u00a0\u2009c \r\n\r\n\n  I'LL re-use it's 0123.50 {[x_y]} \x00\x07\x7f\u200b\u200d\ufeff\ufffd"
     "\u2581\u0120 \u00c9\u00e9 e\u0301 \ufb01 \uff21\u2460 ß \u0130 \u03a9\u2126 Привет 朝の港 한글 "
@@ -38,27 +38,27 @@ _AWKWARD = (
 
 
 class TokenizerError(ValueError):
-    """A tokenizer file that cannot be read, or is not of the kind this module can be exact about."""
+    """A tokenizer file that cannot be read, or is of a kind that this module cannot handle exactly."""
 
 
 def _byte_alphabet() -> dict[str, int]:
-    """The characters that byte-level BPE (GPT-2) writes the 256 bytes as."""
+    """The characters by which byte-level BPE (GPT-2) represents the 256 bytes."""
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [byte for byte in range(256) if byte not in shown]
     return {chr(byte): byte for byte in shown} | {chr(256 + i): byte for i, byte in enumerate(hidden)}
 
 
 class Tokenizer:
-    """The byte-level BPE tokenizer of a checkpoint, with markup and texts kept apart."""
+    """The byte-level BPE tokenizer of a checkpoint, with markup and texts kept separate."""
 
     def __init__(self, content: str, name: str = "tokenizer") -> None:
-        """``content`` is that of a ``tokenizer.json``; ``name`` is for messages."""
+        """``content`` is the content of a ``tokenizer.json``; ``name`` is used in messages."""
         try:
             settings = json.loads(content)
             model, added = settings["model"], settings.get("added_tokens") or []
             vocabulary: dict[str, int] = model["vocab"]
             self._check(settings)
-            # Beginning and end tokens are put by whoever builds a prompt.
+            # Beginning and end tokens are added by the code that builds a prompt.
             settings.update(post_processor=None, truncation=None, padding=None)
             self._with_markup = json.dumps(settings)
             names = {token["content"] for token in added}
@@ -75,7 +75,7 @@ class Tokenizer:
         if missing:
             raise TokenizerError(f"{name}: no token for {len(missing)} of the 256 bytes")
         self.vocab_size: int = 1 + max([*vocabulary.values(), *(token["id"] for token in added)])
-        #: Ids that no text has.
+        #: Ids that never occur in texts.
         self.special_ids = frozenset(token["id"] for token in added if token["special"])
         self._ids = {token["content"]: token["id"] for token in added}
         self._bytes = [b""] * self.vocab_size
@@ -99,7 +99,7 @@ class Tokenizer:
 
     @staticmethod
     def _check(settings: dict[str, Any]) -> None:
-        """Whatever would change a text on its way through is refused."""
+        """Refuse settings that would change a text when it is encoded and decoded."""
         model, normalizer = settings["model"], settings.get("normalizer")
         if model["type"] != "BPE":
             raise TokenizerError(f"a byte-level BPE is needed, not {model['type']}")
@@ -127,7 +127,7 @@ class Tokenizer:
             raise
 
     def encode_markup(self, text: str) -> list[int]:
-        """The ids that tokenizers in general give a text: special tokens are read as such."""
+        """The ids that an ordinary tokenizer gives a text: special tokens in it are recognised."""
         return self._markup.encode(text, add_special_tokens=False).ids
 
     @functools.cached_property
@@ -135,12 +135,13 @@ class Tokenizer:
         return tokenizers.Tokenizer.from_str(self._with_markup)
 
     def render(self, ids: Sequence[int]) -> str:
-        """The text of ids with special tokens by their names; it does not tell them from such words."""
+        """The text of ids, with special tokens as their names; these cannot be distinguished from equal
+        words."""
         names = {number: name.encode() for name, number in self._ids.items()}
         return b"".join(names.get(i) or self.text_bytes(i) for i in ids).decode("utf-8", errors="replace")
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of ids; special tokens have none, bytes that are not UTF-8 become U+FFFD."""
+        """The text of ids; special tokens have no text, bytes that are not UTF-8 become U+FFFD."""
         return b"".join(map(self.text_bytes, ids)).decode("utf-8", errors="replace")
 
     def text_bytes(self, token_id: int) -> bytes:
@@ -157,20 +158,20 @@ class Tokenizer:
 
 @dataclass(frozen=True)
 class Prompt:
-    """Ids with all that belongs to them: where to stop, and how reasoning was left."""
+    """Ids with the ids and strings at which to stop, and the state of reasoning at their end."""
 
     ids: tuple[int, ...]
     stop_ids: tuple[int, ...]
     thinking: Thinking | None
 
     def request(self, id: str, max_tokens: int, **settings: Any) -> Request:
-        """A request to go on from this prompt; ``settings`` as in ``Request``."""
+        """A request to continue this prompt; ``settings`` as in ``Request``."""
         return Request(id, self.ids, max_tokens, stop_ids=self.stop_ids, thinking=self.thinking, **settings)
 
 
 class Chat:
-    """The chat format of Nemotron Nano 2 (9B and 12B, not of Nemotron 3, which numbers its tokens
-    otherwise), after the template in NVIDIA's NeMo; and raw text for base models."""
+    """The chat format of Nemotron Nano 2 (9B and 12B; Nemotron 3 numbers its tokens differently), after the
+    template in NVIDIA's NeMo; and raw text for base models."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
@@ -178,7 +179,7 @@ class Chat:
         self._system = tokenizer.id_of("<SPECIAL_10>")
         self._speaker = tokenizer.id_of("<SPECIAL_11>")
         self._turn_end = tokenizer.id_of("<SPECIAL_12>")
-        # The aligned models end with 12; the two others would only begin something that is not asked for.
+        # The aligned models end with 12; the two others would only begin something unwanted.
         self._stop_ids = (self._eos, self._speaker, self._turn_end)
         self._close_ids = tuple(tokenizer.encode(f"{THINK_CLOSE}\n\n"))
         self._cut_ids = tuple(tokenizer.encode(f".\n{THINK_CLOSE}\n\n"))
@@ -191,11 +192,11 @@ class Chat:
         thinking: Literal["off", "on"] | int = "off",
         answer: str = "",
     ) -> Prompt:
-        """What a user says, after a system text and ``earlier`` turns of user and assistant.
+        """A user turn, after a system text and ``earlier`` turns of user and assistant.
 
         ``thinking``: "off", the cheapest; "on", without end; or a budget in tokens, after which the engine
-        closes the reasoning. ``answer``: the first words of the answer, which the model goes on from; they
-        are no part of its completion, and there is no reasoning before them.
+        closes the reasoning. ``answer``: the first words of the answer, which the model continues; they are
+        not part of its completion, and there is no reasoning before them.
         """
         if answer and thinking != "off":
             raise ValueError("an answer that has begun leaves no room for reasoning: thinking must be 'off'")
@@ -218,13 +219,13 @@ class Chat:
         return Prompt(tuple(ids), self._stop_ids, budget)
 
     def completion(self, text: Text, add_bos: bool = True) -> Prompt:
-        """Raw text for a base model to go on with; ``<s>`` before it, as the tokenizer of the checkpoint
-        puts it by itself."""
+        """Raw text for a base model to continue, preceded by ``<s>``, which the tokenizer of the checkpoint
+        also adds by default."""
         ids = self._encode("", text)
         return Prompt((self._bos, *ids) if add_bos else tuple(ids), (self._eos,), None)
 
     def _encode(self, before: str, text: Text = "", after: str = "") -> list[int]:
-        """Ids of a text between fixed words, which are encoded with its first and its last piece."""
+        """Ids of a text between fixed strings, which are encoded together with its first and last piece."""
         pieces = [text] if isinstance(text, str) else list(text) or [""]
         pieces[0] = before + pieces[0]
         pieces[-1] += after

@@ -1,12 +1,13 @@
 """Checkpoints in the published format: ``config.json`` and safetensors, in one file or in shards with an
 index.
 
-Knows files, headers and names. Does not know what a tensor is for. Needs torch for ``load`` and ``save``
-only, so that a checkpoint can be looked at, and read into NumPy arrays, where torch is not installed.
+Knows files, headers and names. Does not know what a tensor is for. Needs torch only for ``load`` and
+``save``, so a checkpoint can be inspected, and read into NumPy arrays, without torch.
 
-What a configuration asks for and what the files hold is compared by name and shape before any weight is read;
-what is missing, unknown or of another shape is refused by name. Weights then go tensor by tensor from the
-mapped file to where they live, so loading takes no more host memory than one tensor.
+The tensors that a configuration requires and those in the files are compared by name and shape before any
+weight is read; tensors that are missing, unknown or of another shape are refused by name. Weights are then
+copied tensor by tensor from the mapped file to their place, so loading takes no more host memory than one
+tensor.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
 _ELEMENT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
-#: What they are to NumPy, which has no bfloat16.
+#: Their NumPy types; NumPy has no bfloat16.
 _STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
-#: What weights can be in memory.
+#: Types that weights can have in memory.
 DTYPES = ("float32", "bfloat16", "float16")
 
-#: Of whatever dtype, and not loaded: layers for multi-token prediction, which generation works without.
+#: Not loaded, and of any dtype: layers for multi-token prediction, which generation does not need.
 UNUSED = ("mtp.",)
 
-#: A header of more than this is not one of weights (the safetensors library has the same limit).
+#: A longer header is rejected (the safetensors library has the same limit).
 _MAX_HEADER = 100_000_000
 
 
@@ -55,7 +56,7 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
-    """Where a tensor lies: its file, its dtype as safetensors writes it ("BF16"), its shape, its first
+    """Location of a tensor: its file, its dtype as safetensors writes it ("BF16"), its shape, its first
     byte."""
 
     file: Path
@@ -68,7 +69,7 @@ class StoredTensor:
         return math.prod(self.shape) * _ELEMENT_BYTES[self.dtype]
 
     def read(self) -> npt.NDArray[Any]:
-        """Its numbers: float64 as they are, others as float32, which holds them exactly."""
+        """The values: float64 unchanged, others as float32, which represents them exactly."""
         raw = np.fromfile(self.file, _STORED[self.dtype], math.prod(self.shape), offset=self.offset)
         if self.dtype == "BF16":  # the upper half of a float32
             raw = (raw.astype(np.uint32) << 16).view(np.float32)
@@ -106,11 +107,11 @@ def stored_tensors(path: str | Path, unused: tuple[str, ...] = UNUSED) -> dict[s
 
 
 def validate(config: ModelConfig, tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
-    """The tensors that the network of ``config`` consists of; ``CheckpointError`` where they are not just
-    these.
+    """The tensors that the network of ``config`` consists of; ``CheckpointError`` if ``stored`` has others or
+    lacks some.
 
-    Layers for multi-token prediction (``mtp.*``), which members of the family have besides, are left out with
-    a note in the log.
+    Layers for multi-token prediction (``mtp.*``), which some members of the family have in addition, are left
+    out with a note in the log.
     """
     extra = sorted(name for name in tensors if name.startswith(UNUSED))
     if extra:
@@ -179,11 +180,11 @@ def load(
 
 
 def save(network: Network, path: str | Path, *, shard_bytes: int = 5_000_000_000) -> None:
-    """Write a network as a checkpoint that ``load``, and every reader of the published format, reads.
+    """Write a network as a checkpoint that ``load``, and every reader of the published format, can read.
 
     Each tensor keeps the dtype it has in memory. Above ``shard_bytes`` the weights are cut into shards of at
-    most that size (or one tensor) with an index. A checkpoint that was there before is removed first, so a
-    folder in which writing was cut off is refused and never takes old weights for new ones.
+    most that size (or one tensor) with an index. An existing checkpoint is removed first, so a folder in
+    which writing was interrupted is refused, and old weights are never taken for new ones.
     """
     from safetensors.torch import save_file
 
@@ -285,7 +286,7 @@ def _header(file: Path, unused: tuple[str, ...]) -> dict[str, StoredTensor]:
 
 
 def _few(names: Iterable[str], most: int = 5) -> str:
-    """The first few names and how many there are besides."""
+    """The first few names and the number of the others."""
     listed = list(names)
     rest = len(listed) - most
     return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")

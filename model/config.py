@@ -1,12 +1,12 @@
-"""What a checkpoint's ``config.json`` says about its network: one frozen dataclass, and the tensors that
-follow.
+"""A checkpoint's ``config.json`` as one frozen dataclass, and the tensors that follow from it.
 
 Knows the spellings in which NemotronH configurations occur (NVIDIA's own files, Megatron exports, files which
-transformers writes) and which of their settings this engine can run. Knows nothing of tensors: no torch here.
+transformers writes) and which of their settings this engine can run. Does not know tensors, and does not need
+torch.
 
-A setting that would change the arithmetic in a way that is not implemented is refused by name. Keys which
-have no bearing on inference (initialisation, dropout, router settings of a network without experts) or which
-no implementation heeds (``expand``, ``residual_in_fp32``, ``rope_theta``) are passed over.
+A setting that would change the arithmetic in a way that is not implemented is refused by name. Keys that do
+not affect inference (initialisation, dropout, router settings of a network without experts) or that no
+implementation uses (``expand``, ``residual_in_fp32``, ``rope_theta``) are ignored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LAYER_NAMES: dict[str, LayerType] = {
     "full_attention": "*",
 }
 
-# A key here must have one of these values, or be absent or null (what an absent key means is among them).
+# A key here must have one of these values, or be absent or null (the values include the default).
 _ONLY: dict[str, tuple[Any, ...]] = {
     "model_type": ("nemotron_h",),
     "mlp_hidden_act": ("relu2",),
@@ -49,7 +49,8 @@ _ABSENT = object()
 
 
 class ModelConfigError(ValueError):
-    """A ``config.json`` that cannot be read, lacks a key, or asks for what this engine does not implement."""
+    """A ``config.json`` that cannot be read, lacks a key, or requires something that this engine does not
+    implement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class ModelConfig:
     bos_token_id: int | None = 1
     eos_token_ids: tuple[int, ...] = (2,)
     pad_token_id: int | None = 0
-    #: Of the published weights, by torch's name.
+    #: dtype of the published weights, by torch's name.
     dtype: str = "bfloat16"
 
     def __post_init__(self) -> None:
@@ -120,11 +121,11 @@ class ModelConfig:
 
     @property
     def key_value_size(self) -> int:
-        """Width of the keys; the values have as many."""
+        """Width of the keys; the values have the same width."""
         return self.num_key_value_heads * self.head_dim
 
     def layers(self, kind: LayerType) -> int:
-        """How many layers there are of a kind."""
+        """Number of layers of a kind."""
         return self.pattern.count(kind)
 
     @property
@@ -184,12 +185,13 @@ class ModelConfig:
 
     @classmethod
     def load(cls, path: str | Path) -> ModelConfig:
-        """From a checkpoint directory or a ``config.json``. Raises ``ModelConfigError`` with its name."""
+        """From a checkpoint directory or a ``config.json``. Raises ``ModelConfigError``, which names the
+        file."""
         file = Path(path)
         if file.is_dir():
             file = file / "config.json"
         try:
-            # json reads the bare Infinity of time_step_limit, which the published files have
+            # json accepts the bare Infinity in time_step_limit of the published files
             values = json.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise ModelConfigError(f"{file}: {error.strerror or error}") from error
@@ -291,7 +293,7 @@ _WIDTHS = (
 
 
 def _first(values: dict[str, Any], *keys: str, default: Any = _ABSENT) -> Any:
-    """The value under the first of several spellings of a key that is there and not null."""
+    """The value under the first of several spellings of a key that is present and not null."""
     for key in keys:
         if values.get(key) is not None:
             return values[key]
@@ -318,7 +320,7 @@ def _token_ids(values: dict[str, Any], key: str, default: tuple[int, ...]) -> tu
 
 
 def _pattern(values: dict[str, Any]) -> str:
-    """The pattern string, or the same from a list of layer types by either of the names in use for each."""
+    """The pattern string, or the same from a list of layer types, each under one of its two names."""
     named = _first(values, "layers_block_type", "layer_types", default=None)
     if named is None:
         pattern = _first(values, "hybrid_override_pattern")

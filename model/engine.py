@@ -1,12 +1,12 @@
 """The embedded engine: requests in, completions out, in their order.
 
-Knows how much of an engine fits into memory, and hands requests to it. Does not know what it consists of
+Knows how many slots fit into memory, and passes requests on. Does not know the parts of the engine
 (``model.machine``), how requests go through it (``model.running``), what prompts mean, or how arithmetic is
 done.
 
-What a request gives does not depend on what runs beside it: its random numbers come from its seed and its
-own count of tokens, and rows of a batch do not mix. What remains is rounding, which differs with the shape of
-a batch; in fp32 by some 1e-6 of a logit, which decides a choice only between tokens that close.
+The completion of a request does not depend on the requests that run beside it: its random numbers come from
+its seed and its own count of tokens, and rows of a batch do not mix. Only rounding differs with the shape of
+a batch; in fp32 by some 1e-6 of a logit, which affects a choice only between tokens that are this close.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from model.text import Vocabulary
 
 
 class EngineError(RuntimeError):
-    """The engine cannot be set up as asked for."""
+    """The engine cannot be set up as requested."""
 
 
 class Engine:
@@ -44,7 +44,7 @@ class Engine:
         max_length: int | None = None,
         slots: int | None = None,
     ) -> None:
-        """See ``load``, for networks that come from elsewhere."""
+        """As ``load``, but for networks that come from elsewhere."""
         config, device = network.config, network.device
         if device.type not in SLOTS:
             raise EngineError(f"device must be of type {' or '.join(SLOTS)}, not {device.type}")
@@ -91,10 +91,10 @@ class Engine:
     ) -> Engine:
         """The checkpoint in the directory ``path``, with its ``tokenizer.json``.
 
-        dtype: of weights and arithmetic; what the checkpoint names by default. state_dtype: of the recurrent
-        state between tokens; 16 bits let more sequences run and cost accuracy. max_length: most tokens of a
-        prompt and its completion. slots: sequences that run at once; as many as fit into the memory that is
-        free, up to a number beyond which there is nothing to gain. Raises ``ModelConfigError``,
+        dtype: of weights and arithmetic; by default the one that the checkpoint names. state_dtype: of the
+        recurrent state between tokens; 16 bits let more sequences run but cost accuracy. max_length: maximum
+        tokens of a prompt and its completion. slots: sequences that run at once; by default as many as fit
+        into free memory, up to a number beyond which there is no gain. Raises ``ModelConfigError``,
         ``CheckpointError``, ``TokenizerError`` or ``EngineError``.
         """
         where, state = torch.device(device), _dtype(state_dtype)
@@ -112,14 +112,14 @@ class Engine:
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """See ``model.requests.Backend``."""
         asked = list(requests)
-        for request in asked:  # before the first is worked on
+        for request in asked:  # before work on the first begins
             checked(request)
         return list(self.stream(asked))
 
     def stream(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """The same for any number of requests, which are read as they are needed: some are held ahead, and
-        completions until those before them are done. When reading them raises, those that came before are
-        answered first; then the exception is raised."""
+        """The same for any number of requests, which are read as they are needed: some are read ahead, and
+        completions are held until those before them are done. If reading them raises an exception, the
+        requests before it are answered first; then the exception is raised."""
         if self._busy:
             raise EngineError("the engine is in use; begin another stream when this one has ended")
         self._busy = True
@@ -140,7 +140,7 @@ class Engine:
 
     @property
     def max_length(self) -> int:
-        """Most tokens of a prompt and its completion."""
+        """Maximum tokens of a prompt and its completion."""
         return self._machine.max_length
 
 

@@ -2,11 +2,11 @@
 
 Knows the network, its state and shapes. Does not know requests, sampling or texts.
 
-A step of the 9B network is some thousand small launches, which take the host longer than the device takes to
-run them until batches are large (vLLM pull request 22594). A CUDA graph launches them as one, but for fixed
-shapes: batches are padded to the next of a few sizes with rows that write to the pool's scratch slot, and
-attention looks at the next power of two of positions. A graph is captured when its shape first comes up, and
-all share one pool of memory.
+A step of the 9B network is some thousand small launches. Unless batches are large, launching them takes the
+host longer than running them takes the device (vLLM pull request 22594). A CUDA graph launches them as one,
+but only for fixed shapes: batches are padded to the next of a few sizes with rows that write to the pool's
+scratch slot, and attention covers the next power of two of positions. A graph is captured when its shape
+first occurs, and all graphs share one pool of memory.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from model.state import Slots, StatePool
 
 log = logging.getLogger(__name__)
 
-#: Above this, sizes are multiples of it: at most an eighth of a batch of 256 is padding.
+#: Above this, batch sizes are multiples of it: at most an eighth of a batch of 256 is padding.
 STRIDE = 32
-#: Attention never looks at fewer positions than this, so that few graphs are needed.
+#: Attention always covers at least this many positions, so that few graphs are needed.
 SHORTEST = 256
 
 
@@ -36,13 +36,13 @@ def bucket(rows: int) -> int:
 
 
 def span(positions: int, max_length: int) -> int:
-    """How many positions attention looks at for sequences of up to ``positions`` tokens."""
+    """How many positions attention covers for sequences of up to ``positions`` tokens."""
     return min(max(SHORTEST, 1 << (positions - 1).bit_length()), max_length)
 
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A graph with where it reads and writes. inputs: int64[3, rows], tokens, slots and lengths; logits:
+    """A graph with its input and output buffers. inputs: int64[3, rows], tokens, slots and lengths; logits:
     fp32[rows, vocab], valid until the next replay."""
 
     graph: torch.cuda.CUDAGraph
@@ -75,14 +75,14 @@ class Decoder:
         return self._network.decode(inputs[0], slots, inputs[1], self._state, max(lengths))
 
     def _replay(self, tokens: Sequence[int], lengths: Sequence[int], first: int) -> Tensor | None:
-        """By the graph of this shape; None where there can be none."""
+        """Logits by the graph of this shape; None if it cannot be captured."""
         n = len(tokens)
         shape = bucket(n), span(max(lengths) + 1, self._state.max_length)
         if shape not in self._graphs:
             try:
                 self._graphs[shape] = self._capture(*shape)
             except RuntimeError as error:
-                # Slower, but the same: a step without a graph needs nothing that cannot be captured.
+                # Slower, with the same result: decoding goes on without graphs.
                 log.warning("no CUDA graph for %d rows and %d positions: %s", *shape, error)
                 self._captures = False
                 return None
@@ -102,8 +102,8 @@ class Decoder:
         def decode() -> Tensor:
             return self._network.decode(inputs[0], inputs[1], inputs[2], self._state, positions - 1)
 
-        # Twice on a stream of its own: libraries and kernels set themselves up outside of the graph. All rows
-        # are padding meanwhile, so no sequence moves on.
+        # Run twice on a stream of its own first, so that libraries and kernels initialise outside of the
+        # graph. All rows are padding meanwhile, so no sequence is changed.
         new_stream: Callable[..., Any] = torch.cuda.Stream  # has no types
         stream = new_stream(device)
         stream.wait_stream(torch.cuda.current_stream(device))

@@ -1,6 +1,7 @@
-"""What a checkpoint is and needs, worked out from its configuration and headers; no torch, no weights read.
+"""Properties and memory needs of a checkpoint, computed from its configuration and headers, without torch and
+without reading weights.
 
-Knows sizes. Does not know what is installed or how much memory there is: the caller says which sizes are of
+Knows sizes. Does not know what is installed or how much memory there is: the caller names the sizes of
 interest.
 """
 
@@ -18,7 +19,7 @@ from model.memory import Room, default_length, room
 GIB = 1 << 30
 MIB = 1 << 20
 
-#: What a driver's context and the libraries' own buffers take of a device's memory.
+#: Device memory taken by the driver's context and the libraries' own buffers.
 CONTEXT = GIB
 
 
@@ -31,7 +32,7 @@ class Inspection:
     parameters: dict[str, int]
     max_length: int
     room: dict[int, Room]
-    #: The weights on disk, in words.
+    #: A description of the weights on disk.
     stored: str
 
     @property
@@ -74,11 +75,10 @@ class Inspection:
 def inspect(
     path: str | Path, *, max_length: int | None = None, memory_gib: Sequence[int] = (24, 48, 80, 141)
 ) -> Inspection:
-    """Look at a checkpoint directory or a ``config.json``.
+    """Inspect a checkpoint directory or a ``config.json``.
 
-    max_length: tokens per sequence for which the batch is worked out, by default what the engine takes by
-    default. Raises ``ModelConfigError``, and ``CheckpointError`` where there are weights which do not fit the
-    configuration.
+    max_length: tokens per sequence for which the batch is computed; the default is that of the engine. Raises
+    ``ModelConfigError``, and ``CheckpointError`` if there are weights that do not fit the configuration.
     """
     config = ModelConfig.load(path)
     parameters = {"Mamba-2": 0, "MLP": 0, "attention": 0, "embedding": 0, "head": 0}

@@ -5,9 +5,9 @@ packed sequences of any length and is differentiable; ``step`` takes one token e
 their state in place. Knows weights and arithmetic; does not know how many layers there are, where weights
 come from, or which requests the rows belong to.
 
-Weights lie as ``F.linear`` wants them, [out, in], in the network's dtype; what is small and enters fp32
-arithmetic anyway (convolution, time step, decay, skip, gated norm) is fp32. q, k and v are one matrix.
-``published`` gives every weight under its name on disk as a view, so that loading and saving are copies to
+Weights are stored as ``F.linear`` needs them, [out, in], in the network's dtype; small weights that enter
+fp32 arithmetic anyway (convolution, time step, decay, skip, gated norm) are fp32. q, k and v are one matrix.
+``published`` returns every weight under its name on disk as a view, so that loading and saving are copies to
 and from views.
 """
 
@@ -28,8 +28,8 @@ from model.state import Slots
 
 @dataclass(frozen=True)
 class DecodeStep:
-    """What a decoding step has in common for all layers. lengths: int64[n], tokens that each row's slot holds
-    already; longest: an upper bound of them that the host knows; dtype: the network's."""
+    """The inputs of a decoding step that all layers share. lengths: int64[n], tokens that each row's slot
+    already holds; longest: an upper bound of ``lengths`` that the host knows; dtype: the network's."""
 
     slots: Slots
     lengths: Tensor
@@ -47,12 +47,12 @@ class DecodeStep:
 
 
 def attend_step(kv: Tensor, q: Tensor, step: DecodeStep) -> Tensor:
-    """Attention of one token of n sequences over their slots, which hold its own key and value already.
+    """Attention of one token of n sequences over their slots, which already hold its own key and value.
 
     kv: [pool, 2, kv heads, max_length, head_dim]. q: [n, heads, head_dim]. Returns [n, heads, head_dim].
     """
     n, heads, head_dim = q.shape
-    # The heads that share a key head stand in the place of query positions: nothing is repeated.
+    # The heads that share a key head take the place of query positions, so keys need not be repeated.
     grouped = q.view(n, kv.shape[2], -1, head_dim)
     span = step.longest + 1
 
@@ -76,8 +76,8 @@ def relu_squared(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Operations:
-    """The arithmetic that has more than one implementation; these are the plain PyTorch ones, which GPU
-    kernels with the same signatures replace one by one."""
+    """The operations that have more than one implementation; the defaults are plain PyTorch, and GPU kernels
+    with the same signatures can replace each of them."""
 
     conv_scan: Callable[..., tuple[Tensor, Tensor]] = scan.conv_scan
     conv_step: Callable[..., Tensor] = scan.conv_step
@@ -242,8 +242,8 @@ class Attention:
         operations: Operations,
     ) -> Tensor:
         """h: [T, hidden], packed. caches: per sequence [2, kv heads, max_length, head_dim], which hold the
-        first ``starts`` positions and receive the next ``lengths``; None where nothing went before and
-        nothing is kept."""
+        first ``starts`` positions and receive the next ``lengths``; None if there are no earlier positions
+        and nothing is kept."""
         q, kv = self._project(h, operations)
         if caches is None and len(set(lengths)) == 1 and not any(starts):
             rows = len(lengths)

@@ -1,6 +1,6 @@
-"""What requests are computed with: a network, the state of its sequences, sampler, decoder and vocabulary.
+"""The parts that compute requests: a network, the state of its sequences, sampler, decoder and vocabulary.
 
-Knows that these belong together and how large they are. Does not know requests, their way through the slots
+Knows which parts belong together and how large they are. Does not know requests, their way through the slots
 (``model.running``), or how much memory there is (``model.engine``).
 """
 
@@ -19,9 +19,10 @@ from model.text import Vocabulary
 
 @dataclass(frozen=True)
 class Machine:
-    """Parts of one size: ``state`` and ``sampler`` have the same slots, and ``decoder`` works on ``state``.
+    """Parts of matching size: ``state`` and ``sampler`` have the same slots, and ``decoder`` works on
+    ``state``.
 
-    budget: the most prompt tokens per step; snapshots: how many shared prefixes are kept at a time.
+    budget: maximum prompt tokens per step; snapshots: how many shared prefixes are kept at a time.
     """
 
     network: Network
@@ -59,5 +60,5 @@ class Machine:
 
     @property
     def max_length(self) -> int:
-        """Most tokens of a prompt and its completion."""
+        """Maximum tokens of a prompt and its completion."""
         return self.state.max_length

@@ -1,4 +1,4 @@
-"""How many sequences run at once in a given memory: what the engine takes, and what an inspection promises.
+"""How many sequences run at once in a given memory; used by the engine, and by inspections to predict it.
 
 Knows sizes that follow from the configuration, and the engine's limits by type of device. Does not measure
 memory, and needs no torch.
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 from model.config import ModelConfig, ModelConfigError
 
-#: Tokens per slot, prompt and completion, unless asked otherwise (or the model takes fewer).
+#: Default tokens per slot, prompt and completion (fewer if the model takes fewer).
 MAX_LENGTH = 4096
-#: By type of device: the most slots unless asked otherwise, beyond which a step only takes longer; the share
-#: of free memory to take; tokens of prompts per pass, which keep a device busy without taking much memory.
+#: By type of device: the default limit on slots, beyond which a step only takes longer; the share of free
+#: memory to use; tokens of prompts per pass, enough to keep a device busy without taking much memory.
 SLOTS = {"cuda": 256, "cpu": 64}
 SHARE = {"cuda": 0.9, "cpu": 0.5}
 PREFILL_TOKENS = {"cuda": 4096, "cpu": 1024}
-#: Prompts are cut at multiples of this many tokens only, and a pass has at most as many prompts as pieces of
-#: this length: the chunks of the scan (64 in PyTorch, 128 in the kernels) then are those of the whole prompt,
-#: and so is the rounding.
+#: Prompts are cut only at multiples of this many tokens, and a pass has at most as many prompts as pieces of
+#: this length. The chunks of the scan (64 in PyTorch, 128 in the kernels), and therefore the rounding, are
+#: then those of the whole prompt.
 GRAIN = 128
-#: Snapshots of common beginnings kept at a time, each of which takes up to a slot's memory; beyond a few
-#: there are hardly requests enough in sight for each.
+#: Limit on snapshots of common beginnings, each of which takes up to a slot's memory; with more than a few
+#: there would hardly be enough waiting requests for each.
 SNAPSHOTS = 4
 
 
@@ -36,12 +36,12 @@ class Room:
 
     @property
     def slots(self) -> int:
-        """How many slots there are unless asked otherwise."""
+        """The default number of slots."""
         return min(self.fit, SLOTS[self.device])
 
 
 def default_length(config: ModelConfig, max_length: int | None = None) -> int:
-    """Tokens per slot, as asked for or by default. ``ModelConfigError`` if the model takes fewer."""
+    """Tokens per slot, as requested or by default. ``ModelConfigError`` if the model takes fewer."""
     most = config.max_position_embeddings
     if max_length is None:
         return min(MAX_LENGTH, most)
@@ -53,8 +53,7 @@ def default_length(config: ModelConfig, max_length: int | None = None) -> int:
 def slots_that_fit(
     config: ModelConfig, max_length: int, free: int, *, element_bytes: int = 2, state_bytes: int = 4
 ) -> int:
-    """How many sequences of ``max_length`` tokens a pool of at most ``free`` bytes holds; 0 where it holds
-    none.
+    """How many sequences of ``max_length`` tokens a pool of at most ``free`` bytes holds; may be 0.
 
     element_bytes: of the dtype of the weights; state_bytes: of the recurrent state's.
     """
@@ -72,11 +71,11 @@ def room(
     element_bytes: int = 2,
     state_bytes: int = 4,
 ) -> Room:
-    """What fits into ``free`` bytes that are left on a device when the weights are there, beside what a pass
-    takes. slots: as many as asked for, if any; the rest as for ``slots_that_fit``."""
+    """What fits into the ``free`` bytes of a device that already holds the weights, besides the memory of a
+    pass. slots: the number requested, if any; the other arguments are those of ``slots_that_fit``."""
     tokens = PREFILL_TOKENS[device]
-    # What is alive at once in the widest layer, most of it in fp32: projections, convolved inputs, outputs
-    # and the weights inside a chunk.
+    # Tensors alive at once in the widest layer, mostly fp32: projections, convolved inputs, outputs and the
+    # weights inside a chunk.
     token = 4 * (4 * config.in_proj_size + 2 * config.intermediate_size)
     token += 4 * 2 * config.mamba_num_heads * max(GRAIN, config.chunk_size)
     # States before and after a layer, and those at the borders of chunks.

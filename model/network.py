@@ -2,8 +2,8 @@
 
 Knows the order of the layers and which state each of them has. Does not know requests, sampling or files.
 
-No ``nn.Module``: the weights are plain tensors on plain objects. A decoding step of a small network is mostly
-the cost of calling, and what a module would add besides (names, moving, training) is ``tensors``,
+No ``nn.Module``: the weights are plain tensors on plain objects. The cost of a decoding step of a small
+network is mostly call overhead, and the other features of a module (names, moving, training) are ``tensors``,
 ``parameters`` and ``trainable`` here.
 """
 
@@ -26,9 +26,9 @@ from model.state import Slots, StatePool
 class PackedBatch:
     """Parts of n prompts, one after the other without padding.
 
-    tokens: int64[T], T = sum(lengths). slots: where each sequence's state lives, all different.
-    starts: tokens of the sequence that its slot has taken in already, 0 at first (the slot must be fresh from
-    ``StatePool.reset``, or ``restore`` with ``starts`` = the snapshot's length).
+    tokens: int64[T], T = sum(lengths). slots: the slot of each sequence, all different. starts: tokens of the
+    sequence that its slot has already processed, 0 at first (the slot must be fresh from ``StatePool.reset``,
+    or ``restore`` with ``starts`` = the snapshot's length).
     """
 
     tokens: Tensor
@@ -58,7 +58,8 @@ class Network:
         dtype: torch.dtype = torch.bfloat16,
         operations: Operations | None = None,
     ) -> None:
-        """With weights allocated but not set: fill ``tensors()``, then call ``freeze`` or ``trainable``."""
+        """Allocates weights but does not set them: fill ``tensors()``, then call ``freeze`` or
+        ``trainable``."""
         self.config, self.device, self.dtype = config, torch.device(device), dtype
         self.operations = operations or kernels.operations(device)
         shape = (config.vocab_size, config.hidden_size)
@@ -69,7 +70,7 @@ class Network:
         self.lm_head = torch.empty(shape, device=device, dtype=dtype)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every weight under its published name, as a view of where it lives."""
+        """Every weight under its published name, as a view of its storage."""
         named = {"backbone.embeddings.weight": self.embeddings}
         for number, layer in enumerate(self.layers):
             for name, tensor in layer.published().items():
@@ -79,14 +80,14 @@ class Network:
         return named
 
     def parameters(self) -> dict[str, Tensor]:
-        """The tensors that hold the weights, by names of ours: what an optimiser takes."""
+        """The tensors that hold the weights, under our own names, for an optimiser."""
         named = {"embeddings": self.embeddings, "norm": self.norm, "lm_head": self.lm_head}
         for number, layer in enumerate(self.layers):
             named |= {f"layers.{number}.{name}": tensor for name, tensor in layer.parameters().items()}
         return named
 
     def freeze(self) -> Network:
-        """For inference: no gradients, and what follows from the weights is computed once."""
+        """For inference: no gradients; values derived from the weights are computed once."""
         for tensor in self.parameters().values():
             tensor.requires_grad_(False)
         for layer in self.layers:
@@ -95,7 +96,7 @@ class Network:
         return self
 
     def trainable(self) -> Network:
-        """For training: every parameter takes gradients, nothing that follows from them is kept."""
+        """For training: every parameter takes gradients; values derived from parameters are not kept."""
         for layer in self.layers:
             if isinstance(layer, Mamba):
                 layer.A = None
@@ -110,7 +111,8 @@ class Network:
     def forward(self, ids: Tensor, where: Tensor | None = None) -> Tensor:
         """Logits after every token, fp32[b, t, vocab], of b whole sequences: int64[b, t]. Differentiable.
 
-        where: bool[b, t]; then only the logits after n tokens which it marks, fp32[n, vocab], row by row.
+        where: bool[b, t]; if given, only the logits after the n tokens that it marks, fp32[n, vocab], row by
+        row.
         """
         rows, length = ids.shape
         lengths, starts = [length] * rows, [0] * rows
@@ -136,10 +138,10 @@ class Network:
         return self._logits(h, operations).view(rows, length, -1)
 
     def prefill(self, batch: PackedBatch, state: StatePool, rows: Sequence[int] | None = None) -> Tensor:
-        """Take in parts of prompts and bring their slots up to date.
+        """Process parts of prompts and update their slots.
 
-        Returns fp32[len(rows), vocab]: logits after the last token of the sequences ``rows`` of the batch, of
-        all of them by default. A part that is not the last one of its prompt needs none.
+        Returns fp32[len(rows), vocab]: logits after the last token of the sequences ``rows`` of the batch, by
+        default of all. A part that is not the last one of its prompt needs no logits.
         """
         ends = [start + length for start, length in zip(batch.starts, batch.lengths, strict=True)]
         if max(ends) > state.max_length:
@@ -180,15 +182,15 @@ class Network:
         state: StatePool,
         longest: int | None = None,
     ) -> Tensor:
-        """One more token of n sequences, whose slots are brought up to date.
+        """Process one more token of n sequences and update their slots.
 
         tokens, slots, lengths: int64[n] on the network's device; lengths counts the tokens before this one.
-        ``Slots`` spare working out which slots are neighbours.
-        Padding rows go to slot ``state.scratch`` with length 0. Neighbouring slots in ascending order are
-        quickest on CPU. longest: an upper bound of ``lengths`` that the host knows, which spares attention
-        what lies beyond; the default is their maximum on CPU and the size of a slot elsewhere, because asking
-        a GPU stalls it. Returns fp32[n, vocab]. A graph of it may be captured: shapes depend on n and
-        ``longest`` alone.
+        Passing ``Slots`` avoids finding out which slots are neighbours. Padding rows use slot
+        ``state.scratch`` with length 0. Neighbouring slots in ascending order are fastest on CPU. longest: an
+        upper bound of ``lengths`` that the host knows, so that attention can skip positions beyond it; the
+        default is their maximum on CPU and the size of a slot elsewhere, because reading the lengths from a
+        GPU stalls it. Returns fp32[n, vocab]. It can be captured as a graph: shapes depend only on n and
+        ``longest``.
         """
         with torch.inference_mode():
             if longest is None:

@@ -1,6 +1,6 @@
 """The noise of a seeded choice: a function of seed, step and token id, and of nothing else.
 
-Knows the hash, what is made of it, and the settings of rows that choose. Does not know logits or how a token
+Knows the hash, the noise made of it, and the sampling settings of rows. Does not know logits or how a token
 is chosen from them (``model.sampling``); ``model.kernels.noise`` is the same function in Triton.
 """
 
@@ -27,8 +27,8 @@ def gumbel(seeds: Tensor, steps: Tensor, token_ids: Tensor) -> Tensor:
     """Standard Gumbel noise float64[n, m] for seeds and steps int64[n] and token ids int64[n or 1, m]."""
     streams = _mix(_mix(seeds) + steps * GOLDEN)[:, None]
     bits = _mix(streams + (token_ids + 1) * GOLDEN)
-    # 52 bits and a half make a number strictly between 0 and 1. The large values of g, which decide, come
-    # from small numbers, where a double is finest.
+    # 52 bits plus one half give a number strictly between 0 and 1. The large values of g, which decide the
+    # choice, come from small numbers, where a double is most precise.
     uniform = (((bits >> 12) & 0xFFFFFFFFFFFFF).double() + 0.5) * 2.0**-52
     return -torch.log(-torch.log1p(-uniform))
 
@@ -41,7 +41,7 @@ class Settings:
     top_k: Tensor  # int64; 0 is off
     top_p: Tensor  # float64
     seed: Tensor  # int64
-    step: Tensor  # int64: tokens that the request has had before
+    step: Tensor  # int64: tokens generated before for the request
 
     def take(self, rows: Tensor | slice) -> Settings:
         """The settings of some rows."""

@@ -1,4 +1,4 @@
-"""What an engine is asked and what it answers.
+"""Requests to an engine, and their completions.
 
 Knows prompts as token ids, sampling settings, and how a generation ended. Does not know tensors, checkpoints,
 tokenizers or documents, and needs nothing beyond the standard library.
@@ -13,18 +13,19 @@ from typing import Any, Literal, Protocol
 
 FinishReason = Literal["stop", "length", "stop_string", "error"]
 
-#: Seeds are non-negative 63-bit integers: what every backend takes, and an int64 tensor holds.
+#: Seeds are non-negative 63-bit integers, which every backend accepts and an int64 tensor can hold.
 SEED_LIMIT = 1 << 63
 
-#: With less, but not 0, the choice would be greedy in all but name, with logits scaled out of range.
+#: Below this (except 0) the choice would in effect be greedy, with logits scaled out of range.
 LEAST_TEMPERATURE = 1e-3
-#: A penalty multiplies or divides logits; beyond these it only makes them overflow.
+#: A penalty multiplies or divides logits; outside of these bounds they would only overflow.
 PENALTIES = (0.001, 1000.0)
 
 
 @dataclass(frozen=True)
 class Thinking:
-    """How the prompt leaves the model's reasoning; ``model.chat`` makes it together with the prompt.
+    """The state of the model's reasoning at the end of the prompt; ``model.chat`` makes it together with the
+    prompt.
 
     ``open``: the prompt ends inside ``<think>``. With a ``budget`` the reasoning is closed for the model at
     the first line end after that many tokens, by ``close_ids``, and at the latest ``grace`` tokens later, by
@@ -55,15 +56,14 @@ class Thinking:
 
 @dataclass(frozen=True)
 class Request:
-    """One prompt and how to go on from it. Wrong values are a ValueError which names ``id`` and field.
+    """One prompt and how to continue it. Wrong values raise a ValueError that names ``id`` and field.
 
-    ``max_tokens`` counts all generated tokens, reasoning included. ``temperature`` 0 is greedy, others are
-    at least ``LEAST_TEMPERATURE``; ``top_k`` 0
-    and ``top_p`` 1 take all tokens; ``repetition_penalty`` 1 is none (Keskar et al. 2019, over prompt and
-    completion). ``stop_ids`` end the text; ``stop_strings`` do where the *answer* holds one, which is cut
-    off. The same request with the same ``seed`` has the same completion; different documents want
-    different seeds.
-    ``thinking`` None: the completion is text as it comes.
+    ``max_tokens`` counts all generated tokens, reasoning included. ``temperature`` 0 is greedy, others are at
+    least ``LEAST_TEMPERATURE``; ``top_k`` 0 and ``top_p`` 1 allow all tokens; ``repetition_penalty`` 1 means
+    no penalty (Keskar et al. 2019, over prompt and completion). ``stop_ids`` end the text; ``stop_strings``
+    end it when the *answer* contains one, which is cut off. The same request with the same ``seed`` has the
+    same completion; different documents should have different seeds. With ``thinking`` None the completion is
+    plain text, without interpretation.
     """
 
     id: str
@@ -125,12 +125,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """What became of one request.
+    """The result of one request.
 
-    ``token_ids`` are all generated tokens: reasoning, the stop id, what a stop string cut off (empty where an
-    endpoint does not tell them). ``text`` is the answer without all of these. ``thinking`` is the text of the
-    reasoning, None where there was none. ``finish_reason`` "error": ``error`` says why, and the text is what
-    there was until then.
+    ``token_ids`` are all generated tokens, including reasoning, the stop id, and text cut off by a stop
+    string (empty if an endpoint does not return them). ``text`` is the answer without all of these.
+    ``thinking`` is the text of the reasoning, None if there was none. With ``finish_reason`` "error",
+    ``error`` says why, and the text is what was generated until then.
     """
 
     id: str
@@ -144,22 +144,22 @@ class Completion:
 
 
 class Backend(Protocol):
-    """What the embedded engine, and those that hand requests on, have in common."""
+    """The interface of the embedded engine and of engines that pass requests on."""
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """One completion for every request, in their order. What goes wrong with one request is the
-        ``error`` of its completion; an exception means that the engine itself cannot go on."""
+        """One completion for every request, in their order. A failure of one request is the ``error`` of its
+        completion; an exception means that the engine itself cannot go on."""
         ...
 
 
 def checked(request: Any) -> None:
-    """TypeError if it is no request."""
+    """The argument; TypeError if it is not a request."""
     if not isinstance(request, Request):
         raise TypeError(f"a model.Request was expected, not {request!r:.80}")
 
 
 def failed(request: Request, error: str) -> Completion:
-    """The completion of a request that gave nothing."""
+    """The completion of a request that failed."""
     return Completion(request.id, (), "", "error", len(request.prompt_ids), 0, error=error)
 
 

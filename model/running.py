@@ -3,13 +3,13 @@
 Knows how scheduler, network, state, sampler and texts work together, and what happens when something fails.
 Does not know documents, prompts' meaning, or how arithmetic is done.
 
-One turn of the loop gives free slots to waiting requests and takes their prompts in; where there is nothing
-to admit, all running sequences are decoded by one token. A prompt that begins as others do is not computed
-again from its start: the first one leaves a snapshot of its state there (``model.scheduler`` says when).
+One turn of the loop gives free slots to waiting requests and processes their prompts; if there is nothing to
+admit, all running sequences are decoded by one token. The common beginning of several prompts is computed
+once: the first of them leaves a snapshot of its state there (``model.scheduler`` says when).
 
-What goes wrong belongs to a request: one that does not fit, or whose logits are not finite, gets a completion
-that says so, and when a whole batch fails, each of its requests is tried again alone. Only where the device
-itself does not work any more is an exception raised.
+Failures are assigned to requests: one that does not fit, or whose logits are not finite, gets a completion
+that says so, and if a whole batch fails, each of its requests is tried again alone. An exception is raised
+only if the device itself does not work any more.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from model.text import Transcript
 
 log = logging.getLogger(__name__)
 
-#: After so many steps of a single row in a row that failed, where the prompt worked, decoding does not work.
+#: After this many consecutive failed steps with a single row, although prompts worked, decoding is considered
+#: broken.
 GIVE_UP = 3
 
-#: What ``next`` gives at the end; whatever else is no request either is a mistake.
+#: What ``next`` returns at the end; anything else that is not a request is an error.
 _END: Any = object()
 
 
@@ -44,17 +45,18 @@ class Run:
         self._network, self._state = machine.network, machine.state
         self._sampler, self._decoder = machine.sampler, machine.decoder
         self._requests: Iterator[Request] | None = requests
-        # Far enough to find long requests early, and for slots to stay busy behind one that takes longest.
+        # Large enough to find long requests early, and to keep slots busy while the longest one runs.
         window = max(1024, 8 * machine.slots)
         self._ahead = 2 * window
         self._scheduler = Scheduler(machine.slots, window, machine.snapshots)
         self._done: dict[int, Completion] = {}
-        #: What reading the requests raised, and ended it.
+        #: The exception that ended the reading of requests.
         self.failure: Exception | None = None
-        # The most rows per step, less once more of them failed together; and how often one failed by itself.
+        # Maximum rows per step, lowered after a larger step has failed; and how often a single row failed.
         self._rows, self._failures = machine.slots, 0
         self._taken = self._given = 0
-        # By slot: what was generated; the last token, which is not in the slot's state yet; and how many are.
+        # By slot: the generated text; the last token, which is not yet in the slot's state; and the number of
+        # tokens that are.
         self._transcripts: list[Transcript | None] = [None] * machine.slots
         self._tokens = [0] * machine.slots
         self._lengths = [0] * machine.slots
@@ -66,10 +68,11 @@ class Run:
             yield self._done.pop(self._given - 1)
 
     def advance(self) -> bool:
-        """One turn; False when there is nothing more to do."""
+        """One turn of the loop; False if there is nothing left to do."""
         self._read()
         with torch.inference_mode():
-            # Long ones first, until the completions that wait for a short one leave no room to read on.
+            # Long ones first, until the completions that wait for an early short one leave no room to read
+            # on.
             held = self._requests is not None and self._taken - self._given > self._ahead * 3 // 4
             admitted = self._scheduler.admit(oldest=held)
             if admitted:
@@ -101,13 +104,13 @@ class Run:
                 self._done[place] = failed(request, error)
 
     def _prefill(self, jobs: Sequence[Job]) -> None:
-        """Take in the prompts of newly admitted jobs, and their first tokens."""
+        """Process the prompts of newly admitted jobs, and choose their first tokens."""
         waiting = dict.fromkeys(jobs)
         failure = None
         try:
             for job in jobs:
                 self._start(job)
-                if job.shared is None or job.leads:  # others get a state that overwrites what is there
+                if job.shared is None or job.leads:  # other jobs get a state that overwrites the old one
                     self._state.clean(job.slot)
             leaders = [(job, 0, job.shared.length) for job in jobs if job.leads and job.shared]
             for batch in pack(leaders, self._machine.budget):
@@ -132,7 +135,7 @@ class Run:
                 self._go_on([job.slot for job in ended], tokens)
         except Exception as error:
             failure = _words(error)
-        # Not within the except block, where what the failed batch had allocated is still alive.
+        # Not inside the except block, where the memory of the failed batch is still referenced.
         if failure is not None:
             self._one_by_one(list(waiting), failure)
         self._scheduler.settle(jobs)
@@ -143,7 +146,7 @@ class Run:
         self._lengths[job.slot] = len(job.request.prompt_ids) - 1
 
     def _take_in(self, parts: Sequence[Part]) -> tuple[list[Job], list[int]]:
-        """Run parts of prompts; the jobs whose prompts are complete with that, and the tokens that follow."""
+        """Run parts of prompts; returns the jobs whose prompts are now complete, and their next tokens."""
         tokens = chain.from_iterable(part.job.request.prompt_ids[part.start : part.stop] for part in parts)
         batch = PackedBatch(
             torch.tensor(list(tokens), device=self._network.device),
@@ -159,7 +162,7 @@ class Run:
         return jobs, self._sampler.sample(logits, [job.slot for job in jobs]).tolist()
 
     def _decode(self) -> None:
-        """One more token for every running job, in as few steps as work."""
+        """One more token for every running job, in as few steps as possible."""
         jobs, first = list(self._scheduler.running), 0
         while first < len(jobs):
             end = min(first + self._rows, len(jobs))
@@ -169,7 +172,7 @@ class Run:
                 tokens = self._sampler.sample(logits, slots).tolist()
             except Exception as error:
                 failure = _words(error)
-            # Not within the except block, where what the failed step had allocated is still alive.
+            # Not inside the except block, where the memory of the failed step is still referenced.
             if failure is None:
                 self._failures = 0
                 self._go_on(slots, tokens)
@@ -178,8 +181,8 @@ class Run:
             first = end
 
     def _recover(self, jobs: Sequence[Job], failure: str) -> None:
-        """After a step failed. How far it got is not known, so the states are built anew; and where that
-        works for every job, it was not one of them but their number, or decoding itself."""
+        """Called after a step failed. It is not known how far the step got, so the states are rebuilt. If
+        that works for every job, the cause was not one of the jobs but their number, or decoding itself."""
         if len(jobs) == 1 and self._failures >= GIVE_UP:
             self._leave(jobs[0].slot, failure)
             self._probe()
@@ -190,8 +193,8 @@ class Run:
                 self._failures += 1
 
     def _one_by_one(self, jobs: Sequence[Job], failure: str) -> bool:
-        """After a batch failed: each of its jobs alone, from its prompt and what it has generated. Whether
-        that worked for all."""
+        """After a batch failed, run each of its jobs alone, from its prompt and its generated tokens. Returns
+        whether that worked for all."""
         log.warning("a batch of %d failed, its requests are tried one by one: %s", len(jobs), failure)
         survivors = 0
         for job in jobs:
@@ -207,7 +210,7 @@ class Run:
         return survivors == len(jobs)
 
     def _probe(self) -> None:
-        """Is it the requests, or does nothing work any more? Then this raises."""
+        """Check that the device still works; raises if it does not, so that requests are not blamed."""
         torch.ones(1, device=self._network.device).item()
 
     def _alone(self, job: Job) -> int:
@@ -229,7 +232,7 @@ class Run:
         return int(self._sampler.sample(logits, [job.slot]))
 
     def _go_on(self, slots: Sequence[int], tokens: list[int]) -> None:
-        """Put the next tokens to the transcripts; jobs that are over leave their slots."""
+        """Add the next tokens to the transcripts; finished jobs leave their slots."""
         taken = []
         for slot, token in zip(slots, tokens, strict=True):
             transcript = self._transcripts[slot]
@@ -255,7 +258,7 @@ class Run:
             self._sampler.record(slots, torch.tensor(taken))
 
     def _leave(self, slot: int, error: str | None = None) -> None:
-        """The job is over, by itself or by an error."""
+        """Remove a job that has finished or failed."""
         job, transcript = self._scheduler.running[slot], self._transcripts[slot]
         assert job is not None
         try:

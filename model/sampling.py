@@ -2,11 +2,11 @@
 
 Knows logits, settings per slot, and seeds. Does not know texts, stops, schedules or the network.
 
-The random choice is Gumbel-max: the token with the largest ``logit / temperature + g``, with independent
-Gumbel noise g, is a sample of the softmax. Here g is a hash of (seed, step, token id) and of nothing else, so
-a choice depends neither on other rows, slots or their order, nor on the device, nor on how the kept tokens
-were found. Top-k and top-p are thresholds on the logit: tokens that tie with the last one kept are kept too,
-since which of them a sort puts first differs between devices.
+The random choice uses the Gumbel-max trick: the token with the largest ``logit / temperature + g``, with
+independent Gumbel noise g, is a sample of the softmax. Here g is a hash of only (seed, step, token id), so a
+choice does not depend on other rows, on slots or their order, on the device, or on how the kept tokens were
+found. Top-k and top-p are thresholds on the logit: tokens that tie with the last one kept are kept too,
+because the order in which a sort puts them differs between devices.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from model import kernels
 from model.noise import Settings, gumbel
 from model.requests import Request
 
-#: Top-k and top-p look at this many of the largest logits, and at all of them only where that falls short.
+#: Top-k and top-p examine this many of the largest logits, and all of them only if these are not enough.
 CANDIDATES = 1024
-#: Rows worked on at once: bounds the memory for 64-bit copies of [rows, vocab] to some ten MB each.
+#: Rows processed at once: limits the memory for 64-bit copies of [rows, vocab] to some ten MB each.
 ROWS_AT_ONCE = 32
 
 
@@ -34,7 +34,7 @@ def penalise(logits: Tensor, penalties: Tensor, seen: Tensor) -> Tensor:
 
 
 def _thresholds(ordered: Tensor, top_k: Tensor, top_p: Tensor, totals: Tensor) -> tuple[Tensor, Tensor]:
-    """Smallest logit [n] to keep, and whether more than these candidates are needed to know it [n].
+    """Smallest logit [n] to keep, and whether more candidates than these are needed to determine it [n].
 
     ``ordered`` float64[n, m] are the largest m logits by size, already divided by the temperature; ``totals``
     the log-sum-exp [n] of all logits.
@@ -50,7 +50,7 @@ def _thresholds(ordered: Tensor, top_k: Tensor, top_p: Tensor, totals: Tensor) -
     totals = torch.where(limited, kept, totals)
     mass = torch.where(inside, (ordered - totals[:, None]).exp(), 0.0)
     before = mass.cumsum(dim=1) - mass
-    # The last one needed is the last before which the mass has not been reached.
+    # A token is needed if the mass of those before it has not reached top-p.
     needed = (inside & (before < top_p[:, None])).sum(dim=1, keepdim=True).clamp(min=1)
     threshold = ordered.gather(1, needed - 1)
     threshold = torch.where((top_p < 1)[:, None], threshold, torch.where(limited[:, None], by_k, -torch.inf))
@@ -59,8 +59,8 @@ def _thresholds(ordered: Tensor, top_k: Tensor, top_p: Tensor, totals: Tensor) -
 
 
 def sample(logits: Tensor, settings: Settings, limited: bool = True) -> Tensor:
-    """Token ids int64[n] chosen from logits float32[n, vocab]; -1 where a row's logits have a NaN or no
-    finite largest value. ``limited`` False says that no row has top_k or top_p, and saves looking."""
+    """Token ids int64[n] chosen from logits float32[n, vocab]; -1 if a row's logits have a NaN or no finite
+    maximum. ``limited`` False promises that no row has top_k or top_p, which avoids checking."""
     top, best = logits.max(dim=1)  # of equal logits the lowest id
     if not limited and kernels.chosen(logits.device):
         chosen = kernels.choose(logits, settings)
@@ -72,13 +72,13 @@ def sample(logits: Tensor, settings: Settings, limited: bool = True) -> Tensor:
 
 
 def _choose(logits: Tensor, settings: Settings, limited: bool) -> Tensor:
-    """The seeded choice for a few rows; greedy ones get an id of no meaning."""
+    """The seeded choice for a few rows; for greedy rows the id has no meaning."""
     temperature = torch.where(settings.temperature > 0, settings.temperature, 1.0)[:, None]
     vocab = logits.shape[1]
     width = min(CANDIDATES, vocab) if limited else vocab
     if width == vocab:
         return _choose_exactly(logits.double() / temperature, settings)
-    # An unlimited row needs noise for all tokens, and so the exact way.
+    # A row without top-k and top-p needs noise for all tokens, so it is chosen exactly.
     alone = (settings.top_k > 0) | (settings.top_p < 1)
     values, ids = logits.topk(width, dim=1)
     ordered = values.double() / temperature
@@ -122,13 +122,13 @@ class Sampler:
         self._penalty = column(torch.float32)
         self._shape = (slots, vocab_size)
         self._seen: Tensor | None = None  # bool[slots, vocab], from the first request with a penalty on
-        # What the host knows of each slot, so that choosing a short way needs no word from the device.
+        # What the host knows of each slot, so that a fast path can be chosen without reading from the device.
         self._greedy = [True] * slots
         self._limited = [False] * slots
         self._penalised = [False] * slots
 
     def admit(self, slot: int, request: Request, step: int = 0) -> None:
-        """Give a slot the settings of a request that has had ``step`` tokens."""
+        """Give a slot the settings of a request for which ``step`` tokens have been generated."""
         settings = self._settings
         settings.temperature[slot] = request.temperature
         settings.top_k[slot] = request.top_k
@@ -146,9 +146,9 @@ class Sampler:
             self._seen[slot, torch.tensor(request.prompt_ids, device=self._penalty.device)] = True
 
     def sample(self, logits: Tensor, slots: Sequence[int]) -> Tensor:
-        """The next token int64[n] of the sequences in ``slots`` from logits float32[n, vocab], which stay
-        as they are; -1 where logits are not finite. Moves each of these slots on by one step. A ``range``
-        of slots is quickest."""
+        """The next token int64[n] of the sequences in ``slots`` from logits float32[n, vocab], which are not
+        changed; -1 if logits are not finite. Advances each of these slots by one step. A ``range`` of slots
+        is fastest."""
         neighbours = isinstance(slots, range) and slots.step == 1
         rows = slice(slots[0], slots[-1] + 1) if neighbours else torch.tensor(slots, device=logits.device)
         if self._seen is not None and any(self._penalised[slot] for slot in slots):
@@ -164,16 +164,17 @@ class Sampler:
 
     @property
     def penalises(self) -> bool:
-        """Whether ``record`` is needed: there has been a request with a repetition penalty."""
+        """Whether ``record`` is needed, because there has been a request with a repetition penalty."""
         return self._seen is not None
 
     def record(self, slots: Sequence[int], tokens: Tensor) -> None:
-        """Note the tokens int64[n] that the sequences really went on with, sampled or forced, as seen."""
+        """Mark the tokens int64[n] with which the sequences actually continued, sampled or forced, as
+        seen."""
         if self._seen is not None and any(self._penalised[slot] for slot in slots):
             self._seen[torch.tensor(slots, device=tokens.device), tokens.clamp(min=0)] = True
 
     def move(self, source: int, target: int) -> None:
-        """Give a slot what another one has."""
+        """Copy the settings of one slot to another."""
         device: list[Tensor] = [*vars(self._settings).values(), self._penalty]
         if self._seen is not None and self._penalised[source]:
             device.append(self._seen)

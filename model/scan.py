@@ -5,9 +5,9 @@ The scan, in one head with P channels and a state S of P x N numbers (Dao and Gu
     S_t = exp(dt_t A) S_{t-1} + dt_t x_t B_t'       x_t in R^P; B_t, C_t in R^N; A < 0 and dt_t > 0 scalars
     y_t = S_t C_t + D x_t
 
-Token by token that is what decoding does (``state_step``). For a whole sequence it would be one small step
-after the other, so it is cut into chunks of L tokens. With a_t = dt_1 A + ... + dt_t A, the logarithm of all
-decay from the chunk's start up to and with token t, unrolling the recurrence inside a chunk gives
+Decoding computes this token by token (``state_step``). For a whole sequence this would be many small steps in
+sequence, so it is cut into chunks of L tokens. With a_t = dt_1 A + ... + dt_t A, the logarithm of the decay
+from the chunk's start up to and including token t, unrolling the recurrence inside a chunk gives
 
     y_t = sum_{s<=t} exp(a_t - a_s) (C_t . B_s) dt_s x_s    what the chunk's own tokens contribute: matrix
                                                             products, attention with decay for softmax
@@ -15,14 +15,14 @@ decay from the chunk's start up to and with token t, unrolling the recurrence in
         + D x_t
     S_L = exp(a_L) S_0 + sum_s exp(a_L - a_s) dt_s x_s B_s'
 
-so only the states at chunk borders are sequential. Where a chunk is cut changes nothing but rounding.
+so only the states at chunk borders are sequential. The position of chunk borders affects only rounding.
 
-Sequences of different lengths are packed one after the other, without padding, into [T, ...]; inside, each
-has a chunk grid of its own, because a chunk across two sequences would carry decay from one to the other.
-Places that a last chunk does not fill get dt = 0, which leaves the state as it is.
+Sequences of different lengths are packed one after the other, without padding, into [T, ...]; each has a
+chunk grid of its own, because a chunk across two sequences would carry decay from one to the other. Unused
+places of a last chunk get dt = 0, which does not change the state.
 
-Everything here is computed in fp32 (in fp64 when given it), takes and returns tensors, and knows nothing of
-layers, weights on disk or slots' owners. The step functions update state in place; the others are
+Everything here is computed in fp32 (in fp64 for fp64 inputs), takes and returns tensors, and does not know
+layers, weights on disk or the owners of slots. The step functions update state in place; the others are
 differentiable. GPU kernels that replace a function are checked against it.
 """
 
@@ -42,7 +42,7 @@ from model.state import Slots
 #: 64 keeps them near the processor's cache at 128 heads.
 CHUNK = 64
 
-#: State that ``state_step`` works on at a time: about the second-level cache of a core.
+#: Bytes of state that ``state_step`` processes at a time: about the second-level cache of a core.
 BLOCK_BYTES = 2 << 20
 
 
@@ -52,7 +52,7 @@ def conv_scan(
     """Causal depthwise convolution of packed sequences, then SiLU.
 
     x: [T, channels], T = sum(lengths). weight: fp32[kernel, channels], the last row meets the newest input.
-    initial: [sequences, kernel - 1, channels], the inputs before, oldest first; zeros for a new sequence.
+    initial: [sequences, kernel - 1, channels], the preceding inputs, oldest first; zeros for a new sequence.
     Returns fp32[T, channels], and the last inputs of each sequence in the form and dtype of ``initial``.
     """
     kernel = weight.shape[0]
@@ -60,13 +60,13 @@ def conv_scan(
     pieces = []
     for before, inputs in zip(initial, x.split_with_sizes(list(lengths)), strict=True):
         pieces += [before, inputs]
-    padded = torch.cat(pieces)  # its rows before every sequence are what the first taps see
+    padded = torch.cat(pieces)  # its rows before every sequence are the inputs of the first taps
     total = padded.shape[0] - past
     wide = padded.to(weight.dtype)
     out = torch.addcmul(bias, wide[:total], weight[0])
     for tap in range(1, kernel):
         out = torch.addcmul(out, wide[tap : tap + total], weight[tap])
-    # rows whose taps lie in two sequences come out too; split lets them go
+    # this also computes rows whose taps span two sequences; split drops them
     sizes = [size for length in lengths for size in (length, past)][:-1]
     outputs = out.split_with_sizes(sizes)[::2]
     ends = [end + past * (number + 1) for number, end in enumerate(_ends(lengths))]
@@ -75,7 +75,7 @@ def conv_scan(
 
 
 def conv_step(conv: Tensor, slots: Slots, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """The same for one more token of n sequences, whose last inputs in ``conv`` are brought up to date.
+    """The same for one more token of n sequences; updates their last inputs in ``conv``.
 
     conv: [pool, kernel - 1, channels], oldest input first. x: [n, channels]. Returns fp32[n, channels].
     """
@@ -114,7 +114,7 @@ def chunk_scan(
     if len(set(lengths)) == 1:
         return _even_scan(x, dt, A, B, C, D, initial, chunk)
     counts = [-(-length // chunk) for length in lengths]
-    # Longest first: then the sequences that still have a chunk number k are the first ones of the batch, and
+    # Longest first, so that the sequences that have a chunk number k are the first ones of the batch, and
     # chunk k of all of them is one batch of matrix products.
     order = sorted(range(len(lengths)), key=lambda sequence: -counts[sequence])
     starts = [end - length for end, length in zip(_ends(lengths), lengths, strict=True)]
@@ -143,7 +143,7 @@ def chunk_scan(
         places.append(rows[inside])
     finals.append(state)
     y = torch.cat(outputs)
-    final = torch.cat(finals[::-1])  # the shortest ended first, so the batches come in reverse
+    final = torch.cat(finals[::-1])  # the shortest sequences end first: reverse the order
     if len(order) > 1:
         y = y[torch.argsort(torch.cat(places))]
         final = final[sorted(range(len(order)), key=order.__getitem__)]
@@ -153,7 +153,7 @@ def chunk_scan(
 def _even_scan(
     x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, state: Tensor, chunk: int
 ) -> tuple[Tensor, Tensor]:
-    """``chunk_scan`` of sequences of one length, of which no token has to be sought."""
+    """``chunk_scan`` of sequences of equal length, for which no indices are needed."""
     inputs = [tensor.view(state.shape[0], -1, *tensor.shape[1:]) for tensor in (x, dt, B, C)]
     outputs = []
     for start in range(0, inputs[0].shape[1], chunk):
@@ -164,7 +164,8 @@ def _even_scan(
 
 
 def _chunk(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """One chunk of n sequences by the primer's formulas; x is [n, L, heads, head_dim]. Returns y less D x."""
+    """One chunk of n sequences by the primer's formulas; x is [n, L, heads, head_dim]. Returns y without D
+    x."""
     n, length, heads, head_dim = x.shape
     groups, size = B.shape[2:]
     a = (dt * A).cumsum(dim=1).transpose(1, 2)  # [n, heads, L]
@@ -189,7 +190,7 @@ def _chunk(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, state: Tensor
 def state_step(
     ssm: Tensor, slots: Slots, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor
 ) -> Tensor:
-    """The recurrence for one token of n sequences, whose states in ``ssm`` are brought up to date.
+    """The recurrence for one token of n sequences; updates their states in ``ssm``.
 
     ssm: [pool, heads, head_dim, state size], of any float dtype. x: [n, heads, head_dim]. dt: [n, heads],
     after softplus. A, D: [heads]. B, C: [n, groups, state size]. Returns y, like x.
@@ -197,8 +198,8 @@ def state_step(
     decay = torch.exp(dt * A)
     xdt = x * dt[..., None]
     if slots.runs:
-        # Slices are views: the states, by far the largest thing here, are updated where they lie, and so few
-        # at a time that the three passes over them find them in the processor's cache.
+        # Slices are views: the states, by far the largest data here, are updated in place, and only as many
+        # at a time as stay in the processor's cache for the three passes over them.
         block = max(1, BLOCK_BYTES // (ssm[0].numel() * ssm.element_size()))
         parts = [
             _advance(ssm[span], decay[rows], xdt[rows], B[rows], C[rows])
@@ -230,8 +231,7 @@ def _advance(state: Tensor, decay: Tensor, xdt: Tensor, B: Tensor, C: Tensor) ->
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """x / sqrt(mean(x²) + eps) * weight over the last dimension, computed in fp32; in the dtype of x.
 
-    Taking the length of the vectors in one pass, and calling little, makes this quicker on CPU than
-    ``F.rms_norm``.
+    One pass for the vector lengths, and few calls, make this faster on CPU than ``F.rms_norm``.
     """
     wide = torch.promote_types(x.dtype, torch.float32)
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=wide)
@@ -247,7 +247,7 @@ def _constant(value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 def gated_norm(y: Tensor, z: Tensor, weight: Tensor, groups: int, eps: float) -> Tensor:
-    """RMS norm of y silu(z), over each of ``groups`` equal parts of the width by itself: gate first, then
+    """RMS norm of y silu(z), separately over each of ``groups`` equal parts of the width: gate first, then
     norm.
 
     y: fp32[T, width]. z: [T, width]. weight: fp32[width]. Returns [T, width] in the dtype of z.

@@ -1,14 +1,14 @@
 """Which request runs in which slot, and which pieces of prompts go through the network together.
 
 Knows prompts as token ids, how long completions may be, slots by number. Does not know tensors, logits or
-text: what a snapshot is, and when a completion ends, it is told.
+text: the caller provides snapshots, and says when a completion ends.
 
-For offline work: what counts is that all slots are busy until the end, not how soon an answer comes. So a
-slot is filled again as soon as it is free, and of the requests that wait, the one that may take longest
-begins first, which leaves no long ones for the end, when nothing is left to run beside them. Only where
-answers have to wait for an early short one, the oldest do (``admit``). A slot has room
-for everything its request may need before it is given to it, so nothing that runs is ever stopped for lack
-of space. Slots in use are kept side by side from 0 on.
+It is made for offline work: all slots should be busy until the end, and it does not matter how soon an answer
+comes. So a slot is filled again as soon as it is free, with the waiting request that may take longest, so
+that no long ones remain at the end, when nothing is left to run beside them. Only if finished answers have to
+wait for an early short request do the oldest requests begin first (``admit``). A slot has room for everything
+that its request may need, so a running request is never stopped for lack of space. Slots in use are kept
+contiguous, starting at 0.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from model.memory import GRAIN as GRAIN
 from model.memory import SNAPSHOTS as SNAPSHOTS
 from model.requests import Request
 
-#: A common prefix is computed on its own where that spares at least this many tokens of prefill, about
-#: what one more pass over the weights costs.
+#: A common prefix is computed on its own if that saves at least this many tokens of prefill, about the cost
+#: of one more pass over the weights.
 WORTH = 4 * GRAIN
 
 
 @dataclass(slots=True, eq=False)
 class Prefix:
-    """The beginning of a prompt, up to a multiple of ``GRAIN``: a node in the tree of all that wait.
+    """The beginning of a prompt, up to a multiple of ``GRAIN``: a node in the tree of all waiting prompts.
 
     waiting: requests that wait and begin with it. snapshot: the state after it, once there is one.
     """
@@ -44,7 +44,7 @@ class Prefix:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A request on its way through a slot. ``place``: its number in the order of the call."""
+    """A request that has a slot. ``place``: its number in the order of the call."""
 
     place: int
     request: Request
@@ -52,7 +52,7 @@ class Job:
     slot: int = -1
     #: The beginning of its prompt that is shared with others, if any.
     shared: Prefix | None = None
-    #: Whether it is the one which computes the shared beginning.
+    #: Whether this job computes the shared beginning.
     leads: bool = False
 
 
@@ -60,14 +60,15 @@ class Scheduler:
     """Slots 0 to ``slots`` - 1, and the requests that wait for one."""
 
     def __init__(self, slots: int, window: int, snapshots: int = SNAPSHOTS) -> None:
-        """``window``: how many requests may wait, which is how far the search for the longest looks.
-        ``snapshots``: how many there is memory for."""
+        """``window``: how many requests may wait; the longest is chosen among these. ``snapshots``: how many
+        fit into memory."""
         self._slots, self._window, self._snapshots = slots, window, snapshots
         self._queue: list[tuple[int, int, Job]] = []
         self._root = Prefix(0)
         self._holders: list[Prefix] = []
         self._free: list[int] = []
-        #: The jobs by slot; None where one has been retired and neither ``admit`` nor ``compact`` came since.
+        #: The jobs by slot; None if one was retired and neither ``admit`` nor ``compact`` has been called
+        #: since.
         self.running: list[Job | None] = []
 
     @property
@@ -76,9 +77,9 @@ class Scheduler:
         return self._window - len(self._queue)
 
     def add(self, place: int, request: Request) -> None:
-        """A request which fits into a slot begins to wait."""
+        """Add a request, which must fit into a slot, to those that wait."""
         ids, node, path = request.prompt_ids, self._root, []
-        # At least one token is left for the pass that gives the first logits.
+        # At least one token must remain for the pass that gives the first logits.
         for end in range(GRAIN, len(ids), GRAIN):
             block = tuple(ids[end - GRAIN : end])
             child = node.children.get(block)
@@ -91,7 +92,7 @@ class Scheduler:
 
     def admit(self, oldest: bool = False) -> list[Job]:
         """Give free slots to waiting requests: longest first, or those that have waited longest. Call
-        ``settle`` when their prompts are in."""
+        ``settle`` when their prompts have been processed."""
         self._holders = [node for node in self._holders if node.waiting]
         admitted = []
         free = len(self._free) + self._slots - len(self.running)
@@ -108,7 +109,8 @@ class Scheduler:
         return admitted
 
     def settle(self, jobs: Iterable[Job]) -> None:
-        """Their prompts have been taken in: they need the state of their common beginnings no more."""
+        """Call when the prompts of these jobs have been processed: they no longer need the state of their
+        common beginnings."""
         for job in jobs:
             if job.leads and job.shared is not None and job.shared.snapshot is None:  # it failed
                 job.shared.planned = False
@@ -116,12 +118,12 @@ class Scheduler:
             job.path, job.shared, job.leads = (), None, False
 
     def retire(self, job: Job) -> None:
-        """A job has ended; its slot is free."""
+        """Call when a job has ended; frees its slot."""
         self.running[job.slot] = None
         heapq.heappush(self._free, job.slot)
 
     def compact(self) -> list[tuple[int, int]]:
-        """Close the gaps: moves (from slot, to slot), to be made in this order."""
+        """Close the gaps: returns moves (from slot, to slot), which must be made in this order."""
         moves = []
         while self._free:
             while self.running and self.running[-1] is None:
@@ -136,7 +138,7 @@ class Scheduler:
         return moves
 
     def _next(self, count: int, oldest: bool) -> list[Job]:
-        """Take so many out of the queue."""
+        """Take the given number of requests out of the queue."""
         if not oldest or not count:
             return [heapq.heappop(self._queue)[2] for _ in range(count)]
         first = heapq.nsmallest(count, self._queue, key=lambda entry: entry[1])
@@ -146,7 +148,7 @@ class Scheduler:
         return [job for _, _, job in first]
 
     def _leave(self, job: Job) -> None:
-        """It waits no longer. Beginnings that nobody waits with are forgotten."""
+        """The request no longer waits. Beginnings that no waiting request has are removed."""
         parent = self._root
         for node in job.path:
             node.waiting -= 1
@@ -155,7 +157,7 @@ class Scheduler:
             parent = node
 
     def _share(self, job: Job) -> None:
-        """Choose the beginning that spares most, here and in the requests that still wait."""
+        """Choose the shared beginning that saves most, in this request and in those that still wait."""
         most = 0
         for node in job.path:
             if node.planned:
@@ -173,7 +175,7 @@ class Scheduler:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Tokens ``start`` to ``stop`` of a job's prompt; ``ends`` if there the prompt does."""
+    """Tokens ``start`` to ``stop`` of a job's prompt; ``ends`` if the prompt ends there."""
 
     job: Job
     start: int

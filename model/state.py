@@ -1,14 +1,15 @@
-"""What a sequence carries from token to token, in slots of fixed size that are allocated once.
+"""The state that a sequence carries from token to token, in slots of fixed size that are allocated once.
 
-Per Mamba-2 layer a recurrent state and the last inputs of the convolution, whose size does not depend on the
-length of the text; per attention layer the keys and values of all tokens so far. A slot has room for
-``max_length`` tokens, so a sequence that was admitted never has to be evicted.
+For each Mamba-2 layer this is a recurrent state and the last inputs of the convolution, whose size does not
+depend on the length of the text; for each attention layer, the keys and values of all tokens so far. A slot
+has room for ``max_length`` tokens, so a sequence that was admitted never has to be evicted.
 
 Knows sizes, layout and copying. Does not know who uses a slot, for how long, or what the numbers mean.
 
-The recurrent state is fp32 unless asked otherwise: rounding it to 16 bits at every token adds up (vLLM went
-back to fp32 as the default for this family, pull request 39032). At batch sizes above a hundred it is also
-what decoding reads and writes most, so 16 bits is offered for those who measured that their task bears it.
+The recurrent state is fp32 by default, because errors of rounding it to 16 bits at every token accumulate
+(vLLM went back to fp32 as the default for this family, pull request 39032). At batch sizes above a hundred it
+is also most of the data that decoding reads and writes, so 16 bits are offered for tasks that were measured
+to tolerate it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch import Tensor
 from model.config import ModelConfig
 from model.memory import slots_that_fit as slots_that_fit
 
-#: The control group of this process, of version 2.
+#: The control group (version 2) of this process.
 GROUP = Path("/sys/fs/cgroup")
 
 
@@ -31,8 +32,8 @@ GROUP = Path("/sys/fs/cgroup")
 class Slots:
     """Which slot each row of a batch belongs to.
 
-    index: int64[n] on the device of the pool.
-    runs: the same as (rows of the batch, slots) slices of maximal length. Slices are views, so a batch of
+    index: int64[n] on the device of the pool. runs: the same as pairs of slices (rows of the batch, slots) of
+    maximal length. Slices are views, so a batch of
         neighbouring slots is updated in place without being gathered first. Empty on accelerators, where
         reading the index back would stall; kernels there address slots by ``index``.
     """
@@ -64,8 +65,8 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state after a prefix of ``length`` tokens, apart from any slot: where prompts that share it
-    start."""
+    """The state after a prefix of ``length`` tokens, outside of any slot; prompts that share the prefix start
+    from it."""
 
     length: int
     ssm: tuple[Tensor, ...]
@@ -74,8 +75,8 @@ class Snapshot:
 
 
 class StatePool:
-    """State of up to ``slots`` sequences; one more slot, ``scratch``, takes what padding rows of a batch
-    write.
+    """State of up to ``slots`` sequences; one more slot, ``scratch``, receives the writes of padding rows of
+    a batch.
 
     Lists with one tensor per layer of the kind, in the order of the network:
         ssm   [slots + 1, mamba heads, head_dim, state size], ``state_dtype``
@@ -109,11 +110,11 @@ class StatePool:
         self.ssm = zeros(mamba, ssm_shape, state_dtype)
         self.conv = zeros(mamba, (config.conv_kernel - 1, config.conv_size), dtype)
         self.kv = zeros(attention, kv_shape, dtype)
-        self._unused = set(range(slots))  # not given out yet, by ``clean``, ``restore`` or ``move``
+        self._unused = set(range(slots))  # not used yet, by ``clean``, ``restore`` or ``move``
 
     def clean(self, slot: int) -> None:
-        """Make a slot ready for a new sequence. One that is given out for the first time is left as it is:
-        its memory has been zeros since it was allocated."""
+        """Make a slot ready for a new sequence. A slot used for the first time is not changed: its memory was
+        allocated as zeros."""
         if slot in self._unused:
             self._unused.discard(slot)
         else:
@@ -127,7 +128,7 @@ class StatePool:
                 layer[slot].zero_()
 
     def snapshot(self, slot: int, length: int) -> Snapshot:
-        """A copy of the state of a slot which has taken in ``length`` tokens."""
+        """A copy of the state of a slot that has processed ``length`` tokens."""
         return Snapshot(
             length=length,
             ssm=tuple(layer[slot].clone() for layer in self.ssm),
@@ -136,7 +137,7 @@ class StatePool:
         )
 
     def restore(self, snapshot: Snapshot, slot: int) -> None:
-        """Put a slot into the state of the snapshot; whatever it held before is gone."""
+        """Put a slot into the state of the snapshot; its previous content is lost."""
         if snapshot.length > self.max_length:
             raise ValueError(f"a prefix of {snapshot.length} tokens in slots of {self.max_length}")
         self._unused.discard(slot)
@@ -148,7 +149,7 @@ class StatePool:
             layer[slot, :, :, snapshot.length :].zero_()
 
     def move(self, source: int, target: int) -> None:
-        """Copy a slot into another one, which keeps the slots in use side by side."""
+        """Copy a slot into another one, to keep the slots in use contiguous."""
         self._unused.discard(target)
         for pool in (self.ssm, self.conv, self.kv):
             for layer in pool:
@@ -156,8 +157,8 @@ class StatePool:
 
 
 def free_bytes(device: str | torch.device = "cpu") -> int:
-    """Memory that can be had on a device now, in bytes, as measured: the driver's count on CUDA, what the
-    kernel would give this process and its control group on the CPU (Linux)."""
+    """Memory available on a device now, in bytes, as measured: the driver's count on CUDA; on the CPU
+    (Linux), what the kernel would give this process and its control group."""
     where = torch.device(device)
     if where.type == "cuda":
         return int(torch.cuda.mem_get_info(where)[0])
@@ -168,10 +169,10 @@ def free_bytes(device: str | torch.device = "cpu") -> int:
     try:
         limit, used = ((GROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
         counts = dict(line.split() for line in (GROUP / "memory.stat").read_text().splitlines())
-    except OSError:  # no control groups of version 2: the machine's own count stands
+    except OSError:  # no control groups of version 2: the machine's own count is used
         return free
     if limit == "max":
         return free
-    # Files that were read, such as the weights, are in the count until their pages are wanted for something.
+    # Cached pages of files, such as the weights, count as used although they can be reclaimed.
     taken = int(used) - int(counts.get("inactive_file", 0))
     return min(free, max(0, int(limit) - max(0, taken)))

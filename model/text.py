@@ -1,10 +1,10 @@
-"""From generated token ids to text, one token at a time: where it ends, what of it is reasoning.
+"""From generated token ids to text, one token at a time: where it ends, and which part is reasoning.
 
 Knows bytes of tokens, UTF-8, stop ids and stop strings, ``<think>`` and ``</think>``. Does not know tensors,
-prompts, or how tokens are chosen; a ``Vocabulary`` tells it the bytes.
+prompts, or how tokens are chosen; a ``Vocabulary`` provides the bytes.
 
-``</think>`` is no token of its own in Nemotron Nano 2 and is spelled by several sequences of tokens, some of
-which run on into the answer. So it is found in the text, and so are stop strings.
+In Nemotron Nano 2 ``</think>`` is not a single token, and several sequences of tokens spell it, some of which
+extend into the answer. So it is searched for in the text, as stop strings are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BLANK = " \t\r\n"
 
 
 class Vocabulary(Protocol):
-    """What decoding needs of a tokenizer; ``model.chat.Tokenizer`` provides it."""
+    """The part of a tokenizer that decoding needs; ``model.chat.Tokenizer`` provides it."""
 
     def text_bytes(self, token_id: int) -> bytes:
         """The bytes of a token in text: none for special tokens and ids without a token."""
@@ -29,10 +29,10 @@ class Vocabulary(Protocol):
 
 
 class StopStrings:
-    """Finds the first stop string in text that comes in pieces, however it is cut into pieces.
+    """Finds the first stop string in text that comes in pieces, wherever the text is cut.
 
-    The first is the one that is complete first; of two that end at once the longer. The last
-    ``max(len) - 1`` characters are held back, as a stop string may begin in them.
+    The first is the one that is complete first; of two that end at the same place, the longer. The last
+    ``max(len) - 1`` characters are held back, because a stop string may begin in them.
     """
 
     def __init__(self, strings: Iterable[str]) -> None:
@@ -42,7 +42,7 @@ class StopStrings:
         self.stopped = False
 
     def push(self, text: str) -> str:
-        """Text that is safe to give out now; nothing any more once ``stopped``."""
+        """Text that is safe to release now; nothing after ``stopped``."""
         if self.stopped:
             return ""
         text = self._held + text
@@ -56,17 +56,17 @@ class StopStrings:
         return text[:safe]
 
     def flush(self) -> str:
-        """What was held back: the text has ended."""
+        """The text that was held back; call at the end of the text."""
         held, self._held = self._held, ""
         return held
 
 
 class Parts:
-    """Parts reasoning from the answer in text that comes in pieces, and ends the answer at a stop string.
+    """Separates reasoning from the answer in text that comes in pieces, and ends the answer at a stop string.
 
     Within a chat (``thinking`` given) the answer begins after the closed reasoning, with the blank space and
     stray ``</think>`` that follow it left out. Only a prompt opens reasoning, and only once: a ``<think>`` in
-    the answer, at its start too, is a word of the answer. Raw text (None) is all answer, tags and all.
+    the answer, even at its start, belongs to the answer. Raw text (None) is all answer, including tags.
     """
 
     def __init__(self, thinking: Thinking | None, stop_strings: Iterable[str]) -> None:
@@ -125,20 +125,21 @@ class Parts:
 
 
 class Transcript:
-    """What has been generated for one request: tells when it is finished and which tokens must come next."""
+    """The text generated for one request so far: decides when it is finished and which tokens must come
+    next."""
 
     def __init__(self, request: Request, vocabulary: Vocabulary) -> None:
         self.request = request
         self.token_ids: list[int] = []
         self.finish_reason: FinishReason | None = None
-        #: Tokens that must come next, whatever is sampled: they close reasoning that is over its budget.
+        #: Tokens that must come next instead of sampled ones: they close reasoning that is over its budget.
         self.forced: Sequence[int] = ()
         self._vocabulary = vocabulary
         self._stop_ids = frozenset(request.stop_ids)
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._parts = Parts(request.thinking, request.stop_strings)
         budget = None if request.thinking is None else request.thinking.budget
-        # Where nothing in the text can end or steer the generation, it is decoded once, when it is asked for.
+        # If nothing in the text can end or steer the generation, it is decoded only once, when it is needed.
         self._watched = bool(request.stop_strings) or budget is not None
         self._read = 0
         if request.thinking is not None and budget == 0:
@@ -152,7 +153,7 @@ class Transcript:
 
     @property
     def remaining(self) -> int:
-        """How many tokens it may still have."""
+        """How many more tokens may be generated."""
         return self.request.max_tokens - len(self.token_ids)
 
     def push(self, token_id: int) -> bool:
@@ -175,7 +176,7 @@ class Transcript:
         return False
 
     def _take_text(self) -> str:
-        """Decode the tokens that have not been; a stop id has no text."""
+        """Decode the tokens that are not yet decoded; a stop id has no text."""
         end = len(self.token_ids) - (self.finish_reason == "stop")
         fresh = self.token_ids[self._read : end]
         self._read = end
@@ -190,13 +191,13 @@ class Transcript:
             self.finish_reason = "stop_string"
 
     def completion(self, finish_reason: FinishReason | None = None, error: str | None = None) -> Completion:
-        """What came of it. ``finish_reason`` where the transcript has not seen the end itself; with an
+        """The completion. ``finish_reason`` is for an end that the transcript has not seen itself; with an
         ``error`` it is "error"."""
         reason = "error" if error is not None else self.finish_reason or finish_reason
         if reason is None:
             raise ValueError(f"request {self.request.id!r} is not finished")
         self._take_text()
-        if reason != "length":  # the limit may fall within a character, which then is no part of the text
+        if reason != "length":  # the limit may cut a character, which is then not part of the text
             self._parts.push(self._utf8.decode(b"", final=True))
         text, thinking = self._parts.finish()
         return Completion(

@@ -1,8 +1,9 @@
-"""Networks of random weights in the published format: small ones for tests, and benchmarks at any width.
+"""Networks with random weights in the published format: small ones for tests, and of any width for
+benchmarks.
 
 Deterministic in the seed, without the global random state. The weights are spread wider than a usual
 initialisation (time steps, decay and skip differ from head to head and channels from each other), because
-with tame ones a wrong recurrence gives almost the right logits. Knows nothing of training or text.
+with the usual ones a wrong recurrence gives almost the right logits. Does not know training or text.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from model.checkpoint import save
 from model.config import ModelConfig
 from model.network import Network
 
-#: Widths that catch what is easily confused: 8 * 12 is not 2 * 64, and 4 * 24 is not 64.
+#: Widths that reveal confusions: 8 * 12 is not 2 * 64, and 4 * 24 is not 64.
 TINY = ModelConfig(
     pattern="M-M*-",
     vocab_size=512,

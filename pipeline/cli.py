@@ -24,7 +24,8 @@ from pipeline.ledger import verify as verifying
 from pipeline.report import account as accounts
 from pipeline.report import tables as reporting
 from pipeline.schedule.loop import RunFailed
-from pipeline.storage import Storage, StorageError
+from pipeline.sealed import Damaged
+from pipeline.storage import Storage, StorageError, is_local
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -35,6 +36,9 @@ SetOption = Annotated[
 
 model_app = typer.Typer(no_args_is_help=True, help="Checkpoints of the embedded engine.")
 app.add_typer(model_app, name="model")
+
+export_app = typer.Typer(no_args_is_help=True, help="A corpus in the form that a training framework reads.")
+app.add_typer(export_app, name="export")
 
 train_app = typer.Typer(no_args_is_help=True, help="Models that stages load, from documents.")
 app.add_typer(train_app, name="train")
@@ -152,6 +156,48 @@ def verify(
             what = "run it again to mend it" if config else "start the run again to mend it"
             raise RunFailed(f"{len(found.damages)} of {found.files} files are damaged or missing; {what}")
         print(f"{found.files:,} files, {found.bytes:,} bytes in parts and shards: all as written")
+
+
+@export_app.command("megatron")
+def export_megatron(
+    corpus: Annotated[str, typer.Argument(help="A corpus, or the output of a run; local or an address.")],
+    target: Annotated[str, typer.Argument(help="The folder to write to; local or an address.")],
+    eos: Annotated[
+        int | None,
+        typer.Option(help="Id of the token that ends a document; default: the tokenizer's.", min=0),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Shards worked on at once; default 4.", min=1)] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", "-c", help="Whose `storage` says how addresses are reached.")
+    ] = None,
+    set_: SetOption = None,
+) -> None:
+    """Write .bin and .idx for Megatron-LM, and its blend list for each phase. Started again, it continues."""
+    from pipeline.blend import export
+
+    with _answered():
+        storage = Storage(_load(config, set_).storage if config is not None else None)
+        target = target if not is_local(target) else os.path.abspath(os.path.expanduser(target))
+        console = _console(stderr=True)
+        try:
+            made = export.megatron(
+                storage,
+                corpus,
+                target,
+                "tokenizer" if eos is None else eos,
+                workers or export.WORKERS,
+                lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+            )
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        except Damaged as error:
+            raise RunFailed(str(error)) from None
+        console.print(
+            f"{made.shards} shards ({made.reused} of them there already), {made.documents:,} documents, "
+            f"{made.tokens:,} tokens with the end of each document"
+        )
+        for name in made.lists:
+            print(name)
 
 
 @model_app.command("inspect")

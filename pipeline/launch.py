@@ -27,6 +27,7 @@ from pipeline.plan import build as planning
 from pipeline.plan.segment import Plan
 from pipeline.report import account, tables
 from pipeline.report.stats import stats
+from pipeline.report.tokenizer import tokenizer
 from pipeline.schedule.groups import groups
 from pipeline.schedule.loop import RunFailed, Schedule
 from pipeline.sealed import Damaged
@@ -86,7 +87,7 @@ def run(
                 ledger,
                 config.limits,
                 board,
-                lambda: manifest.drop(ledger, whole(config)),
+                lambda: manifest.drop(ledger, [*whole(config), *layout.EARLIER]),
                 retry_failed,
             )
             try:
@@ -94,7 +95,7 @@ def run(
             finally:
                 if any(state.failures for state in schedule.states.values()):
                     console.print(tables.failures(schedule.states.values()))
-            found = stats(plan, schedule.states)
+            found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
             blend = _blend(config, found, dry=limit is not None)
             kept, left = finish(plan, ledger, manifest, schedule, found, blend)
     except (StorageError, Superseded, ConservationError, Damaged, StageError, RunFailed, SystemExit) as error:

@@ -3,19 +3,18 @@
 ::
 
     plan.json                                     what was planned
-    stats.json  blend.json  README.md             about the run as a whole
+    stats.json                                    about the run as a whole
     artefacts/<dataset>-<stage>.json              what global stages leave for later runs
-    corpus/<dataset>/train-00000-of-00003.parquet
-    corpus/SHA256SUMS
+    corpus/                                       what its receiver needs, and nothing else
+        README.md  blend.json  tokenizer.json  SHA256SUMS  attribution.parquet
+        <dataset>/train-00000-of-00003.parquet
     work/<dataset>/<segment>/<part>.parquet       documents after a segment
-    work/<dataset>/<segment>/rejects/<part>.parquet
-    work/<dataset>/<segment>/runs/<part>.runs     partials for the exchange
-    work/<dataset>/<segment>/receipts/<part>.json
+    work/<dataset>/<segment>/rejects/<part>.parquet work/<dataset>/<segment>/runs/<part>.runs     partials for
+    the exchange work/<dataset>/<segment>/receipts/<part>.json
     work/<dataset>/<segment>/journal/<part>-<number>.parquet, with receipts/ beside, while the run goes on
     work/<dataset>/<segment>/<round>/<bucket>.runs, with receipts/ beside
-    work/<dataset>/shards/receipts/<shard>.json
-    work/receipts/manifest, work/receipts/index, work/account.json
-    dry-run/                                      all of this again, for a dry run
+    work/<dataset>/shards/receipts/<shard>.json work/receipts/manifest, work/receipts/index, work/account.json
+    dry-run/                                      the same files again, for a dry run
 
 Knows names; does not know what is in the files, nor how they are written.
 """
@@ -27,13 +26,23 @@ import re
 #: Format of the files that a run keeps. Raise it when a run cannot continue from those of earlier versions.
 FORMAT = 2
 
-PLAN, STATS, BLEND = "plan.json", "stats.json", "blend.json"
-#: The only file of a run that people may edit: an edited one is left alone.
-CARD = "README.md"
+PLAN, STATS = "plan.json", "stats.json"
+#: Relative to the folder of a corpus.
+BLEND_NAME, SUMS_NAME, TOKENIZER_NAME = "blend.json", "SHA256SUMS", "tokenizer.json"
+ATTRIBUTION_NAME = "attribution.parquet"
+BLEND, TOKENIZER = f"corpus/{BLEND_NAME}", f"corpus/{TOKENIZER_NAME}"
+CARD = "corpus/README.md"
+#: Where earlier versions wrote what describes a corpus: beside ``corpus/``, not in it.
+EARLIER = ("README.md", "blend.json")
+#: The only files of a run that people may edit: an edited one is left alone.
+EDITED = (CARD, "README.md")
 #: What is known so far of a run that did not finish.
 ACCOUNT = "work/account.json"
-#: Checksums of the shards, in the format of ``sha256sum --check``, for users who have only ``corpus/``.
-SUMS = "corpus/SHA256SUMS"
+#: Projects with their licences, of documents that carry one.
+ATTRIBUTION = f"corpus/{ATTRIBUTION_NAME}"
+#: Checksums of all files of the corpus, in the format of ``sha256sum --check``, for users who have only these
+#: files.
+SUMS = f"corpus/{SUMS_NAME}"
 #: Names the files of the run that no receipt names.
 MANIFEST = "work/receipts/manifest"
 #: Names of all receipts of a finished run, so that ``verify`` knows which must exist.
@@ -81,7 +90,7 @@ def rejects(directory: str, part: str) -> str:
 
 
 def journal(directory: str) -> str:
-    """Directory of what is kept of the parts of a segment that are not done."""
+    """Directory of the journals of parts of a segment that are not finished."""
     return f"{directory}/journal"
 
 
@@ -120,6 +129,11 @@ def shard(dataset: str, name: str) -> str:
     return f"{CORPUS}/{dataset}/{name}.parquet"
 
 
+def in_corpus(name: str) -> str:
+    """The name of a file of the corpus relative to ``corpus/``."""
+    return name.removeprefix(f"{CORPUS}/")
+
+
 def artefact(dataset: str, label: str) -> str:
     """The artefact of the global stage with that label."""
     return f"{ARTEFACTS}/{dataset}-{label}.json"
@@ -130,8 +144,8 @@ def asset(sha256: str, suffix: str) -> str:
     return f"{ASSETS}/{sha256[:32]}{suffix}"
 
 
-def megatron(phase: int) -> str:
-    """The list of weights for a phase, as Megatron-LM takes it."""
+def megatron_list(phase: int) -> str:
+    """The list of weights for a phase, as Megatron-LM takes it, in the folder of an export."""
     return f"blend-phase{phase}.txt"
 
 

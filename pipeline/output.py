@@ -5,35 +5,37 @@ Knows their names and contents; does not know how a run works.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pyarrow as pa
+
 from pipeline import layout
-from pipeline.blend.weights import megatron
 from pipeline.config.schema import Config
 from pipeline.ledger import moved, ownership
 from pipeline.ledger.commit import Foreign, Ledger
 from pipeline.ledger.ownership import Manifest, NotOurs
-from pipeline.ledger.receipts import RUNS
+from pipeline.ledger.receipts import DONE, RUNS, load_all
 from pipeline.plan import assets
 from pipeline.plan.recipe import unopened
 from pipeline.plan.segment import Plan
 from pipeline.report.card import card
+from pipeline.report.tokenizer import content
 from pipeline.schedule.loop import Schedule
 from pipeline.schedule.rounds import round_key
-from pipeline.sealed import SEAL, checksum
+from pipeline.sealed import SEAL, checksum, digest
 from pipeline.storage import Storage, join
 from pipeline.tasks.part import all_rows
+from pipeline.tasks.projects import Projects, listed, parquet, summary
 from stages.global_stage import LAST, Global
 
 
 def whole(config: Config) -> list[str]:
     """Names of the files that describe the run as a whole."""
-    names = [layout.STATS, layout.CARD, layout.ACCOUNT, layout.INDEX]
-    if config.blend:
-        names += [layout.BLEND, layout.SUMS, *(layout.megatron(phase.phase) for phase in config.blend)]
-    return names
+    names = [layout.STATS, layout.CARD, layout.SUMS, layout.ACCOUNT, layout.INDEX]
+    return names + ([layout.BLEND, layout.TOKENIZER, layout.ATTRIBUTION] if config.blend else [])
 
 
 def claim(config: Config, storage: Storage, dry: bool) -> Manifest:
@@ -47,7 +49,7 @@ def claim(config: Config, storage: Storage, dry: bool) -> Manifest:
         raise config.problem(("output",), str(error)) from None
     storage.check_writable(config.output)
     blocked = manifest.blocked(
-        storage, config.output, [name for name in whole(config) if name != layout.CARD]
+        storage, config.output, [name for name in whole(config) if name not in layout.EDITED]
     )
     if blocked:
         raise config.problem(("output",), str(Foreign(join(config.output, blocked[0]))))
@@ -96,9 +98,11 @@ def finish(
     files = {name: _json(artefact) for name, artefact in artefacts(plan, ledger, schedule).items()}
     if blend is not None:
         files[layout.BLEND] = _json({**blend, SEAL: checksum(json.loads(_json(blend)))})
-        for phase in config.blend:
-            files[layout.megatron(phase.phase)] = megatron(blend, phase.phase).encode()
-        files[layout.SUMS] = _sums(found)
+        if len(attribution := _attribution(plan, ledger)):
+            files[layout.ATTRIBUTION] = parquet(attribution)
+            found = {**found, "attribution": summary(attribution)}
+    if found["tokenizer"] is not None:
+        files[layout.TOKENIZER] = content(plan, ledger.storage)
     files[layout.STATS] = _json(
         {**found, "artefacts": sorted(name for name in files if name.startswith(f"{layout.ARTEFACTS}/"))}
     )
@@ -106,6 +110,8 @@ def finish(
     receipts = (g.receipt(name) for key, g in schedule.groups.items() for name in schedule.states[key].made)
     files[layout.INDEX] = "".join(f"{name}\n" for name in sorted(receipts)).encode()
     kept = manifest.put(ledger, files)
+    files[layout.SUMS] = _sums(ledger, found, files, kept)
+    kept += manifest.put(ledger, {layout.SUMS: files[layout.SUMS]})
     if any(name != layout.CARD for name in kept):
         raise Foreign(ledger.path(next(name for name in kept if name != layout.CARD)))
     left = ownership.tidy(ledger, manifest, _current(plan, ledger, schedule, files), set(config.datasets))
@@ -145,10 +151,27 @@ def artefacts(plan: Plan, ledger: Ledger, schedule: Schedule) -> dict[str, Any]:
     return found
 
 
-def _sums(found: Mapping[str, Any]) -> bytes:
-    shards = (shard for dataset in found["datasets"].values() for shard in dataset["shards"])
-    lines = (f"{shard['sha256']}  {shard['path'].removeprefix(f'{layout.CORPUS}/')}\n" for shard in shards)
-    return "".join(lines).encode()
+def _attribution(plan: Plan, ledger: Ledger) -> pa.Table:
+    """Projects and licences of all documents that became tokens."""
+    projects = {}
+    for name in plan.config.blended:
+        segment = next(one for one in plan.segments.values() if one.dataset == name and one.name == "tokens")
+        projects[name] = Projects()
+        for _, receipt in load_all(ledger.storage, ledger.path(layout.receipts(segment.directory))):
+            if receipt.status == DONE:
+                projects[name].add(receipt.projects)
+    return listed(projects)
+
+
+def _sums(ledger: Ledger, found: Mapping[str, Any], files: Mapping[str, bytes], kept: Iterable[str]) -> bytes:
+    """Checksums of all files in the corpus. ``kept``: files that are there instead of ours."""
+    sums = {shard["path"]: shard["sha256"] for data in found["datasets"].values() for shard in data["shards"]}
+    for name, data in files.items():
+        if name in kept:
+            sums[name] = digest(ledger.storage, ledger.path(name))[1]
+        elif name != layout.in_corpus(name):
+            sums[name] = hashlib.sha256(data).hexdigest()
+    return "".join(f"{sums[name]}  {layout.in_corpus(name)}\n" for name in sorted(sums)).encode()
 
 
 def _json(value: Any) -> bytes:

@@ -5,8 +5,8 @@ A stage knows documents. It does not know Ray, parts, receipts or other stages: 
 Arrow tables and gives back columns, verdicts or rows. Everything else (fusing, counting,
 splitting kept from rejected rows, writing, committing) is done by ``pipeline``.
 
-One row is one document. A stage never loses a row in silence: a row it rejects has a reason,
-a row it could not do has a ``Fault``.
+One row is one document. A stage never loses a row silently: a row that it rejects has a reason, a row that it
+could not process has a ``Fault``.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ DOCUMENT = pa.schema(
 
 
 class Fault(NamedTuple):
-    """Why a row went no further: a short countable reason and what was seen."""
+    """Why a row was dropped or failed: a short countable reason, and details."""
 
     reason: str
     detail: str = ""
 
 
 class Reject(NamedTuple):
-    """A record that a reader gives no document for; ``failed`` parts errors from decisions."""
+    """A record that did not become a document; ``failed`` distinguishes errors from decisions."""
 
     id: bytes
     url: str | None
@@ -58,10 +58,10 @@ class Reject(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One of several small things that are read together: a repository, an archive."""
+    """One of several small inputs that are read together, such as a repository or an archive."""
 
     path: str
-    name: str  # as of an input
+    name: str  # as in ``Input``
     size: int
     etag: str
 
@@ -75,17 +75,17 @@ class Input(NamedTuple):
     etag: str
     start: int = 0
     stop: int | None = None
-    memory: int = 0  # bytes that this input asked for beyond what the reader declares
+    memory: int = 0  # bytes of heap that this input needs beyond what the reader declares
     members: tuple[Member, ...] = ()  # then ``path`` and ``name`` are those of the first
 
 
 class DamagedInput(Exception):
-    """So much of an input is lost that it must not count as read: a failed input, with this message."""
+    """Too much of an input is lost to count it as read: it becomes a failed input, with this message."""
 
 
 class MoreMemory(Exception):
-    """An input needs ``bytes`` of heap beyond what its reader declares: it is read again, from its start,
-    with ``Input.memory`` of at least that."""
+    """An input needs ``bytes`` of heap beyond what its reader declares: it is read again from its start, with
+    at least this in ``Input.memory``."""
 
     def __init__(self, bytes: int) -> None:
         super().__init__(bytes)
@@ -96,8 +96,8 @@ class MoreMemory(Exception):
 
 
 class Unusable(Exception):
-    """What a stage works with (a server, an engine) cannot be used now: no document is to blame, and the part
-    may be tried again."""
+    """Something that a stage depends on (a server, an engine) cannot be used now: no document is at fault,
+    and the part may be tried again."""
 
 
 class FileInfo(NamedTuple):
@@ -109,7 +109,7 @@ class FileInfo(NamedTuple):
 
 
 class Storage(Protocol):
-    """What a reader needs of storage; ``pipeline.storage.Storage`` provides it."""
+    """The part of storage that readers use; ``pipeline.storage.Storage`` provides it."""
 
     def glob(self, pattern: str) -> list[FileInfo]:
         """Files that match, sorted by path. ``*`` stays within one path segment, ``**`` does not."""
@@ -121,11 +121,11 @@ class Storage(Protocol):
         ...
 
     def stat(self, path: str) -> FileInfo | None:
-        """Size and etag of a file; None where there is none."""
+        """Size and etag of a file; None if there is none."""
         ...
 
     def open(self, path: str) -> BinaryIO:
-        """A seekable stream that reads as it goes; it never holds the whole file."""
+        """A seekable stream that reads on demand; it never holds the whole file."""
         ...
 
 
@@ -135,11 +135,11 @@ class Resources(NamedTuple):
     cpus: float = 1.0
     gpus: float = 0.0
     memory: int = 128 * MIB  # bytes of heap, beyond what every worker has
-    lasting: bool = False  # what ``open`` loads takes minutes: a worker that has it does many parts
+    lasting: bool = False  # ``open`` takes minutes: one worker then processes many parts
 
 
 class StageConfig(BaseModel):
-    """Base of every stage's settings: unknown keys are mistakes, values do not change."""
+    """Base of every stage's settings: unknown keys are errors, values cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -149,8 +149,8 @@ class AssetMark:
     """Marks a config field as a file that the stage opens (see ``AssetFile``)."""
 
 
-#: A file that a stage loads (model, table, tokenizer). In YAML it is a path or s3:// address,
-#: relative to the config file; the core fingerprints its content and hands the stage a local path.
+#: A file that a stage loads (model, table, tokenizer). In YAML it is a path or s3:// address, relative to the
+#: config file; the core fingerprints its content and gives the stage a local path.
 AssetFile = Annotated[str, AssetMark()]
 
 
@@ -168,67 +168,72 @@ class RunMark:
     """Marks a config field of a global stage as outputs of earlier runs (see ``EarlierRun``)."""
 
 
-#: The output of an earlier run, whose documents a global stage takes into account: the partials that
-#: its map of the same settings wrote there are read again, never the documents. Finished runs only.
+#: The output of an earlier run, whose documents a global stage takes into account: the partials that its map
+#: wrote there with the same settings are read, never the documents. The run must be finished.
 EarlierRun = Annotated[str, RunMark()]
 
 
 class Caveat(NamedTuple):
-    """What the dataset card of a corpus says, depending on whether a stage has worked on its documents."""
+    """Sentences of a corpus's dataset card that depend on whether a stage has processed its documents."""
 
-    undone: str  #: where it has not; ``{datasets}`` are the names of the datasets concerned
-    done: str | None = None  #: where it has worked on all datasets, if there is something to say then
+    undone: str  #: if it has not; ``{datasets}`` becomes the names of the datasets concerned
+    done: str | None = None  #: if it has processed all datasets; may be empty
 
 
 class Stage:
     """What all stages share. Subclass one of the five kinds below, never this."""
 
     name: ClassVar[str]
-    #: Goes into fingerprints: raise it when the same config gives another result.
+    #: Part of fingerprints: raise it when the same config gives another result.
     version: ClassVar[int] = 1
     Config: ClassVar[type[StageConfig]] = StageConfig
     reads: ClassVar[tuple[str, ...]] = ()
     adds: ClassVar[pa.Schema] = pa.schema([])
-    #: Columns that are not wanted after this stage.
+    #: Columns that this stage removes.
     consumes: ClassVar[tuple[str, ...]] = ()
     resources: ClassVar[Resources] = Resources()
-    #: A column: neighbouring rows that are equal in it come in one call, however many there are.
+    #: Settings that are for people and other programs, and do not change what the stage does.
+    notes_only: ClassVar[frozenset[str]] = frozenset()
+    #: A column: consecutive rows with equal values in it are passed in one call, however many there are.
     together: ClassVar[str | None] = None
-    #: For the dataset card, of stages that are in ``registry.EXPECTED``.
+    #: For the dataset card; only for stages in ``registry.EXPECTED``.
     caveat: ClassVar[Caveat | None] = None
-    #: Most rows that one call gets. The deadline of a document holds for a call: a stage that takes a second
-    #: over a document asks for few. Settings may say: then it is set in ``__init__``.
+    #: Maximum rows of one call. The deadline of a document applies to a call, so a stage that takes a second
+    #: for a document should ask for few. If it depends on settings, it is set in ``__init__``.
     rows: int = 256
 
     def __init__(self, config: Any) -> None:
         self.config = config
-        #: What users should know of what ``open`` loaded, one sentence each; shown as a run begins.
+        #: Notes for users about the files that ``open`` loaded, one sentence each; shown when a run begins.
         self.notes: list[str] = []
 
     @classmethod
     def needs(cls, config: Any) -> tuple[str, ...]:
-        """The columns that it reads with these settings; ``reads`` unless settings name columns."""
+        """The columns that it reads with these settings; by default ``reads``; overridden if settings name
+        columns."""
         return cls.reads
 
     @classmethod
     def added(cls, config: Any) -> pa.Schema:
-        """The columns that it adds or changes with these settings; ``adds`` unless settings name columns."""
+        """The columns that it adds or changes with these settings; by default ``adds``; overridden if
+        settings name columns."""
         return cls.adds
 
     @classmethod
     def requires(cls, config: Any) -> Resources:
-        """What one worker needs with these settings; ``resources`` unless settings say."""
+        """What one worker needs with these settings; by default ``resources``."""
         return cls.resources
 
     @classmethod
     def alters(cls, settings: Mapping[str, Any]) -> bool:
-        """Whether it changes or drops documents with these settings, which are as in a config. With ``action:
-        annotate``, which stages have for it, they are only measured."""
+        """Whether it changes or drops documents with these settings, which are as in a config. With
+        ``action: annotate``, the setting for this purpose, documents are only measured."""
         return settings.get("action") != "annotate"
 
     @classmethod
     def check(cls, config: Any, schema: pa.Schema) -> str | None:
-        """What is wrong with these columns for these settings, found before any work; None: nothing."""
+        """What is wrong with these columns for these settings, checked before any work; None if nothing
+        is."""
         return None
 
     def open(self) -> None:
@@ -236,7 +241,7 @@ class Stage:
 
 
 class Batch(NamedTuple):
-    """What a reader yields: documents, and the records that became none."""
+    """What a reader yields: documents, and the records that did not become documents."""
 
     documents: pa.Table
     rejects: Sequence[Reject] = ()
@@ -245,7 +250,7 @@ class Batch(NamedTuple):
 class Reader(Stage):
     """Turns inputs into documents. ``adds`` are its columns beyond ``DOCUMENT``.
 
-    ``gives_ids``: what ``provenance.record`` holds is an id that the input gives to a row, and may repeat.
+    ``gives_ids``: ``provenance.record`` holds an id that the input gives to a row, which may repeat.
     """
 
     gives_ids: ClassVar[bool] = False
@@ -255,7 +260,8 @@ class Reader(Stage):
         raise NotImplementedError
 
     def current(self, item: Input, storage: Storage) -> str | None:
-        """The etag that an input has now; None where it is gone. Readers whose inputs are no files say."""
+        """The current etag of an input; None if it is gone. Readers whose inputs are not files override
+        this."""
         info = storage.stat(item.path)
         return info.etag if info else None
 
@@ -271,7 +277,7 @@ class Reader(Stage):
 
 @dataclass(frozen=True)
 class Annotation:
-    """New columns for every row; rows that could not be done are named in ``faults``."""
+    """New columns for every row; rows that could not be processed are named in ``faults``."""
 
     columns: Mapping[str, pa.Array]
     faults: Mapping[int, Fault] = field(default_factory=dict)
@@ -286,7 +292,7 @@ class Annotator(Stage):
 
 
 class Journal(Protocol):
-    """Keeps results of one part while it is worked on, so that they outlive a worker that dies."""
+    """Keeps results of one part while it is processed, so that they survive if the worker dies."""
 
     def find(self, keys: Sequence[bytes]) -> pa.Table:
         """The rows kept for these keys, in the columns ``Streamer.keeps``, each key once, in any order."""
@@ -298,22 +304,22 @@ class Journal(Protocol):
 
 
 class Streamer(Annotator):
-    """Measures at such a cost that nothing may be done twice: a language model. It gets the whole part as a
-    stream, is alone in its segment, and keeps what it has in a journal as it goes.
+    """An annotator so expensive (a language model) that nothing may be done twice. It gets the whole part as
+    a stream, is alone in its segment, and stores its results in a journal as it goes.
 
-    ``rows`` are those of a batch. A batch at which the process dies twice is cut in halves until the row is
-    found that is to blame.
+    ``rows`` are those of a batch. A batch at which the process dies twice is halved until the row that causes
+    it is found.
     """
 
-    #: Which of the columns that it adds it keeps in the journal. The first is a key, binary(16): rows of one
-    #: key are the same result.
+    #: The added columns that are kept in the journal. The first is a key, binary(16): rows with the same key
+    #: have the same result.
     keeps: ClassVar[tuple[str, ...]]
     #: Seconds without a result after which the process counts as hung.
     patience: float = 3600.0
 
     def stream(self, batches: Iterator[pa.Table], journal: Journal) -> Iterator[tuple[pa.Table, Annotation]]:
-        """Each batch with its annotation, in order; it may read ahead. Raises ``Unusable`` where no row is to
-        blame."""
+        """Yields each batch with its annotation, in order; it may read ahead. Raises ``Unusable`` if no row
+        is at fault."""
         raise NotImplementedError
 
     def annotate(self, batch: pa.Table) -> Annotation:
@@ -346,8 +352,8 @@ class Filter(Stage):
 
     @classmethod
     def judges(cls, config: Any) -> bool:
-        """Whether it could drop anything with these settings. Where an annotator does not, its documents are
-        not written once more between measuring and deciding."""
+        """Whether it can drop anything with these settings. If an annotator cannot, its documents are not
+        written again between measuring and deciding."""
         return True
 
     def judge(self, batch: pa.Table) -> Sequence[Fault | None]:
@@ -357,8 +363,8 @@ class Filter(Stage):
 
 @dataclass(frozen=True)
 class Generated:
-    """New rows with ``parent`` set. ``faults`` names the rows of the batch that could not be done,
-    ``dropped`` those that were decided to give none."""
+    """New rows with ``parent`` set. ``faults`` names the rows of the batch that could not be processed,
+    ``dropped`` those from which by decision no row was made."""
 
     rows: pa.Table
     faults: Mapping[int, Fault] = field(default_factory=dict)
@@ -366,7 +372,7 @@ class Generated:
 
 
 class Generator(Stage):
-    """Writes new documents from given ones. Only the new rows go on."""
+    """Writes new documents from given ones. Only the new rows are passed on."""
 
     def generate(self, batch: pa.Table) -> Generated:
         """Rows in the schema of the batch and ``added``, in an order fixed by the batch."""
@@ -381,6 +387,6 @@ class Form:
 
     @classmethod
     def expand(cls, config: Any) -> builtins.list[dict[str, dict[str, Any]]]:
-        """The stages that it stands for, as in a config. A setting of the same name as in the form is found
-        at the form's place in messages."""
+        """The stages that it stands for, as in a config. Messages about a setting that has the same name in
+        the form point to its place in the form."""
         raise NotImplementedError

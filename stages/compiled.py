@@ -1,10 +1,10 @@
-"""Loops as machine code, kept on disk: how kernels of stages are compiled.
+"""How the loops of stages (kernels) are compiled to machine code and cached on disk.
 
-The first call in a fresh installation compiles, which takes seconds; later processes load what is kept
-beside the modules, or in the user's cache directory. Where neither can be written to (a read-only
-container), every process compiles anew. Of several processes that need the same loop, one compiles and the
-others wait for it: the workers of a run all begin at once. Kernels compute in the order in which they are
-written, whatever the processor: there is no "fast" mathematics.
+The first call in a fresh installation compiles, which takes seconds; later processes load the cache beside
+the modules, or in the user's cache directory. If neither can be written to (a read-only container), every
+process compiles anew. If several processes need the same loop, as the workers of a run do at its start, one
+compiles and the others wait for it. Kernels compute in the order in which they are written on every
+processor: "fast" mathematics is off.
 
 Knows Numba's cache. Does not know what kernels compute.
 """
@@ -21,7 +21,7 @@ from typing import Any
 
 import numba
 
-#: The package whose kernels those of any other may call.
+#: The package whose kernels may be called by kernels of any other package.
 _SHARED = Path(__file__).parent / "text"
 
 
@@ -32,18 +32,18 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """``compiled``, and part of its callers: for what is small and called for every byte."""
+    """``compiled``, and inlined in its callers: for small functions that are called for every byte."""
     return _compile(function, forceinline=True)
 
 
 def lean(function: Callable[..., Any]) -> Any:
-    """``compiled``, for what makes no arrays: callers give all that is written to. Numba need not count
-    references then, which costs a small function called for every word ten times what it does itself."""
+    """``compiled``, for functions that make no arrays: callers provide all outputs. Numba then does not count
+    references, which would take ten times the time of a small function that is called for every word."""
     return _compile(function, _nrt=False)
 
 
 def lean_inlined(function: Callable[..., Any]) -> Any:
-    """``lean``, and part of its callers."""
+    """``lean``, and inlined in its callers."""
     return _compile(function, _nrt=False, forceinline=True)
 
 
@@ -51,10 +51,10 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
     options |= {"nogil": True, "error_model": "numpy"}
     try:
         kernel: Any = numba.njit(cache=True, **options)(function)
-        # Numba looks at the date of the one file; a kernel has parts and constants of others in it
+        # Numba checks the date of one file only, but a kernel contains code and constants of others
         kernel._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
         lock = Path(kernel._cache.cache_path) / f"{function.__module__}.lock"
-        # Numba calls this for types that it has not met, and looks on disk first
+        # Numba calls this for types that it has not compiled yet, and looks on disk first
         compile_or_load = kernel.compile
 
         def compile_alone(signature: Any) -> Any:
@@ -67,14 +67,14 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
     return kernel
 
 
-#: Locks that this process has: a loop may call others of its module, whose compilation is part of its own.
+#: Locks that this process holds: a loop may call others of its module, whose compilation is part of its own.
 _held: set[Path] = set()
 
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Wait until no other process has this lock, and have it. Modules that call each other's loops do so in
-    one direction, so that no two processes wait for each other."""
+    """Wait until no other process holds this lock, and take it. Modules call each other's loops in one
+    direction only, so no two processes wait for each other."""
     if lock in _held:
         yield
         return
@@ -95,7 +95,7 @@ def _alone(lock: Path) -> Iterator[None]:
 
 @cache
 def _stamp(package: Path) -> str:
-    """Of all the code of a package, of ``stages.text``, and of this module. Kernels call those of no other
-    package, whose changes it would not see."""
+    """A stamp of all the code of a package, of ``stages.text``, and of this module. Kernels must not call
+    those of other packages, whose changes it would not notice."""
     sources = [Path(__file__), *sorted(_SHARED.glob("*.py")), *sorted(package.glob("*.py"))]
     return blake2b(b"\0".join(source.read_bytes() for source in sources), digest_size=16).hexdigest()

@@ -1,8 +1,8 @@
 """The contract of stages that decide about the documents of all parts at once, such as deduplication.
 
 Such a stage knows documents, rows with keys, and the order of its rounds. It does not know how rows get from
-one round to the next, where they lie, or how many tasks share the work: that is ``pipeline``'s. The contracts
-of stages that see one batch at a time are in ``stages.base``.
+one round to the next, where they are stored, or how many tasks share the work: ``pipeline`` does that. The
+contracts of stages that see one batch at a time are in ``stages.base``.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import pyarrow as pa
 
 from stages.base import Fault, Stage
 
-#: Positions below this are of documents of an earlier run (``Global.rounds``): they are compared with,
-#: never decided about.
+#: Positions below this belong to documents of an earlier run (``Global.rounds``), which are only compared
+#: with; no decision is made about them.
 OWN = 1 << 63
 
 
 class Round(NamedTuple):
     """One pass of a global stage over rows with a 64-bit ``key``.
 
-    ``takes`` names the rounds before it whose rows it gets, sorted by ``key`` and the columns of
-    ``order`` (uint64 or 16-byte binary); "map" are the partials. A round over keys hands ranges of keys to
-    ``reduce``, in one task if ``whole``. A round over ``documents`` is for rows keyed by position: it hands
-    each part's documents, with the rows about them, to ``join``.
+    ``takes`` names the rounds before it whose rows it gets, sorted by ``key`` and the columns of ``order``
+    (uint64 or 16-byte binary); "map" are the partials. A round over keys passes ranges of keys to ``reduce``,
+    in one task if ``whole``. A round over ``documents`` is for rows keyed by position: it passes each part's
+    documents, with the rows about them, to ``join``.
     """
 
     name: str
@@ -39,13 +39,14 @@ class Round(NamedTuple):
     whole: bool = False
 
 
-#: The last round of every global stage: what comes of it, keyed by position, goes to ``apply``.
+#: The last round of every global stage: its rows, keyed by position, go to ``apply``.
 LAST = "verdicts"
 
 
 @dataclass(frozen=True)
 class Applied:
-    """New or changed columns (those of ``added``) for every row, and why rows go: None keeps a row."""
+    """New or changed columns (those of ``added``) for every row, and reasons for dropped rows: None keeps a
+    row."""
 
     columns: Mapping[str, pa.Array | pa.ChunkedArray]
     verdicts: Sequence[Fault | None]
@@ -53,17 +54,17 @@ class Applied:
 
 @dataclass(frozen=True)
 class Summary:
-    """What ``Global.reduce`` found besides rows, where it is more than counts.
+    """What ``Global.reduce`` returns besides rows, if it is more than counts.
 
-    counts: sums by name. clusters: of the largest groups of like documents, how many documents each has, by
-    the id (in hex) of the one that stays.
+    counts: sums by name. clusters: the number of documents in each of the largest groups of similar
+    documents, by the id (in hex) of the one that is kept.
     """
 
     counts: Mapping[str, int]
     clusters: Mapping[str, int]
 
 
-#: What ``Global.rounds`` and ``Global.reduce`` are: generators.
+#: Types of the generators ``Global.rounds`` and ``Global.reduce``.
 Rounds = Generator[Round, Mapping[str, int], None]
 Reduced = Generator[pa.Table, None, Mapping[str, int] | Summary]
 
@@ -71,31 +72,30 @@ Reduced = Generator[pa.Table, None, Mapping[str, int] | Summary]
 class Global(Stage):
     """Decides about documents of all parts at once: map, rounds over the exchange, apply.
 
-    In what it gives to the exchange it names a document by ``row`` (uint32, index in the batch). What it
-    gets names it by ``position`` (uint64), unique among all parts; the rows of a document come back to it
-    under its position as ``key``.
+    In rows that it gives to the exchange, a document is named by ``row`` (uint32, index in the batch). In
+    rows that it gets, it is named by ``position`` (uint64), unique among all parts; rows about a document
+    return to the document with its position as ``key``.
     """
 
     #: Config keys that ``map`` does not use: changing them does not map again.
     decides: ClassVar[frozenset[str]] = frozenset()
     #: Config keys that only ``apply`` uses: changing them does no round again.
     applies: ClassVar[frozenset[str]] = frozenset()
-    #: What the last round gives is about all documents, not about those whose positions it names: every
-    #: batch is applied with all of it, ``key`` included. It must be little.
+    #: If set, the rows of the last round are about all documents, not only about those whose positions they
+    #: have: ``apply`` gets all of them with every batch, including ``key``. There must be few.
     shared: ClassVar[bool] = False
-    #: The rows of the last round, ``key`` (position) first.
-    verdicts: ClassVar[pa.Schema] = pa.schema(
-        [("key", pa.uint64()), ("reason", pa.string()), ("detail", pa.string())]
-    )
+    #: Schema of the rows of the last round, ``key`` (position) first. If it depends on settings, it is set in
+    #: ``__init__``.
+    verdicts: pa.Schema = pa.schema([("key", pa.uint64()), ("reason", pa.string()), ("detail", pa.string())])
 
     def map(self, batch: pa.Table) -> pa.Table:
         """Partials: ``key`` (uint64), ``row`` (uint32), and other columns."""
         raise NotImplementedError
 
     def rounds(self) -> Rounds:
-        """The rounds, in order; the last, and only the last, is named "verdicts". What ``yield`` gives back
-        are the counts of the round that was yielded: ``rows`` that it wrote, and the sums of what
-        ``reduce`` counted. It must depend on config and counts alone."""
+        """The rounds, in order; the last, and only the last, is named "verdicts". ``yield`` returns the
+        counts of the round that was yielded: the ``rows`` that it wrote, and the sums of the counts of
+        ``reduce``. The rounds must depend only on config and counts."""
         yield Round(LAST)
 
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
@@ -112,9 +112,9 @@ class Global(Stage):
         raise NotImplementedError
 
     def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
-        """What the last round means for these documents; ``found`` as in ``join``, or all of it if it is
-        ``shared``. Every row of ``found`` drops its document, by its ``reason`` and ``detail``, unless a
-        stage does otherwise."""
+        """Applies the last round to these documents; ``found`` as in ``join``, or all rows if the stage is
+        ``shared``. By default every row of ``found`` drops its document, with its ``reason`` and
+        ``detail``."""
         verdicts: list[Fault | None] = [None] * len(batch)
         columns = (found.column(name).to_pylist() for name in ("row", "reason", "detail"))
         for row, reason, detail in zip(*columns, strict=True):
@@ -122,6 +122,6 @@ class Global(Stage):
         return Applied({}, verdicts)
 
     def artefact(self, found: pa.Table) -> Mapping[str, Any] | None:
-        """What of the last round later runs may want, as JSON; None: nothing. ``found`` are all its rows.
-        For stages that are ``shared``; the core writes it to ``artefacts/<dataset>-<stage>.json``."""
+        """Results of the last round for later runs, as JSON, or None. ``found`` are all its rows. For stages
+        that are ``shared``; the core writes it to ``artefacts/<dataset>-<stage>.json``."""
         return None

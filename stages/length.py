@@ -1,6 +1,6 @@
 """The stage ``length``: drops texts that are too short or too long, in code points.
 
-Knows one column. Does not know words, tokens or what a text is good for.
+Knows one column. Does not know words, tokens or quality.
 """
 
 from __future__ import annotations

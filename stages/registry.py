@@ -1,11 +1,11 @@
 """The names that a config may use, each with the class behind it.
 
-A stage is what its name says, wherever its code lies: what was made by a stage is identified by its name
-here (of a user's own stage: ``package.module:Class``) and its version. So files and classes may be renamed at
-will, and names may not.
+A stage is identified by its name, wherever its code is: the results of a stage are identified by its name
+here (for a user's own stage: ``package.module:Class``) and its version. So files and classes may be renamed
+freely, but names may not.
 
-It knows where the stages are and nothing of what they do; a module is imported when its stage is
-named in a config, so that an extra that nobody uses need not be installed.
+It knows where the stages are, but not what they do; a module is imported when a config names its stage, so
+that unused extras need not be installed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib import import_module
 
 from stages.base import Form, Reader, Stage
 
-#: The packages of nanocorpus. A module of a user's own cannot lie below one of these names.
+#: The packages of nanocorpus. A user's own module cannot be below one of these names.
 ROOMS = ("model", "nanocorpus", "pipeline", "stages")
 
 READERS = {
@@ -40,6 +40,7 @@ STAGES = {
     "line_dedup": "stages.dedup.lines:LineDedup",
     "passage_dedup": "stages.dedup.passages:PassageDedup",
     "signals": "stages.signals.stage:Signals",
+    "code_signals": "stages.code.signals.stage:CodeSignals",
     "heuristics": "stages.heuristics.stage:Heuristics",
     "fasttext": "stages.quality.fasttext:FastText",
     "regressor": "stages.quality.regressor.stage:Regressor",
@@ -67,12 +68,12 @@ FORMS = {
     "code_qa": "stages.synthesis.forms:CodeQA",
 }
 
-#: Put in front of the shards of every blended dataset; not named in a dataset's stages.
+#: Runs before the shards of every blended dataset are made; not listed in a dataset's stages.
 TOKENIZE = "tokenize"
 _TOKENIZE = {TOKENIZE: "stages.tokenize:Tokenize"}
 
 
-#: Stages that readers of a corpus expect: its card names the datasets that they did not work on.
+#: Stages that readers of a corpus expect: its card names the datasets that they did not process.
 EXPECTED = ("pii", "fuzzy_dedup", "decontaminate")
 
 
@@ -85,7 +86,7 @@ def find_reader(name: str) -> type[Reader]:
 
 
 def find_stage(name: str) -> type[Stage]:
-    """The stage of a name; ``package.module:Class`` is a stage of the user's own."""
+    """The stage with a name; ``package.module:Class`` is a user's own stage."""
     cls = _load(name, {**STAGES, **FORMS} if name not in FORMS else STAGES, "stage")
     if issubclass(cls, Reader):
         raise LookupError(f"{name!r} is a reader; it belongs under `read`")
@@ -93,7 +94,7 @@ def find_stage(name: str) -> type[Stage]:
 
 
 def find_form(name: str) -> type[Form] | None:
-    """The short form of a name; None if it is none."""
+    """The short form with a name; None if there is none."""
     if name not in FORMS:
         return None
     module, _, attribute = FORMS[name].partition(":")
@@ -102,13 +103,14 @@ def find_form(name: str) -> type[Form] | None:
 
 
 def canonical(name: str) -> str:
-    """The one name of a stage: that of the registry, also where a config says ``module:Class``."""
+    """The canonical name of a stage: that of the registry, even if a config says ``module:Class``."""
     names = {target: known for known, target in {**STAGES, **_TOKENIZE}.items()}
     return names.get(name, name)
 
 
 def load(name: str) -> type[Stage]:
-    """The class of a name: one of the registry, or ``package.module:Class``. LookupError if there is none."""
+    """The class for a name: one of the registry, or ``package.module:Class``. LookupError if there is
+    none."""
     target = {**READERS, **STAGES, **_TOKENIZE}.get(name, name)
     module, _, attribute = target.partition(":")
     try:

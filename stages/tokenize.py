@@ -1,12 +1,12 @@
 """The stage ``tokenize``: turns text into token ids with a Hugging Face ``tokenizer.json``.
 
-Knows the tokenizers library and Arrow lists. Does not know what separates documents in a training
-sequence (whoever packs them adds that), nor chat formats.
+Knows the tokenizers library and Arrow lists. Does not know what separates documents in a training sequence
+(the code that packs them adds that), nor chat formats.
 
-Web text is data, never instruction: a page that spells out ``<|endoftext|>`` gives the ordinary tokens
-of these characters. The library does that on request for most models (``encode_special_tokens``);
-a Unigram model finds its control pieces in text even so, and the pieces that stand for single bytes, hence
-the check of every result.
+Web text is data, never instruction: a page that contains ``<|endoftext|>`` gives the ordinary tokens of these
+characters. The library does this on request for most models (``encode_special_tokens``); but a Unigram model
+still finds its control pieces in text, and the pieces that stand for single bytes, so every result is
+checked.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ import pyarrow as pa
 from tokenizers import Tokenizer
 
 from stages.base import MIB, Annotation, Annotator, AssetFile, Fault, Resources, StageConfig
+from stages.vocabulary import vocabulary
 
 #: Code points that are encoded at a time, unless one text has more. The library's result is some 100
 #: bytes per token, so this bounds it to about 40 MB.
 CHARS_PER_CALL = 1 << 20
 
-#: Characters that few vocabularies hold: a tokenizer which gives nothing for them drops the unknown.
+#: Characters that few vocabularies contain: a tokenizer that gives nothing for them drops unknown characters.
 _RARE = ("ꙮ", "𓀀", "🧿")
 
-#: How vocabularies name a single byte.
+#: How vocabularies spell a single byte.
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 _NO_IDS = np.empty(0, dtype=np.int32)
@@ -39,11 +40,16 @@ _NO_IDS = np.empty(0, dtype=np.int32)
 class TokenizeConfig(StageConfig):
     #: The tokenizer, in the format of the Hugging Face tokenizers library.
     path: AssetFile
+    #: What the corpus calls the tokenizer. Default: the name of its repository, or of the file.
+    name: str | None = None
+    #: The special token that ends a document for whoever trains; shards do not contain it. Default: the usual
+    #: one (`<|endoftext|>`, `</s>` …), if the tokenizer has one of these and not several.
+    eos: str | None = None
 
 
 class Tokenize(Annotator):
     """Adds ``input_ids`` and their number. Truncation, padding, dropout and begin or end tokens that the file
-    may ask for are not applied. Added tokens that the file does not mark as special (such as runs of blanks)
+    may specify are not applied. Added tokens that the file does not mark as special (such as runs of blanks)
     are ordinary vocabulary.
 
     Fails with ``no_text`` (the text is null), ``tokenize_error``, and ``special_token`` if the text would
@@ -54,6 +60,7 @@ class Tokenize(Annotator):
     version = 2
     Config = TokenizeConfig
     reads = ("text",)
+    notes_only = frozenset({"name", "eos"})
     adds = pa.schema([("input_ids", pa.list_(pa.int32())), ("n_tokens", pa.int32())])
     resources = Resources(memory=768 * MIB)
 
@@ -63,19 +70,24 @@ class Tokenize(Annotator):
         self._special = _NO_IDS
 
     def open(self) -> None:
-        """Loads the tokenizer. Raises ``ValueError`` when the file is none, or loses characters unseen."""
+        """Loads the tokenizer. Raises ``ValueError`` if the file is not a tokenizer, silently loses
+        characters, or has no such ``eos``."""
         path = self.config.path
         try:
             tokenizer = Tokenizer.from_file(path)
         except Exception as error:  # the library raises nothing more specific
             raise ValueError(f"tokenize.path: {path} is not a tokenizer.json: {error}") from error
-        # One core per worker is what the executor counts with. The library reads this at every call.
+        # The executor assumes one core per worker. The library reads this at every call.
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         tokenizer.no_truncation()
         tokenizer.no_padding()
         tokenizer.encode_special_tokens = True
         if getattr(tokenizer.model, "dropout", None):
             tokenizer.model.dropout = None
+        try:
+            vocabulary(tokenizer, self.config.eos)
+        except ValueError as error:
+            raise ValueError(f"tokenize.eos: {error}") from None
         self._special = _special_ids(tokenizer)
         self._bytes = _byte_ids(tokenizer)
         self._tokenizer = tokenizer
@@ -83,8 +95,8 @@ class Tokenize(Annotator):
             result = self._encode([text])[0]
             if not isinstance(result, Fault) and not len(result):
                 raise ValueError(
-                    f"tokenize.path: {path} gives no token for {text!r}: it would lose text unseen. It needs "
-                    "byte-level encoding, byte fallback or an unknown token"
+                    f"tokenize.path: {path} gives no token for {text!r}: it would silently lose text. It "
+                    "needs byte-level encoding, byte fallback or an unknown token"
                 )
 
     def annotate(self, batch: pa.Table) -> Annotation:
@@ -115,7 +127,7 @@ class Tokenize(Annotator):
         except Exception as error:
             if len(texts) == 1:
                 return [Fault("tokenize_error", str(error))]
-            # One text fails the whole call: find it.
+            # One text makes the whole call fail: find it.
             return [result for text in texts for result in self._encode([text])]
         ids = (np.array(encoding.ids, dtype=np.int32) for encoding in encodings)
         return [self._checked(one, text) for one, text in zip(ids, texts, strict=True)]
@@ -131,7 +143,7 @@ class Tokenize(Annotator):
 
 
 def _groups(texts: Sequence[str | None]) -> Iterator[list[int]]:
-    """Rows that have text, together at most ``CHARS_PER_CALL`` long."""
+    """Groups of rows that have text, each at most ``CHARS_PER_CALL`` long in total."""
     rows: list[int] = []
     chars = 0
     for row, text in enumerate(texts):
@@ -147,15 +159,15 @@ def _groups(texts: Sequence[str | None]) -> Iterator[list[int]]:
 
 
 def _byte_ids(tokenizer: Tokenizer) -> dict[str, int]:
-    """Pieces that stand for bytes, where the model would find them spelt out in a text: Unigram looks for
-    every piece of its vocabulary, BPE only merges what it split into characters."""
+    """Pieces that stand for bytes, if the model would find their spelling in a text: Unigram searches for
+    every piece of its vocabulary, BPE only merges characters."""
     if json.loads(tokenizer.to_str())["model"].get("type") != "Unigram":
         return {}
     return {piece: id for piece, id in tokenizer.get_vocab().items() if _BYTE.fullmatch(piece)}
 
 
 def _special_ids(tokenizer: Tokenizer) -> npt.NDArray[np.int32]:
-    """Ids that no text may give: the special ones, without the model's own for what it does not know."""
+    """Ids that no text may give: the special ones, except the model's id for unknown text."""
     model = json.loads(tokenizer.to_str())["model"]
     unknown = model.get("unk_id")
     if (token := model.get("unk_token")) is not None:

@@ -11,7 +11,7 @@ evaluated as Python.
     column     := name{.name}, or anything between double quotes or backticks
     value      := 'string' | number | true | false; in a list also a bare name: [high, medium]
 
-A comparison with null is null, and a row is selected only where the whole is true, as in SQL.
+A comparison with null is null, and a row is selected only if the whole expression is true, as in SQL.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _TOKEN = re.compile(
     r"|(?P<name>[A-Za-z_][\w.]*)"
     r"|(?P<mark><=|>=|==|!=|<>|[=<>()\[\],]))"
 )
-#: Parentheses and `not` within each other, and comparisons in all: beyond this it is no expression that
-#: anybody wrote, and Python's and Arrow's stacks have ends.
+#: Limits on nested parentheses and `not`, and on comparisons in all: nobody writes longer expressions by
+#: hand, and the stacks of Python and Arrow are limited.
 MOST_NESTED, MOST_TESTS = 50, 500
 _KEYWORDS = {"and", "or", "not", "in", "is", "null", "true", "false"}
 _COMPARE = {
@@ -66,13 +66,13 @@ class Where:
         return _run(table, "filter", acero.FilterNodeOptions(self.expression))
 
     def mask(self, table: pa.Table) -> npt.NDArray[np.bool_]:
-        """bool[rows]: for which rows the expression is true."""
+        """bool[rows]: whether the expression is true for each row."""
         found = _run(table, "project", acero.ProjectNodeOptions([self.expression], ["true"]))
         mask: npt.NDArray[np.bool_] = pc.fill_null(found.column("true"), False).to_numpy()
         return mask
 
     def check(self, schema: pa.Schema) -> None:
-        """WhereError if the columns are absent or cannot be compared so."""
+        """WhereError if columns are missing or cannot be compared in this way."""
         for column in sorted(self.columns):
             if column not in schema.names:
                 close = get_close_matches(column, schema.names, n=1)
@@ -85,7 +85,7 @@ class Where:
 
 
 def _run(table: pa.Table, step: str, options: acero.ExecNodeOptions) -> pa.Table:
-    # Table.filter runs on threads and promises no order
+    # Table.filter uses threads and does not guarantee the order
     source = acero.Declaration("table_source", acero.TableSourceNodeOptions(table))
     nodes = [source, acero.Declaration(step, options)]
     return acero.Declaration.from_sequence(nodes).to_table(use_threads=False)
@@ -161,7 +161,7 @@ class _Parser:
             return column.is_valid() if negated else column.is_null()
         negated = self._take("not")
         if self._take("in"):
-            # isin answers false for null; SQL answers null, which `not` leaves null
+            # isin gives false for null; SQL gives null, which `not` leaves null
             among = pc.if_else(column.is_valid(), column.isin(self._values()), pa.scalar(None, pa.bool_()))
             return ~among if negated else among
         if negated:
@@ -235,6 +235,6 @@ class _Parser:
         return self._error(f"expected {wanted}, found {token}", position)
 
     def _error(self, message: str, position: int) -> WhereError:
-        start = max(0, position - 40)  # an expression may be longer than anybody wants to read
+        start = max(0, position - 40)  # shortened, because an expression may be very long
         shown = self.text if len(self.text) <= 200 else f"…{self.text[start : position + 40]}…"
         return WhereError(f"{message} (at character {position + 1} of {shown!r})")

@@ -13,11 +13,13 @@ import time
 import psutil
 
 
-def run_with_kills(arguments: list[str], kills: int, seed: int, window: float) -> int:
+def run_with_kills(
+    arguments: list[str], kills: int, seed: int, window: float, patience: float = 240.0
+) -> int:
     """``nanocorpus`` with ``arguments``, struck by SIGKILL at ``kills`` random moments: by turns the driver,
     one worker, or driver and all workers at once. Starts it again after each death of the driver, until it
     exits with 0; returns how often it was started. ``window``: a strike comes at most so many seconds after
-    a start or the strike before."""
+    a start or the strike before; ``patience``: the last start may take so many."""
     rng = random.Random(seed)
     starts = struck = 0
     while True:
@@ -36,7 +38,7 @@ def run_with_kills(arguments: list[str], kills: int, seed: int, window: float) -
                 struck += 1
                 if _strike(process.pid, ("driver", "worker", "all")[struck % 3], rng):
                     break
-        _, stderr = process.communicate(timeout=240)
+        _, stderr = process.communicate(timeout=patience)
         _bury(process.pid)
         if process.returncode == 0:
             return starts

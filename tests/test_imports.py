@@ -47,6 +47,7 @@ SHARED = (
     "stages.where",
     "stages.files",
     "stages.text",
+    "stages.vocabulary",
     "stages.credentials",
     "stages.fasttext",
     "stages.licenses",
@@ -54,6 +55,7 @@ SHARED = (
 #: What a room of stages may use besides.
 ALLOWED = {
     ("stages.heuristics", "stages.signals.table"),  # a rule names signals
+    ("stages.heuristics", "stages.code.signals.table"),
     ("stages.quality", "model.checkpoint"),  # a regressor is stored as the models of the engine are
     ("stages.quality", "model.config"),
     # synthesis makes prompts, asks engines, and names those that there are

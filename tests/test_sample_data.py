@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import io
 import json
 import re
 import subprocess
 import sys
+import tarfile
 import unicodedata
+import zipfile
 import zlib
 from collections import Counter, defaultdict
 from itertools import pairwise
@@ -27,6 +30,7 @@ Line = dict[str, Any]
 SAMPLE = Path(__file__).parents[1] / "configs" / "sample"
 KEPT = {"ar", "da", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "sv", "th", "zh"}
 NO_SPACES = {"ja", "th", "zh"}
+ARCHIVES = sorted((SAMPLE / "repositories").glob("*/*"))
 READ_REASONS = {"http_status", "not_text", "empty", "warc_truncated", "damaged_member"}
 
 
@@ -112,7 +116,10 @@ def test_generator_gives_the_same_bytes(tmp_path: Path) -> None:
     if "ng" in zlib.ZLIB_RUNTIME_VERSION:
         pytest.skip("zlib-ng compresses to other bytes than zlib")
     subprocess.run([sys.executable, str(SAMPLE / "make_sample.py"), "--out", str(tmp_path)], check=True)
-    for name in ("sample.warc.gz", "truth.jsonl"):
+    archives = [str(path.relative_to(SAMPLE)) for path in ARCHIVES]
+    found = [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.glob("repositories/*/*"))]
+    assert found == archives
+    for name in ("sample.warc.gz", "truth.jsonl", "repositories.jsonl", "code_truth.jsonl", *archives):
         same = (tmp_path / name).read_bytes() == (SAMPLE / name).read_bytes()
         assert same, f"{name} is not what make_sample.py writes: run it and commit the result"
     # Another release of tokenizers may break ties otherwise: the retrained one need only be as large.
@@ -122,6 +129,7 @@ def test_generator_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_files_are_small() -> None:
     assert (SAMPLE / "sample.warc.gz").stat().st_size < 1_500_000
     assert (SAMPLE / "tokenizer.json").stat().st_size < 300_000
+    assert sum(path.stat().st_size for path in ARCHIVES) < 60_000
 
 
 def test_every_capture_has_its_line(truth: list[Line], responses: dict[str, Line]) -> None:
@@ -338,6 +346,73 @@ def test_personal_data_has_valid_check_digits(truth: list[Line]) -> None:
             if item["kind"] == "key":
                 assert "EXAMPLE" in value
     assert {"email", "phone", "iban", "card", "ip", "key"} <= set(kinds)
+
+
+# Repositories -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def code_truth() -> list[Line]:
+    return [json.loads(line) for line in (SAMPLE / "code_truth.jsonl").read_text().splitlines()]
+
+
+def entries(path: Path) -> dict[str, bytes | None]:
+    """Files of an archive below its one folder, up to where it is damaged; None for what is no file."""
+    found: dict[str, bytes | None] = {}
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            assert re.fullmatch(rb"[0-9a-f]{40}", archive.comment)
+            names = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+            return found | names
+    with contextlib.suppress(EOFError, zlib.error, tarfile.TarError), tarfile.open(path) as archive:
+        for entry in archive:
+            assert re.fullmatch(r"[0-9a-f]{40}", entry.pax_headers["comment"])
+            name = entry.name.partition("/")[2].encode("utf-8", "surrogateescape")
+            content = archive.extractfile(entry).read() if entry.isreg() else None  # type: ignore[union-attr]
+            if name and not entry.isdir():
+                found[re.sub(rb"[\x80-\xff]", lambda byte: b"%%%02X" % ord(byte[0]), name).decode()] = content
+    return found
+
+
+def test_every_file_of_a_repository_has_its_line(code_truth: list[Line]) -> None:
+    by_repo: dict[str, dict[str, Line]] = defaultdict(dict)
+    for line in code_truth:
+        by_repo[line["repo"]][line["path"]] = line
+    assert len(by_repo) == len(ARCHIVES) >= 12
+    for path in ARCHIVES:
+        lines = by_repo[str(path.relative_to(SAMPLE / "repositories")).split(".")[0]]
+        found = entries(path)
+        assert found.keys() <= lines.keys(), path
+        # what is missing lies behind a cut, or is the row of a repository
+        for name in lines.keys() - found.keys():
+            assert lines[name]["outcome"] == "none" or name == "" or name.endswith("/"), (path, name)
+
+
+def test_lines_of_files_are_well_formed(code_truth: list[Line]) -> None:
+    text = (SAMPLE / "code_truth.jsonl").read_text()
+    assert text == "".join(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n" for line in code_truth)
+    keys = set(code_truth[0])
+    for line in code_truth:
+        assert set(line) == keys
+        assert line["outcome"] in {"kept", "dropped", "failed", "none"}
+        assert (line["outcome"] in {"dropped", "failed"}) == (line["stage"] is not None)
+        assert (line["stage"] is None) == (line["reason"] is None)
+        assert not line["must_contain"] or line["outcome"] == "kept"
+
+
+def test_there_is_a_file_of_every_kind(code_truth: list[Line]) -> None:
+    reasons = {(line["stage"], line["reason"]) for line in code_truth if line["stage"]}
+    assert reasons >= {
+        *(("read", reason) for reason in ("binary", "empty", "lfs_pointer", "not_a_file", "opt_out", "damaged_repository")),
+        *(("code_language", reason) for reason in ("code_language", "vendored", "generated", "minified")),
+        *(("license_filter", reason) for reason in ("license", "license_unknown", "license_conflict", "license_of_copy")),
+        *(("exact_dedup", "exact_duplicate"), ("fuzzy_dedup", "near_duplicate"), ("notebook", "notebook")),
+    }  # fmt: skip
+    assert any(stage == "heuristics" for stage, _ in reasons)
+    kept = [line for line in code_truth if line["outcome"] == "kept"]
+    assert sum(bool(line["secrets"]) for line in kept) >= 3
+    assert {line["encoding"] for line in kept} >= {"iso-8859-1", "shift_jis", "utf-8-sig"}
+    assert {line["code_language"] for line in kept if line["path"].endswith(".ipynb")} == {"Python", "R"}
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
-"""Writes the bundled sample: ``sample.warc.gz``, ``truth.jsonl``, ``tokenizer.json`` and ``phrases.jsonl``.
+"""Writes the bundled sample: ``sample.warc.gz``, ``truth.jsonl``, ``tokenizer.json``, ``phrases.jsonl``, the archives in
+``repositories/`` with ``repositories.jsonl``, and ``code_truth.jsonl``.
 
     python configs/sample/make_sample.py [--out DIRECTORY]
 
 Everything is original text from ``generator/texts``. The same code gives the same bytes: nothing depends on
 the clock, the machine or a random number. This file knows the order of the captures and the tokenizer; what
-a page is and what should become of it is known in ``generator``.
+a page or a repository is and what should become of it is known in ``generator``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import os
 from pathlib import Path
 
-from generator import hostile, pages, poor, texts, variants, warc
+from generator import hostile, pages, poor, repositories, texts, variants, warc
 from lessons import phrases
 
 HERE = Path(__file__).parent
@@ -84,7 +85,7 @@ def phrase_lines() -> str:
 
 
 def main() -> None:
-    """Write the four files."""
+    """Write all files."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=HERE, help="directory to write to")
     out: Path = parser.parse_args().out
@@ -93,7 +94,14 @@ def main() -> None:
     (out / "truth.jsonl").write_text(truth_lines(found), encoding="utf-8")
     (out / "tokenizer.json").write_text(tokenizer(), encoding="utf-8")
     (out / "phrases.jsonl").write_text(phrase_lines(), encoding="utf-8")
-    print(f"{len(found)} captures written to {out}")
+    sources = repositories.load_all()
+    for name, content in map(repositories.archive, sources):
+        path = out / "repositories" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (out / "repositories.jsonl").write_text(repositories.metadata(sources), encoding="utf-8")
+    (out / "code_truth.jsonl").write_text(repositories.truth_lines(sources), encoding="utf-8")
+    print(f"{len(found)} captures and {len(sources)} repositories written to {out}")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # more only wait for each other: the products are small
 sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 
 from lessons.measure import COUNT, FLOORS, MOST, measure  # noqa: E402

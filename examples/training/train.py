@@ -21,8 +21,6 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from nanocorpus import BlendedReader
 
-EOS = 0  # the token that the sample's tokenizer ends a text with
-
 
 class Sequences(IterableDataset[Tensor]):
     """The reader as PyTorch wants it. With ``num_workers`` above 0 make the reader in the worker, as a rank
@@ -82,7 +80,6 @@ def main() -> None:
             sequence_length=options.length,
             rank=options.rank,
             world_size=options.world_size,
-            eos=EOS,
         )
 
     model = Toy(options.vocabulary)

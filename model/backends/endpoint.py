@@ -1,13 +1,14 @@
 """A server with the OpenAI completions interface (vLLM, SGLang, NIM …), over HTTP.
 
-Knows ``POST /v1/completions``, which errors pass and which do not. Does not know prompts: they go as token
-ids, so no template or tokenizer of the server has a part in them. Uses ``/completions`` only: chat endpoints
-build prompts themselves.
+Knows ``POST /v1/completions``, and which errors are temporary. Does not know prompts: they are sent as token
+ids, so no template or tokenizer of the server is involved. Uses ``/completions`` only: chat endpoints build
+prompts themselves.
 
-An error that belongs to a request (refused, or failing whenever it is tried) is the error of its completion.
-Where the server cannot be reached, or knows neither key nor model, no request is to blame: ``EndpointError``,
-as long as nothing has succeeded. After that the settings are right, and such an answer is that of a server
-which is being restarted: it is waited for, and in the end it costs only the request that met it.
+An error caused by a request (refused, or failing in every attempt) becomes the error of its completion. If
+the server cannot be reached, or does not accept the key or model, this is not the fault of a request: it
+raises ``EndpointError``, as long as no request has succeeded. After a success the settings must be right, so
+such an answer comes from a server that is being restarted: the request is tried again, and if that fails to
+the end, only this request is lost.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class EndpointError(RuntimeError):
 
 
 class _Passing(Exception):
-    """An attempt failed in a way that another may not; ``pause`` in seconds if the server names one."""
+    """An attempt failed, but another may succeed; ``pause`` in seconds if the server names one."""
 
     def __init__(self, message: str, pause: float = 0.0) -> None:
         super().__init__(message)
@@ -47,15 +48,15 @@ class _Passing(Exception):
 
 
 class _Unreachable(_Passing):
-    """There is no server now."""
+    """The server cannot be reached now."""
 
 
 class _Unusable(_Passing):
-    """A server that answers, but not to this key, model or address."""
+    """The server answers, but does not accept this key, model or address."""
 
 
 class _Batch:
-    """What the requests of one ``generate`` know of each other."""
+    """State shared by the requests of one ``generate``."""
 
     def __init__(self) -> None:
         self.given_up = threading.Event()
@@ -77,20 +78,20 @@ class Endpoint:
         prompts: Literal["ids", "text"] = "ids",
         omit: Collection[str] = (),
     ) -> None:
-        """``url`` up to and with ``/v1``, a query (``?api-version=…``) is kept; ``model`` as the server calls
-        it; ``tokenizer`` that of the model.
+        """``url`` up to and including ``/v1``; a query (``?api-version=…``) is kept. ``model`` is the
+        server's name of the model, ``tokenizer`` the tokenizer of the model.
 
-        ``concurrency`` requests are under way at once, each may be silent for ``timeout`` seconds and is
-        tried ``attempts`` times: after 1, 2, 4 … 32 and then every 60 seconds, each wait shortened by up to
-        half (so that requests spread) and lengthened to what the server asks for, if that is not above 60.
+        ``concurrency`` requests are in progress at once. Each may be silent for ``timeout`` seconds and is
+        tried ``attempts`` times: after 1, 2, 4 … 32 and then every 60 seconds. Each wait is shortened by up
+        to half (to spread requests), and extended to the time that the server requests, up to 60 seconds.
         Twelve attempts span three to six minutes, enough for the restart of a server.
 
-        ``prompts`` "text" is for servers that take no ids: a prompt is sent as text if that means the same
-        ids, and is an error otherwise. ``omit`` names fields beyond OpenAI's own that
-        a server refuses (top_k, repetition_penalty, stop_token_ids, ignore_eos, add_special_tokens,
-        return_token_ids): a request that needs such a ``top_k`` or ``repetition_penalty`` is an error;
-        without ``stop_token_ids`` the server's own end counts. What a server makes of values it takes is its
-        own matter: vLLM samples at temperature 0.01 where one above 0 and below that is asked for.
+        ``prompts`` "text" is for servers that take no ids: a prompt is sent as text if that gives the same
+        ids, and is an error otherwise. ``omit`` names fields beyond OpenAI's own that a server rejects
+        (top_k, repetition_penalty, stop_token_ids, ignore_eos, add_special_tokens, return_token_ids): a
+        request that needs such a ``top_k`` or ``repetition_penalty`` is an error; without ``stop_token_ids``
+        the server's own end token is used. Values that a server accepts may still be changed by it: vLLM
+        samples at temperature 0.01 if the requested one is between 0 and 0.01.
         """
         address = urlsplit(url)
         if address.scheme not in ("http", "https") or not address.hostname or not _visible(url):
@@ -105,7 +106,7 @@ class Endpoint:
         if concurrency < 1 or attempts < 1 or timeout <= 0:
             raise ValueError("concurrency and attempts must be 1 or more, timeout above 0")
         self._address = address._replace(path=address.path.rstrip("/") + "/completions", fragment="")
-        # For messages: without what may be secret.
+        # For messages: without parts that may be secret.
         host = f"{address.hostname}:{address.port}" if address.port else address.hostname
         self._name = urlunsplit((address.scheme, host, self._address.path, "", ""))
         self._model = model
@@ -140,7 +141,7 @@ class Endpoint:
                 return completion
             except EndpointError:
                 raise
-            except Exception as error:  # one strange request or answer must not cost the others
+            except Exception as error:  # one malformed request or answer must not affect the others
                 return failed(request, f"{type(error).__name__}: {error}")
 
         with ThreadPoolExecutor(self._concurrency, "endpoint") as pool:
@@ -162,7 +163,7 @@ class Endpoint:
         if isinstance(payload, str):
             return Outcome("error", error=payload)
         body = json.dumps(payload).encode()
-        # Attempts of many requests must not fall together; one request waits the same in every run.
+        # Attempts of many requests must not coincide; one request waits equally long in every run.
         spread = random.Random(leg.id)
         for attempt in range(1, self._attempts + 1):
             if batch.given_up.is_set():
@@ -180,13 +181,13 @@ class Endpoint:
             delay = min(0.5 * 2.0**attempt, _LONGEST_WAIT) * (0.5 + spread.random() / 2)
             if attempt < self._attempts:
                 batch.given_up.wait(max(delay, min(last.pause, _LONGEST_WAIT)))
-        # A server that is gone for good costs the requests of one batch, not of all that follow.
+        # A server that is gone for good makes the requests of one batch fail, but not those of later batches.
         if isinstance(last, _Unreachable | _Unusable) and not batch.succeeded:
             raise EndpointError(f"{self._name} {last}")
         return Outcome("error", error=f"after {attempt} attempts: {last}")
 
     def _payload(self, leg: Request) -> dict[str, Any] | str:
-        """What is sent, or why this request cannot be sent."""
+        """The body to send, or why this request cannot be sent."""
         payload: dict[str, Any] = {
             "model": self._model,
             "prompt": list(leg.prompt_ids),
@@ -201,7 +202,7 @@ class Endpoint:
                 return "the prompt cannot be sent as text: that would mean other token ids"
         if leg.stop_strings:
             payload["stop"] = list(leg.stop_strings)
-        # All of them always: servers have defaults of their own for what is left out.
+        # All fields are always sent, because servers have their own defaults for missing ones.
         beyond = {
             "top_k": leg.top_k or -1,
             "repetition_penalty": leg.repetition_penalty,
@@ -221,7 +222,7 @@ def _visible(text: str) -> bool:
 
 
 def _outcome(status: int, pause: float, body: bytes) -> Outcome:
-    """What an answer means. Raises ``_Passing`` if another attempt may have a better one."""
+    """Interprets an answer. Raises ``_Passing`` if another attempt may succeed."""
     said = body[:500].decode("utf-8", errors="replace")
     if status in _PASSING:
         raise _Passing(f"HTTP {status}: {said}", pause)
@@ -236,8 +237,8 @@ def _outcome(status: int, pause: float, body: bytes) -> Outcome:
 
 
 def _clipped(outcome: Outcome, leg: Request) -> Outcome:
-    """An error where the server ended an answer before the length it was allowed: at its own context limit,
-    of which it says nothing, so that the answer would pass for one that reached its length."""
+    """Makes an error of an answer that the server ended before the allowed length: it did so at its own
+    context limit without reporting it, so the answer would look like one that reached its length."""
     made = outcome.tokens if outcome.token_ids is None else len(outcome.token_ids)
     if outcome.error is not None or outcome.finish_reason != "length" or not 0 < made < leg.max_tokens:
         return outcome
@@ -264,13 +265,13 @@ def _completion(body: bytes) -> Outcome:
     if type(reason) is not str or reason not in _REASONS:
         raise ValueError(f"the server ended the request with {reason!r:.80}")
     by_string = reason == "stop" and isinstance(choice.get("stop_reason"), str)
-    # Text without a token is what a server sends that knows the field and does not fill it.
+    # Text without token ids comes from a server that knows the field but does not fill it.
     token_ids = None if ids is None or (text and not ids) else tuple(ids)
     return Outcome("stop_string" if by_string else _REASONS[reason], token_ids, text, tokens)
 
 
 class _Connection:
-    """One connection, kept open between requests and opened again where the server has closed it."""
+    """One connection, kept open between requests and reopened if the server has closed it."""
 
     def __init__(self, address: SplitResult, headers: dict[str, str], timeout: float) -> None:
         kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
@@ -281,7 +282,7 @@ class _Connection:
         self._given_up = False
 
     def post(self, body: bytes) -> tuple[int, float, bytes]:
-        """Status, seconds to wait if the server names some or 0, and the body. Raises ``_Passing``."""
+        """Status, seconds to wait (0 unless the server names them), and the body. Raises ``_Passing``."""
         fresh = self._http.sock is None
         try:
             if fresh:
@@ -290,7 +291,7 @@ class _Connection:
         except OSError as error:
             self._http.close()
             raise _Unreachable(f"cannot be reached: {type(error).__name__}: {error}") from None
-        if self._given_up:  # while it was opened
+        if self._given_up:  # while the connection was opened
             self._http.close()
             raise _Passing("given up")
         try:

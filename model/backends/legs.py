@@ -1,11 +1,11 @@
-"""One request as the calls that a foreign engine needs for it.
+"""Splits a request into the calls that a foreign engine needs for it.
 
-Knows requests, transcripts and what a foreign engine can do: go on from token ids to a length, a stop id or
+Knows requests, transcripts and what a foreign engine can do: continue token ids up to a length, a stop id or
 a stop string. Does not know how an engine is called.
 
-Mostly one call, or *leg*, does it. Reasoning with a budget, or followed by an answer with stop strings, takes
-more: each leg goes on from the tokens of those before. What the tokens mean is decided by the same
-``Transcript`` as in the embedded engine.
+Usually one call, or *leg*, is enough. Reasoning with a budget, or followed by an answer with stop strings,
+needs several: each leg continues from the tokens of those before. The same ``Transcript`` as in the embedded
+engine interprets the tokens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _SEED_STEP = 0x9E3779B97F4A7C15
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a leg came to. ``token_ids`` None: the engine tells only ``text`` and the number of tokens."""
+    """The result of a leg. ``token_ids`` is None if the engine returns only ``text`` and the number of
+    tokens."""
 
     finish_reason: FinishReason
     token_ids: tuple[int, ...] | None = None
@@ -48,8 +49,9 @@ def legs(request: Request, tokenizer: Tokenizer) -> Generator[Request, Outcome, 
         for token in outcome.token_ids:
             if transcript.push(token):
                 return transcript.completion()
-        # A stop string of the leg's own, or one the answer does not count (in blank space before it), only
-        # ends the leg. So does the length of a leg with reasoning that has used its budget.
+        # A stop string that belongs to the leg only, or that does not count in the answer (in blank space
+        # before it), ends only the leg. So does the length limit of a leg whose reasoning has used its
+        # budget.
         if outcome.finish_reason == "stop" or (outcome.finish_reason == "length" and not _over(transcript)):
             return transcript.completion(outcome.finish_reason)
         if not outcome.token_ids:
@@ -69,7 +71,7 @@ def _leg(request: Request, transcript: Transcript, number: int) -> Request:
     if transcript.thinks and request.thinking is not None:
         budget = request.thinking.budget
         if budget is None:
-            stops = (THINK_CLOSE,) if stops else ()  # stop strings are for the answer
+            stops = (THINK_CLOSE,) if stops else ()  # stop strings apply to the answer
         elif not _over(transcript):
             tokens, stops = min(tokens, budget - len(transcript.token_ids)), ()
         else:

@@ -1,7 +1,7 @@
 """vLLM in this process (``pip install 'nanocorpus[vllm]'``): its offline ``LLM``, fed with token ids.
 
 Knows vLLM's ``LLM``, ``SamplingParams`` and outputs, as they are in 0.33. Does not know prompts: they come as
-ids, so vLLM's own templates, beginning tokens and reasoning parsers have no part in them.
+ids, so vLLM's own templates, beginning tokens and reasoning parsers are not used.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from model.backends.legs import Outcome, legs
 from model.chat import Tokenizer
 from model.requests import Completion, FinishReason, Request, failed, misfit
 
-_LEAST_TEMPERATURE = 0.01  # vLLM raises what is above 0 and below this, and says so only in its log
+_LEAST_TEMPERATURE = 0.01  # vLLM raises temperatures between 0 and this to it, and only logs that
 
 _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
 class VLLM:
-    """``model.requests.Backend`` on vLLM. Equal seeds give equal completions as far as vLLM's kernels give
+    """``model.requests.Backend`` on vLLM. Equal seeds give equal completions only if vLLM's kernels give
     equal logits, which depends on the batch."""
 
     def __init__(self, llm: Any, tokenizer: Tokenizer) -> None:
@@ -33,7 +33,7 @@ class VLLM:
         config = llm.llm_engine.model_config
         self._max_length: int = config.max_model_len
         self._vocab_size: int = config.get_vocab_size()
-        # A refused request is one of these, raised before any of its batch has begun.
+        # A refused request raises one of these, before any request of its batch has begun.
         self._refusals: tuple[type[Exception], ...] = (ValueError,)
         with contextlib.suppress(ModuleNotFoundError, AttributeError):  # older versions
             self._refusals += (importlib.import_module("vllm.exceptions").VLLMClientError,)
@@ -41,8 +41,8 @@ class VLLM:
     @classmethod
     def load(cls, path: str | Path, max_length: int, **options: Any) -> VLLM:
         """The checkpoint at ``path`` for sequences of up to ``max_length`` tokens; ``options`` are those of
-        ``vllm.LLM``. The state is float32 as in the embedded engine: 16 bit lost accuracy (vLLM pull request
-        39032). Prefix caching is off, as for this architecture it has been without effect or wrong (issues
+        ``vllm.LLM``. The state is float32 as in the embedded engine: 16 bits lost accuracy (vLLM pull request
+        39032). Prefix caching is off, because for this architecture it had no effect or was wrong (issues
         54504 and 45238)."""
         defaults = {"dtype": "bfloat16", "mamba_ssm_cache_dtype": "float32", "enable_prefix_caching": False}
         llm = _import_vllm().LLM(model=str(path), max_model_len=max_length, **(defaults | options))
@@ -50,7 +50,7 @@ class VLLM:
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """See ``model.requests.Backend``. A temperature above 2, which vLLM refuses, or between 0 and 0.01,
-        which it does not keep to, is the error of its request."""
+        which it changes, is an error of its request."""
         completions: dict[int, Completion] = {}
         running = {}
         waiting: list[tuple[int, Request]] = []
@@ -78,8 +78,8 @@ class VLLM:
         return [completions[place] for place in range(len(requests))]
 
     def _run(self, batch: list[Request]) -> list[Outcome]:
-        """One outcome per leg. vLLM refuses a whole batch for one bad request, so that a refused batch is
-        halved until the bad one is alone."""
+        """One outcome per leg. vLLM refuses a whole batch because of one bad request, so a refused batch is
+        halved until the bad request is alone."""
         try:
             prompts = [{"prompt_token_ids": list(leg.prompt_ids)} for leg in batch]
             outputs = self._llm.generate(prompts, [self._params(leg) for leg in batch], use_tqdm=False)
@@ -102,7 +102,7 @@ class VLLM:
             max_tokens=leg.max_tokens,
             stop=list(leg.stop_strings),
             stop_token_ids=list(leg.stop_ids),
-            ignore_eos=True,  # the request says which ids end a text
+            ignore_eos=True,  # the request names the ids that end a text
             detokenize=bool(leg.stop_strings),
         )
 

@@ -1,10 +1,11 @@
-"""GPU kernels in Triton for the operations that have more than one implementation, and which one is used.
+"""GPU kernels in Triton for the operations that have more than one implementation, and the choice between
+them.
 
-On CUDA devices, where Triton can be imported, kernels; everywhere else the plain PyTorch functions, which
-are also what the kernels are checked against. ``NANOCORPUS_KERNELS=torch`` in the environment keeps to
-PyTorch on CUDA too, to tell whether a fault is in a kernel. Importing this needs no Triton.
+Kernels are used on CUDA devices if Triton can be imported; everywhere else the plain PyTorch functions are
+used, against which the kernels are also checked. ``NANOCORPUS_KERNELS=torch`` in the environment selects
+PyTorch on CUDA too, to find out whether a fault is in a kernel. Importing this needs no Triton.
 
-Kernels are not differentiable: training keeps to ``Operations()``.
+Kernels are not differentiable: training uses ``Operations()``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, arg-type, call-arg"
 """Triton kernel for the seeded choice of a token where neither top-k nor top-p limits it.
 
-The noise of ``model.noise`` is a function of seed, step and token id, so it need not be stored: a
-program makes it for a block of the vocabulary, adds it and keeps the block's best. PyTorch writes and reads
-some twenty arrays of [rows, vocab] in 64 bits for the same.
+The noise of ``model.noise`` is a function of seed, step and token id, so it need not be stored: a program
+computes it for a block of the vocabulary, adds it and keeps the block's best token. PyTorch would write and
+read some twenty 64-bit arrays of [rows, vocab] for the same.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _choose(logits, temperature, seeds, steps, best, chosen, stride, vocab, BLOC
     stream = _mix(_mix(tl.load(seeds + row)) + tl.load(steps + row) * _GOLDEN)
     bits = _mix(stream + (ids.to(tl.int64) + 1) * _GOLDEN)
     uniform = (((bits >> 12) & 0xFFFFFFFFFFFFF).to(tl.float64) + 0.5) * 2.220446049250313e-16
-    # log(1 - u) to full precision without a log1p (Kahan): what rounding 1 - u lost is put back
+    # log(1 - u) to full precision without log1p (Kahan): compensates the rounding of 1 - u
     rest = 1.0 - uniform
     lost = rest == 1.0
     exponential = tl.where(lost, uniform, -tl.log(rest) * (uniform / tl.where(lost, 1.0, 1.0 - rest)))
@@ -48,8 +48,8 @@ def _choose(logits, temperature, seeds, steps, best, chosen, stride, vocab, BLOC
 
 
 def choose(logits: Tensor, settings: noise.Settings) -> Tensor:
-    """The seeded choice int64[n] from logits float32[n, vocab]; greedy rows, and those with a NaN, get an id
-    of no meaning. That of ``model.sampling`` but for scores which are equal to 15 digits."""
+    """The seeded choice int64[n] from logits float32[n, vocab]; for greedy rows, and those with a NaN, the id
+    has no meaning. Equal to ``model.sampling`` except for scores that agree to 15 digits."""
     n, vocab = logits.shape
     block = 1024
     blocks = triton.cdiv(vocab, block)

@@ -1,8 +1,8 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, arg-type, call-arg"
-"""Triton kernels that go over a matrix once, row by row: RMS norm, gated group norm, squared ReLU.
+"""Triton kernels that read a matrix once, row by row: RMS norm, gated group norm, squared ReLU.
 
-In PyTorch each is several passes over memory, and at small batches, where a pass takes less time than its
-launch, as many launches (a norm has eight). Same results as the functions of ``model/scan.py`` and
+In PyTorch each takes several passes over memory, and as many launches (a norm has eight), which at small
+batches take longer than the passes themselves. Same results as the functions of ``model/scan.py`` and
 ``model/layers.py`` that they replace, with all arithmetic in fp32. Not differentiable.
 """
 
@@ -83,5 +83,5 @@ def relu_squared(x: Tensor) -> Tensor:
 
 
 def _warps(block: int) -> int:
-    """Some 16 numbers per thread."""
+    """Number of warps for some 16 numbers per thread."""
     return min(16, max(1, block // 512))

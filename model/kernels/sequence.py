@@ -1,13 +1,13 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, arg-type, call-arg"
 """Triton kernels for whole sequences: convolution and selective scan by chunks, over packed prompts.
 
-The mathematics is in ``model/scan.py``. This is how it is cut into programs that do not wait for each other.
+The mathematics is in ``model/scan.py``; here it is divided into programs that do not wait for each other.
 With a_t the running sum of dt A since the chunk's start, a chunk of L tokens from state S_0 gives
 
     y_t = sum_{s<=t} exp(a_t - a_s) (C_t . B_s) dt_s x_s  +  exp(a_t) S_0 C_t  +  D x_t
     S_L = exp(a_L) S_0 + sum_s exp(a_L - a_s) dt_s x_s B_s'
 
-and takes three kernels, of which only the second is sequential, and only from chunk to chunk:
+This takes three kernels, of which only the second is sequential, and only from chunk to chunk:
 
     _decays   a and dt of every chunk and head, side by side in memory, 0 where the last chunk has no tokens
               (dt = 0 neither adds to a state nor lets it decay, so nothing later asks where a chunk ends)
@@ -20,10 +20,10 @@ and takes three kernels, of which only the second is sequential, and only from c
               columns s <= t as in flash attention, with decay for softmax. The scores C_t . B_s are the same
               for all heads of a group; computing them again for each is cheaper than keeping them.
 
-Every sequence has a chunk grid of its own, a table of four numbers per chunk that is all the kernels know
-about packing. Products take operands in the dtype of x and add in fp32 (a product in fp32 is made of three
-in tf32, with about the same error); a, dt, decays and carried states are fp32. Tiles are of sizes at which
-the 16-bit kernels spill no registers and fit into 99 KiB of shared memory. Not differentiable.
+Every sequence has a chunk grid of its own: the kernels know about packing only through a table of four
+numbers per chunk. Products take operands in the dtype of x and add in fp32 (a product in fp32 is made of
+three in tf32, with about the same error); a, dt, decays and carried states are fp32. Tiles are of sizes at
+which the 16-bit kernels spill no registers and fit into 99 KiB of shared memory. Not differentiable.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ _SEQUENCE, _BEGIN, _PLACE, _LEFT = (tl.constexpr(column) for column in range(4))
 
 @lru_cache(maxsize=8)
 def chunk_table(lengths: tuple[int, ...], chunk: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The chunks of packed sequences, and where each sequence's first one is.
+    """The chunks of packed sequences, and the index of each sequence's first one.
 
     int32[chunks, 4]: sequence; the chunk's first token among the packed ones; the same token's place in its
-    sequence; tokens from there to the sequence's end. int32[sequences + 1]. Kept, since every layer of the
-    network asks for the same one.
+    sequence; tokens from there to the sequence's end. int32[sequences + 1]. Cached, since every layer of the
+    network needs the same table.
     """
     table: list[tuple[int, int, int, int]] = []
     firsts, begin = [0], 0
@@ -84,7 +84,7 @@ def _conv(
     earlier = initial + sequence * (KERNEL - 1) * channels
     total = tl.zeros([ROWS, COLUMNS], tl.float32) + tl.load(bias + columns, mask=inside)[None, :]
     for tap in tl.static_range(KERNEL):
-        at = place + rows + tap - (KERNEL - 1)  # in the sequence; before its start there is the carried state
+        at = place + rows + tap - (KERNEL - 1)  # in the sequence; before its start the carried state is used
         old = (at < 0)[:, None]
         inputs = x + (begin + at - place)[:, None] * x_stride + columns[None, :]
         values = tl.load(inputs, mask=used & ~old, other=0)
@@ -93,7 +93,7 @@ def _conv(
         total += values.to(tl.float32) * tl.load(weight + tap * channels + columns, mask=inside)[None, :]
     y = out + (begin + rows)[:, None] * channels + columns[None, :]
     tl.store(y, total * tl.sigmoid(total), mask=used)
-    if (tl.program_id(1) == 0) & (left <= LENGTH):  # the last chunk leaves the last inputs
+    if (tl.program_id(1) == 0) & (left <= LENGTH):  # the last chunk writes the last inputs
         for tap in tl.static_range(KERNEL - 1):
             end = place + left + tap - (KERNEL - 1)
             goal = final + (sequence * (KERNEL - 1) + tap) * channels + columns
@@ -109,7 +109,7 @@ def _conv(
 def conv_scan(
     x: Tensor, weight: Tensor, bias: Tensor, lengths: Sequence[int], initial: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """``model.scan.conv_scan``, but what it returns is in the dtype of x: operands for ``chunk_scan``."""
+    """``model.scan.conv_scan``, but the result has the dtype of x, as an operand for ``chunk_scan``."""
     kernel, channels = weight.shape
     table, _ = chunk_table(tuple(lengths), CHUNK, x.device)
     out = torch.empty(x.shape, device=x.device, dtype=x.dtype)

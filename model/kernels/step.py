@@ -3,13 +3,13 @@
 
 Decoding at large batch is bound by the recurrent state, which is read and written once per token: 5 MiB per
 layer and sequence at the width of Nemotron Nano. So the state is never gathered or copied: a program finds
-its slot by the row's index and updates it where it lies. Convolution and state update are two kernels and
-not one, because all heads of a group read the convolution state of B and C that one of them would overwrite;
-what passes between them is a hundredth of the state's bytes.
+its slot by the row's index and updates it in place. Convolution and state update are two separate kernels,
+because all heads of a group read the convolution state of B and C that one of them would overwrite; the data
+passed between the kernels is a hundredth of the state's bytes.
 
-A row whose slot is negative is padding: it costs and touches nothing, and its results are zero. Slots of
-the other rows must differ. No kernel needs a word from the host about what is in the batch, so a graph of
-them can be captured.
+A row whose slot is negative is padding: it is not processed, and its results are zero. Slots of the other
+rows must differ. No kernel needs information from the host about the content of a batch, so a graph of them
+can be captured.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from model.state import Slots
 if TYPE_CHECKING:
     from model.layers import DecodeStep
 
-#: Keys that one program of ``attend_step`` goes over: long enough to be worth a program, short enough that a
-#: few long sequences keep all of a GPU busy.
+#: Keys that one program of ``attend_step`` processes: enough to be worth a program, and few enough that a few
+#: long sequences keep the whole GPU busy.
 SPLIT = 512
 
 
@@ -185,10 +185,10 @@ def _attend_join(
 
 
 def attend_step(kv: Tensor, q: Tensor, step: DecodeStep) -> Tensor:
-    """``model.layers.attend_step``, reading of every slot the keys that it has and no more.
+    """``model.layers.attend_step``, which reads only the keys that each slot has.
 
-    Sequences are split into pieces of ``SPLIT`` keys, each attended to by itself as in flash attention, and
-    the pieces joined by their softmax sums (Dao et al. 2023, flash-decoding)."""
+    Sequences are split into pieces of ``SPLIT`` keys; attention is computed for each as in flash attention,
+    and the pieces are joined by their softmax sums (Dao et al. 2023, flash-decoding)."""
     n, heads, width = q.shape
     kv_heads, max_length = kv.shape[2:4]
     shared = heads // kv_heads

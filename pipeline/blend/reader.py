@@ -16,20 +16,21 @@ Generator may change between versions (NEP 19).
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.sealed import SEAL, Damaged, ParquetFile, Stored, checksum
+from pipeline.blend.corpus import check_tokens, open_corpus
+from pipeline.sealed import ParquetFile, Stored
 from pipeline.storage import Storage, join
 
 Tokens = npt.NDArray[np.int32]
-COLUMNS = ("id", "input_ids", "n_tokens", "dataset", "source", "language", "license")
+#: Columns of a shard; those of earlier versions have no ``url``.
+COLUMNS = ("id", "input_ids", "n_tokens", "dataset", "source", "url", "language", "license")
 _FOOTERS_AT_ONCE = 16  # reading footers mostly waits for storage
 
 
@@ -44,13 +45,14 @@ class Position(NamedTuple):
 class BlendedReader:
     """Iterates over a blended corpus: once, to the end of the token budget, as one of several ranks.
 
-    path: the output of a run, local or ``s3://``; it holds ``blend.json`` and ``corpus/``.
+    path: a corpus, or the output of a run that holds one in ``corpus/``; local or behind an address.
     sequence_length: gives ``int32[sequence_length]`` arrays, documents packed without padding and cut
         where a sequence ends; None gives one dict per document (the columns of a shard row with
         ``input_ids`` as ``int32[n_tokens]``, and ``epoch``, the number of earlier passes over its dataset).
     rank, world_size: this reader and how many there are; each must be given the same other arguments.
     seed: of all shuffling; default: the seed of the corpus.
-    eos: token id appended to every document of packed sequences. It counts as a token.
+    eos: token id appended to every document of packed sequences, where it counts as a token; default: the one
+        that the corpus says its tokenizer ends a text with. ``"none"`` glues documents to each other.
     storage: how to reach ``path``; default: local files and S3 as the environment configures it.
 
     Every rank gives the same number of sequences, ``budget // (sequence_length · world_size)``; tokens that
@@ -78,7 +80,7 @@ class BlendedReader:
         rank: int = 0,
         world_size: int = 1,
         seed: int | None = None,
-        eos: int | None = None,
+        eos: int | Literal["tokenizer", "none"] = "tokenizer",
         storage: Storage | None = None,
     ) -> None:
         if not 0 <= rank < world_size:
@@ -87,24 +89,23 @@ class BlendedReader:
             raise ValueError(
                 f"sequence_length is {sequence_length}; it must be at least 1, or None for documents"
             )
-        if eos is not None and sequence_length is None:
-            raise ValueError("eos goes between packed documents; with sequence_length=None there are none")
-        if eos is not None and not 0 <= eos <= np.iinfo(np.int32).max:
-            raise ValueError(f"eos is {eos}; a token id is a non-negative int32")
         storage = storage or Storage()
-        raw = storage.read(join(path, "blend.json"))
-        blend = _read(path, raw)
+        corpus = open_corpus(storage, path)
+        path, blend = corpus.folder, corpus.blend
+        if sequence_length is None and eos not in ("tokenizer", "none"):
+            raise ValueError("eos goes between packed documents; with sequence_length=None there are none")
+        end = corpus.end(eos) if sequence_length is not None else None
         seed = blend["seed"] if seed is None else seed
         self._identity = {
-            "blend": hashlib.sha256(raw).hexdigest(),
+            "blend": corpus.digest,
             "seed": seed,
             "sequence_length": sequence_length,
             "rank": rank,
             "world_size": world_size,
-            "eos": eos,
+            "eos": end,
         }
         self._length = sequence_length
-        self._end = np.array([] if eos is None else [eos], dtype=np.int32)
+        self._end = np.array([] if end is None else [end], dtype=np.int32)
         if sequence_length is None:
             self._budget = blend["tokens"] * (rank + 1) // world_size - blend["tokens"] * rank // world_size
         else:
@@ -203,17 +204,6 @@ class BlendedReader:
         self._drawn[name] += count
         self._spent += count
         return row
-
-
-def _read(path: str, raw: bytes) -> dict[str, Any]:
-    """The content of ``blend.json``; Damaged if it is not what was written."""
-    try:
-        blend: dict[str, Any] = json.loads(raw)
-        if SEAL in blend and blend.pop(SEAL) != checksum(blend):
-            raise ValueError("it has changed")
-    except ValueError as error:
-        raise Damaged(join(path, "blend.json"), f"is not what was written: {error}") from None
-    return blend
 
 
 class _Row(NamedTuple):
@@ -316,11 +306,10 @@ class _Walk:
         if self._loaded == (epoch, piece):
             return
         shard, group, count = (int(value) for value in self._pieces[self._mine[piece]])
-        table = ParquetFile(self._storage, self._shards[shard]).table(group, self._columns)
-        if table.schema.field("input_ids").type != pa.list_(pa.int32()):
-            raise ValueError(
-                f"{self._shards[shard].path}: input_ids is not a list of int32: not a token shard"
-            )
+        file = ParquetFile(self._storage, self._shards[shard])
+        check_tokens(file)
+        names = [name for name in self._columns if name in file.schema.names]
+        table = file.table(group, names)
         tokens = table["input_ids"].chunk(0)
         self._table, self._values = table, tokens.values.to_numpy()
         self._offsets = tokens.offsets.to_numpy()

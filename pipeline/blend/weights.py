@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline import layout
 
 #: Fields of a shard in ``blend.json``; a reader verifies it with ``foot`` (``pipeline.sealed``).
 SHARD_KEYS = ("path", "documents", "tokens", "bytes", "sha256", "foot")
@@ -69,7 +70,7 @@ def check_phases(phases: Sequence[Phase]) -> None:
 
 def check_sum(phase: Phase) -> None:
     """Raise ValueError unless the weights of a phase sum to 1, so that mistakes in a mix are noticed."""
-    total = sum((_decimal(weight) for weight in phase.weights.values()), Fraction())
+    total = sum((decimal(weight) for weight in phase.weights.values()), Fraction())
     if abs(total - 1) > Fraction(1, 10**6):
         raise ValueError(f"the weights of phase {phase.phase} sum to {float(total):g}, not to 1")
 
@@ -101,23 +102,23 @@ def weights(phases: Sequence[Phase], budget: Budget, stats: Mapping[str, Any]) -
     blended, warnings = [], []
     start = 0
     for phase in phases:
-        end = int(_decimal(phase.until) * total)
+        end = int(decimal(phase.until) * total)
         if end == start:
             warnings.append(f"phase {phase.phase} has no tokens: it ends where it starts, at {start:,}")
-        scale = sum(_decimal(weight) for weight in phase.weights.values())
-        shares = {name: _decimal(phase.weights[name]) / scale for name in counts if name in phase.weights}
+        scale = sum(decimal(weight) for weight in phase.weights.values())
+        shares = {name: decimal(phase.weights[name]) / scale for name in counts if name in phase.weights}
         tokens = _apportion(end - start, shares)
         rows = {}
         for name, share in shares.items():
             has = counts[name]["tokens"]
             spent[name] += tokens[name]
             rows[name] = {
-                "weight": _rounded(share),
+                "weight": rounded(share),
                 "tokens": tokens[name],
-                "epochs": _rounded(Fraction(tokens[name], has)),
-                "cumulative_epochs": _rounded(Fraction(spent[name], has)),
+                "epochs": rounded(Fraction(tokens[name], has)),
+                "cumulative_epochs": rounded(Fraction(spent[name], has)),
             }
-            if Fraction(spent[name], has) > _decimal(budget.max_epochs):
+            if Fraction(spent[name], has) > decimal(budget.max_epochs):
                 warnings.append(
                     f"dataset {name} is read {spent[name] / has:.2f} times by the end of phase "
                     f"{phase.phase}; more than {budget.max_epochs:g} epochs are not advised"
@@ -135,9 +136,11 @@ def weights(phases: Sequence[Phase], budget: Budget, stats: Mapping[str, Any]) -
                 "documents": counted["documents"],
                 "tokens": counted["tokens"],
                 "training_tokens": spent[name],
-                "epochs": _rounded(Fraction(spent[name], counted["tokens"])),
+                "epochs": rounded(Fraction(spent[name], counted["tokens"])),
                 "shards": [
-                    {key: shard[key] for key in SHARD_KEYS if key in shard} for shard in counted["shards"]
+                    {key: shard[key] for key in SHARD_KEYS if key in shard}
+                    | {"path": layout.in_corpus(shard["path"])}
+                    for shard in counted["shards"]
                 ],
             }
             for name, counted in counts.items()
@@ -145,28 +148,6 @@ def weights(phases: Sequence[Phase], budget: Budget, stats: Mapping[str, Any]) -
         "phases": blended,
         "warnings": warnings,
     }
-
-
-def megatron(blend: Mapping[str, Any], phase: int) -> str:
-    """The blend of one phase as the flat ``weight prefix weight prefix …`` that Megatron-LM's
-    ``--data-path`` takes: one pair per shard, the weight of a dataset split by the tokens of its shards.
-
-    Megatron-LM reads ``prefix.bin`` and ``prefix.idx``, not Parquet: a prefix here is the path of a
-    shard, relative to the output, less ``.parquet``, for indexed files made beside the shards. Shards
-    without tokens are left out. Raises ValueError for a phase that the blend does not have.
-    """
-    found = next((entry for entry in blend["phases"] if entry["phase"] == phase), None)
-    if found is None:
-        there = ", ".join(str(entry["phase"]) for entry in blend["phases"])
-        raise ValueError(f"the blend has no phase {phase}; there are: {there}")
-    pairs = []
-    for name, row in found["datasets"].items():
-        data = blend["datasets"][name]
-        for shard in data["shards"]:
-            if shard["tokens"]:
-                weight = _decimal(row["weight"]) * Fraction(shard["tokens"], data["tokens"])
-                pairs.append(f"{_rounded(weight)} {PurePosixPath(shard['path']).with_suffix('')}")
-    return " ".join(pairs)
 
 
 def _check_has_tokens(phase: Phase, name: str, counted: Mapping[str, Any] | None) -> None:
@@ -182,12 +163,12 @@ def _check_has_tokens(phase: Phase, name: str, counted: Mapping[str, Any] | None
         )
 
 
-def _decimal(value: float) -> Fraction:
+def decimal(value: float) -> Fraction:
     """The number as written: 0.6 is 3/5, not the nearest binary fraction."""
     return Fraction(repr(value))
 
 
-def _rounded(value: Fraction) -> float:
+def rounded(value: Fraction) -> float:
     """Nine significant digits: enough to recompute tokens, short enough to read."""
     return float(f"{float(value):.9g}")
 

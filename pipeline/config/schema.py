@@ -57,9 +57,10 @@ class Execution(_Section):
 
 
 class Shards(_Section):
-    """Size of the token shards."""
+    """The token shards: about how many tokens each has, and whether the text stands beside them."""
 
     tokens: int = Field(default=100_000_000, ge=1)
+    text: bool = False
 
 
 class _Dataset(_Section):
@@ -214,7 +215,7 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
 
 
 class _Checker:
-    """Collects all mistakes, so that they can be mended at once."""
+    """Collects all mistakes, so that they can be corrected together."""
 
     def __init__(self, source: Located) -> None:
         self.source = source

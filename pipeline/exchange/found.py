@@ -26,7 +26,8 @@ class Found:
 
     def rows(self, index: int, start: int, stop: int) -> pa.Table | None:
         """Rows about documents ``start`` to ``stop`` of part ``index``; ``row``, counted from ``start``,
-        replaces the key. Calls must go upwards. None if there are none and the schema is not known."""
+        replaces the key. ``start`` must rise from call to call. None if there are none and the schema is not
+        known."""
         high = position(index, stop)
         taken = []
         while (table := self._next()) is not None:

@@ -3,8 +3,8 @@
 The child writes into a journal which batch, step and row it is about to process. If it dies in a batch, the
 next child processes that batch row by row; if it dies in a row, the next child leaves that row out and
 records it as failed. So each such document costs two more children, and no other document is lost. A batch of
-a ``Streamer``, in which single rows are slow, is halved instead until one row is left. A child
-that fills the memory of the machine is ended before the kernel does it.
+a ``Streamer``, where single rows are slow, is halved instead until one row is left. A child that fills the
+memory of the machine is ended before the kernel does it.
 
 Knows processes and journals; does not know executors. Run as a module, it is the child.
 """

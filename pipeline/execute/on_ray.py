@@ -98,7 +98,7 @@ class RayExecutor:
             most = self.slots
             if need.gpus:
                 most = min(most, int(sum(node.get("GPU", 0) // need.gpus for node in self._nodes())))
-            del options["name"]  # of actors it would have to be unique
+            del options["name"]  # for actors it would have to be unique
             self._actors.submit(task, call, options, max(most, 1))
         else:
             self._running[self._remote.options(**options).remote(call)] = task
@@ -123,7 +123,7 @@ class RayExecutor:
         if ref in self._running:
             return self._result(ref, self._running.pop(ref))
         ended = self._result(ref, self._actors.running[ref].task)
-        # one in which an engine broke must not go on; nor must the next task wait behind a dead one
+        # an actor whose engine broke must not go on, and the next task must not wait for a dead one
         self._actors.end(ref, sound=not ended.died and ended.receipt is not None)
         return ended
 

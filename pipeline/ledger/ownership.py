@@ -123,7 +123,7 @@ class Manifest:
         card that was edited."""
         if sha256 == _NO_FILE or name not in self.files:
             return False
-        return name != layout.CARD or sha256 in self.files[name]
+        return name not in layout.EDITED or sha256 in self.files[name]
 
     def _note(self, name: str, sha256: str) -> None:
         if sha256 and not {ANY, sha256} & {*self.files.get(name, [ANY])}:

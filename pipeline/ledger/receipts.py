@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from pipeline.ledger.given_ids import Sketch
 from pipeline.ledger.tallies import Tally
@@ -60,6 +61,7 @@ class Receipt:
     clusters: dict[str, int] = field(default_factory=dict)  # see ``stages.global_stage.Summary``
     given: Sketch = field(default_factory=dict)  # sketch of the ids that the input gave to its rows
     languages: dict[str, dict[str, int]] = field(default_factory=dict)
+    projects: list[dict[str, Any]] = field(default_factory=list)  # see ``pipeline.tasks.projects``
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory: int = 0  # largest resident memory of the worker up to the end of this part, in bytes
     attempts: int = 1

@@ -54,7 +54,7 @@ def verify(storage: Storage, path: str) -> Verified:
         found = _run(storage, path, manifest)
         found.damages[:0] = [damage] if damage else []
         return found
-    name = layout.SUMS.rsplit("/", 1)[1]
+    name = layout.SUMS_NAME
     for directory in (path, join(path, layout.CORPUS)):
         if storage.stat(join(directory, name)) is not None:
             return _corpus(storage, directory, join(directory, name))

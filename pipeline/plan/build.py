@@ -1,9 +1,6 @@
 """Makes the plan: from the config and a listing of the inputs to segments and parts, before any work starts.
 
-A *segment* is a sequence of stages that goes over the documents once. It ends where a global stage needs all
-parts, and between measuring and deciding, and where work on GPUs or of a ``Streamer`` begins or ends.
-Measurements are written first, so that after a change of a threshold no WARC is read again, and after a
-change in ranking no classifier runs again.
+Where a segment ends is said in ``pipeline.plan.cutting``.
 
 Knows the order of work and what each piece depends on; does not run anything.
 """
@@ -16,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -26,7 +24,8 @@ from pipeline.config.marks import each, marked
 from pipeline.config.schema import Config, Dataset, Step
 from pipeline.plan import assets, earlier
 from pipeline.plan.assets import Asset
-from pipeline.plan.columns import output_columns, output_schema
+from pipeline.plan.columns import output_schema
+from pipeline.plan.cutting import Cutter
 from pipeline.plan.earlier import EarlierPart
 from pipeline.plan.recipe import Recipe, Role, canonical, located
 from pipeline.plan.segment import Plan, Segment
@@ -44,7 +43,6 @@ from stages.base import (
     Resources,
     RunMark,
     Stage,
-    Streamer,
 )
 from stages.global_stage import Global
 from stages.where import Where, WhereError
@@ -71,21 +69,31 @@ class _Builder:
             assert self.config.tokenizer is not None
             last = self.plan.last(name)
             tokens = self._recipe(("tokenizer",), self.config.tokenizer, "tokens", "tokenize")
+            tokens = replace(tokens, carried=("url", "text") if self.config.shards.text else ("url",))
             self._segment(name, "tokens", (last.key,), steps=[tokens], schema=self.schemas[last.key])
         return self.plan
 
     def _dataset(self, dataset: Dataset) -> None:
+        schema, origin = self._origin(dataset)
+        cutter = Cutter(partial(self._segment, dataset.name), schema, origin)
+        for index, step in enumerate(dataset.steps):
+            place = step.place or ("datasets", dataset.name, "stages", index, step.name)
+            with self._blamed(place):
+                self._step(cutter, step, place, self._label(dataset, index))
+        cutter.close()
+
+    def _origin(self, dataset: Dataset) -> tuple[pa.Schema, dict[str, Any]]:
+        """Columns of a dataset's rows before its first stage, and where its first segment takes them from."""
         key = ("datasets", dataset.name)
-        reader = None
-        parents: tuple[str, ...] = ()
+        origin: dict[str, Any] = {"where": dataset.where}
         if dataset.read is not None:
-            reader = self._recipe((*key, "read"), dataset.read, "read", "read")
+            origin |= {"reader": self._recipe((*key, "read"), dataset.read, "read", "read"), "parents": ()}
             schema = pa.schema([*DOCUMENT, *dataset.read.cls.added(dataset.read.settings)])
             self.plan.inputs[dataset.name] = self._list(dataset)
         else:
-            parents = tuple(self.plan.last(parent).key for parent in dataset.parents)
+            origin["parents"] = tuple(self.plan.last(parent).key for parent in dataset.parents)
             try:
-                schema = pa.unify_schemas([self.schemas[parent] for parent in parents])
+                schema = pa.unify_schemas([self.schemas[parent] for parent in origin["parents"]])
             except pa.ArrowException as error:
                 what = f"these datasets have a column of the same name with different types: {error}"
                 raise self.config.problem((*key, "from"), what) from None
@@ -94,68 +102,25 @@ class _Builder:
                 dataset.where.check(schema)
             except WhereError as error:
                 raise self.config.problem((*key, "where"), str(error)) from None
-        current: dict[str, Any] = {"parents": parents, "reader": reader, "where": dataset.where}
-        steps: list[Recipe] = []
-        number = 0
-        columns = schema
-        on_gpu = False
+        return schema, origin
 
-        def close() -> None:
-            nonlocal current, steps, number, schema
-            judge = current.get("judge")
-            names = [step.label for step in steps]
-            if reader is not None and number == 0:
-                names.insert(0, "read")
-            if judge is not None:
-                names.insert(0, judge.label)
-            elif not names:
-                names = ["select"]
-            # a stage that measures and decides is part of two segments, and named in both
-            name = f"{number:02d}-{'-'.join(dict.fromkeys(names))}"
-            segment = self._segment(dataset.name, name, steps=steps, schema=schema, **current)
-            schema = output_schema(schema, steps)
-            if segment.judged:
-                schema = output_columns(schema, *located(segment.judged))
-            current = {"parents": (segment.key,), "judge": segment.judged}
-            steps, number = [], number + 1
-
-        def add(index: int, step: Step, place: tuple[Any, ...]) -> None:
-            nonlocal columns, on_gpu
-            missing = [name for name in step.cls.needs(step.settings) if name not in columns.names]
-            if missing:
-                what = f"reads {', '.join(missing)}, which no stage before it adds"
-                raise self.config.problem(place, f"{what}; there are: {', '.join(columns.names)}")
-            if (wrong := step.cls.check(step.settings, columns)) is not None:
-                raise self.config.problem(place, wrong)
-            label = self._label(dataset, index)
-            gpu = step.cls.requires(step.settings).gpus > 0
-            alone = issubclass(step.cls, Streamer)
-            # other work never waits on a machine with GPUs, nor a language model for other work
-            if (alone or gpu != on_gpu) and (steps or (alone and current.get("reader"))):
-                close()
-            if step.cls.together and (current.get("reader") or any(s.role == "generate" for s in steps)):
-                close()
-            on_gpu = gpu
-            for role in _roles(step.cls, step.settings):
-                measured = any(s.role in ("annotate", "generate") for s in steps)
-                if (role == "filter" and (measured or current.get("reader"))) or (role == "map" and measured):
-                    close()
-                steps.append(self._recipe(place, step, role, label))
-                columns = output_schema(columns, steps[-1:])
-                if role == "map":
-                    current["judged"] = self._recipe(place, step, "judge", label)
-                    current["earlier"] = self._earlier(place, step, steps[-1])
-                    close()
-                    columns = output_columns(columns, step.cls, step.settings)
-            if alone:
-                close()
-
-        for index, step in enumerate(dataset.steps):
-            place = step.place or (*key, "stages", index, step.name)
-            with self._blamed(place):
-                add(index, step, place)
-        if steps or number == 0 or current.get("judge"):
-            close()
+    def _step(self, cutter: Cutter, step: Step, place: tuple[Any, ...], label: str) -> None:
+        columns = cutter.columns
+        missing = [name for name in step.cls.needs(step.settings) if name not in columns.names]
+        if missing:
+            what = f"reads {', '.join(missing)}, which no stage before it adds"
+            raise self.config.problem(place, f"{what}; there are: {', '.join(columns.names)}")
+        if (wrong := step.cls.check(step.settings, columns)) is not None:
+            raise self.config.problem(place, wrong)
+        cutter.begin(step.cls, on_gpu=step.cls.requires(step.settings).gpus > 0)
+        for role in _roles(step.cls, step.settings):
+            cutter.before(role)
+            recipe = self._recipe(place, step, role, label)
+            cutter.add(recipe)
+            if role == "map":
+                judged = self._recipe(place, step, "judge", label)
+                cutter.judge(judged, self._earlier(place, step, recipe))
+        cutter.end(step.cls)
 
     def _segment(
         self,
@@ -244,6 +209,7 @@ class _Builder:
         unused: tuple[str, ...] = ()
         if role in ("annotate", "map") and issubclass(step.cls, Filter | Global):
             unused = tuple(sorted(step.cls.decides))
+        unused += tuple(sorted(step.cls.notes_only))
         found: list[Asset] = []
         for name in marked(step.cls.Config, AssetMark):
             if settings.get(name) is not None:

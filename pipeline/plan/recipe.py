@@ -32,6 +32,8 @@ class Recipe:
     assets: tuple[Asset, ...] = ()
     #: Settings that do not change the result of this role.
     unused: tuple[str, ...] = ()
+    #: Columns that go with the tokens of a document into its shard.
+    carried: tuple[str, ...] = ()
 
     @property
     def identity(self) -> list[Any]:
@@ -41,7 +43,8 @@ class Recipe:
         config = registry.load(self.stage).Config
         for name in (*self.unused, *marked(config, InputMark), *marked(config, RunMark)):
             settings.pop(name, None)
-        return [self.role, self.stage, self.version, settings]
+        carried = [list(self.carried)] if self.carried else []
+        return [self.role, self.stage, self.version, settings, *carried]
 
 
 def located(recipe: Recipe) -> tuple[type[Stage], StageConfig]:
@@ -58,7 +61,9 @@ def unopened(recipe: Recipe) -> Stage:
 
 def open_stage(recipe: Recipe, settings: StorageSettings) -> Any:
     """The opened stage of a recipe. In one process it is the same object for all roles."""
-    return _open_stage(replace(recipe, label="", role="read", unused=()), settings.model_dump_json())
+    return _open_stage(
+        replace(recipe, label="", role="read", unused=(), carried=()), settings.model_dump_json()
+    )
 
 
 def forget_opened() -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
+from pipeline import layout
 from stages import registry
 
 #: Addresses that anyone can open. Of all other paths only the last component is shown.
@@ -33,7 +34,8 @@ _SIZES = (
 )
 #: Columns of a shard: name, Parquet type, dtype for the ``datasets`` library, meaning. The front matter
 #: states the dtypes because releases of ``datasets`` before 5 cannot infer one for binary(16).
-_COLUMNS = (
+_Columns: TypeAlias = Sequence[tuple[str, str, Mapping[str, str], str]]
+_COLUMNS: _Columns = (
     (
         "id",
         "binary(16)",
@@ -44,9 +46,12 @@ _COLUMNS = (
     ("n_tokens", "int32", {"dtype": "int32"}, "Length of `input_ids`"),
     ("dataset", "string", {"dtype": "string"}, "Dataset of the config that the document belongs to"),
     ("source", "string", {"dtype": "string"}, "Where the document was read from"),
+    ("url", "string", {"dtype": "string"}, "Address of the document as captured; null if it has none"),
     ("language", "string", {"dtype": "string"}, "ISO 639-1 code as identified; null if not identified"),
     ("license", "string", {"dtype": "string"}, "SPDX identifier; null if not known"),
 )
+#: Only where the config asks for it with ``shards: {text: true}``.
+_TEXT = ("text", "string", {"dtype": "string"}, "The text that `input_ids` are the tokens of")
 
 
 def card(stats: Mapping[str, Any], blend: Mapping[str, Any] | None, config: Mapping[str, Any]) -> str:
@@ -56,21 +61,24 @@ def card(stats: Mapping[str, Any], blend: Mapping[str, Any] | None, config: Mapp
     config: the resolved config: ``datasets`` and what there is of tokenizer, shards, blend, budget, seed.
     """
     sharded = {name: data for name, data in stats["datasets"].items() if data.get("shards")}
+    columns = (*_COLUMNS, _TEXT) if (config.get("shards") or {}).get("text") else _COLUMNS
     sections = [
-        _front_matter(stats, sharded),
+        _front_matter(stats, sharded, columns),
         _introduction(stats, sharded),
         _contents(stats),
         _languages(sharded or stats["datasets"]),
         _attrition(stats),
         _blend(blend) if blend else "",
-        _use(sharded, blend),
+        _attribution(stats.get("attribution")),
+        _tokenizer(stats["tokenizer"]) if sharded else "",
+        _use(sharded, blend, columns),
         _making(config, stats.get("artefacts", ())),
         _limitations(sharded or stats["datasets"], config),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _front_matter(stats: Mapping[str, Any], sharded: Mapping[str, Any]) -> str:
+def _front_matter(stats: Mapping[str, Any], sharded: Mapping[str, Any], columns: _Columns) -> str:
     datasets = sharded or stats["datasets"]
     documents = sum(data["documents"] for data in datasets.values())
     codes = {code.split("-")[0] for data in datasets.values() for code in data["languages"]}
@@ -78,7 +86,7 @@ def _front_matter(stats: Mapping[str, Any], sharded: Mapping[str, Any]) -> str:
     configs = {"default": list(globs.values())} if globs else {}
     # a config of the Hub cannot have this name twice; "default" is all datasets
     configs |= {name: [glob] for name, glob in globs.items() if name != "default"}
-    features = [{"name": name, **dtype} for name, _, dtype, _ in _COLUMNS]
+    features = [{"name": name, **dtype} for name, _, dtype, _ in columns]
     fields: dict[str, Any] = {
         "pretty_name": stats["name"],
         "license": "other",
@@ -188,26 +196,71 @@ def _blend(blend: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _use(sharded: Mapping[str, Any], blend: Mapping[str, Any] | None) -> str:
+_LICENSES = 20
+
+
+def _attribution(found: Mapping[str, Any] | None) -> str:
+    """Licences that documents carry, the most frequent first."""
+    if not found:
+        return ""
+    rows = [
+        (row["license"], row["projects"], row["documents"], row["tokens"])
+        for row in found["licenses"][:_LICENSES]
+    ]
+    table = _table(("Licence", "Projects", "Documents", "Tokens"), rows, range(1, 4))
+    more = len(found["licenses"]) - len(rows)
+    rest = f" {_count(more, 'more licence')} are in the list." if more > 0 else ""
+    return (
+        "## Attribution\n\nDocuments that carry a licence, by the licence that was found with them:\n\n"
+        f"{table}\n\n`attribution.parquet` names each of the {_count(found['projects'], 'project')} "
+        f"with its licence, address, and number of documents.{rest}"
+    )
+
+
+def _tokenizer(said: Mapping[str, Any]) -> str:
+    end = (
+        f"A document ends with {_code(said['eos_token'])}, id {said['eos_id']:,}: shards do not contain it, "
+        "and who packs documents puts it between them."
+        if said["eos_id"] is not None
+        else "Which token ends a document is not known; shards contain none."
+    )
+    return (
+        f"## Tokenizer\n\n`{said['file']}` ({_text(said['name'])}), in the format of Hugging Face "
+        f"tokenizers, sha256 `{said['sha256']}`. Ids are below {said['vocabulary']:,}; "
+        f"{_count(len(said['special']), 'special token')}. {end}"
+    )
+
+
+def _use(sharded: Mapping[str, Any], blend: Mapping[str, Any] | None, columns: _Columns) -> str:
     if not sharded:
         return ""
     named = next((name for name in sharded if name != "default"), None)
-    lines = ["from datasets import load_dataset", "", 'corpus = load_dataset("PATH")  # all datasets']
+    lines = [
+        "from datasets import load_dataset",
+        "",
+        'corpus = load_dataset("PATH")  # this folder: all datasets',
+    ]
     if named:
         lines.append(f'dataset = load_dataset("PATH", "{named}")  # one of them')
     if blend:
         lines += [
             "",
-            "from pipeline.blend import BlendedReader",
+            "from nanocorpus import BlendedReader  # the package that made the corpus",
             "",
             'for sequence in BlendedReader("PATH", sequence_length=4096, rank=0, world_size=1):',
             "    ...  # int32[4096], mixed by the weights of the blend",
         ]
     schema = _table(
         ("Column", "Type", "Meaning"),
-        [(f"`{name}`", kind, meaning) for name, kind, _, meaning in _COLUMNS],
+        [(f"`{name}`", kind, meaning) for name, kind, _, meaning in columns],
     )
-    return f"## Use\n\n{_fenced('python', lines)}\n\nA row of a shard (Parquet) is one document:\n\n{schema}"
+    packing = (
+        "Sequences for training are packed: documents one after the other, the end token between them, cut "
+        "where a sequence is full. `BlendedReader` does that; a loop over `load_dataset` must."
+    )
+    row = "A row of a shard (Parquet) is one document:"
+    sums = "`sha256sum --check SHA256SUMS` compares every file with what was written."
+    return f"## Use\n\n{_fenced('python', lines)}\n\n{packing}\n\n{row}\n\n{schema}\n\n{sums}"
 
 
 def _making(config: Mapping[str, Any], artefacts: Sequence[str]) -> str:
@@ -328,7 +381,7 @@ def _listed(value: str | Sequence[str]) -> list[str]:
 
 
 def _glob(shards: Sequence[Mapping[str, Any]]) -> str:
-    return shards[0]["path"].rpartition("/")[0] + "/train-*.parquet"
+    return layout.in_corpus(shards[0]["path"]).rpartition("/")[0] + "/train-*.parquet"
 
 
 def _yaml(value: Any) -> str:

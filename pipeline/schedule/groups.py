@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pipeline import layout
+from pipeline.config.schema import Shards
 from pipeline.exchange.runs import KEYS
 from pipeline.ledger.receipts import DOCUMENTS, RUNS
 from pipeline.plan.build import child_part
@@ -60,7 +61,7 @@ class PartGroup:
         for parent in segment.parents:
             for index, (part, made) in enumerate(sorted(states[parent].made.items()), FIRST):
                 if not made.done:
-                    continue  # it failed, as the table of failures says, and has no documents
+                    continue  # it failed, as the table of failures shows, and has no documents
                 documents = made.files[DOCUMENTS].stored
                 if about:
                     verdicts = tuple(run.file for run in about(index))
@@ -92,8 +93,8 @@ class PartGroup:
 class ShardGroup:
     """The token shards of a blended dataset."""
 
-    def __init__(self, dataset: str, tokens: int) -> None:
-        self.dataset, self.tokens = dataset, tokens
+    def __init__(self, dataset: str, shards: Shards) -> None:
+        self.dataset, self.tokens, self.text = dataset, shards.tokens, shards.text
         self.key = f"{dataset}/shards"
         self.reads = False
         self.receipts = layout.receipts(layout.shards(dataset))
@@ -122,6 +123,7 @@ class ShardGroup:
                 low,
                 high,
                 _MERGE,
+                self.text,
             )
 
     def following(self, states: Mapping[str, State]) -> Iterator[Group]:
@@ -129,7 +131,7 @@ class ShardGroup:
 
 
 #: Raise it when the same tokens give different shards.
-SHARD_FORMAT = 2
+SHARD_FORMAT = 3
 
 
 def groups(plan: Plan, limit: int | None = None) -> dict[str, Group]:
@@ -140,7 +142,7 @@ def groups(plan: Plan, limit: int | None = None) -> dict[str, Group]:
     for segment in plan.segments.values():
         found.append(PartGroup(plan, segment, limit, chains))
         if segment.name == "tokens":
-            found.append(ShardGroup(segment.dataset, plan.config.shards.tokens))
+            found.append(ShardGroup(segment.dataset, plan.config.shards))
     return {group.key: group for group in found}
 
 

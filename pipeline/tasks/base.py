@@ -86,7 +86,7 @@ class Ended:
 
 
 class Died(Exception):
-    """What a stage works with broke in this process: as if the worker had died."""
+    """Something that a stage depends on broke in this process; treated as if the worker had died."""
 
 
 class Again(Exception):

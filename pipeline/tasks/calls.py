@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,8 @@ from pipeline.storage import StorageError
 from pipeline.tasks.guard import DeadlineExceeded, Guard
 from stages.base import Annotation, Fault, Stage
 
-#: Schema of the run files that shards are made from. ``key`` puts the documents in random order.
+#: Schema of the run files that shards are made from, before the columns that the recipe says are carried.
+#: ``key`` puts the documents in random order.
 TOKENS = pa.schema(
     [
         ("key", pa.uint64()),
@@ -148,11 +150,12 @@ def _map(stage: Any, table: pa.Table, seed: int) -> Result:
     return Result(table, [], partials=partials)
 
 
-def _tokens(stage: Any, table: pa.Table, seed: int) -> Result:
+def _tokens(stage: Any, table: pa.Table, seed: int, carried: Sequence[str]) -> Result:
     result = _annotate(stage, table, seed)
     keys = pa.array(shuffle_keys(result.table.column("id"), seed))
     named = result.table.append_column("key", keys)
-    return result._replace(partials=named.select(TOKENS.names).cast(TOKENS))
+    schema = pa.schema([*TOKENS, *(named.schema.field(name) for name in carried)])
+    return result._replace(partials=named.select(schema.names).cast(schema))
 
 
 _ROLES: Mapping[Role, Callable[[Any, pa.Table, int], Result]] = {
@@ -160,7 +163,6 @@ _ROLES: Mapping[Role, Callable[[Any, pa.Table, int], Result]] = {
     "filter": _filter,
     "generate": _generate,
     "map": _map,
-    "tokens": _tokens,
 }
 
 
@@ -171,7 +173,7 @@ def apply(
     nothing = _nothing(recipe, stage, table)
     if not len(table):
         return nothing
-    role = _ROLES[recipe.role]
+    role = partial(_tokens, carried=recipe.carried) if recipe.role == "tokens" else _ROLES[recipe.role]
     results = {}
     for start, count in _calls(stage, table):
         rows = table.slice(start, count)

@@ -43,7 +43,7 @@ class DeadlineExceeded(BaseException):
 
 @dataclass(frozen=True)
 class Suspects:
-    """What is known from earlier deaths on a part: batches to process row by row, rows to leave out, and of
+    """What is known from earlier deaths on a part: batches to process row by row, rows to leave out, and for
     batches of a ``Streamer`` the rows before which they are cut."""
 
     batches: frozenset[int] = frozenset()
@@ -52,8 +52,8 @@ class Suspects:
 
 
 class Entry(NamedTuple):
-    """What a process was at: a call on ``rows`` rows from ``row`` on (WHOLE_BATCH for all), since ``started``
-    (monotonic)."""
+    """What a process was doing: a call on ``rows`` rows from ``row`` on (WHOLE_BATCH for all), since
+    ``started`` (monotonic)."""
 
     batch: int
     step: int
@@ -79,7 +79,7 @@ class Guard:
         self._journal = _map(journal) if journal else None
         # signals reach the main thread only
         self._alarm = threading.current_thread() is threading.main_thread()
-        self._calls: list[_Call] = []  # that are under way; reading may go on within a call
+        self._calls: list[_Call] = []  # calls in progress; reading may continue inside a call
         self._previous: Any = None
 
     def by_row(self, batch: int) -> bool:
@@ -100,8 +100,8 @@ class Guard:
         self, batch: int, step: int, row: int = WHOLE_BATCH, rows: int = 1, seconds: float | None = None
     ) -> Iterator[None]:
         """Wraps one call. Raises DeadlineExceeded if it takes longer than ``seconds`` (default: those of a
-        document, ``READ_SECONDS`` for a reader). Within it another may be watched, which has the deadline to
-        itself."""
+        document, ``READ_SECONDS`` for a reader). Another call may be watched inside it; the alarm is then set
+        for the inner call."""
         if seconds is None:
             seconds = READ_SECONDS if step == READING else self.seconds
         call = _Call((batch, step, row, rows), time.monotonic() + seconds, seconds)
@@ -124,7 +124,7 @@ class Guard:
                 self._note(batch, READING, WHOLE_BATCH, 0)
 
     def give_up(self, why: str) -> NoReturn:
-        """End this process, which is of no more use, as if it had died at the current call."""
+        """End this process, which cannot continue, as if it had died at the current call."""
         assert self._path is not None, "only a process that was started to be careful ends itself"
         _words(self._path).write_text(why, encoding="utf-8", errors="replace")
         os._exit(1)

@@ -31,6 +31,7 @@ from pipeline.tasks.calls import TOKEN_ORDER, Result, apply, judged
 from pipeline.tasks.guard import READING, Guard
 from pipeline.tasks.journal import PartJournal
 from pipeline.tasks.outputs import REJECT, Outputs, read_batches
+from pipeline.tasks.projects import Projects
 from pipeline.tasks.stream import streamed, whole_groups
 from stages import where
 from stages.base import Fault, Input, Journal, MoreMemory, Resources, Streamer
@@ -125,6 +126,7 @@ class _Run:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.counts: Counter[str] = Counter()
         self.languages: dict[str, Counter[str]] = {}
+        self.projects = Projects()
         self.given: given_ids.Sketch = {}
         self.rejects: list[dict[str, Any]] = []
         self.batch = -1
@@ -168,6 +170,7 @@ class _Run:
                 counts=dict(sorted(self.counts.items())),
                 given=dict(sorted(self.given.items())),
                 languages={name: dict(count) for name, count in sorted(self.languages.items())},
+                projects=self.projects.rows(),
                 seconds={name: round(value, 3) for name, value in self.seconds.items()},
             )
             return outputs.publish(receipt)
@@ -255,8 +258,8 @@ class _Run:
     def _entering(
         self, source: Iterator[pa.Table], stages: list[Any], tallies: list[Tally]
     ) -> Iterator[tuple[pa.Table, int]]:
-        """The rows, and the number of the first step that is yet to be made on them: a ``Streamer``, which is
-        the first of its segment, has made its own."""
+        """The rows, and the number of the first step that still has to process them: a ``Streamer``, which is
+        the first step of its segment, has already processed them."""
         if stages and isinstance(stages[0], Streamer):
             stage, label = stages[0], self.task.steps[0].label
             journal = self._journal(stage)
@@ -308,6 +311,7 @@ class _Run:
         tokens = "n_tokens" in table.schema.names
         if tokens:
             self.counts["tokens"] += pc.sum(table.column("n_tokens")).as_py() or 0
+            self.projects.count(table)
         named = pa.table(
             {
                 "language": pc.fill_null(table.column("language"), "und"),

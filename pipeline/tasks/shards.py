@@ -32,10 +32,13 @@ SHARD = pa.schema(
         ("n_tokens", pa.int32()),
         ("dataset", pa.string()),
         ("source", pa.string()),
+        ("url", pa.string()),
         ("language", pa.string()),
         ("license", pa.string()),
     ]
 )
+#: The same with the text that the tokens are of.
+WITH_TEXT = SHARD.append(pa.field("text", pa.string()))
 
 #: Row groups are small, since training ranks read whole row groups and every rank needs some.
 GROUP_BYTES, GROUP_ROWS = 4 * MIB, 512
@@ -52,6 +55,7 @@ class ShardTask:
     low: int
     high: int
     resources: Resources
+    text: bool = False  # whether the run files have it, and the shard is to
 
     @property
     def label(self) -> str:
@@ -67,11 +71,12 @@ class ShardTask:
         files = enumerate(run.below(context.output) for run in self.runs)
         counts = {"documents": 0, "tokens": 0, "repeated_ids": 0}
         last = b""
+        schema = WITH_TEXT if self.text else SHARD
         with Outputs(context.ledger(storage), self.receipt_name) as outputs:
-            writer = outputs.table(SHARD_ROLE, name, SHARD, group_bytes=GROUP_BYTES, group_rows=GROUP_ROWS)
+            writer = outputs.table(SHARD_ROLE, name, schema, group_bytes=GROUP_BYTES, group_rows=GROUP_ROWS)
             for table in merge(storage, files, self.low, self.high, TOKEN_ORDER):
                 dataset = pa.array([self.dataset] * len(table), pa.string())
-                writer.add(table.append_column("dataset", dataset).select(SHARD.names).cast(SHARD))
+                writer.add(table.append_column("dataset", dataset).select(schema.names).cast(schema))
                 counts["documents"] += len(table)
                 ids = np.array([last, *table.column("id").to_pylist()], "S16")
                 counts["repeated_ids"] += int(np.count_nonzero(ids[1:] == ids[:-1]))

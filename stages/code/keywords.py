@@ -96,6 +96,8 @@ class Keywords:
     def find(self, data: Bytes, starts: Offsets) -> npt.NDArray[np.int64]:
         """Row of the text, place in its bytes, and word, in the order of text and end. The place is that of
         the word's first byte, of SCHEME that of the ``@``."""
+        data = data.view()
+        data.flags.writeable = False  # the loop is compiled per type, and this is part of it
         found = np.empty((64 * len(starts) + 64, 3), np.int64)
         tables = (
             self._classes,

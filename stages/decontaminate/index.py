@@ -1,4 +1,4 @@
-"""The index: which n-grams say which item, and which items can be told by n-grams at all.
+"""The index: which n-grams identify which item, and which items can be identified by n-grams at all.
 
 Knows texts and hashes. Does not know files, documents or thresholds.
 """
@@ -18,9 +18,10 @@ from stages.decontaminate.kernels import LETTER
 from stages.decontaminate.words import table
 from stages.text.utf8 import pieces
 
-#: An n-gram of more items than this is of none. GPT-3 left out what was in more than ten documents.
+#: An n-gram that occurs in more items than this identifies none. GPT-3 left out what was in more than ten
+#: documents.
 COMMON = 10
-#: Bits of the bitmap for a gram, at least: one gram in 16 that is not in the index passes it at most.
+#: Minimum bits of the bitmap per gram: at most one in 16 grams that are not in the index passes it.
 _BITS = 16
 
 Hashes = npt.NDArray[np.uint64]
@@ -29,27 +30,27 @@ Rows = npt.NDArray[np.int32]
 
 
 class Index(NamedTuple):
-    """All items. Tokens and grams are 64-bit hashes, items and grams are known by their row."""
+    """All items. Tokens and grams are 64-bit hashes; items and grams are identified by their row."""
 
     names: list[tuple[str, str]]  #: benchmark and name of each item
-    #: For each benchmark how many rows are ``checked``, or ``empty``, ``short``, ``repeated`` (an item before
-    #: it is the same) or ``common`` (all their n-grams are).
+    #: For each benchmark, how many rows are ``checked``, or ``empty``, ``short``, ``repeated`` (equal to an
+    #: earlier item) or ``common`` (with only common n-grams).
     counts: dict[str, Counter[str]]
-    starts: Counts  #: where the tokens of each item start, and their end
+    starts: Counts  #: where the tokens of each item start, and the end
     tokens: Hashes
     kinds: npt.NDArray[np.uint8]  #: of each token; 0 for one that is not counted
-    sizes: Counts  #: tokens of a gram: ``ngram``, and ``shortest`` if that is another and has items
+    sizes: Counts  #: tokens of a gram: ``ngram``, and ``shortest`` if it differs and has items
     bitmap: npt.NDArray[np.uint8]  #: a bit is set for each gram, by the low bits of its hash
-    directory: Rows  #: by the high bits of a hash, where in ``grams`` such hashes start
+    directory: Rows  #: by the high bits of a hash: where in ``grams`` such hashes start
     grams: Hashes  #: sorted
-    posts: Rows  #: where the places of each gram start, and their end
+    posts: Rows  #: where the places of each gram start, and the end
     item: Rows  #: of a place
     place: Rows  #: the token of the item at which the gram starts
 
 
 def build(benchmarks: Mapping[str, Sequence[Item]], ngram: int, shortest: int) -> Index:
-    """Index the items; benchmarks in the order of their names, so that the first of equal items is the same
-    one whatever the order of the mapping."""
+    """Index the items; benchmarks are taken in the order of their names, so that the first of equal items
+    does not depend on the order of the mapping."""
     counts = {benchmark: Counter[str]() for benchmark in sorted(benchmarks)}
     labels = [(benchmark, item.name) for benchmark in counts for item in benchmarks[benchmark]]
     items = [item for benchmark in counts for item in benchmarks[benchmark]]
@@ -68,7 +69,7 @@ def build(benchmarks: Mapping[str, Sequence[Item]], ngram: int, shortest: int) -
     depth = np.bincount(begins, minlength=len(tokens) + 1)
     depth -= np.bincount(begins + sizes[item], minlength=len(tokens) + 1)
     kinds[np.cumsum(depth[:-1]) == 0] = 0
-    # of a gram that an item has twice, the first place is enough
+    # for a gram that an item has twice, the first place is enough
     first = _changes(grams) | _changes(item)
     grams, item, place = grams[first], item[first], place[first]
     new = np.flatnonzero(_changes(grams))
@@ -92,8 +93,8 @@ def build(benchmarks: Mapping[str, Sequence[Item]], ngram: int, shortest: int) -
 
 
 def _tokens(items: Sequence[Item], shortest: int) -> tuple[Hashes, npt.NDArray[np.uint8], Counts]:
-    """Tokens of all items, their kinds, and where those of each item start; with more text where there are
-    too few."""
+    """Tokens of all items, their kinds, and where those of each item start; items with too few tokens are
+    extended by ``more``."""
     texts = [item.text for item in items]
     tokens, kinds, starts = _tokenize(texts)
     short = np.flatnonzero(_evidence(kinds, starts) < shortest).tolist()
@@ -112,7 +113,7 @@ def _tokenize(texts: Sequence[str]) -> tuple[Hashes, npt.NDArray[np.uint8], Coun
 
 
 def _evidence(kinds: npt.NDArray[np.uint8], starts: Counts) -> npt.NDArray[np.float64]:
-    """How many words each item has: two letters of a script without blanks are about one."""
+    """Number of words of each item: two letters of a script without blanks count as about one word."""
     return np.diff(starts) - _sums(kinds == LETTER, starts) / 2
 
 
@@ -123,7 +124,8 @@ def _sizes(kinds: npt.NDArray[np.uint8], starts: Counts, ngram: int, shortest: i
 
 
 def _specific(tokens: Hashes, starts: Counts, sizes: Counts) -> tuple[Hashes, Counts, Counts]:
-    """Hashes of all grams that are of few items, sorted; the item of each, and the token it starts with."""
+    """Hashes of all grams that occur in few items, sorted; the item of each, and the token at which it
+    starts."""
     grams = np.empty(len(tokens), np.uint64)
     items, places = np.empty(len(tokens), np.int64), np.empty(len(tokens), np.int64)
     count = kernels.item_grams(tokens, starts, sizes, grams, items, places)
@@ -136,7 +138,7 @@ def _specific(tokens: Hashes, starts: Counts, sizes: Counts) -> tuple[Hashes, Co
 
 
 def _changes(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Where a value is another than the one before."""
+    """Where a value differs from the one before."""
     changes = np.ones(len(values), bool)
     changes[1:] = values[1:] != values[:-1]
     return changes
@@ -157,6 +159,6 @@ def _directory(grams: Hashes) -> Rows:
 
 
 def _sums(flags: npt.NDArray[np.bool_], starts: Counts) -> Counts:
-    """How many flags of each item are set."""
+    """Number of flags set for each item."""
     before: Counts = np.append(0, np.cumsum(flags))
     return before[starts[1:]] - before[starts[:-1]]

@@ -1,9 +1,10 @@
-"""Benchmark files to items: the text of each question, with the row it is of.
+"""Reads items from benchmark files: the text of each question, with its row.
 
-An item is what a model is asked. The answer alone is no item: half of the answers of a benchmark are common
-words, and its solutions may be of textbooks. Nor is a passage that is asked about: it is of Wikipedia, whose
-article on it is no contamination. So of each row the first of ``QUESTION`` is taken that has text, and its
-``CHOICES`` only where the question is too short to be known without them (``fields`` says otherwise).
+An item is the question that a model is asked. The answer alone is not an item: half of the answers of a
+benchmark are common words, and its solutions may come from textbooks. Nor is a passage that a question is
+about: it comes from Wikipedia, whose article is not contamination. So for each row the first column of
+``QUESTION`` that has text is used, and its ``CHOICES`` only if the question is too short to be recognised
+without them (unless ``fields`` names other columns).
 
 Knows JSON Lines and Parquet. Does not know tokens.
 """
@@ -22,23 +23,23 @@ from stages.base import MIB
 from stages.files.json_lines import objects
 from stages.files.source import Source
 
-#: What benchmarks call the question, in lower case. The first that a row has is taken.
+#: Names of the question column in benchmarks, in lower case. The first one that a row has is used.
 QUESTION = (
     "question", "problem", "prompt", "query", "goal", "ctx", "sentence", "question_stem", "question_content",
     "instruction", "input", "premise", "text",
 )  # fmt: skip
-#: What they call the answers to choose from.
+#: Names of the column of answer choices.
 CHOICES = ("choices", "options", "endings")
 
 _DATA = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
-#: Names of training splits as the hub has them: ``main/train-00000-of-00001.parquet``, ``auxiliary_train/…``.
+#: Names of training splits on the hub: ``main/train-00000-of-00001.parquet``, ``auxiliary_train/…``.
 _TRAINING = re.compile(r"(^|[/_-])train([/_.-]|$)", re.IGNORECASE)
 _LONGEST_LINE = 64 * MIB
 
 
 class Item(NamedTuple):
-    """``name`` is the row, counted from 0; of a directory ``file:row``. ``more`` is for a ``text`` that is
-    too short."""
+    """``name`` is the row, counted from 0; in a directory ``file:row``. ``more`` is appended to a ``text``
+    that is too short."""
 
     name: str
     text: str
@@ -47,10 +48,11 @@ class Item(NamedTuple):
 
 def read_items(path: str, benchmark: str, fields: Sequence[str] | None) -> list[Item]:
     """One item per row of a file (JSON Lines, also .gz or .zst, or Parquet), or of all such files of a
-    directory but those of a training split, in the order of their names.
+    directory except training splits, in the order of their names.
 
-    ``fields`` are joined to the text; without them see above. A row without any has an empty text.
-    Raises ValueError for what is not readable, and where a field is in no row; the message names it.
+    The text is made of ``fields``, joined; without ``fields`` see above. A row with none of them has an empty
+    text. Raises ValueError for a file that cannot be read, and for a field that is in no row; the message
+    names it.
     """
     items: list[Item] = []
     seen: dict[str, None] = {}
@@ -113,7 +115,7 @@ def _rows(file: Path, benchmark: str) -> Iterator[dict[str, Any]]:
 
 
 def _text(value: Any) -> str:
-    """All strings and numbers in a value, one to a line."""
+    """All strings and numbers in a value, one per line."""
     if isinstance(value, str):
         return value
     if isinstance(value, (list, tuple)):

@@ -1,6 +1,7 @@
-"""The compiled loops: tokens of texts, hashes of n-grams, what of the index is in a document.
+"""The compiled loops: tokens of texts, hashes of n-grams, the search for items in documents.
 
-Knows bytes and hashes. What they mean is said where the loops are called: ``words``, ``index``, ``measure``.
+Knows bytes and hashes. The modules that call the loops say what these mean: ``words``, ``index``,
+``measure``.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ import numpy as np
 
 from stages.compiled import compiled
 
-#: Classes of characters, in the upper 8 bits of an entry of ``words.table``; the last three are also what
-#: tokens are of.
+#: Classes of characters, in the upper 8 bits of an entry of ``words.table``; the last three are also the
+#: kinds of tokens.
 APART, IGNORED, WORD, DIGIT, LETTER = range(5)
 CLASS, _FOLDED = 24, 0xFFFFFF
 
 _HAN = 0x40000  # planes 2 and 3, which the table does not cover
-#: Tokens in a row that a copy may have changed, left out or put in.
+#: Consecutive tokens that a copy may have changed, left out or inserted.
 _SKIP = 8
-#: Where a run has so many tokens no other is begun, or a page of zeros would be gone along from each of them.
+#: After a run of this many tokens no other is begun within it; otherwise a page of zeros would be compared
+#: from each of them.
 _LONG = 32
 
-# Odd constants: multipliers of splitmix64 (Steele et al. 2014), and the fraction of the golden ratio.
+# Odd constants: multipliers of splitmix64 (Steele et al. 2014), and the fractional part of the golden ratio.
 _SEED = np.uint64(0x9E3779B97F4A7C15)
 _STEP = np.uint64(0xBF58476D1CE4E5B9)
 _BASE = np.uint64(0x94D049BB133111EB)
@@ -29,8 +31,8 @@ _HALF = np.uint64(32)
 
 @compiled
 def tokenize(data, start, stop, table, hashes, kinds):  # type: ignore[no-untyped-def]
-    """Put a hash of each token of ``data[start:stop]`` into ``hashes`` and, if it has room, its kind into
-    ``kinds``; how many. Room for as many as there are bytes."""
+    """Write a hash of each token of ``data[start:stop]`` into ``hashes`` and, if it has room, its kind into
+    ``kinds``; returns how many. Needs room for as many tokens as there are bytes."""
     told = len(kinds) > 0
     count, kind, length, index = 0, np.int64(APART), 0, start
     value = _SEED
@@ -69,8 +71,8 @@ def tokenize(data, start, stop, table, hashes, kinds):  # type: ignore[no-untype
 
 @compiled
 def tokenize_all(data, starts, table, hashes, kinds, offsets):  # type: ignore[no-untyped-def]
-    """``tokenize`` for each text, one after the other; ``offsets`` get where the tokens of each start, and
-    their end."""
+    """``tokenize`` for each text, one after the other; writes into ``offsets`` where the tokens of each
+    start, and the end."""
     offsets[0] = 0
     for text in range(len(starts) - 1):
         first = offsets[text]
@@ -81,7 +83,7 @@ def tokenize_all(data, starts, table, hashes, kinds, offsets):  # type: ignore[n
 
 @compiled
 def hash_grams(tokens, size, grams):  # type: ignore[no-untyped-def]
-    """Put a hash of every ``size`` tokens in a row into ``grams``; how many."""
+    """Write a hash of every ``size`` consecutive tokens into ``grams``; returns how many."""
     power = np.uint64(1)
     for _ in range(size):
         power *= _BASE
@@ -98,7 +100,8 @@ def hash_grams(tokens, size, grams):  # type: ignore[no-untyped-def]
 
 @compiled
 def item_grams(tokens, starts, sizes, grams, items, places):  # type: ignore[no-untyped-def]
-    """Grams of all items, of ``sizes`` tokens each (0: none), with item and place; how many."""
+    """Write the grams of all items, of ``sizes`` tokens each (0: none), with item and place; returns how
+    many."""
     found = 0
     for item in range(len(sizes)):
         if sizes[item]:
@@ -111,8 +114,9 @@ def item_grams(tokens, starts, sizes, grams, items, places):  # type: ignore[no-
 
 @compiled
 def scan(data, starts, table, sizes, bitmap, directory, grams, rows, found, at):  # type: ignore[no-untyped-def]
-    """Find the grams of an index (``index.Index``) in documents: of which ``rows``, which gram, ``at`` which
-    token; how many. Room for as many as there are bytes for each of the ``sizes``."""
+    """Find the grams of an index (``index.Index``) in documents: writes the row of the document into
+    ``rows``, the gram, and its token into ``at``; returns how many. Needs room for as many as there are
+    bytes, for each of the ``sizes``."""
     longest = 0
     for row in range(len(starts) - 1):
         longest = max(longest, starts[row + 1] - starts[row])
@@ -142,10 +146,10 @@ def scan(data, starts, table, sizes, bitmap, directory, grams, rows, found, at):
 @compiled
 def overlaps(data, starts, table, rows, items, groups, places, at, first, tokens, kinds, shares):  # type: ignore[no-untyped-def]
     """How much of an item is in a document, for each pair of ``rows`` (sorted) and ``items``: the share of
-    the item's tokens that are counted, or of its numbers if that is less.
+    the item's counted tokens, or of its numbers if that is less.
 
-    ``groups`` say where the seeds of each pair start, sorted by ``at``: from a token of the document on, and
-    from the one of ``places`` in the item, both have a gram in common. ``first`` says where the ``tokens``
+    ``groups`` says where the seeds of each pair start, sorted by ``at``. A seed is a common gram that starts
+    at token ``at`` of the document and at token ``places`` of the item. ``first`` says where the ``tokens``
     and ``kinds`` of each item start."""
     document = np.empty(0, np.uint64)
     for pair in range(len(rows)):
@@ -159,7 +163,7 @@ def overlaps(data, starts, table, rows, items, groups, places, at, first, tokens
         for place in range(len(own)):
             words += kind[place] != 0
             numbers += kind[place] == DIGIT
-        where = np.full(len(own), -1)  # the token of the document that each of the item was last found as
+        where = np.full(len(own), -1)  # per token of the item: where it was last found
         end = 0
         for seed in range(groups[pair], groups[pair + 1]):
             place, start = places[seed], at[seed]
@@ -177,13 +181,13 @@ def overlaps(data, starts, table, rows, items, groups, places, at, first, tokens
 
 @compiled
 def _walk(document, tokens, kinds, start, place, step, where):  # type: ignore[no-untyped-def]
-    """Go along document and item, forwards or backwards, as long as they are alike; how many tokens that are
-    counted are found so, how many numbers, and the first token of the document that is not gone along.
+    """Compare document and item, forwards or backwards, as long as they are alike; returns the number of
+    counted tokens found, the number of numbers, and the first token of the document that was not reached.
 
-    Where they differ, up to _SKIP tokens of both may be passed over until two in a row are the same again
-    (one, where the item has no more); the fewest that will do."""
+    Where they differ, the smallest number of up to _SKIP tokens of both is skipped such that the next two are
+    equal again (one, if the item has no more)."""
     found, numbers = 0, 0
-    ahead = len(tokens) - place if step > 0 else place + 1  # tokens of the item that are left
+    ahead = len(tokens) - place if step > 0 else place + 1  # remaining tokens of the item
     room = len(document) - start if step > 0 else start + 1
     while ahead > 0 and room > 0:
         if tokens[place] == document[start]:
@@ -202,7 +206,7 @@ def _walk(document, tokens, kinds, start, place, step, where):  # type: ignore[n
 
 @compiled
 def _passed(document, tokens, start, place, step, ahead, room):  # type: ignore[no-untyped-def]
-    """Tokens of the item and of the document to pass over; -1 if there is no way on."""
+    """Tokens of the item and of the document to skip; -1 if the comparison ends here."""
     for both in range(1, 2 * _SKIP + 1):
         for left in range(max(0, both - _SKIP), min(both, _SKIP) + 1):
             right = both - left

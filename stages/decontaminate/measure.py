@@ -1,6 +1,6 @@
-"""Documents against an index: the item that most of is in each.
+"""Compares documents with an index: finds the item with the largest overlap in each.
 
-Knows texts and an index. Does not know what becomes of a document.
+Knows texts and an index. Does not know what happens to a document.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from stages.text.utf8 import pieces
 
 
 class Found(NamedTuple):
-    """For each document the item with the largest overlap; of equal ones that of more tokens, then the
+    """For each document the item with the largest overlap; of equal ones the item with more tokens, then the
     first."""
 
-    item: npt.NDArray[np.int64]  # -1 where there is no gram of any
+    item: npt.NDArray[np.int64]  # -1 if there is no gram of any item
     overlap: npt.NDArray[np.float32]  # 0 to 1
-    tokens: npt.NDArray[np.int32]  # of the item, that the overlap is a share of
+    tokens: npt.NDArray[np.int32]  # of the item: the overlap is a share of these
 
 
 def measure(texts: pa.Array | pa.ChunkedArray, index: Index) -> Found:
-    """Look for all items in texts without nulls."""
+    """Search for all items in texts, which must not be null."""
     found = Found(np.full(len(texts), -1), np.zeros(len(texts), np.float32), np.zeros(len(texts), np.int32))
     done = 0
     for data, starts in pieces(texts):
@@ -37,7 +37,7 @@ def measure(texts: pa.Array | pa.ChunkedArray, index: Index) -> Found:
 
 
 def _measure(data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], index: Index, found: Found) -> None:
-    room = int(starts[-1] - starts[0]) * len(index.sizes)  # what is not written to takes no memory
+    room = int(starts[-1] - starts[0]) * len(index.sizes)  # pages never written to take no memory
     hits = tuple(np.empty(room, np.int64) for _ in range(3))
     count = kernels.scan(
         data, starts, table(), index.sizes, index.bitmap, index.directory, index.grams, *hits

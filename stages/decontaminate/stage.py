@@ -2,7 +2,7 @@
 
     - decontaminate: {benchmarks: {gsm8k: bench/gsm8k.jsonl, mmlu: bench/mmlu/}, fields: {gsm8k: [question]}}
 
-Knows documents and the measure that the index gives. Does not know how it is computed.
+Knows documents and their overlap with the index. Does not know how it is computed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class DecontaminateConfig(StageConfig):
     fields: dict[str, list[str]] = Field(default_factory=dict)
     #: Consecutive tokens that must be equal before a question is compared in full.
     ngram: int = Field(default=8, ge=3, le=64)
-    #: Questions with fewer words are not looked for; those with fewer than ``ngram`` are looked for by
+    #: Questions with fewer words are not searched for; those with fewer than ``ngram`` are searched for by
     #: n-grams of this length.
     shortest: int = Field(default=8, ge=3, le=64)
     #: Documents with this share of a question, or more, are dropped.
@@ -43,7 +43,7 @@ class DecontaminateConfig(StageConfig):
             raise ValueError(f"shortest ({self.shortest}) is more than ngram ({self.ngram})")
         for name in self.benchmarks:
             if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
-                raise ValueError(f"benchmark {name!r}: letters, digits, '_', '-' and '.' make up a name")
+                raise ValueError(f"benchmark {name!r}: a name has letters, digits, '_', '-' and '.' only")
         for name, fields in self.fields.items():
             if name not in self.benchmarks:
                 raise ValueError(f"fields: there is no benchmark {name!r}")
@@ -78,16 +78,16 @@ class Decontaminate(Annotator, Filter):
         "which makes scores on them unreliable."
     )
     decides = frozenset({"threshold", "action"})
-    resources = Resources(memory=512 * MIB)  # 100,000 items of 45 tokens: 450 MiB to open, 134 MB then
+    resources = Resources(memory=512 * MIB)  # 100,000 items of 45 tokens: 450 MiB to open, then 134 MB
 
     def __init__(self, config: DecontaminateConfig) -> None:
         super().__init__(config)
         self._index: Index | None = None
 
     def open(self) -> None:
-        """Reads the benchmarks, and notes how many items of which cannot be looked for, and why.
+        """Reads the benchmarks, and notes how many items of each cannot be searched for, and why.
 
-        Raises ValueError for a file that cannot be read, or when no item of a benchmark can be looked for.
+        Raises ValueError for a file that cannot be read, or if no item of a benchmark can be searched for.
         """
         config = self.config
         items = {
@@ -122,7 +122,7 @@ class Decontaminate(Annotator, Filter):
         verdicts: list[Fault | None] = [None] * len(batch)
         if self.config.action == "annotate":
             return verdicts
-        # rounded as written: float32 holds 0.7 as 0.69999999
+        # rounded for display: float32 holds 0.7 as 0.69999999
         overlaps = batch["contamination.overlap"].to_numpy().astype(np.float64).round(6)
         for row in np.flatnonzero(overlaps >= self.config.threshold).tolist():
             benchmark, item, tokens = (

@@ -1,16 +1,17 @@
-"""What is the same in two copies of a question: the table that says how each character is compared.
+"""Defines which differences between copies of a question are ignored: a table of how each character is
+compared.
 
 A question is copied with other line breaks, bullets, quotes, bold marks and dollar signs; with accents
-composed or not; in full-width digits. So that all copies are the same tokens,
+composed or not; in full-width digits. So that all copies give the same tokens,
 
-- case, width and other variants of a letter or digit are one (NFKC and case folding, code point by code
-  point), and accents and vowel signs are left out (``é``, composed or not, is ``e``; only Hangul taken apart
-  into its letters is another text);
-- punctuation, white space and symbols only separate: no Markdown mark, LaTeX delimiter, bullet or operator
-  is compared;
+- case, width and other variants of a letter or digit are equal (NFKC and case folding, code point by code
+  point), and accents and vowel signs are left out (``é``, composed or not, is ``e``; only Hangul decomposed
+  into its letters is a different text);
+- punctuation, white space and symbols only separate: Markdown marks, LaTeX delimiters, bullets and operators
+  are not compared;
 - words of one letter are left out: option letters, the article, the names of variables;
-- digits of any script are tokens apart from letters (``3x`` is ``3``, ``1,200`` are two), and are all kept:
-  another number makes another problem;
+- digits of any script are tokens apart from letters (``3x`` is ``3``, ``1,200`` are two), and are all kept,
+  because another number makes another problem;
 - a letter of a script without blanks between words (Han, kana, Thai and the like) is a token of its own.
 
 Knows characters. Does not know what is compared with what.

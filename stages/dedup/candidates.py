@@ -1,23 +1,23 @@
-"""Candidate pairs: documents with an equal band key become edges, checked first if that is wanted.
+"""Candidate pairs: documents with an equal band key become edges, verified first if the config asks for it.
 
-A *bucket* is all documents of one band key. It gives a star, every document linked to one of them, the
-centre: k documents are k - 1 edges, never k squared; a million equal pages are a million edges.
+A *bucket* is all documents with one band key. It becomes a star: every document is linked to one of them, the
+centre. So k documents give k - 1 edges, never k squared; a million equal pages give a million edges.
 
-Without verification the centre is the smallest node, and stars are contracted as far as memory goes: which
-documents are linked directly does not matter, only what is connected.
+Without verification the centre is the smallest node, and stars are contracted as far as memory allows: it
+does not matter which documents are linked directly, only which are connected.
 
-With verification it does, for an edge can be refused. The centre is then the document with the smallest
-``tag``, a hash of its id, so that the same pairs are checked wherever the documents lie. What a pair is
-checked by, its *sketches*, has to be in one place, in bounded memory and once: documents of a bucket go in
-*groups* of not much more than ``GROUP``, each around a copy of the centre. The number of groups is a power of
-two and a group is found from centre and document alone, so that buckets of the same documents in other bands
-fall on the same groups, and what is a pair in many bands is checked once.
+With verification it does matter, because an edge can be refused. The centre is then the document with the
+smallest ``tag``, a hash of its id, so that the same pairs are checked wherever the documents lie. The two
+*sketches* that verify a pair have to meet in one place, in bounded memory, and only once. So the documents of
+a bucket are divided into *groups* of not much more than ``GROUP``, each around a copy of the centre. The
+number of groups is a power of two, and the group depends on centre and document alone, so that buckets of the
+same documents in other bands map to the same groups, and a pair that occurs in many bands is checked once.
 
-A bucket is dealt out into groups from one table, 20 bytes a document; stars take it in as many tables as it
-comes.
+To be divided into groups, a bucket has to come in one table, at 20 bytes a document; ``stars`` accepts a
+bucket in several tables.
 
-Documents of an earlier run have no text here. A document that shares a bucket with one is linked to it
-unchecked, and with no other document through that bucket.
+The texts of an earlier run are not available. A document that shares a bucket with a document of an earlier
+run is linked to that one unchecked, and to no other document through that bucket.
 
 Knows band keys, positions and sketches; does not know how either is made.
 """
@@ -41,17 +41,17 @@ from stages.text.utf8 import as_array
 #: Documents that are compared with one copy of a centre; they are in memory together.
 GROUP = 1024
 
-#: In place of the centre's position: of a centre itself, and of one in an earlier run.
+#: Values in place of the centre's position: for the centre itself, and for a centre in an earlier run.
 _CENTRE = np.uint64((1 << 64) - 1)
 _EARLIER = np.uint64(0)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 
 
 def stars(groups: Iterator[pa.Table]) -> Reduced:
-    """Edges (``components.edges``) of buckets, as they are. Counts ``pairs``, before contraction.
+    """Edges (``components.edges``) of buckets, without verification. Counts ``pairs``, before contraction.
 
-    A bucket may come in several tables: its centre so far, and a document of an earlier run if it has any,
-    stand for what has been seen of it.
+    A bucket may come in several tables: its centre so far, and a document of an earlier run if there is one,
+    represent what has been seen of it.
     """
     pairs = 0
     contraction = Contraction()
@@ -116,17 +116,18 @@ def pairs(groups: Iterator[pa.Table]) -> Reduced:
 
 
 def _group(centre: Names, count: Names, number: npt.NDArray[Any]) -> Names:
-    """A hash of a centre and of one of its ``count`` groups: 1; 2, 3; 4 to 7; and so on."""
+    """A hash of a centre and of one of its ``count`` groups. Groups are numbered 1 if there is one, 2 and 3
+    if there are two, 4 to 7 if there are four, and so on."""
     return components.names(centre) + (count + number.astype(np.uint64)) * _SPREAD
 
 
 def sketches(found: pa.Table, sketch: Callable[[npt.NDArray[np.uint32]], pa.Array]) -> pa.Table:
-    """What ``verified`` takes of the documents of a batch: ``key`` (group), ``row``, ``other``, ``sketch``.
+    """What ``verified`` needs of the documents of a batch: ``key`` (group), ``row``, ``other``, ``sketch``.
 
-    ``found``: rows of ``pairs``. ``sketch`` makes those of some rows of the batch, list<uint32>.
+    ``found`` holds rows of ``pairs``. ``sketch`` makes the sketches of given rows of the batch, list<uint32>.
     """
     row, other, group = (found.column(name).to_numpy() for name in ("row", "other", "group"))
-    # a document meets each centre once, a centre is once in each group
+    # a document meets each centre once, and a centre occurs once in each group
     by = np.where(other == _CENTRE, group, other)
     order = np.lexsort((group, by, other == _CENTRE, row))
     fresh, _ = groups_of(row[order], other[order] == _CENTRE, by[order])
@@ -144,10 +145,10 @@ def sketches(found: pa.Table, sketch: Callable[[npt.NDArray[np.uint32]], pa.Arra
 
 
 def verified(groups: Iterator[pa.Table], least: float, exact: bool) -> Reduced:
-    """Edges (``components.edges``) of those pairs whose similarity is ``least`` or more.
+    """Edges (``components.edges``) between the pairs whose similarity is ``least`` or more.
 
-    Counts the ``pairs`` that were checked, ``false positives`` among them, and the documents ``unverified``
-    that are linked to an earlier run.
+    Counts the ``pairs`` that were checked, the ``false positives`` among them, and as ``unverified`` the
+    documents that are linked to an earlier run.
     """
     counts = {"pairs": 0, "false positives": 0, "unverified": 0}
     contraction = Contraction()
@@ -156,7 +157,7 @@ def verified(groups: Iterator[pa.Table], least: float, exact: bool) -> Reduced:
         marked = components.names(position[other == _EARLIER])
         centres = np.flatnonzero(other == _CENTRE)
         members = np.flatnonzero((other != _CENTRE) & (other != _EARLIER))
-        # the centre of a member is in its group, which it may share by an accident of hashes
+        # the centre of a member is in the member's group, which other centres may share if hashes collide
         centres = centres[np.lexsort((position[centres], key[centres]))]
         place = _find(key[centres], position[centres], key[members], other[members])
         sketched = as_array(table.column("sketch"))
@@ -176,7 +177,7 @@ def verified(groups: Iterator[pa.Table], least: float, exact: bool) -> Reduced:
 
 
 def _buckets(table: pa.Table) -> tuple[Names, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Positions in buckets of two and more documents, and where each bucket starts and how many it has."""
+    """Positions in buckets of two or more documents, where each bucket starts, and how many it has."""
     key, position = table.column("key").to_numpy(), table.column("position").to_numpy()
     _, sizes = groups_of(key)
     shared = sizes > 1
@@ -185,7 +186,7 @@ def _buckets(table: pa.Table) -> tuple[Names, npt.NDArray[np.int64], npt.NDArray
 
 
 def _find(keys: Names, positions: Names, key: Names, position: Names) -> npt.NDArray[np.int64]:
-    """Where ``(key, position)`` is among rows sorted by both."""
+    """Index of ``(key, position)`` among rows sorted by both."""
     place = np.searchsorted(keys, key)
     while len(wrong := np.flatnonzero(positions[place] != position)):
         place[wrong] += 1
@@ -194,7 +195,7 @@ def _find(keys: Names, positions: Names, key: Names, position: Names) -> npt.NDA
 
 @compiled
 def _agreement(values, offsets, left, right, similar):  # type: ignore[no-untyped-def]
-    """The part of two signatures that is equal: an estimate of Jaccard similarity."""
+    """The share of values that agree in two signatures: an estimate of Jaccard similarity."""
     for pair in range(len(left)):
         one, two = offsets[left[pair]], offsets[right[pair]]
         length = offsets[left[pair] + 1] - one

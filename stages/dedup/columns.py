@@ -1,4 +1,4 @@
-"""Columns of documents, made from what is known about some of them.
+"""Columns for all documents of a batch, made from rows about some of them.
 
 Knows Arrow; does not know what a column says.
 """
@@ -10,10 +10,11 @@ import pyarrow as pa
 
 
 def places(found: pa.Table, documents: int) -> pa.Array:
-    """int64[documents]: which row of ``found`` is about each document of a batch, null where none is.
+    """int64[documents]: the row of ``found`` that is about each document of a batch, null where there is
+    none.
 
-    ``found`` has a ``row`` (index in the batch) and is about each document at most once; its columns, taken
-    by this, are columns of the batch."""
+    ``found`` has a ``row`` (index in the batch) and at most one row for each document; taking its columns by
+    the result gives columns of the batch."""
     index = np.full(documents, -1)
     index[found.column("row").to_numpy()] = np.arange(len(found))
     return pa.array(index, mask=index < 0)

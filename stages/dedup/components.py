@@ -1,32 +1,34 @@
 """Connected components of edges between documents: in one process, or over the exchange.
 
-Two documents that were found to be alike are an edge; whoever is linked by a chain of edges is a cluster.
+Two documents that were found to be alike are an edge; documents linked by a chain of edges are a cluster.
 There are two ways from edges to clusters, with equal results:
 
-**One process** (``components``): union-find, for as many edges as memory takes. On 20 million random edges
-it took a tenth of the time of ``scipy.sparse.csgraph`` and half its memory: SciPy wants small numbers for
-nodes, found by a search for each, and makes 64-bit floats and a transpose of the edges.
+**One process** (``components``): union-find, for as many edges as fit in memory. On 20 million random edges
+it took a tenth of the time of ``scipy.sparse.csgraph`` and half its memory: SciPy needs consecutive numbers
+for nodes, which takes a search for each, and it makes 64-bit floats and a transpose of the edges.
 
-**Over the exchange**, when there are more: large-star and small-star in turn (Kiveris et al., "Connected
-Components in MapReduce and Beyond", SoCC 2014). Each is one pass in which every node sees its neighbours:
+**Over the exchange**, when there are more edges: large-star and small-star alternate (Kiveris et al.,
+"Connected Components in MapReduce and Beyond", SoCC 2014). Each is one pass in which every node sees its
+neighbours:
 
 * small-star: a node links all its smaller neighbours, and itself, to the smallest of them;
 * large-star: a node links all its larger neighbours to the smallest of its neighbourhood.
 
-Neither changes what is connected to what, neither makes edges more, and repeated edges fall together;
-they end in one star per component, every document linked to the smallest. A cluster of near duplicates is
-all but a star when it comes (its documents share buckets, each a star already), so one or two turns are
-typical; a chain of 10,000 took 11. Min-label propagation would take as many passes as a chain is long,
-and pointer jumping needs a join per pass and the labels beside the edges; the stars are the edges.
+Neither changes what is connected to what, neither increases the number of edges, and repeated edges are
+merged; they end in one star per component, with every document linked to the smallest. A cluster of near
+duplicates is almost a star at the start (its documents share buckets, each a star already), so one or two
+rounds are typical; a chain of 10,000 took 11. Min-label propagation would take as many passes as a chain is
+long, and pointer jumping needs a join per pass and keeps labels beside the edges; with stars, the edges are
+the labels.
 
-After any pass, what is left may be few enough for one process. A node with more neighbours than fit in
-memory comes in several tables, and is as good as several nodes with one neighbour in common.
+After any pass, the edges that are left may be few enough for one process. A node with more neighbours than
+fit in memory comes in several tables, and is treated as several nodes with one neighbour in common.
 
-**Nodes.** A document's name here is its position, scrambled by a bijection on 63 bits: so keys are spread
-evenly over ranges however parts are filled, and "smaller" is a random order, which chains in the order of a
-crawl cannot be adverse to. The lowest bit of a name is 0. A document that is like one of an *earlier* run has
-an edge to its *twin*, its own name with the lowest bit 1: a mark that travels with the component. One
-node for all earlier documents would do as well, but it would have half a corpus as neighbours.
+**Nodes.** A document's name here is its position, scrambled by a bijection on 63 bits. So keys are spread
+evenly over ranges however parts are filled, and "smaller" is a random order, for which chains in the order of
+a crawl are not a worst case. The lowest bit of a name is 0. A document that is like one of an *earlier* run
+has an edge to its *twin*, its own name with the lowest bit 1: a mark that travels with the component. One
+node for all earlier documents would also work, but it could have half a corpus as neighbours.
 
 Knows names and edges; does not know what the documents are, or which of them survives.
 """
@@ -49,7 +51,7 @@ Index = npt.NDArray[np.int64]
 
 #: Edges that a reducer holds to contract them.
 BUFFER_EDGES = 1 << 21
-#: Rows of a table that is given on.
+#: Rows of a table that is passed on.
 TABLE_ROWS = 1 << 20
 
 _MASK = (1 << 63) - 1
@@ -59,7 +61,7 @@ _FACTORS = (0xFF51AFD7ED558CCD & _MASK, 0xC4CEB9FE1A85EC53 & _MASK)
 
 
 def names(positions: Names) -> Names:
-    """uint64[n]: node names of positions of this run, even numbers."""
+    """uint64[n]: node names of positions of this run, which are even numbers."""
     value = positions & np.uint64(_MASK)
     for factor in _FACTORS:
         value = ((value ^ (value >> _HALF)) * np.uint64(factor)) & np.uint64(_MASK)
@@ -67,7 +69,7 @@ def names(positions: Names) -> Names:
 
 
 def positions(named: Names) -> Names:
-    """uint64[n]: the positions behind names, those of twins included. The inverse of ``names``."""
+    """uint64[n]: the positions that names stand for, also names of twins. The inverse of ``names``."""
     value = named >> _ONE
     # xor with the upper half undoes itself; an odd factor has an inverse modulo a power of two
     for factor in reversed(_FACTORS):
@@ -81,15 +83,15 @@ def twins(named: Names) -> Names:
 
 
 def contract(left: Names, right: Names) -> tuple[Names, npt.NDArray[Any]]:
-    """``(nodes, roots)``: all nodes of these edges, ascending, and where among them is the smallest of each
-    one's component. Takes up to 52 bytes per edge, the edges included, below 2^30 of them: where all their
-    nodes differ; 39 where every edge is there from both ends.
+    """``(nodes, roots)``: all nodes of these edges, ascending, and for each one the index of the smallest
+    node of its component. Takes up to 52 bytes per edge, including the edges (fewer than 2^30): 52 if all
+    their nodes differ, 39 if every edge is there in both directions.
     """
     nodes = np.concatenate([left, right])
     nodes.sort()
     nodes = nodes[: _squeeze(nodes)]
     parents: npt.NDArray[Any] = np.arange(len(nodes), dtype=np.int32 if len(nodes) < 1 << 31 else np.int64)
-    # a table of the upper bits leaves few nodes to search among, for names are spread evenly
+    # a table of the upper bits leaves few nodes to search among, because names are spread evenly
     bits = max(len(nodes).bit_length() - 3, 1)
     shift = np.uint64(64 - bits)
     bounds = np.searchsorted(nodes, np.arange(1 << bits, dtype=np.uint64) << shift)
@@ -99,7 +101,8 @@ def contract(left: Names, right: Names) -> tuple[Names, npt.NDArray[Any]]:
 
 @compiled
 def _squeeze(ascending):  # type: ignore[no-untyped-def]
-    """Move the distinct values to the front; how many there are. ``np.unique`` would make two copies."""
+    """Move the distinct values to the front; returns how many there are. ``np.unique`` would make two
+    copies."""
     count = 0
     for index in range(len(ascending)):
         if index == 0 or ascending[index] != ascending[index - 1]:
@@ -130,7 +133,7 @@ def _unite(parents, nodes, bounds, shift, left, right):  # type: ignore[no-untyp
 
 @compiled
 def _place(nodes, bounds, shift, name):  # type: ignore[no-untyped-def]
-    """Index of a name that is there."""
+    """Index of a name, which must be present."""
     low, high = bounds[name >> shift], bounds[(name >> shift) + np.uint64(1)]
     while high - low > 1:
         middle = (low + high) // 2
@@ -142,9 +145,9 @@ def _place(nodes, bounds, shift, name):  # type: ignore[no-untyped-def]
 
 
 class Contraction:
-    """Collects edges and gives them back as a star per component, as long as they fit in memory together.
+    """Collects edges and returns them as one star per component, as long as they fit in memory together.
 
-    The same pair from many buckets becomes one edge here if the buckets are of one reducer.
+    The same pair from many buckets becomes one edge here if one reducer has all these buckets.
     """
 
     def __init__(self) -> None:
@@ -152,7 +155,7 @@ class Contraction:
         self._count = 0
 
     def add(self, left: Names, right: Names) -> Iterator[pa.Table]:
-        """Add edges; tables of edges that are done."""
+        """Add edges; yields tables of contracted edges when memory is full."""
         if len(left):
             self._waiting.append((left, right))
             self._count += len(left)
@@ -160,7 +163,7 @@ class Contraction:
             yield self.rest()
 
     def rest(self) -> pa.Table:
-        """Edges that are left: ``key``, a node, and ``other``, the smallest of its component."""
+        """The remaining edges: ``key``, a node, and ``other``, the smallest node of its component."""
         left, right = _joined(self._waiting)
         self._waiting, self._count = [], 0
         nodes, roots = contract(left, right)
@@ -169,7 +172,7 @@ class Contraction:
 
 
 def edges(left: Names, right: Names) -> pa.Table:
-    """Rows for the exchange."""
+    """Edges as rows for the exchange."""
     return pa.table({"key": pa.array(left), "other": pa.array(right)})
 
 
@@ -187,9 +190,10 @@ def components(groups: Iterator[pa.Table]) -> Reduced:
 
 
 def small_star(groups: Iterator[pa.Table]) -> Reduced:
-    """Edges, each from its larger node to the smaller, sorted: all that a node has go to the smallest.
+    """One small-star pass. Takes sorted edges, each from its larger node to the smaller one, and links all
+    neighbours of a node to the smallest.
 
-    Gives every edge from both ends, as ``large_star`` and ``labels`` want it. Counts ``edges``.
+    Yields every edge in both directions, as ``large_star`` and ``labels`` need it. Counts ``edges``.
     """
     count = 0
     for node, other, starts, sizes in _neighbours(groups):
@@ -204,10 +208,11 @@ def small_star(groups: Iterator[pa.Table]) -> Reduced:
 
 
 def large_star(groups: Iterator[pa.Table]) -> Reduced:
-    """Edges from both ends, sorted: larger neighbours go over to the smallest of the neighbourhood.
+    """One large-star pass. Takes sorted edges in both directions, and links larger neighbours to the smallest
+    of the neighbourhood.
 
-    Counts ``edges``, and ``loose``: nodes that are neither the smallest of all their neighbours nor linked
-    to just one smaller. Where there is none, what came in was one star per component.
+    Counts ``edges``, and ``loose``: nodes that are neither smaller than all their neighbours nor linked to
+    exactly one smaller node. If there is none, the input was one star per component.
     """
     count = loose = 0
     for node, other, starts, sizes in _neighbours(groups):
@@ -220,7 +225,8 @@ def large_star(groups: Iterator[pa.Table]) -> Reduced:
 
 
 def labels(groups: Iterator[pa.Table]) -> Reduced:
-    """Stars, every edge from both ends: what ``components`` gives. A node in several tables comes again."""
+    """From stars, with every edge in both directions, to the rows that ``components`` returns. A node that
+    comes in several tables is returned several times."""
     count, last = 0, None
     for node, other, starts, _ in _neighbours(groups):
         least = np.minimum(node[starts], np.minimum.reduceat(other, starts))
@@ -241,9 +247,10 @@ def _labels(nodes: Names, roots: Names) -> pa.Table:
 
 
 def _neighbours(groups: Iterator[pa.Table]) -> Iterator[tuple[Names, Names, Index, Index]]:
-    """Per table: node and neighbour, once per edge, where each node starts, and how many neighbours it has.
+    """For each table: node and neighbour, once per edge; where each node starts, and how many neighbours it
+    has.
 
-    Where a node goes on from the table before, its smallest neighbour so far stands for those.
+    If a node continues from the table before, its smallest neighbour so far represents the earlier ones.
     """
     last: Any = None
     least: Any = None

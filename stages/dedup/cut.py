@@ -1,6 +1,6 @@
-"""Cutting spans out of a text so that what is left still reads: no words glued, no doubled blanks.
+"""Cutting spans out of a text so that the rest still reads well: no words joined, no doubled blanks.
 
-Knows characters. Does not know why a span goes.
+Knows characters. Does not know why a span is cut.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ Span = tuple[int, int]  # code points: the first, and the one after the last
 def cut(text: str, spans: Iterable[Span]) -> str:
     """``text`` without ``spans``, which are in order and may overlap.
 
-    Of the white space on the two sides of a cut the one with more line breaks stays, with the indentation of
-    what follows; at an end of the text none does. Where there is none, a blank keeps two words apart."""
+    Of the white space on the two sides of a cut, the side with more line breaks is kept, with the indentation
+    of what follows; at either end of the text none is kept. Where there is no white space, a blank separates
+    the two words."""
     kept: list[str] = []
     end = 0
     for start, stop in spans:
@@ -51,8 +52,8 @@ def cut(text: str, spans: Iterable[Span]) -> str:
 
 
 def widen(text: str, start: int, stop: int) -> Span:
-    """A span of tokens with the punctuation that belongs to it: what touches its end, up to an opening
-    bracket or quote; before it, opening ones, and all that stands there by itself."""
+    """A span of tokens with the punctuation that belongs to it: after it, whatever touches its end, up to an
+    opening bracket or quote; before it, opening brackets or quotes, and punctuation that stands by itself."""
     end = stop
     while end < len(text) and _punctuation(text[end]) and not _opening(text[end]):
         end += 1
@@ -67,7 +68,7 @@ def widen(text: str, start: int, stop: int) -> Span:
 
 
 def replace(column: pa.ChunkedArray, rows: npt.NDArray[Any], texts: Sequence[str]) -> pa.ChunkedArray:
-    """The column with ``texts`` at ``rows`` (sorted)."""
+    """The column with the values at ``rows`` (sorted) replaced by ``texts``."""
     mask = np.zeros(len(column), bool)
     mask[rows] = True
     return pc.replace_with_mask(column, pa.array(mask), pa.array(texts, column.type))

@@ -1,7 +1,7 @@
 """The stage ``fuzzy_dedup``: keeps one of the documents that have nearly the same text (MinHash with bands).
 
-MinHash with bands (see the head of this package). Only band keys travel, 12 bytes each, and never a text:
-a document whose keys nobody shares is in no round after the first.
+MinHash with bands (see the head of this package). Only band keys travel, 12 bytes each, never a text: a
+document that shares no key with another takes part in no round after the first.
 
     map          band keys of each document
     edges        documents with an equal band key, as stars                       (``candidates``)
@@ -11,10 +11,10 @@ a document whose keys nobody shares is in no round after the first.
     members      documents of each cluster, with what they are preferred by       (``survivors``)
     verdicts     who stays                                                        (``survivors``)
 
-Documents of earlier runs take part with their band keys alone: a document that is connected to one of
-them goes, and so does whoever is connected to it.
+Documents of earlier runs take part with their band keys alone: a document that is connected to one of them is
+dropped, and so is every document connected to it.
 
-A cluster is named by the id of the document that survives; positions decide nothing that is given out.
+A cluster is named by the id of the document that survives; no result depends on positions.
 
 Knows the config and which round does what; does not know how a round is done, or where.
 """
@@ -41,8 +41,8 @@ from stages.global_stage import LAST, Applied, Global, Reduced, Round, Rounds
 from stages.text.utf8 import as_array
 
 _PERMUTATIONS, _SIMILARITY = 260, 0.8
-#: Of texts, what sets of shingles are made from at once: eight bytes a character while that goes on, four
-#: afterwards.
+#: Bytes of text of which sets of shingles are made at once. These take eight bytes a character while they are
+#: made, and four afterwards.
 SKETCH_BYTES = MIB
 _HALF = np.uint64(32)
 
@@ -59,8 +59,8 @@ class FuzzyDedupConfig(StageConfig):
     bands: int = Field(default=20, ge=1)
     #: Hash values in a band.
     rows: int = Field(default=13, ge=1)
-    #: In place of ``bands`` and ``rows``: the similarity from which on documents should be found. The bands
-    #: and rows with the smallest error around it are chosen.
+    #: In place of ``bands`` and ``rows``: the similarity at and above which documents should be found. The
+    #: bands and rows with the smallest error around it are chosen.
     threshold: float | None = Field(default=None, gt=0, lt=1)
     #: With ``threshold``: the largest number of hash values, ``bands`` times ``rows``. Default: 260.
     permutations: int | None = Field(default=None, ge=2)
@@ -89,15 +89,12 @@ class FuzzyDedupConfig(StageConfig):
     @field_validator("prefer")
     @classmethod
     def _columns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        names = [survivors.parse(item).column for item in value]
-        if len(set(names)) < len(names):
-            raise ValueError("a column is named twice")
-        return value
+        return survivors.parsed(value)
 
     @model_validator(mode="after")
     def _consistent(self) -> FuzzyDedupConfig:
-        # what the map depends on is filled in, so that the same maps have the same settings; and what was
-        # filled in is no mistake when it is read again
+        # settings that the map depends on are filled in, so that equal maps have equal settings; reading a
+        # config with filled-in settings again is no mistake
         if self.threshold is not None:
             found = minhash.optimal_bands(self.threshold, self.permutations or _PERMUTATIONS)
             if self.model_fields_set & {"bands", "rows"} and (self.bands, self.rows) != found:
@@ -142,7 +139,7 @@ class FuzzyDedup(Global):
         }
     )
     applies: ClassVar[frozenset[str]] = frozenset({"action"})
-    #: What as many edges need as one process takes by default. The signature of a text of 10 MiB takes 160
+    #: Memory for as many edges as one process takes by default. The signature of a text of 10 MiB takes 160
     #: MiB, the sets of shingles of 64 MiB of texts take 512 MiB.
     resources = Resources(memory=1024 * MIB)
 
@@ -159,17 +156,14 @@ class FuzzyDedup(Global):
 
     @classmethod
     def check(cls, config: Any, schema: pa.Schema) -> str | None:
-        """What is wrong with columns that documents are preferred by or compared within, or None."""
+        """What is wrong with the columns that ``prefer`` and ``within`` name, or None."""
         if config.within in schema.names:
             kind = schema.field(config.within).type
             if not any(fits(kind) for fits in _GROUPS):
                 return (
                     f"`within: {config.within}`: {kind} is neither text nor a whole number nor true or false"
                 )
-        for name in survivors.columns([survivors.parse(item) for item in config.prefer]):
-            if name in schema.names and not survivors.sortable(kind := schema.field(name).type):
-                return f"`prefer: {name}`: a column of type {kind} has no order"
-        return None
+        return survivors.problem([survivors.parse(item) for item in config.prefer], schema)
 
     def map(self, batch: pa.Table) -> pa.Table:
         """One partial per document and band; none of an empty text. With ``tags`` also the ``tag``."""
@@ -243,7 +237,8 @@ class FuzzyDedup(Global):
         return survivors.members(batch, row[starts], pa.array(label[starts]), pa.array(twinned), self._prefer)
 
     def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
-        """The columns of every document; with ``action: drop``, why those go that do not survive."""
+        """The columns of every document; with ``action: drop``, also reasons for those that do not
+        survive."""
         about = places(found, len(batch))
         cluster = found.column("survivor").take(about)
         copies = found.column("copies").take(about).fill_null(1)
@@ -268,7 +263,7 @@ class FuzzyDedup(Global):
     def _sketch(self, texts: pa.ChunkedArray) -> pa.Array:
         """list<uint32>[n]: what pairs are compared by, a signature or the ascending set of shingles."""
         if self.config.verify == "signatures":
-            # other permutations than those of the bands, by which every pair here was chosen as alike
+            # not the permutations of the bands: every pair here was selected because it agrees on those
             signatures = self._signatures(texts, self.config.seed + 1)
             return _lists(list(signatures))
         ends = np.cumsum(pc.binary_length(texts).to_numpy())
@@ -276,8 +271,8 @@ class FuzzyDedup(Global):
         return pa.concat_arrays([_lists([]), *(_lists(self._sets(piece)) for piece in pieces)])
 
     def _sets(self, texts: pa.ChunkedArray) -> list[npt.NDArray[np.uint32]]:
-        """The distinct shingles of each text, ascending. Of a hash half is enough: of a million in a text, a
-        hundred fall on others."""
+        """The distinct shingles of each text, ascending. Half of a hash is enough: of a million shingles in a
+        text, about a hundred collide with others."""
         hashes, starts = shingle_hashes(texts, self.config.ngram, words=self.config.unit == "words")
         sets = []
         for start, stop in pairwise(starts):
@@ -293,7 +288,8 @@ _GROUPS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa
 
 
 def _group_hashes(values: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
-    """uint64[n]: a hash of each value; 0 of null, so that without values keys are as without ``within``."""
+    """uint64[n]: a hash of each value; 0 for null, so that a column of nulls gives the same keys as no
+    ``within``."""
     groups = as_array(values).dictionary_encode()
     names = [str(name) for name in groups.dictionary.to_pylist()]
     hashes = [int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little") for name in names]
@@ -310,7 +306,7 @@ def _lists(values: list[npt.NDArray[np.uint32]]) -> pa.Array:
 
 
 def _tags(ids: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
-    """uint64[n]: a hash of each id. Those of ids with a common prefix are spread too."""
+    """uint64[n]: a hash of each id, spread evenly even if ids have a common prefix."""
     data = b"".join(ids.to_pylist())
     halves = np.frombuffer(data, "<u8").reshape(-1, 2).astype(np.uint64)
     return components.names(halves[:, 0] + components.names(halves[:, 1] + np.uint64(1)))

@@ -1,4 +1,4 @@
-"""What LLVM can do and Numba does not offer, for the kernels of this package.
+"""Features of LLVM that Numba does not offer, for the kernels of this package.
 
 Knows LLVM's instructions; does not know what the kernels compute.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from llvmlite import ir
 from numba import extending, types
 
-# kernels call what is made of these without the first argument
+# kernels call the functions made from these without the first argument
 intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = extending.intrinsic
 
 _WORD = ir.IntType(64)
@@ -52,14 +52,14 @@ def fold(typing: Any, left: Any, right: Any) -> Any:
 
 @intrinsic
 def use_widest_vectors(typing: Any) -> Any:
-    """Called in a kernel: vectorise it for 512 bits where the processor has them.
+    """Call this in a kernel to vectorise it for 512 bits where the processor has such vectors.
 
-    LLVM's own choice on such processors is 256 bits, which spares mixed code a lower clock; a loop of
-    nothing but multiplications runs 1.4 times as fast on the wide ones. Without effect on other processors.
+    LLVM's own choice on such processors is 256 bits, which avoids a lower clock for mixed code; a loop of
+    nothing but multiplications runs 1.4 times as fast on 512 bits. This has no effect on other processors.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        # past FunctionAttributes.add, which knows only the attributes without a value
+        # bypasses FunctionAttributes.add, which accepts only attributes without a value
         set.add(builder.function.attributes, '"prefer-vector-width"="512"')
         return context.get_dummy_value()
 

@@ -1,6 +1,6 @@
 """The compiled loops over tokens and lines of documents: fingerprints, windows, spans, lines.
 
-Knows bytes, code points and hashes. What the results mean is said where the loops are called: ``winnow``,
+Knows bytes, code points and hashes. The modules that call the loops say what the results mean: ``winnow``,
 ``spans``, ``lines``.
 """
 
@@ -22,8 +22,8 @@ _HALF = np.uint64(32)
 
 @compiled
 def _grams(hashes, count, size, order, values):  # type: ignore[no-untyped-def]
-    """Hash of every ``size`` tokens in a row, and what it is ordered by: apart from the hash itself, so that
-    the selected hashes are spread over all values."""
+    """Hash of every ``size`` consecutive tokens, and the value that it is ordered by. The two are
+    independent, so that the selected hashes are spread over all values."""
     power = np.uint64(1)
     for _ in range(size):
         power *= _BASE
@@ -41,7 +41,8 @@ def _grams(hashes, count, size, order, values):  # type: ignore[no-untyped-def]
 
 @compiled
 def _smallest(order, start, width, last):  # type: ignore[no-untyped-def]
-    """Leftmost smallest of ``order[start:start + width]``, given that of the window one before (or -1)."""
+    """Index of the leftmost minimum of ``order[start:start + width]``, given that of the previous window (or
+    -1)."""
     if last >= start:
         new = start + width - 1
         return new if order[new] < order[last] else last
@@ -142,8 +143,8 @@ def find_lines(data, starts, table, breaks, least, rows, high, low, begin, end):
     found = 0
     for row in range(len(starts) - 1):
         index, stop, number = starts[row], starts[row + 1], 0
-        # of the line so far: characters compared, where it begins and ends; line breaks and blanks after it;
-        # and of the next where the ignored characters begin that are before it
+        # of the line so far: how many characters are compared, where it begins and ends, and the line breaks
+        # and blanks after it; of the next line: where the ignored characters before it begin
         chars, first, last = 0, 0, 0
         broken, blank, ignored = 0, False, -1
         a, b = SEED_A, SEED_B

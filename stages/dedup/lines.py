@@ -1,14 +1,14 @@
-"""The stage ``line_dedup``: keeps lines that the documents of a site repeat in one of them.
+"""The stage ``line_dedup``: keeps a line that the documents of a site repeat in only one of them.
 
-Menus, licence notes, "related articles": what a site prints on many of its pages, and an extractor takes
-for text. A line is compared with blanks collapsed, else exactly; a *paragraph* is what blank lines part. The
-site is the host name of ``url``, without ``www.``: whether ``a.example.com`` and ``b.example.com`` belong
-together only the public suffix list would say, and pages of one host share a template in any case. A document
-without a host is compared with none.
+Menus, licence notes, "related articles": lines that a site prints on many of its pages, and that an extractor
+takes for text. A line is compared with blanks collapsed, otherwise exactly; a *paragraph* is the text between
+blank lines. The site is the host name of ``url``, without ``www.``: only the public suffix list could say
+whether ``a.example.com`` and ``b.example.com`` belong together, and pages of one host share a template in any
+case. A document without a host is not compared with others.
 
 One partial per document and distinct line: a 128-bit hash of site and line, and the document's id. The
-reducer counts documents. Where enough of them have the line, it stays in the one with the smallest id, as
-often as it is there, or in one of an earlier run.
+reducer counts documents. If enough of them have the line, it is kept only in the one with the smallest id
+(all its occurrences there), or in a document of an earlier run.
 
 Knows hosts, lines and hashes; does not know what a line says, nor how rows travel.
 """
@@ -34,14 +34,14 @@ from stages.global_stage import LAST, OWN, Applied, Global, Reduced, Round, Roun
 from stages.text.characters import table
 from stages.text.utf8 import as_array, utf8
 
-#: Of rows with equal ``key``.
+#: Sort order of rows with equal ``key``.
 ORDER = ("low", "id")
 
 
 class LineDedupConfig(StageConfig):
     #: What is compared: lines, or paragraphs (text between blank lines).
     unit: Literal["line", "paragraph"] = "line"
-    #: Lines with fewer code points, white space collapsed, are not compared.
+    #: Lines with fewer code points, after white space is collapsed, are not compared.
     min_chars: int = Field(default=20, ge=1)
     #: A line counts as repeated if this many documents of the site have it.
     min_documents: int = Field(default=3, ge=2)
@@ -49,12 +49,12 @@ class LineDedupConfig(StageConfig):
     keep: Literal["first", "none"] = "first"
     #: ``annotate`` counts, and leaves texts and documents unchanged.
     action: Literal["remove", "annotate"] = "remove"
-    #: Outputs of earlier runs: lines that one of their documents has are repeated ones.
+    #: Outputs of earlier runs: lines that occur in one of their documents count as repeated.
     against: list[EarlierRun] = Field(default_factory=list)
 
 
 class LineDedup(Global):
-    """Cuts lines that a site repeats, and drops documents that have no other with the reason
+    """Cuts lines that a site repeats; documents that have no other lines are dropped with the reason
     ``only_repeated_lines``. A site is the host name of the URL without ``www.``.
 
     ``dedup.lines`` counts the repeated lines (or paragraphs) of a document, ``dedup.line_chars`` their code
@@ -67,7 +67,7 @@ class LineDedup(Global):
     adds = pa.schema([("text", pa.string()), ("dedup.lines", pa.int32()), ("dedup.line_chars", pa.int32())])
     decides = frozenset({"min_documents", "keep", "action"})
     applies: ClassVar[frozenset[str]] = frozenset({"action"})
-    #: Lines by the low half of their hash: within one document that is enough.
+    #: Lines are identified by the low half of their hash, which is enough within one document.
     verdicts = pa.schema([("key", pa.uint64()), ("line", pa.uint64())])
 
     def map(self, batch: pa.Table) -> pa.Table:
@@ -90,7 +90,7 @@ class LineDedup(Global):
         yield Round(LAST, order=ORDER, split=True)
 
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
-        """For each document the lines that go. Counts ``repeated lines`` and their ``repeats``."""
+        """For each document, the lines to cut. Counts ``repeated lines`` and their ``repeats``."""
         counts = {"repeated lines": 0, "repeats": 0}
         for found in alike(groups, ORDER):
             position, low = (found.rows.column(name).to_numpy() for name in ("position", "low"))
@@ -104,7 +104,7 @@ class LineDedup(Global):
         return counts
 
     def apply(self, batch: pa.Table, found: pa.Table) -> Applied:
-        """Texts without the lines that go, how many those are, and which documents have nothing else."""
+        """Texts without the repeated lines, how many those are, and which documents have nothing else."""
         text = batch.column("text")
         verdicts: list[Fault | None] = [None] * len(batch)
         lines, chars = np.zeros(len(batch), np.int32), np.zeros(len(batch), np.int32)
@@ -125,7 +125,7 @@ class LineDedup(Global):
         return Applied(columns, verdicts)
 
     def _spans(self, batch: pa.Table, rows: npt.NDArray[np.int64], found: pa.Table) -> list[list[Span]]:
-        """Per document where the lines that go are."""
+        """For each document, the spans of the lines to cut."""
         wanted: list[set[int]] = [set() for _ in range(len(batch))]
         for row, line in zip(rows.tolist(), found.column("line").to_pylist(), strict=True):
             wanted[row].add(line)
@@ -138,7 +138,7 @@ class LineDedup(Global):
         return spans
 
     def _lines(self, batch: pa.Table) -> Lines:
-        """Lines of documents that have a site, hashed together with that."""
+        """Lines of documents that have a site, hashed together with the site."""
         sites = np.zeros((len(batch), 2), np.uint64)
         for row, url in enumerate(batch.column("url").to_pylist()):
             if host := site(url):
@@ -160,7 +160,7 @@ def site(url: str | None) -> str | None:
 
 
 class Lines(NamedTuple):
-    """Lines or paragraphs in the order of texts and places, white space around them left out."""
+    """Lines or paragraphs in the order of texts and of places in them, without surrounding white space."""
 
     row: npt.NDArray[np.uint32]
     high: npt.NDArray[np.uint64]  # 128 bits of hash, in two halves
@@ -173,7 +173,7 @@ def find_lines(
     data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], unit: str, min_chars: int
 ) -> Lines:
     """Lines or paragraphs of at least ``min_chars`` of texts (``utf8``)."""
-    # each but the last of a text takes its characters and a line break
+    # each line but the last of a text takes its characters and a line break
     size = int(starts[-1] - starts[0]) // (min_chars + 1) + len(starts)
     found = Lines._make(
         np.empty(size, kind) for kind in (np.uint32, np.uint64, np.uint64, np.int64, np.int64)

@@ -1,18 +1,19 @@
-"""MinHash signatures and band keys, bit for bit those of datasketch 2, by compiled code.
+"""MinHash signatures and band keys, bit for bit those of datasketch 2, computed by compiled code.
 
-A signature has one number for each of its permutations: the least of what a pseudo-random reordering of all
-32-bit numbers makes of the hashes of the text's shingles. Two texts have the same number in a given place
-with a probability that is the Jaccard similarity of their sets of shingles. The package opens with a primer.
+A signature has one number for each of its permutations: the smallest value that a pseudo-random permutation
+of all 32-bit numbers gives to the hashes of the text's shingles. Two texts have the same number at a given
+index with a probability equal to the Jaccard similarity of their sets of shingles. The package opens with a
+primer.
 
-The reorderings are datasketch's scheme ``affine32``: the finaliser of MurmurHash3 once per shingle, then
-``factor * hash + summand`` modulo 2^32 for each permutation, with factors and summands from datasketch. So
-a signature is that of ``datasketch.MinHash(permutations, seed, hashfunc=shingle_hash, scheme="affine32")``
+The permutations are datasketch's scheme ``affine32``: the finaliser of MurmurHash3 once per shingle, then
+``factor * hash + summand`` modulo 2^32 for each permutation, with factors and summands from datasketch. So a
+signature is that of ``datasketch.MinHash(permutations, seed, hashfunc=shingle_hash, scheme="affine32")``
 after an update with each shingle.
 
 It costs a multiplication, an addition and a minimum per shingle and permutation; the kernel does them sixteen
-at a time, out of the first-level cache. Characters and hashes are a quarter of the time.
+at a time, from the first-level cache. Finding characters and hashing shingles takes a quarter of the time.
 
-Knows hashes of shingles. Does not know where documents come from, nor what becomes of those that agree.
+Knows hashes of shingles. Does not know where documents come from, nor what happens to those that agree.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ __all__ = ["EMPTY", "band_keys", "is_empty", "optimal_bands", "shingle_hash", "s
 #: Every value in the signature of a text without shingles, that is, of the empty text.
 EMPTY = np.uint32(0xFFFFFFFF)
 
-#: Hashes that the permutations go over at a time: 16 KiB, which stay in the first-level cache.
+#: Hashes that are permuted at a time: 16 KiB, which stay in the first-level cache.
 _BLOCK = 4096
 #: A block is filled up to a multiple of this: four vectors of 512 bits, as many as the loop takes at once.
 _STRIDE = 64
@@ -41,7 +42,7 @@ _STRIDE = 64
 _MIX_A, _MIX_B = np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
 _SHIFT_A, _SHIFT_B = np.uint32(16), np.uint32(13)
 
-# Odd, and of no other meaning: the fractions of the square roots of 11, 13 and 17.
+# Odd constants without further meaning: the fractional parts of the square roots of 11, 13 and 17.
 _BAND = np.uint64(0x510E527FADE682D1)
 _ROWS = np.uint64(0x9B05688C2B3E6C1F)
 _LAST = np.uint64(0x1F83D9ABFB41BD6B)
@@ -55,10 +56,10 @@ def signatures(
 ) -> Signatures:
     """uint32[texts, permutations]: the MinHash signatures of texts, in the order given.
 
-    Shingles are of ``ngram`` characters, or words with ``words``; ``stages/dedup/shingles.py`` says what
-    these are, and what is the one shingle of a shorter text. A pyarrow column is read in place, chunk by
-    chunk. The row of an empty text is ``EMPTY`` throughout; that two texts are empty is no sign that they
-    are alike, so leave them out of comparisons (``is_empty`` finds them).
+    Shingles have ``ngram`` characters, or that many words with ``words``; ``stages/dedup/shingles.py``
+    defines these, and the single shingle of a shorter text. A pyarrow column is read in place, chunk by
+    chunk. The row of an empty text is ``EMPTY`` throughout; empty texts are not duplicates of each other, so
+    leave them out of comparisons (``is_empty`` finds them).
 
     Raises ValueError for a null text and for numbers out of range, TypeError for anything but texts.
     """
@@ -83,10 +84,10 @@ def is_empty(signatures: Signatures) -> npt.NDArray[np.bool_]:
 def band_keys(signatures: Signatures, bands: int = 20, rows: int = 13) -> npt.NDArray[np.uint64]:
     """uint64[n, bands]: a hash of each band's number and its ``rows`` values.
 
-    Band i is columns i * rows to (i + 1) * rows - 1; columns beyond the last band are not looked at. Two
-    documents are a candidate pair if they share a key. A key is of one band only, so the keys of all bands
-    may be put together: the 2 * 10^11 keys of 10 billion documents have about a thousand pairs that are
-    equal by chance. Empty texts have keys as well; leave them out (``is_empty``).
+    Band i is columns i * rows to (i + 1) * rows - 1; columns beyond the last band are ignored. Two documents
+    are a candidate pair if they share a key. The band's number is part of the hash, so the keys of all bands
+    may be mixed: among the 2 * 10^11 keys of 10 billion documents about a thousand pairs are equal by chance.
+    Empty texts have keys as well; leave them out (``is_empty``).
 
     Raises ValueError if the signatures are too short for that.
     """
@@ -102,10 +103,11 @@ def band_keys(signatures: Signatures, bands: int = 20, rows: int = 13) -> npt.ND
 
 @cache
 def optimal_bands(threshold: float, permutations: int) -> tuple[int, int]:
-    """Bands and rows, together at most ``permutations``, with the fewest errors as datasketch weighs them:
-    candidates below the similarity ``threshold`` and pairs above it that are none, over all similarities.
+    """Bands and rows, whose product is at most ``permutations``, with the fewest errors as datasketch weighs
+    them: candidates below the similarity ``threshold``, and pairs above it that are not candidates,
+    integrated over all similarities.
 
-    Raises ValueError for a threshold outside of 0 to 1, and where less than two bands would be best.
+    Raises ValueError for a threshold outside of 0 to 1, and if fewer than two bands would be best.
     """
     from datasketch import MinHashLSH
 
@@ -115,7 +117,7 @@ def optimal_bands(threshold: float, permutations: int) -> tuple[int, int]:
 
 @cache
 def _permutations(count: int, seed: int) -> tuple[Signatures, Signatures]:
-    # imported here: it takes half a second, for SciPy's integration comes with it
+    # imported here, since it takes half a second: it imports SciPy's integration
     from datasketch import MinHash
 
     factors, summands = MinHash(num_perm=count, seed=seed, scheme="affine32").permutations
@@ -124,7 +126,7 @@ def _permutations(count: int, seed: int) -> tuple[Signatures, Signatures]:
 
 @compiled
 def _sign(data, starts, ngram, table, factors, summands, signatures):  # type: ignore[no-untyped-def]
-    """Lower each row of ``signatures`` to what the shingles of its text make it."""
+    """Lower each row of ``signatures`` to the minimum over the shingles of its text."""
     longest = 0
     for text in range(len(starts) - 1):
         longest = max(longest, starts[text + 1] - starts[text])
@@ -141,8 +143,8 @@ def _sign(data, starts, ngram, table, factors, summands, signatures):  # type: i
 
 @compiled
 def _mix(hashes, block):  # type: ignore[no-untyped-def]
-    """Put the upper halves of hashes into a block, each through the finaliser; how many there are with those
-    that fill it up."""
+    """Write the upper halves of hashes into a block, each passed through the finaliser; returns how many,
+    including padding."""
     for index in range(len(hashes)):
         value = np.uint32(hashes[index] >> _HALF)
         value = np.uint32((value ^ (value >> _SHIFT_A)) * _MIX_A)
@@ -155,7 +157,8 @@ def _mix(hashes, block):  # type: ignore[no-untyped-def]
 
 @compiled
 def _lower(signature, hashes, factors, summands):  # type: ignore[no-untyped-def]
-    """Where the time goes: the least ``factor * hash + summand`` modulo 2^32 for each permutation."""
+    """The smallest ``factor * hash + summand`` modulo 2^32 for each permutation. Most of the time is spent
+    here."""
     use_widest_vectors()
     for permutation in range(len(factors)):
         factor, summand, least = factors[permutation], summands[permutation], signature[permutation]
@@ -166,7 +169,7 @@ def _lower(signature, hashes, factors, summands):  # type: ignore[no-untyped-def
 
 @compiled
 def _keys(signatures, rows, keys):  # type: ignore[no-untyped-def]
-    """Hash the bands, two values a step."""
+    """Hash the bands, two values per step."""
     for text in range(len(keys)):
         for band in range(keys.shape[1]):
             start, stop = band * rows, (band + 1) * rows

@@ -1,38 +1,39 @@
 """The stage ``passage_dedup``: keeps one occurrence of passages that the corpus repeats.
 
-A passage is ``min_tokens`` consecutive tokens or more (``tokens`` says what those are: words, in short, or
-single characters of Han, kana, Thai …; neither case nor punctuation matters). A *window* is a passage of
-exactly that length. How windows that occur twice are found without comparing all with all:
+A passage is ``min_tokens`` consecutive tokens or more (``tokens`` defines those: in short, words, or single
+characters of Han, kana, Thai …; neither case nor punctuation matters). A *window* is a passage of exactly
+that length. Windows that occur twice are found without comparing all with all:
 
-1. ``map``: winnowed fingerprints of every document (see ``winnow``), about one for 14 tokens. Documents that
-   share a window share one of them.
-2. ``shared``: fingerprints seen in two places. Most are not, and end here.
-3. ``windows``: each document with such fingerprints is read again; of every window that selects one of them,
-   a 128-bit hash of its tokens. This is what the exchange carries most of: 44 bytes a window, but only for
-   windows that are in all likelihood repeated. On real pages of which a tenth is repeated that is one byte
-   for each byte of text, beside 0.2 for the fingerprints; after ``fuzzy_dedup`` it is less.
-4. ``verdicts``: windows of equal hash are the same passage (another has the same hash with a probability
-   of 2**-128). In the order of document id, then place, all but the first are repeats. A million copies are
-   a million rows, never a million squared.
-5. ``apply``: the union of a document's repeats is cut out of the text, as spans of whole tokens with what is
-   between them.
+1. ``map``: winnowed fingerprints of every document (see ``winnow``), about one in 14 tokens. Documents that
+   share a window share one of its fingerprints.
+2. ``shared``: fingerprints that occur in two places. Most do not, and go no further.
+3. ``windows``: each document with such fingerprints is read again; every window that selects one of them
+   gives a 128-bit hash of its tokens. This is most of what the exchange carries: 44 bytes a window, but only
+   for windows that are very probably repeated. On real pages of which a tenth is repeated that is one byte
+   for each byte of text, and 0.2 more for the fingerprints; after ``fuzzy_dedup`` it is less.
+4. ``verdicts``: windows with equal hashes are the same passage (a different one has the same hash with a
+   probability of 2**-128). In the order of document id, then place, all but the first are repeats. A million
+   copies give a million rows, never a million squared.
+5. ``apply``: the union of a document's repeats is cut out of the text, as spans of whole tokens and
+   everything between them.
 
-What holds afterwards, with ``keep: first``, for windows as they were before:
+With ``keep: first``, the following holds afterwards, for windows of the original texts:
 
-- Every window that occurs twice is found, and no occurrence but its first is left.
-- Every token that was cut stands in a window with an earlier occurrence, so has an equal one at the same
-  place of that. The earlier token was left, or was cut for the sake of one still earlier: each cut token
-  has, at the end of a chain of equal windows, an equal one that was not cut. What is gone can be written
-  again from what is left.
-- A first occurrence as a whole may lose tokens to *another* window that overlaps it and occurs still
-  earlier. Not to its own repeats: where those overlap it (the periodic ``a b a b a b …``), they are cut from
+- Every window that occurs twice is found, and only its first occurrence is left.
+- Every token that was cut stands in a window with an earlier occurrence, so there is an equal token at the
+  same place of that occurrence. The earlier token was kept, or was cut because of a still earlier one: each
+  cut token has, at the end of a chain of equal windows, an equal one that was not cut. So the text that was
+  cut can be reconstructed from the text that is left.
+- A first occurrence as a whole may lose tokens to *another* window that overlaps it and occurs still earlier.
+  It loses none to its own repeats: where those overlap it (the periodic ``a b a b a b …``), they are cut from
   its end on.
 - A document with a whole first occurrence has ``min_tokens`` tokens left, so it is not dropped, as
-  ``min_left`` is at most ``min_tokens``. The few tokens that a dropped document still has go with it.
+  ``min_left`` is at most ``min_tokens``. The few tokens that a dropped document still has are lost with it.
 
-Cutting brings together what was apart, so another run over the result may find a window that this one made.
+Cutting joins text that was apart, so another run over the result may find a window that this run created.
 
-Passages are compared within a run: of an earlier one there would be fingerprints, but no texts to check.
+Passages are compared within one run only: for an earlier run there would be fingerprints, but no texts to
+check.
 
 Knows tokens and where they are; does not know how rows travel, nor what a site or a near duplicate is.
 """
@@ -56,7 +57,7 @@ from stages.dedup.spans import Spans, spans
 from stages.global_stage import LAST, Applied, Global, Reduced, Round, Rounds
 from stages.text.utf8 import as_array, utf8
 
-#: Of windows with equal ``key``.
+#: Sort order of windows with equal ``key``.
 ORDER = ("low", "id", "offset")
 
 
@@ -74,8 +75,9 @@ class PassageDedupConfig(StageConfig):
     def _first_ones_stay(self) -> PassageDedupConfig:
         if self.min_left is not None and self.min_left > self.min_tokens:
             raise ValueError(
-                f"min_left {self.min_left} is above min_tokens {self.min_tokens}: documents with the one"
-                " occurrence left of a passage would go; drop short documents with `length` afterwards"
+                f"min_left {self.min_left} is above min_tokens {self.min_tokens}: documents"
+                " with the only occurrence left of a passage would be dropped; drop short ones with `length`"
+                " afterwards"
             )
         return self
 
@@ -109,12 +111,13 @@ class PassageDedup(Global):
         yield Round(LAST, takes=("windows",), order=ORDER, split=True)
 
     def reduce(self, name: str, groups: Iterator[pa.Table]) -> Reduced:
-        """``shared``: fingerprints by position of the document. Last: tokens to cut, by position."""
+        """In round ``shared``: shared fingerprints, by position of the document. In the last round: tokens to
+        cut, by position."""
         return self._shared(groups) if name == "shared" else self._repeats(groups)
 
     def _shared(self, groups: Iterator[pa.Table]) -> Reduced:
         counts = {"shared fingerprints": 0}
-        # the last fingerprint may go on: its one row so far, or that it has several
+        # the last fingerprint may continue in the next table: keep its one row so far, or that it has several
         alone = (np.zeros(0, np.uint64), np.zeros(0, np.uint64))
         known: np.uint64 | None = None
         for table in groups:
@@ -134,7 +137,7 @@ class PassageDedup(Global):
         return counts
 
     def join(self, name: str, batch: pa.Table, found: pa.Table) -> pa.Table:
-        """The windows of these documents that select a shared fingerprint."""
+        """The windows of a batch of documents that select a shared fingerprint."""
         rows, keys = found.column("row").to_numpy(), found.column("fingerprint").to_numpy()
         seen = winnow.windows(*utf8(batch.column("text")), self.config.min_tokens, rows, keys)
         return pa.table(

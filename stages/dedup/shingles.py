@@ -1,20 +1,21 @@
-"""Shingles: the overlapping pieces of a text by whose overlap two texts are compared, and a hash of each.
+"""Shingles, the overlapping pieces of a text, and a hash of each; two texts are compared by the shingles that
+they share.
 
 A text of u1 u2 u3 … has the shingles u1…un, u2…un+1 and so on, n units each. A unit is
 
-- a *character*: one code point. The shingle is the UTF-8 of n of them in a row, as they stand.
+- a *character*: one code point. The shingle is the UTF-8 of n consecutive ones, unchanged.
 - or a *word*: a run of letters, marks, digits and underscores; or one letter, with the marks on it, of a
-  script that has no blanks between words (Han, kana, Thai, Lao, Khmer, Burmese and the like). The shingle
-  is the UTF-8 of n of them with one blank between each two, whatever stood between them. All else separates
-  words; format characters (soft hyphen, joiners) are left out of them.
+  script that has no blanks between words (Han, kana, Thai, Lao, Khmer, Burmese and the like). The shingle is
+  the UTF-8 of n of them with one blank between each two, whatever stood between them in the text. All other
+  characters separate words; format characters (soft hyphen, joiners) inside words are left out.
 
-A text of fewer than n units is one shingle: all of it; of characters as it stands, of words with the blanks
-set, and without a word in it as it stands again. Only the empty text has none. Nothing is folded: who wants
-case, white space or composed characters to make no difference normalises before.
+A text of fewer than n units has one shingle, which is all of it: unchanged if units are characters or if the
+text has no word, otherwise its words with one blank between them. Only the empty text has none. Nothing is
+folded: if case, white space or composed characters should make no difference, normalise the text before.
 
-The hash takes 16 bytes a step with one multiplication of 64 by 64 bits whose halves are xored, a way to hash
-known from wyhash; it is computed anew for each shingle. A rolling hash has less to do for very long shingles
-only, and for those of 24 characters the few independent multiplications are as fast and mix far better.
+The hash takes 16 bytes per step with one multiplication of 64 by 64 bits whose halves are xored, as wyhash
+does; it is computed anew for each shingle. A rolling hash would do less work only for very long shingles; for
+24 characters the few independent multiplications are as fast and mix far better.
 
 Knows characters and bytes. Does not know signatures, nor what documents are.
 """
@@ -29,7 +30,7 @@ from stages.dedup.intrinsics import fold, load_byte, load_word
 from stages.text.characters import IGNORED, LETTER, MARK, WORD, decode, look_up, table
 from stages.text.utf8 import Offsets, Texts, pieces
 
-# Odd, and of no other meaning: the fractions of the square roots of 2, 3, 5 and 7.
+# Odd constants without further meaning: the fractional parts of the square roots of 2, 3, 5 and 7.
 _START = np.uint64(0x6A09E667F3BCC909)
 _LEFT = np.uint64(0xBB67AE8584CAA73B)
 _RIGHT = np.uint64(0x3C6EF372FE94F82B)
@@ -44,8 +45,8 @@ Hashes = npt.NDArray[np.uint64]
 
 
 def shingle_hashes(texts: Texts, ngram: int = 24, *, words: bool = False) -> tuple[Hashes, Offsets]:
-    """64-bit hashes of all shingles, in order and with repeats, and where those of each text start (one
-    more at the end). Eight bytes a character: for a few documents that are looked at closely."""
+    """64-bit hashes of all shingles, in order and with repeats, and where those of each text start (with the
+    end as last entry). Takes eight bytes a character, so it is meant for a few documents at a time."""
     hashes: list[Hashes] = [np.empty(0, np.uint64)]
     counts: list[Offsets] = [np.zeros(1, np.int64)]
     for data, starts in pieces(texts):
@@ -56,15 +57,16 @@ def shingle_hashes(texts: Texts, ngram: int = 24, *, words: bool = False) -> tup
 
 
 def shingle_hash(shingle: bytes) -> int:
-    """The 32-bit hash of a shingle's bytes; what ``datasketch.MinHash`` takes as ``hashfunc``.
+    """The 32-bit hash of a shingle's bytes; usable as ``hashfunc`` of ``datasketch.MinHash``.
 
-    The upper half of a 64-bit hash. No seed: the same everywhere and always.
+    It is the upper half of a 64-bit hash, without a seed, so it is the same in every run.
     """
     return int(_hash_array(np.frombuffer(shingle, np.uint8)) >> _HALF)
 
 
 def character_table(words: bool) -> npt.NDArray[np.uint32]:
-    """What the kernels take as ``table``: classes of characters for words, nothing for characters."""
+    """The argument ``table`` of the kernels: classes of characters if units are words, empty if they are
+    characters."""
     return table() if words else _NO_TABLE
 
 
@@ -88,7 +90,7 @@ def _all_hashes(data, starts, ngram, table):  # type: ignore[no-untyped-def]
 def hash_bytes(address, length):  # type: ignore[no-untyped-def]
     """64-bit hash of the ``length`` bytes at an address. Reads nothing outside of them.
 
-    By address, for an array as argument has its references counted in every call."""
+    Takes an address, because references to an array argument are counted in every call."""
     state = _START ^ np.uint64(length)
     end = address + length
     if length >= 16:
@@ -96,7 +98,7 @@ def hash_bytes(address, length):  # type: ignore[no-untyped-def]
             state = fold(load_word(address) ^ _LEFT, load_word(address + 8) ^ state)
         for place in range(address + 16, end - 16, 16):
             state = fold(load_word(place) ^ _LEFT, load_word(place + 8) ^ state)
-        # the last 16 bytes, of which the step before may have had some
+        # the last 16 bytes, which may overlap those of the step before
         left, right = load_word(end - 16), load_word(end - 8)
     elif length >= 8:
         left, right = load_word(address), load_word(end - 8)
@@ -114,9 +116,10 @@ def _hash_array(data):  # type: ignore[no-untyped-def]
 
 @compiled
 def characters(data, start, stop, starts):  # type: ignore[no-untyped-def]
-    """Put into ``starts`` where each character of ``data[start:stop]`` starts, and ``stop``; how many
-    characters. Room for one more than there are bytes. A character is a byte that continues none, and those
-    that do: right for any UTF-8, and any bytes have some."""
+    """Write into ``starts`` where each character of ``data[start:stop]`` starts, and then ``stop``; returns
+    the number of characters. ``starts`` needs room for one more than there are bytes. A character is a byte
+    that is no continuation byte, with the continuation bytes after it: right for valid UTF-8, and defined for
+    any bytes."""
     count = 0
     for index in range(start, stop):
         starts[count] = index
@@ -127,9 +130,9 @@ def characters(data, start, stop, starts):  # type: ignore[no-untyped-def]
 
 @compiled
 def words(data, start, stop, table, spelled, starts):  # type: ignore[no-untyped-def]
-    """Put the words of ``data[start:stop]`` into ``spelled``, a blank after each, and into ``starts`` where
-    each starts there, and the end; how many words. Room for two bytes a byte, and one more start than there
-    are bytes."""
+    """Write the words of ``data[start:stop]`` into ``spelled``, with a blank after each, and into ``starts``
+    where each starts in ``spelled``, and then the end; returns the number of words. Needs room for two bytes
+    per input byte, and for one more start than there are bytes."""
     count, end, state, index = 0, 0, _OUTSIDE, start
     while index < stop:
         first = index
@@ -141,7 +144,7 @@ def words(data, start, stop, table, spelled, starts):  # type: ignore[no-untyped
             state = _OUTSIDE
             continue
         if kind == MARK and state != _OUTSIDE:
-            kind = state  # it belongs to what it stands on
+            kind = state  # it belongs to the character it is on
         elif kind == LETTER or kind != state:
             if count:
                 spelled[end] = 0x20
@@ -158,9 +161,9 @@ def words(data, start, stop, table, spelled, starts):  # type: ignore[no-untyped
 
 @compiled
 def shingle(data, start, stop, ngram, table, spelled, starts, hashes):  # type: ignore[no-untyped-def]
-    """Put the 64-bit hashes of the shingles of ``data[start:stop]`` into ``hashes``, in order and with
-    repeats; how many. The units are words if there is a ``table`` of characters. Room as for ``words``, and
-    for a hash a byte."""
+    """Write the 64-bit hashes of the shingles of ``data[start:stop]`` into ``hashes``, in order and with
+    repeats; returns how many. The units are words if ``table`` is not empty. Needs room as for ``words``, and
+    for one hash per byte."""
     if len(table):
         count = words(data, start, stop, table, spelled, starts)
         if count:
@@ -176,7 +179,8 @@ def shingle(data, start, stop, ngram, table, spelled, starts, hashes):  # type: 
 
 @compiled
 def _hash_units(data, starts, count, gap, ngram, hashes):  # type: ignore[no-untyped-def]
-    """Hash every ``ngram`` of ``count`` units in a row; ``gap`` bytes after each unit are not of it."""
+    """Hash every ``ngram`` consecutive ones of ``count`` units; the last ``gap`` bytes before the next unit
+    do not belong to a unit."""
     size, address = min(ngram, count), data.ctypes.data
     stops = starts[size:]
     for unit in range(count - size + 1):

@@ -1,4 +1,4 @@
-"""From tokens by number to spans of characters.
+"""From ranges of token numbers to spans of characters.
 
 Knows tokens and code points; does not know why some of them are marked.
 """
@@ -15,7 +15,7 @@ from stages.text.characters import table
 
 
 class Spans(NamedTuple):
-    """Runs of marked tokens, by row and place; and how many tokens each text has that was looked at."""
+    """Runs of marked tokens, by row and place; and the number of tokens of each text that was looked at."""
 
     row: npt.NDArray[np.uint32]
     begin: npt.NDArray[np.int64]  # code point

@@ -1,12 +1,12 @@
 """Which document of a cluster survives: an explicit order, the same wherever the documents lie.
 
-An order is a list of columns, each ascending or descending, and after them the smallest id. What the columns
-hold becomes 16 bytes each that sort as the values do, so that the exchange can order members of a cluster
-without knowing types:
+An order is a list of columns, each ascending or descending, and after them the smallest id. Each value
+becomes 16 bytes that sort as the values do, so that the exchange can order members of a cluster without
+knowing types:
 
 * numbers, times and booleans: exact;
-* strings and bytes: the first 16 bytes, as unsigned bytes (that is the order of code points in UTF-8); of
-  ``date``, which is ISO 8601, only the digits, so that seconds are among them;
+* strings and bytes: the first 16 bytes, as unsigned bytes (in UTF-8 the order of code points); for ``date``,
+  which is ISO 8601, only the digits, so that 16 bytes include the seconds;
 * null and NaN come last, whatever the direction.
 
 Knows columns and clusters; does not know why documents are in one cluster.
@@ -31,18 +31,19 @@ from stages.dedup.groups import groups_of
 from stages.global_stage import Reduced, Summary
 from stages.text.utf8 import as_array
 
-#: Always there to prefer by: characters of the text.
+#: Available in every order: the number of characters of the text.
 LENGTH = "length"
 #: Clusters that the counts of one reducer name.
 NAMED_CLUSTERS = 10
 
-#: What is known of a member of a cluster in the end: the id of the document that survives (null if that is
-#: one of an earlier run), how many the cluster has (one more, if so), and whether this one stays.
+#: The verdict on a member of a cluster: the id of the document that survives (null if it is one of an earlier
+#: run), the number of documents in the cluster (one more for documents of an earlier run), and whether this
+#: one is kept.
 VERDICTS = pa.schema(
     [("key", pa.uint64()), ("survivor", pa.binary(16)), ("copies", pa.int32()), ("keep", pa.bool_())]
 )
 
-#: Of the positions in one cluster, what is held in memory; beyond that they are in a local file.
+#: Bytes held in memory of the positions in one cluster; more than that goes to a local file.
 SPOOL_BYTES = 16 * MIB
 
 _PREFER = "prefer_"
@@ -83,36 +84,58 @@ def members(
     earlier: pa.Array,
     by: Sequence[Preference],
 ) -> pa.Table:
-    """What the exchange takes of documents ``rows`` of a batch: label, order and id.
+    """What the exchange needs of the documents ``rows`` of a batch: label, order and id.
 
     ``earlier``: whether the document is like one of an earlier run.
     """
-    taken = pa.array(rows)
     found = {"key": labels, "row": pa.array(rows, pa.uint32()), "earlier": earlier}
+    text = ["text"] if any(preference.column == LENGTH for preference in by) else []
+    taken = batch.select(list(dict.fromkeys(["id", *columns(by), *text]))).take(pa.array(rows))
+    return pa.table({**found, **ranked(taken, by), "id": taken.column("id")})
+
+
+def ranked(batch: pa.Table, by: Sequence[Preference]) -> dict[str, pa.Array]:
+    """The columns of ``order`` for each document, but for its id. ValueError names one without an order."""
+    found = {}
     for name, preference in zip(order(by), by, strict=False):
         if preference.column == LENGTH:
             values = pc.utf8_length(batch.column("text"))
         else:
             values = batch.column(preference.column)
         try:
-            found[name] = encode(values.take(taken), preference.descending, preference.column == "date")
+            found[name] = encode(values, preference.descending, preference.column == "date")
         except pa.ArrowException as error:
             raise ValueError(f"`prefer: {preference.column}`: {error}") from None
-    found["id"] = batch.column("id").take(taken)
-    return pa.table(found)
+    return found
+
+
+def problem(by: Sequence[Preference], schema: pa.Schema) -> str | None:
+    """What is wrong with the columns that documents are preferred by, or None."""
+    for name in columns(by):
+        if name in schema.names and not sortable(kind := schema.field(name).type):
+            return f"`prefer: {name}`: a column of type {kind} has no order"
+    return None
+
+
+def parsed(items: Sequence[str]) -> tuple[str, ...]:
+    """Items as they are, each of which names another column. ValueError otherwise."""
+    names = [parse(item).column for item in items]
+    if len(set(names)) < len(names):
+        raise ValueError("a column is named twice")
+    return tuple(items)
 
 
 def sortable(kind: pa.DataType) -> bool:
-    """Whether values of a type have an order, so that a column of it can be preferred by."""
+    """Whether values of a type have an order, so that ``prefer`` may name a column of it."""
     if pa.types.is_dictionary(kind):
         return sortable(kind.value_type)
     return any(is_type(kind) for is_type in (*_STRINGS, *_NUMBERS)) and not pa.types.is_interval(kind)
 
 
 def encode(values: pa.Array | pa.ChunkedArray, descending: bool, digits: bool = False) -> pa.Array:
-    """binary(16)[n] that sort as the values, or the other way round; null and NaN last.
+    """binary(16)[n] that sort as the values, or in the opposite order; null and NaN last.
 
-    ``digits``: of strings, only the digits count. ArrowNotImplementedError for types that are not
+    ``digits``: only the digits of strings count. ArrowNotImplementedError for types that are not
     ``sortable``.
     """
     values = as_array(values)
@@ -129,7 +152,7 @@ def encode(values: pa.Array | pa.ChunkedArray, descending: bool, digits: bool = 
         words[:, 1] = ~numbers if descending else numbers
         missing |= odd
     words[missing] = _LAST
-    # a string is before null even where it is the last of all strings
+    # a string sorts before null even if it is the largest possible string
     words[~missing & (words == _LAST).all(axis=1), 1] = _LAST - np.uint64(1)
     data = words.astype(">u8")
     return pa.Array.from_buffers(pa.binary(16), len(data), [None, pa.py_buffer(data)])
@@ -184,11 +207,13 @@ def _numbers(values: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.b
 
 
 def survivors(groups: Iterator[pa.Table]) -> Reduced:
-    """Members by label, in order of preference: the first of each stays, unless the cluster has documents
-    of an earlier run. Gives rows of ``VERDICTS``. A cluster may come in several tables, each in order.
+    """Takes members by label, in order of preference: the first of each label is kept, unless the cluster has
+    documents of an earlier run. Yields rows of ``VERDICTS``. A cluster may come in several tables, each in
+    order.
 
-    Counts ``clusters``, ``clusters of 2``, ``clusters of 3-4``, ``clusters of 5-8`` and so on; documents that
-    go as ``near duplicates``, and as those ``of an earlier run``. Names the largest clusters.
+    Counts ``clusters``, ``clusters of 2``, ``clusters of 3-4``, ``clusters of 5-8`` and so on; documents
+    dropped as ``near duplicates``, and dropped as duplicates ``of an earlier run``. Names the largest
+    clusters.
     """
     tally = _Tally()
     pending: _OpenCluster | None = None
@@ -214,7 +239,7 @@ def survivors(groups: Iterator[pa.Table]) -> Reduced:
 def _verdicts(
     table: pa.Table, starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], tally: _Tally
 ) -> pa.Table:
-    """Of clusters that are there as a whole."""
+    """Verdicts on clusters that are complete."""
     earlier = np.logical_or.reduceat(table.column("earlier").to_numpy(), starts)
     ids = as_array(table.column("id").take(pa.array(starts, mask=earlier)))
     tally.add(sizes, earlier, ids)
@@ -233,8 +258,8 @@ def _verdicts(
 
 
 class _OpenCluster:
-    """A cluster that may go on in the next table: the best of its members so far, and where all of them are,
-    in memory or, when they are very many, in a file."""
+    """A cluster that may continue in the next table: the best of its members so far, and the positions of all
+    of them, in memory or, if there are very many, in a file."""
 
     def __init__(self, table: pa.Table) -> None:
         self.label = table.column("key")[0].as_py()
@@ -254,7 +279,7 @@ class _OpenCluster:
         self._best = first if self._best is None else min(self._best, first)
 
     def verdicts(self, tally: _Tally) -> Iterator[pa.Table]:
-        """As of any cluster; the end of this one."""
+        """The verdicts on this cluster, which is now complete."""
         assert self._best is not None
         *_, identity, best = self._best
         ids = pa.array([None if self._earlier else identity], pa.binary(16))
@@ -293,7 +318,7 @@ class _Tally:
         for power, number in enumerate(np.bincount(np.ceil(np.log2(sizes[own])).astype(int)).tolist()):
             if number:
                 self._counts[_sizes(power)] += number
-        # of equally large clusters those with the smallest ids: the order of labels is not to be seen
+        # of equally large clusters those with the smallest ids, so that the order of labels has no effect
         halves = np.frombuffer(ids.buffers()[1], ">u8").reshape(-1, 2)[own].astype(np.uint64)
         order = np.lexsort((halves[:, 1], halves[:, 0], -sizes[own]))[:NAMED_CLUSTERS]
         for place in own[order].tolist():

@@ -5,12 +5,12 @@ A token needs no model and no dictionary, and means the same in every language:
 - a *word*: a run of letters, marks and digits (``don't`` are two, ``3.14`` are two);
 - one letter, with the marks on it, of a script that is written without blanks between words: Han, kana,
   Thai, Lao, Khmer, Burmese and the like (Hangul has blanks and makes words);
-- a run of *symbols* (``+``, ``<``, ``€``, emoji), with blanks and punctuation among them or not: ``x < 3`` is
-  not ``x > 3``, yet a rule of eighty ``=`` signs is one token and no passage.
+- a run of *symbols* (``+``, ``<``, ``€``, emoji), even with blanks and punctuation among them: ``x < 3``
+  differs from ``x > 3``, yet a line of eighty ``=`` signs is one token and no passage.
 
-Blanks, punctuation and control characters are not compared, nor is case; format characters (soft hyphen,
-joiners, variation selectors) are looked through. Nothing is composed or decomposed: ``é`` as one code point
-and as two are two words. Categories are those of the Unicode tables of the Python that runs.
+Blanks, punctuation, control characters and case are not compared; format characters (soft hyphen, joiners,
+variation selectors) are ignored. Nothing is composed or decomposed: ``é`` as one code point and as two are
+two words. Categories are those of the Unicode tables of the Python that runs.
 
 Knows characters and bytes. Does not know passages, lines or documents.
 """
@@ -23,7 +23,7 @@ from stages.compiled import compiled
 from stages.text.characters import BLANK, IGNORED, LETTER, MARK, PUNCTUATION, SYMBOL, WORD, decode, look_up
 
 # Odd constants: multipliers of splitmix64 (Steele et al. 2014) and of MurmurHash3's 64-bit finaliser, and the
-# fraction of the golden ratio and of pi.
+# fractional parts of the golden ratio and of pi.
 _A = np.uint64(0xBF58476D1CE4E5B9)
 _B = np.uint64(0xC4CEB9FE1A85EC53)
 SEED_A = np.uint64(0x9E3779B97F4A7C15)
@@ -34,8 +34,8 @@ _SHIFT = np.uint64(29)
 
 @compiled
 def mix(a, b, x, y):  # type: ignore[no-untyped-def]
-    """Two independent 64-bit hashes of sequences, each one value further. The step is a bijection of the hash
-    before: sequences that part in their last value only never have the same hash."""
+    """Extend two independent 64-bit hashes of a sequence by one value. The step is a bijection of the hash
+    before: sequences that differ only in their last value never have the same hash."""
     a = (a ^ x) * _A
     b = (b ^ y) * _B
     return a ^ a >> _HALF, b ^ b >> _SHIFT
@@ -43,9 +43,9 @@ def mix(a, b, x, y):  # type: ignore[no-untyped-def]
 
 @compiled
 def tokenize(data, start, stop, table, first, second, begins, ends):  # type: ignore[no-untyped-def]
-    """Tokens of ``data[start:stop]``; returns how many. Each output has room for as many as there are
-    bytes, or for none where it is not wanted: two 64-bit hashes of each token, and the code points, counted
-    from ``start``, where it begins and ends."""
+    """Tokens of ``data[start:stop]``; returns how many. Each output has room for as many as there are bytes,
+    or no room if it is not needed: two 64-bit hashes of each token, and the code points, counted from
+    ``start``, where it begins and ends."""
     hashed, placed = len(second) > 0, len(begins) > 0
     count, kind, number, index = 0, BLANK, 0, start
     a, b = SEED_A, SEED_B
@@ -58,7 +58,7 @@ def tokenize(data, start, stop, table, first, second, begins, ends):  # type: ig
                 ends[count - 1] = number
             continue
         if now <= PUNCTUATION:
-            # a run of symbols goes on after it, nothing else does
+            # a run of symbols continues after it, nothing else does
             if kind != SYMBOL:
                 kind = BLANK
             continue

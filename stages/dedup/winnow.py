@@ -1,11 +1,11 @@
 """Winnowing (Schleimer, Wilkerson and Aiken 2003): few fingerprints of a text, no shared passage missed.
 
 A text of tokens t1 t2 t3 … has a hash for every k tokens in a row (a k-gram). Of every w neighbouring hashes
-the smallest is selected (in the order of a scrambled value, the leftmost of equal ones): on average one of
-(w + 1) / 2. A passage of k + w - 1 tokens has w k-grams, so a selected one; which one depends on the passage
-alone, so it is the same wherever the passage stands. Two texts that share a passage of that length share the
-hash of a selected k-gram. So do two passages in one text: the leftmost smallest of each has the same place
-within it, hence the two have two places in the text.
+the smallest is selected (in the order of a scrambled value, the leftmost of equal ones): on average one of (w
++ 1) / 2. A passage of k + w - 1 tokens has w k-grams, so at least one of them is selected; which one depends
+on the passage alone, so it is the same wherever the passage stands. Two texts that share a passage of that
+length therefore share the hash of a selected k-gram. The same holds for two occurrences in one text: the
+selected k-gram is at the same offset in both, hence at two places of the text.
 
 Knows hashes of tokens. Does not know documents beyond where each starts, nor what a shared passage means.
 """
@@ -22,7 +22,7 @@ from stages.text.characters import table
 
 
 class Windows(NamedTuple):
-    """Passages of exactly the least length: where they start, and a hash of their tokens."""
+    """Passages of exactly the minimum length: where they start, and a hash of their tokens."""
 
     row: npt.NDArray[np.uint32]  # index of the text
     offset: npt.NDArray[np.uint32]  # token that the passage starts with
@@ -33,17 +33,17 @@ class Windows(NamedTuple):
 def gram_size(tokens: int) -> int:
     """k for passages of ``tokens`` tokens; w is ``tokens`` - k + 1.
 
-    A longer gram is rarer in other contexts, a wider window selects fewer. Half of the passage is where real
-    pages give the exchange the fewest bytes: 1.27, 1.25, 1.25 and 1.29 for each byte of text with k = 20, 25,
-    30 and 35 of 50 tokens (2,104 pages; the passages found are the same)."""
+    A longer gram is rarer in other contexts, a wider window selects fewer grams. On real pages, k of about
+    half the passage gives the exchange the fewest bytes: 1.27, 1.25, 1.25 and 1.29 for each byte of text with
+    k = 20, 25, 30 and 35 of 50 tokens (2,104 pages; the passages found are the same)."""
     return max(1, tokens // 2)
 
 
 def fingerprints(
     data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], tokens: int
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
-    """Row and fingerprint of what is selected from each text (``utf8``) for passages of ``tokens``
-    tokens, sorted. A fingerprint is there twice for a row if it is selected in two places or more."""
+    """Row and fingerprint of the grams selected from each text (``utf8``) for passages of ``tokens`` tokens,
+    sorted. A fingerprint occurs twice for a row if it is selected in two places or more."""
     rows, keys = _empty(starts, np.uint32), _empty(starts, np.uint64)
     count = kernels.fingerprints(data, starts, table(), gram_size(tokens), tokens, rows, keys)
     rows, keys = rows[:count], keys[:count]
@@ -61,8 +61,8 @@ def windows(
     rows: npt.NDArray[np.uint32],
     keys: npt.NDArray[np.uint64],
 ) -> Windows:
-    """All passages of ``tokens`` tokens whose own selected fingerprint is among ``keys`` of their text.
-    ``rows`` (sorted) says which text each key is of; keys are sorted within a row."""
+    """All passages of ``tokens`` tokens whose own selected fingerprint is among the ``keys`` of their text.
+    ``rows`` (sorted) is the text of each key; keys are sorted within a row."""
     size = int(np.diff(starts)[np.unique(rows)].sum())
     found = Windows._make(np.empty(size, kind) for kind in (np.uint32, np.uint32, np.uint64, np.uint64))
     places = np.searchsorted(rows, np.arange(len(starts), dtype=np.uint32))
@@ -71,5 +71,6 @@ def windows(
 
 
 def _empty(starts: npt.NDArray[np.int64], kind: Any) -> npt.NDArray[Any]:
-    # as many as there are bytes: more than ever needed, but what is not written to takes no memory
+    # as many as there are bytes: more than ever needed, but pages of memory that are never written to take no
+    # space
     return np.empty(int(starts[-1] - starts[0]), kind)

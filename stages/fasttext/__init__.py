@@ -1,6 +1,6 @@
-"""fastText classifiers: their file format, what they make of a text, and how one is trained.
+"""fastText classifiers: their file format, how they score a text, and how one is trained.
 
-The modules, from the file on:
+The modules, starting from the file:
 
     format.py    a model as it lies in a file: settings, dictionary, two matrices
     kernels.py   the loops of scoring: from a text to rows of the matrix, from rows to probabilities
@@ -14,9 +14,9 @@ The modules, from the file on:
 
 The stages on top are ``language`` and, in ``quality``, ``fasttext``.
 
-It is a reimplementation because of what the packages of that name do today: under NumPy 2 ``predict`` of
-some fails and that of others answers wrong for batches; training initialises only ``thread / 10`` of the
-matrix; each worker reads the whole file, 2.4 GB for DCLM's classifier, into memory of its own. Here the
-matrices are mapped, so that all workers of a machine share one copy, and training gives the same bytes
-every time. Files go both ways between this package and the library.
+It is a reimplementation because of faults in today's fastText packages: under NumPy 2 ``predict`` fails in
+some and returns wrong results for batches in others; training initialises only ``thread / 10`` of the matrix;
+each worker reads the whole file, 2.4 GB for DCLM's classifier, into its own memory. Here the matrices are
+mapped, so that all workers of a machine share one copy, and training gives the same bytes every time. Model
+files can be exchanged between this package and the library in both directions.
 """

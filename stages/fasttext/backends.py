@@ -1,6 +1,6 @@
-"""Which code computes what a model says of texts: this package's own, or the fastText library.
+"""Chooses the code that computes a model's probabilities: this package's own, or the fastText library.
 
-Knows that both give the same answers, to rounding. Does not know what they are for.
+Knows that both give the same results, apart from rounding. Does not know what these are used for.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from stages.fasttext.format import read
 from stages.fasttext.library import Library
 from stages.fasttext.predict import Predictor, Scores
 
-#: A setting of stages. It is left out of what identifies a result while it is ``own``, as it was before there
-#: was a choice: outputs of then stay valid.
+#: A setting of stages. The value ``own`` is not part of what identifies a result, so outputs from before this
+#: setting existed stay valid.
 Backend = Annotated[Literal["own", "library"], Field(exclude_if=lambda backend: backend == "own")]
 
 
@@ -30,7 +30,7 @@ class Scorer(Protocol):
 
 
 def open_model(path: str, backend: Backend) -> Scorer:
-    """The model in a local file. Raises ``format.ModelError`` and ``OSError``, whatever the backend, and
-    ``ImportError`` without the library that was asked for."""
+    """The model in a local file. Raises ``format.ModelError`` and ``OSError`` for both backends, and
+    ``ImportError`` if the requested library is not installed."""
     model = read(path)
     return Predictor(model) if backend == "own" else Library(path, model.dictionary.labels)

@@ -1,6 +1,6 @@
-"""Training, as machine code: words counted, numbers scattered, gradient descent.
+"""Compiled loops of training: counting words, initialising a matrix, gradient descent.
 
-Knows arrays and numbers. Does not know what a text's rows are (``kernels.py``), nor how words are ordered.
+Knows arrays and numbers. Does not know which rows a text has (``kernels.py``), nor how words are ordered.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def _longer(values):  # type: ignore[no-untyped-def]
 
 @compiled
 def count_words(data, starts):  # type: ignore[no-untyped-def]
-    """Of every different word of the texts where it first stands, its bytes and how often it stands there;
-    and the tokens in all. Without ``</s>``, and what looks like a label."""
+    """For every distinct word of the texts: where it first occurs, its bytes and its count; and the total
+    number of tokens. ``</s>`` and words that look like labels are left out."""
     slots = np.zeros((1 << 16, 2), np.uint64)
     place, size = np.empty(len(slots) // 2, np.int64), np.empty(len(slots) // 2, np.int64)
     count = np.empty(len(slots) // 2, np.int64)
@@ -69,7 +69,8 @@ def count_words(data, starts):  # type: ignore[no-untyped-def]
 
 @compiled
 def scatter(matrix, seed):  # type: ignore[no-untyped-def]
-    """Fill a matrix evenly with numbers from -1 / columns to 1 / columns, by their place and the seed."""
+    """Fill a matrix with uniform numbers from -1 / columns to 1 / columns, determined by their place and the
+    seed."""
     flat = matrix.reshape(-1)
     scale = np.float32(2.0 / matrix.shape[1] / (1 << 24))
     for place in range(len(flat)):
@@ -83,8 +84,8 @@ def scatter(matrix, seed):  # type: ignore[no-untyped-def]
 
 @compiled
 def descend(data, starts, targets, known, input, output, epochs, rate, losses):  # type: ignore[no-untyped-def]
-    """Stochastic gradient descent, a text at a time in the order given, with a learning rate that falls
-    evenly to zero; the mean loss of each epoch goes to ``losses``."""
+    """Stochastic gradient descent, one text at a time in the order given, with a learning rate that falls
+    linearly to zero; the mean loss of each epoch goes to ``losses``."""
     texts, dim, labels = len(starts) - 1, input.shape[1], len(output)
     longest = 0
     for text in range(texts):

@@ -1,4 +1,4 @@
-"""A fastText classifier as it lies in a ``.bin`` or ``.ftz`` file.
+"""The file format of fastText classifiers (``.bin`` and ``.ftz``).
 
 In order, little-endian, without padding:
 
@@ -10,11 +10,11 @@ In order, little-endian, without padding:
     uint8 quantised; the input matrix, a row for each word and after these one for each bucket
     uint8 quantised; the output matrix, a row for each label (``hs``: for each inner node of a tree)
 
-A dense matrix is int64 rows, int64 columns, float32 values; it is mapped, not read, so it costs a process
-what it touches, and processes share it. A quantised one (``.ftz``) is codes into a table of centroids, for a
-few numbers of a row at a time; it is small, and spelled out when it is read.
+A dense matrix is int64 rows, int64 columns, float32 values; it is mapped, not read, so a process loads only
+the pages that it touches, and processes share them. A quantised one (``.ftz``) consists of codes into a table
+of centroids, each code for a few numbers of a row; it is small, and is expanded to float32 when it is read.
 
-Knows bytes. Does not know what the rows are for (``kernels.py``). The format is that of
+Knows bytes. Does not know how rows are used (``kernels.py``). The format is that of
 github.com/facebookresearch/fastText, ``src/args.cc``, ``dictionary.cc`` and ``quantmatrix.cc``.
 """
 
@@ -47,11 +47,11 @@ Matrix = npt.NDArray[np.float32]
 
 
 class ModelError(ValueError):
-    """The file is no fastText classifier, or a damaged one."""
+    """The file is not a fastText classifier, or is damaged."""
 
 
 class Loss(IntEnum):
-    """How outputs become probabilities, by the numbers of the file."""
+    """How outputs become probabilities, by the numbers used in the file."""
 
     HIERARCHICAL = 1  #: softmax by a Huffman tree of the labels
     NEGATIVE = 2  #: negative sampling; each label on its own, as ``ONE_VS_ALL``
@@ -61,8 +61,8 @@ class Loss(IntEnum):
 
 @dataclass(frozen=True)
 class Settings:
-    """What a model was trained with, in the file's order and with the library's defaults for what plays no
-    part in a classifier."""
+    """The training settings of a model, in the file's order; settings that have no effect in a classifier
+    have the library's defaults."""
 
     dim: int
     window: int = 5
@@ -100,9 +100,11 @@ class Dictionary:
 
 @dataclass(frozen=True)
 class Model:
-    """float32[words + buckets, dim] and float32[labels, dim], with what says which row is which.
+    """The matrices, float32[words + buckets, dim] and float32[labels, dim], with the dictionary that names
+    their rows.
 
-    The matrices of a file that was read are read-only and at any address, not just a multiple of four."""
+    Matrices that were read from a file are read-only and may be at any address, not only at multiples of
+    four."""
 
     settings: Settings
     dictionary: Dictionary
@@ -147,10 +149,10 @@ def _dictionary(
 
 
 def write(model: Model, file: BinaryIO) -> None:
-    """The bytes of an unquantised ``.bin`` file that the library reads as well."""
+    """The bytes of an unquantised ``.bin`` file, which the library can read as well."""
     settings, words = model.settings, model.dictionary
     if words.pruned is not None:
-        raise ValueError("a quantised model is not written again")
+        raise ValueError("a quantised model cannot be written")
     file.write(_HEAD.pack(MAGIC, VERSION))
     file.write(
         _SETTINGS.pack(
@@ -244,7 +246,7 @@ def _settings(file: _Cursor, version: int) -> Settings:
         raise ModelError(f"has the unknown loss {numbers[6]}")
     numbers[6] = Loss(numbers[6])
     settings = Settings(*[*numbers, sampling])
-    if version == 11:  # from before classifiers had character n-grams, whatever the settings say
+    if version == 11:  # older than character n-grams in classifiers, so the setting is ignored
         settings = replace(settings, max_chars=0)
     hashed = settings.word_ngrams > 1 or settings.max_chars > 0
     if settings.dim < 1 or settings.buckets < hashed or max(settings.word_ngrams, settings.max_chars) > 99:
@@ -253,7 +255,8 @@ def _settings(file: _Cursor, version: int) -> Settings:
 
 
 def _matrix(file: _Cursor, shape: tuple[int, int], quantised: bool = True) -> tuple[Matrix, bool]:
-    """The matrix at the cursor and whether it is quantised, which only counts if it may be."""
+    """The matrix at the cursor and whether it is quantised; the flag only counts if the file may have
+    quantised matrices."""
     quantised = bool(file.bytes(1)[0]) and quantised
     norms = quantised and bool(file.bytes(1)[0])
     if (found := file.numbers(_SHAPE)) != shape:

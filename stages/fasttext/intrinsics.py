@@ -1,4 +1,4 @@
-"""Two instructions that LLVM has and Numba does not offer."""
+"""Two LLVM instructions that Numba does not offer."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def load_float(typing, address, index):  # type: ignore[no-untyped-def]
 
 @_intrinsic
 def prefetch(typing, address):  # type: ignore[no-untyped-def]
-    """Have the cache line at an address brought nearer."""
+    """Prefetch the cache line at an address."""
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
         hint = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
-        # to read, to stay in all caches, data
+        # for reading, to keep in all caches, data cache
         builder.call(hint, [builder.inttoptr(arguments[0], pointer), *(number(n) for n in (0, 3, 1))])
         return context.get_dummy_value()
 

@@ -2,21 +2,21 @@
 
 **From a text to rows of the input matrix**, as the library does it (its ``src/dictionary.cc``):
 
-- Tokens end at the ASCII white space and at NUL, and nowhere else. Every text ends with the token ``</s>``;
-  if it stands in the text itself, the text ends there. Line breaks are white space like any other, as they
-  are for everyone who replaces them before calling the library, which takes one line.
-- A word of the dictionary has the row of its number. Labels, and what looks like one, count for nothing.
+- Tokens end only at ASCII white space and at NUL. Every text ends with the token ``</s>``; if it occurs in
+  the text itself, the text ends there. Line breaks are ordinary white space; callers of the library, which
+  takes one line, get the same by replacing them.
+- A word of the dictionary has the row of its number. Labels, and words that look like one, are ignored.
 - Character n-grams (``max_chars`` above 0) of ``<word>``: row ``words + hash % buckets``.
 - Word n-grams of two and more neighbours, whether the dictionary has them or not: the hashes of the words
   as *signed* numbers, ``h = h * 116049371 + next`` modulo 2^64, row ``words + h % buckets``.
 - The hash is FNV-1a of 32 bits, except that a byte over 127 counts as a negative number.
 
 A word is looked up by a second hash, of 64 bits, and its bytes are not compared, which would mean waiting for
-three more places in memory: of 10^12 words that are not in a dictionary of four million, a fifth of one is
-taken for one that is.
+three more memory accesses: of 10^12 words that are not in a dictionary of four million, 0.2 are expected to
+be mistaken for one that is.
 
-The text is the mean of its rows. Sums are made in a fixed order, and the exponential function is spelled out
-instead of taken from the C library: the same numbers come out on every machine.
+The text is the mean of its rows. Sums are computed in a fixed order, and the exponential function is
+implemented here instead of taken from the C library, so the results are the same on every machine.
 
 Knows arrays and numbers. Does not know files, Arrow or what a label means.
 """
@@ -32,7 +32,7 @@ import numpy.typing as npt
 from stages.compiled import compiled, inlined
 from stages.fasttext.intrinsics import load_float, prefetch
 
-#: ``Lookup.loss`` of what the kernels tell apart.
+#: Values of ``Lookup.loss`` that the kernels distinguish.
 TREE, SOFTMAX, EACH = 0, 1, 2
 
 _SHORT_START, _SHORT_PRIME = np.uint64(2166136261), np.uint64(16777619)
@@ -43,14 +43,14 @@ ONE = np.uint64(1)
 _WORD_NGRAM = np.uint64(116049371)
 EOS = np.frombuffer(b"</s>", np.uint8)
 LABEL = np.frombuffer(b"__label__", np.uint8)
-#: Rows that are asked for ahead of the one that is added.
+#: Number of rows that are prefetched ahead of the one that is added.
 _AHEAD = 12
 
-#: The library's table of the logistic function, 512 steps from -8 to 8; a model was trained with its steps.
+#: The library's table of the logistic function, 512 steps from -8 to 8; models were trained with these steps.
 _STEPS, _RANGE = 512, np.float32(8)
 _LOGISTIC = (1 / (1 + np.exp(8 - np.arange(_STEPS + 1) * (16 / _STEPS)))).astype(np.float32)
 
-# ln 2 in two parts, so that the larger times a small whole number is exact
+# ln 2 in two parts, so that the product of the larger part and a small whole number is exact
 _LN2_HIGH, _LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
 
 
@@ -58,7 +58,7 @@ class Lookup(NamedTuple):
     """A dictionary and the settings that say which rows a text has."""
 
     slots: npt.NDArray[np.uint64]  # of ``index``
-    moved: npt.NDArray[np.int32]  # bucket to row behind the words, -1: none; empty: they are the same
+    moved: npt.NDArray[np.int32]  # bucket to row after the words, -1: none; empty: identity
     words: int
     word_ngrams: int
     buckets: int
@@ -71,7 +71,8 @@ class Lookup(NamedTuple):
 
 @compiled
 def scan_entries(data, start, size, count, kind):  # type: ignore[no-untyped-def]
-    """Fill in the entries of a file's dictionary at ``data``; where they end, -1 if the data ends first."""
+    """Fill in the entries of a file's dictionary at ``data``; returns where they end, -1 if the data ends
+    first."""
     position = 0
     for entry in range(len(start)):
         start[entry] = position
@@ -114,7 +115,7 @@ def _key_on(value, byte):  # type: ignore[no-untyped-def]
 
 @inlined
 def find(slots, number, key):  # type: ignore[no-untyped-def]
-    """The slot that has a key, or that is free for it, from the one on that the hash ``number`` gives."""
+    """The slot that has a key, or is free for it; probing starts at the slot given by the hash ``number``."""
     last = np.uint64(len(slots) - 1)
     slot = number & last
     while slots[slot, 1] != 0 and slots[slot, 0] != key:
@@ -124,7 +125,7 @@ def find(slots, number, key):  # type: ignore[no-untyped-def]
 
 @inlined
 def token(data, position, stop):  # type: ignore[no-untyped-def]
-    """Start, end, hash and key of the next token; start == stop: there is none."""
+    """Start, end, hash and key of the next token; start == stop if there is none."""
     while position < stop and _is_space(data[position]):
         position += 1
     start, number, key = position, _SHORT_START, _LONG_START
@@ -152,7 +153,7 @@ def begins(data, start, end, text):  # type: ignore[no-untyped-def]
 
 @compiled
 def room(bytes, word_ngrams, min_chars, max_chars):  # type: ignore[no-untyped-def]
-    """The most rows and the most tokens that a text of so many bytes has."""
+    """Upper bounds on the rows and tokens of a text with the given number of bytes."""
     tokens = bytes // 2 + 2
     chars = (bytes + 2 * tokens) * max(max_chars - max(min_chars, 1) + 1, 0)
     return tokens * max(word_ngrams, 1) + chars, tokens
@@ -160,7 +161,7 @@ def room(bytes, word_ngrams, min_chars, max_chars):  # type: ignore[no-untyped-d
 
 @compiled
 def features(data, start, stop, known, rows, hashes, spelled):  # type: ignore[no-untyped-def]
-    """The rows of the text in ``data[start:stop]``: how many they are, and which in ``rows``."""
+    """Write the rows of the text in ``data[start:stop]`` into ``rows``; returns how many."""
     count = tokens = 0
     position, ends = start, False
     while not ends:
@@ -188,7 +189,7 @@ def features(data, start, stop, known, rows, hashes, spelled):  # type: ignore[n
 
 @compiled
 def _characters(data, first, end, known, rows, count, spelled):  # type: ignore[no-untyped-def]
-    """Add the rows of the n-grams of ``<word>``; n-grams of its brackets alone are none."""
+    """Add the rows of the n-grams of ``<word>``; n-grams of the brackets alone do not count."""
     size = end - first + 2
     spelled[0], spelled[size - 1] = ord("<"), ord(">")
     for place in range(first, end):
@@ -265,7 +266,7 @@ def mean(rows, count, matrix, dim, hidden):  # type: ignore[no-untyped-def]
     for column in range(dim):
         hidden[column] = 0
     for place in range(count):
-        # rows lie anywhere in a matrix larger than every cache: waiting for them is half of the time
+        # rows are scattered over a matrix larger than any cache: waiting for them takes half of the time
         if place + _AHEAD < count:
             for line in range(0, width, 64):
                 prefetch(matrix + rows[place + _AHEAD] * width + line)

@@ -1,7 +1,7 @@
-"""Probabilities by the fastText library, in the place of this package's own code.
+"""Probabilities computed by the fastText library instead of this package's own code.
 
-Knows how the library is called and what it adds to its answers. Does not know what is in a model's file. The
-library reads all of it into the memory of each process.
+Knows how the library is called and what it adds to its results. Does not know the content of a model file.
+The library reads the whole file into the memory of each process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ADDED = 1e-5
 
 
 class Library:
-    """As ``predict.Predictor``. Raises ImportError without the library."""
+    """Same interface as ``predict.Predictor``. Raises ImportError without the library."""
 
     def __init__(self, path: str, labels: Sequence[str]) -> None:
         try:
@@ -31,7 +31,7 @@ class Library:
             ) from error
         self.labels = list(labels)
         self._column = {label: column for column, label in enumerate(labels)}
-        # the method of the model itself makes arrays in a way that NumPy 2 refuses in some packages
+        # in some packages the model's own method creates arrays in a way that NumPy 2 rejects
         self._predict = fasttext.load_model(path).f.predict
 
     def probabilities(self, texts: pa.Array | pa.ChunkedArray) -> Scores:
@@ -40,16 +40,16 @@ class Library:
         for row, text in enumerate(texts.to_pylist()):
             if text is None:
                 continue
-            # one line, ended: without its end the library leaves out the token that stands for it
+            # one line with its end: without the end, the library leaves out the token ``</s>``
             line = text.replace("\n", " ") + "\n"
             try:
                 answers = self._predict(line, len(self.labels), 0.0, "strict")
             except RuntimeError as error:
-                if "NaN" not in str(error):  # a row of the model is no number
+                if "NaN" not in str(error):  # a row of the model is NaN
                     raise
                 continue
             if answers:
-                found[row] = 0.0  # it leaves out labels of less than what it adds
+                found[row] = 0.0  # it omits labels below the value that it adds
             for probability, label in answers:
                 found[row, self._column[label]] = min(max(probability - _ADDED, 0.0), 1.0)
         return found

@@ -1,6 +1,7 @@
-"""How well scores tell positive documents from negative ones.
+"""How well scores separate positive documents from negative ones.
 
-Everywhere: ``scores`` float[n], ``positive`` bool[n], with at least one of each kind. Knows numbers only.
+All functions take ``scores``, float[n], and ``positive``, bool[n], with at least one document of each kind.
+Knows numbers only.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Confusion(NamedTuple):
-    """Documents by what they are and by what the score says."""
+    """Numbers of documents by true class and predicted class."""
 
     true_positive: int
     false_positive: int
@@ -25,17 +26,17 @@ class Confusion(NamedTuple):
 
     @property
     def precision(self) -> float:
-        """Of those said to be positive, the share that is; 0 if none is said to be."""
+        """The share of predicted positives that are positive; 0 if none is predicted."""
         return _share(self.true_positive, self.false_positive)
 
     @property
     def recall(self) -> float:
-        """Of the positive ones, the share that is said to be."""
+        """The share of positives that are predicted positive."""
         return _share(self.true_positive, self.false_negative)
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of both."""
+        """The harmonic mean of precision and recall."""
         return _share(2 * self.true_positive, self.false_positive + self.false_negative)
 
 
@@ -44,7 +45,7 @@ def _share(part: int, rest: int) -> float:
 
 
 def confusion(scores: Scores, positive: Mask, threshold: float = 0.5) -> Confusion:
-    """Scores of ``threshold`` and above say positive."""
+    """Scores of ``threshold`` and above predict positive."""
     said = scores >= threshold
     cells = (said & positive, said & ~positive, ~said & ~positive, ~said & positive)
     return Confusion(*(int(cell.sum()) for cell in cells))
@@ -61,7 +62,7 @@ def auc(scores: Scores, positive: Mask) -> float:
 
 
 def thresholds(scores: Scores, positive: Mask, precisions: Sequence[float]) -> list[float | None]:
-    """For each precision the lowest score from which on it is reached; None: it is not, at any."""
+    """For each precision, the lowest threshold at which it is reached; None if none reaches it."""
     values = np.unique(scores)[::-1]
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(positive[order])

@@ -1,9 +1,9 @@
-"""Texts to the probabilities of a model's labels.
+"""Computes the probabilities of a model's labels for texts.
 
-Knows Arrow and what the kernels want. Does not know files or the pipeline.
+Knows Arrow and the arguments of the kernels. Does not know files or the pipeline.
 
-Probabilities are those of the library but for the 1e-5 that it adds to each, and to each step through the
-tree of ``hs``, before it takes a logarithm; so its probabilities may exceed 1 and these do not.
+Probabilities are those of the library, without the 1e-5 that it adds to each one, and to each step through
+the tree of ``hs``, before it takes a logarithm; so its probabilities may exceed 1, while these do not.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Predictor:
     def probabilities(self, texts: pa.Array | pa.ChunkedArray) -> Scores:
         """float32[texts, labels], 0 to 1: rows sum to 1, unless each label was trained on its own.
 
-        NaN where there is nothing to say: the text is null, or the model has a row for none of its words
-        and none for the end of a text.
+        NaN if there is no result: the text is null, or the model has no row for any of its words nor for the
+        end of a text.
         """
         found = np.empty((len(texts), len(self.labels)), np.float32)
         first = 0
@@ -52,7 +52,8 @@ class Predictor:
 
 
 def utf8(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The bytes of texts, uncopied, and where each starts in them (one more at the end); null is empty."""
+    """The bytes of texts, without a copy, and where each starts in them (with the end as last entry); null is
+    empty."""
     wide = texts.cast(pa.large_string())
     _, offsets, data = wide.buffers()
     found = np.frombuffer(data or b"\0", np.uint8), np.frombuffer(offsets or bytes(8), np.int64)
@@ -62,7 +63,7 @@ def utf8(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 
 def lookup(settings: Settings, words: Dictionary) -> kernels.Lookup:
-    """What says which rows a text has. It takes 20 to 40 bytes for each entry of the dictionary."""
+    """The table that gives the rows of a text. It takes 20 to 40 bytes for each entry of the dictionary."""
     slots = np.zeros((1 << (5 * len(words.start) // 4).bit_length(), 2), np.uint64)
     kernels.index(words.text, words.start, words.size, slots)
     moved = np.empty(0, np.int32)
@@ -83,8 +84,8 @@ def lookup(settings: Settings, words: Dictionary) -> kernels.Lookup:
 def _huffman(counts: list[int]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The children of the inner nodes of the labels' Huffman tree, as the library builds it.
 
-    ``counts`` fall. The two rarest nodes become one, again and again; the leaves are taken from their end,
-    the inner nodes in the order in which they were made, and of equals the inner one.
+    ``counts`` are in falling order. The two rarest nodes are merged repeatedly; leaves are taken from the
+    end, inner nodes in the order in which they were made, and of equal counts the inner node comes first.
     """
     labels = len(counts)
     weights, leaf, inner = list(counts), labels - 1, labels

@@ -1,12 +1,13 @@
-"""Labelled texts to a model: supervised fastText with softmax, the same bytes every time.
+"""Trains a model on labelled texts: supervised fastText with softmax, the same bytes every time.
 
-What is as in the library: the vocabulary (by count, here then by bytes), the rows of a text, the loss, the
-gradient, which is divided by the number of rows, and the learning rate that falls to zero. What is not: one
-thread instead of a race of many; a matrix that is initialised throughout; each number in it from its place
-and the seed; the rate falls by texts rather than by tokens.
+As in the library: the vocabulary (by count, and here then by bytes), the rows of a text, the loss, the
+gradient, which is divided by the number of rows, and the learning rate that falls to zero. Different from the
+library: one thread instead of several that race; a completely initialised matrix; each initial number depends
+on its place and the seed; the learning rate falls by texts rather than by tokens.
 
-Texts are held as UTF-8 and taken apart anew in every epoch, so that memory is their bytes and the model, of
-4 * (words + buckets) * dim bytes. Knows no documents; who trains decides on order and on what is held out.
+Texts are held as UTF-8 and tokenized again in every epoch, so memory is their bytes plus the model, which
+takes 4 * (words + buckets) * dim bytes. Does not know documents; the caller decides on order and on what is
+held out.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from stages.fasttext.predict import lookup, utf8
 
 
 class TrainingPlan(NamedTuple):
-    """How to train. Defaults are the library's, but for the pairs of words, which DCLM's classifier has."""
+    """How to train. Defaults are the library's, except for pairs of words, as in DCLM's classifier."""
 
     dim: int = 100
     epochs: int = 5
@@ -37,11 +38,11 @@ class TrainingPlan(NamedTuple):
 
 
 class Diverged(ValueError):
-    """The numbers grew beyond all bounds."""
+    """Training diverged: the numbers are no longer finite."""
 
 
 class Trained(NamedTuple):
-    """A model, and the mean cross-entropy (nats) of each epoch, while it was trained."""
+    """A model, and its mean cross-entropy (nats) in each epoch of training."""
 
     model: Model
     losses: list[float]
@@ -50,8 +51,8 @@ class Trained(NamedTuple):
 def train(texts: pa.Array, labels: Sequence[str], plan: TrainingPlan) -> Trained:
     """Train on texts (strings without null) in the order given; ``labels`` has the label of each.
 
-    A label is named with the prefix ``__label__``, as the library has it; what looks like one in a text is
-    left out. Every text has at least one row, that of its end. Raises ``Diverged``, ``MemoryError``.
+    A label has the prefix ``__label__``, as in the library; words in a text that look like one are left out.
+    Every text has at least one row, that of its end. Raises ``Diverged``, ``MemoryError``.
     """
     data, starts = utf8(texts)
     dictionary = _dictionary(data, starts, labels, plan.min_count)
@@ -84,7 +85,7 @@ def _dictionary(
     ends = (place + size)[frequent].tolist()
     spans = zip(place[frequent].tolist(), ends, count[frequent].tolist(), strict=True)
     found = [(data[start:end].tobytes(), number) for start, end, number in spans]
-    # the end of each text is a word as well, whatever the least count: no text is without a row
+    # the end of each text is also a word, whatever the minimum count, so every text has a row
     words = _ordered([*found, (b"</s>", len(labels))])
     sides = Counter(labels)
     ranked = _ordered([(label.encode(), number) for label, number in sides.items()])

@@ -1,7 +1,7 @@
-"""JSON Lines of which every line has to be right: lists of questions, examples to train on.
+"""JSON Lines in which every line must be valid: lists of questions, training examples.
 
-Knows one object a line. Does not know which keys it should have. Corpora are read by ``tables``, which
-records a damaged line and goes on.
+Knows that a line is one object, but not which keys it should have. Corpora are read by ``tables`` instead,
+which records a damaged line and goes on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stages.files.source import Source
 
 def objects(source: Source, cap: int) -> Iterator[dict[str, Any]]:
     """The object of every line that is not blank. ValueError names the first line that is no object, is
-    longer than ``cap`` bytes, or is lost with what follows it in a damaged compressed file."""
+    longer than ``cap`` bytes, or is lost with all that follows because the compressed file is damaged."""
     for line in _lines(source, cap):
         if isinstance(line, Break):
             raise ValueError(f"line {line.number} and all after: damaged: {line.detail}")

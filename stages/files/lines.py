@@ -43,7 +43,7 @@ class Break(NamedTuple):
 
 
 def lines(source: Source, cap: int, memory: int = 0) -> Iterator[Line | Break]:
-    """All lines of at most ``cap`` bytes; longer ones without their data. A damage ends them.
+    """All lines; those longer than ``cap`` bytes come without their data. They end at the first damage.
 
     Plain, gzip and zstd (also of several members) are told apart by their first bytes.
 

@@ -1,8 +1,8 @@
 """The members of a compressed file, one at a time, and where each one ends.
 
 A file may hold many gzip members or zstd frames, one after the other: a WARC has one per record, so that
-records can be read alone. The same property heals: after damage, reading can go on at a later member.
-``Member`` decompresses one member with its checksum verified and knows where it ends.
+records can be read alone. For the same reason, reading can go on at a later member after damage. ``Member``
+decompresses one member with its checksum verified and knows where it ends.
 
 It knows compression. It does not know what is in a member.
 """
@@ -20,20 +20,22 @@ from stages.files.source import Source
 
 Codec = Literal["gzip", "zstd", "plain"]
 
-#: What a file of each kind starts with; a plain one is told from others only where it is a WARC.
+#: The first bytes of a file of each kind; a plain file is recognised only if it is a WARC.
 MAGIC: dict[Codec, bytes] = {"gzip": b"\x1f\x8b\x08", "zstd": b"\x28\xb5\x2f\xfd", "plain": b"WARC/"}
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
 _DICTIONARY = b"\x5d\x2a\x4d\x18"  # skippable frame with the dictionary of all later frames (WARC-zst)
 _MAX_DICTIONARY = 64 * MIB
-#: zstd windows up to this are decoded within what readers declare; longer ones (``--long``) are asked for.
+#: zstd windows up to this size fit into the memory that readers declare; for longer ones (``--long``) more
+#: memory is requested.
 USUAL_WINDOW = 128 * MIB
 #: Longest window that the format's own tools decode (``--long=31``).
 _LONGEST_WINDOW = 1 << 31
-#: What is asked for beyond a long window: what is decoded and not yet taken, and the reader itself.
+#: Memory requested beyond a long window: for decoded bytes not yet taken, and for the reader itself.
 _BESIDE_WINDOW = 1024 * MIB
 _FRAME_HEADER = 18  # bytes at most
 _CHUNK = 64 << 10
-# One KiB of zstd gives at most some 32 MiB (blocks of 128 KiB in four bytes); there is no other bound.
+# One KiB of zstd decodes to at most some 32 MiB (four bytes can hold a block of 128 KiB); there is no other
+# bound.
 _ZSTD_CHUNK = 1 << 10
 
 
@@ -50,7 +52,7 @@ class NoMember(Damaged):
 
 
 def sniff(head: bytes) -> Codec | None:
-    """Compression of a file that starts with ``head``; None where it starts like none of them."""
+    """Compression of a file that starts with ``head``; None if it starts with no known first bytes."""
     if _SKIPPABLE.match(head):
         return "zstd"
     for codec, magic in MAGIC.items():
@@ -60,7 +62,7 @@ def sniff(head: bytes) -> Codec | None:
 
 
 def is_cut_magic(head: bytes) -> bool:
-    """Whether a file of ``head`` alone is the beginning of a compressed one."""
+    """Whether a file that consists of ``head`` alone is the beginning of a compressed file."""
     return len(head) > 1 and any(MAGIC[codec].startswith(head) for codec in ("gzip", "zstd"))
 
 
@@ -116,7 +118,8 @@ class Decoder:
 
 
 def check_window(source: Source, offset: int, codec: Codec, memory: int) -> None:
-    """Raise ``MoreMemory`` if the zstd frame at ``offset`` takes more than is usual and than ``memory``."""
+    """Raise ``MoreMemory`` if the zstd frame at ``offset`` needs more than the usual memory and more than
+    ``memory``."""
     if codec != "zstd":
         return
     try:

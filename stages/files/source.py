@@ -16,14 +16,14 @@ from stages.base import MIB
 class Source:
     """Reads a stored file in blocks of 1 MiB and keeps the last one.
 
-    Resynchronising goes back a little and on again; the block makes that free on remote storage.
+    Resynchronising goes back a little and forward again; with the block this costs nothing on remote storage.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._block = b""
         self._start = 0
-        #: What storage raised, if it did: never a fault of the file's content.
+        #: The error that storage raised, if any; such an error is never a fault of the file's content.
         self.error: Exception | None = None
         self.size = self._guarded_size()
 
@@ -64,7 +64,7 @@ class Source:
 
 
 class SourceStream:
-    """What a parser that wants a binary file is given: ``prefix``, then the source from ``offset``."""
+    """A binary file for a parser that needs one: ``prefix``, then the source from ``offset``."""
 
     closed = False
 

@@ -1,1 +1,1 @@
-"""Which documents go, by rules over signals."""
+"""Drops documents by rules over signals."""

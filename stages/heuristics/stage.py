@@ -1,7 +1,7 @@
 """The stage ``heuristics``: drops documents by the rules of a file, which are bounds on signals.
 
-Knows columns ``signal.*`` and rule files (``stages.heuristics.rules``). Does not read the text: another
-threshold is another verdict over the same columns, and nothing is measured again.
+Knows columns ``signal.*`` and rule files (``stages.heuristics.rules``). Does not read the text: with another
+threshold the same columns are judged again, and nothing is measured again.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import pyarrow as pa
 from pydantic import field_validator
 
 from stages.base import AssetFile, Fault, Filter, StageConfig
-from stages.heuristics.rules import RuleError, Rules, Verdict, load
-from stages.signals.table import PREFIX, SIGNALS
+from stages.heuristics.rules import SIGNALS, RuleError, Rules, Verdict, load
+from stages.signals.table import PREFIX
 from stages.where import Where, WhereError, parse
 
 
 class HeuristicsConfig(StageConfig):
-    #: A rule file; ``configs/rules`` has those of Gopher, C4, FineWeb, RefinedWeb and Nemotron-CC.
+    #: A rule file; ``configs/rules`` has those of Gopher, C4, FineWeb, RefinedWeb and Nemotron-CC, and for
+    #: code those of OpenCoder, StarCoder and The Stack v2.
     rules: AssetFile
     #: Documents for which this expression is true are always kept, e.g. ``quality.label in [high]``.
     spare: str | None = None
@@ -35,7 +36,7 @@ class HeuristicsConfig(StageConfig):
 
 class Heuristics(Filter):
     """The reason is the name of the first rule that a document breaks; the detail gives the value, the bound,
-    and the other rules that it breaks. The stage ``signals`` must come before it."""
+    and the other rules that it breaks. The stage ``signals`` must come before it, or ``code_signals``."""
 
     name = "heuristics"
     version = 1
@@ -48,20 +49,22 @@ class Heuristics(Filter):
 
     @classmethod
     def needs(cls, config: HeuristicsConfig) -> tuple[str, ...]:
-        """Certain columns only: which signals the rules use stands in a file that may lie elsewhere."""
+        """Only columns that are certain: the rule file, which says what signals are used, may be on another
+        machine."""
         spare = parse(config.spare).columns if config.spare is not None else ()
         return ("language", *sorted(set(spare) - {"language"}))
 
     @classmethod
     def check(cls, config: HeuristicsConfig, schema: pa.Schema) -> str | None:
         if not any(name.startswith(PREFIX) for name in schema.names):
-            return "needs the stage `signals` before it"
+            return "needs the stage `signals` or `code_signals` before it"
         try:
             if config.spare is not None:
                 parse(config.spare).check(schema)
             if Path(config.rules).is_file():  # otherwise its mistakes are found when it is opened
                 there = {name: of for name, of in SIGNALS.items() if PREFIX + name in schema.names}
-                load(Path(config.rules), there)
+                if absent := load(Path(config.rules), there).missing(schema.names):
+                    return f"rules: {config.rules} asks for columns that there are not: {', '.join(absent)}"
         except WhereError as error:
             return f"spare: {error}"
         except RuleError as error:
@@ -93,5 +96,5 @@ def _fault(rules: Rules, verdict: Verdict, row: int) -> Fault:
 
 
 def _number(value: float) -> str:
-    """The shortest digits that tell the float32 apart: a ratio just above 0.1 is never printed as 0.1."""
+    """The shortest digits that identify the float32: a ratio just above 0.1 is never printed as 0.1."""
     return str(int(value)) if value == int(value) else str(np.float32(value))

@@ -1,1 +1,1 @@
-"""Which language a text is in."""
+"""Identifies the language of a text."""

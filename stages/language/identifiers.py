@@ -1,6 +1,6 @@
 """Language identifiers under one interface, and what their labels mean in ISO 639.
 
-Knows two packages, fastText models, and what they answer. Does not know which answers are wanted.
+Knows two packages and fastText models, and their labels. Does not know which languages are wanted.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import pyarrow as pa
 from stages.fasttext.backends import Backend, open_model
 from stages.fasttext.format import ModelError
 
-#: One text without line breaks to a label and its score.
+#: A function from one text without line breaks to a label and its score.
 Classify = Callable[[str], tuple[str, float]]
 
-#: Labels by the ISO 639-1 code of what they mean: varieties by their macrolanguage (ISO 639-3 tables), codes
-#: that ISO 639 has replaced, scripts.
+#: Labels that differ from the ISO 639-1 code that they mean: varieties of a macrolanguage (ISO 639-3 tables),
+#: codes that ISO 639 has replaced, labels with scripts.
 _MEANS = {
     "arz": "ar",
     "ary": "ar",
@@ -36,11 +36,11 @@ _MEANS = {
     "yue": "zh",
     "zh-Hant": "zh",
 }
-#: What they answer where there is no language.
+#: Their labels for "no language".
 _NONE = frozenset({"zxx", "un"})
 
 _LETTER = re.compile(r"[^\W\d_]")
-#: Code points that CLD2 refuses a text for: controls and noncharacters.
+#: Code points for which CLD2 rejects a text: controls and noncharacters.
 _REFUSED = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff"
     + "".join(chr(plane << 16 | last) for plane in range(1, 17) for last in (0xFFFE, 0xFFFF))
@@ -49,7 +49,7 @@ _REFUSED = re.compile(
 
 
 def meaning(label: str) -> str | None:
-    """The ISO 639 code of a label; None where it means no language."""
+    """The ISO 639 code of a label; None if it means no language."""
     return None if label in _NONE else _MEANS.get(label, label)
 
 

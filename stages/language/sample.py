@@ -1,10 +1,11 @@
-"""What of a text its language is told from: windows over its start, most of them where lines are long.
+"""The part of a text from which its language is identified: windows over its start, most of them where lines
+are long.
 
-A page in full begins with its menus, its list of languages or of countries, sometimes with a listing or a
-table; and what comes after its text, such as comments or a part in another language, is less of it than what
-comes first. So a code point counts for as much as its line is long, up to ``LINE``, and the windows are
-spread over what counts for ``REACH`` code points of prose: past a menu that is half of the page, not past a
-poem, and a notice of one long line does not speak for a page of shorter ones.
+A page rendered in full begins with menus, a list of languages or countries, sometimes a listing or a table;
+and text after its main text, such as comments or a part in another language, represents it less than text at
+the start. So a code point is weighted by the length of its line, up to ``LINE``, and the windows are spread
+over text with the weight of ``REACH`` code points of prose. This reaches past a menu that is half of the page
+but not past a poem, and a notice of one long line does not represent a page of shorter ones.
 
 Knows lines. Does not know scripts or languages.
 """
@@ -13,22 +14,23 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Code points of a text up to which all of it is looked at.
+#: A text of at most this many code points is used as a whole.
 WHOLE = 2_000
-#: How many windows there are in a longer one, of how many code points each.
+#: Number of windows in a longer text, and code points of each.
 WINDOWS, WINDOW = 15, 100
-#: Code points from which on a line counts as prose.
+#: Code points of a line at and above which it counts as prose.
 LINE = 50
-#: Code points of prose that the windows are spread over.
+#: Code points of prose over which the windows are spread.
 REACH = 4_000
-#: Code points after which nothing is looked at, whatever they are.
+#: Code points after which nothing is used in any case.
 FURTHEST = 200_000
 
 
 def sample(text: str) -> str:
-    """A text of at most ``WHOLE`` code points as it is; of a longer one its windows, by line breaks.
+    """A text of at most ``WHOLE`` code points unchanged; of a longer one its windows, separated by line
+    breaks.
 
-    They are in order and apart. Their middles are where equal shares of what counts have been passed."""
+    They are in order and do not overlap. Their centres divide the total weight into equal shares."""
     if len(text) <= WHOLE:
         return text
     text = text[:FURTHEST]

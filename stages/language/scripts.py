@@ -1,11 +1,11 @@
 """Which script a text is written in, by ISO 15924, and which one a language should be in.
 
-Knows what Unicode calls its letters. Does not know words, nor which language a text is in. Only letters
-count, not marks, digits or punctuation, and only those of the Basic Multilingual Plane: that leaves out
-rare ideographs, and the letters of formulas.
+Knows the Unicode names of letters. Does not know words, nor which language a text is in. Only letters count,
+not marks, digits or punctuation, and only those of the Basic Multilingual Plane: that leaves out rare
+ideographs, and the letters of formulas.
 
-Han ideographs and kana are one script here, as in a Japanese text: ``Jpan`` when there is kana enough among
-them, otherwise ``Hani``.
+Han ideographs and kana count as one script here, as in a Japanese text: ``Jpan`` if enough of them are kana,
+otherwise ``Hani``.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ WRITTEN_IN = {
     "zh": "Hani",
 }
 
-#: Kana among kana and ideographs beyond which they are Japanese: 136 real pages and 124 sentences have 0.2 or
-#: more in Japanese and none in Chinese, but for one which quotes a shop sign.
+#: Share of kana among kana and ideographs above which a text is Japanese: in 136 real pages and 124 sentences
+#: it is 0.2 or more in Japanese, and 0 in Chinese except for one that quotes a shop sign.
 KANA = 0.1
 
-#: Letters in its own script that are enough where most are Latin: code, names and formulas bring those into
-#: any page. The least of 239 real pages in languages of other scripts has 0.076 (Chinese, about containers).
+#: Sufficient share of letters in a language's own script if most are Latin: code, names and formulas bring
+#: Latin letters into any page. The smallest share in 239 real pages in languages of other scripts is 0.076
+#: (Chinese, about containers).
 PRESENT = 0.05
 
-#: How Unicode names of letters begin.
+#: First words of the Unicode names of letters.
 _NAMES = {
     "Arab": "ARABIC",
     "Armn": "ARMENIAN",
@@ -75,13 +76,13 @@ CODES = (*sorted(_NAMES), "Zzzz")
 _HANI, _JPAN = CODES.index("Hani"), CODES.index("Jpan")
 
 
-#: Places of marks and of what is no letter, after those of ``CODES``.
+#: Indices of marks and of non-letters, after those of ``CODES``.
 _MARK, _OTHER = len(CODES), len(CODES) + 1
 
 
 @cache
 def _table() -> npt.NDArray[np.uint8]:
-    """Place in ``CODES``, or one of those after them, of each code point up to U+FFFF."""
+    """For each code point up to U+FFFF its index in ``CODES``, or one of the indices after them."""
     places = np.full(1 << 16, _OTHER, np.uint8)
     for point in range(1 << 16):
         letter = chr(point)
@@ -98,8 +99,8 @@ def _table() -> npt.NDArray[np.uint8]:
 def measure(
     texts: Sequence[str], languages: Sequence[str | None]
 ) -> tuple[list[str | None], list[float | None]]:
-    """Of each text the script of most letters, None without letters; and the share of the letters that are in
-    the script of its language, None for a language that ``WRITTEN_IN`` does not name."""
+    """For each text the script of most letters, None without letters; and the share of letters that are in
+    the script of its language, None for a language that ``WRITTEN_IN`` does not list."""
     counts = _letters(texts)
     most = [CODES[row.argmax()] if row.any() else None for row in counts]
     shares: list[float | None] = []
@@ -110,16 +111,16 @@ def measure(
 
 
 def fits(language: str | None, script: str | None, share: float | None) -> bool:
-    """Whether what ``measure`` found speaks for the language, or not against it: most letters are in its own
-    script, or Latin with enough of its own."""
+    """Whether the result of ``measure`` is compatible with the language: most letters are in its own script,
+    or are Latin with enough letters in its own script."""
     own = WRITTEN_IN.get(language or "")
     return own is None or script == own or (script == "Latn" and (share or 0.0) >= PRESENT)
 
 
 def without_rare(text: str) -> str:
     """The text with blanks for letters, and marks on them, of scripts that have less than ``PRESENT`` of the
-    letters: names of languages, places and people, which an identifier takes for a language with a little of
-    everything in it."""
+    letters: these are names of languages, places and people, and mixed with them an identifier takes a text
+    for another language."""
     points, places = _points(text)
     counts = np.bincount(places, minlength=_OTHER + 1)
     counts[_MARK:] = 0
@@ -129,7 +130,7 @@ def without_rare(text: str) -> str:
     if not rare.any():
         return text
     gone = rare[places]
-    # a mark goes with the letter that it is on
+    # a mark is treated like the letter that it is on
     marks = places == _MARK
     gone |= marks & gone[np.maximum.accumulate(np.where(marks, 0, np.arange(len(points))))]
     return np.where(gone, np.uint32(ord(" ")), points).tobytes().decode(_UTF_32)
@@ -139,13 +140,13 @@ _UTF_32 = f"utf-32-{sys.byteorder[0]}e"
 
 
 def _points(text: str) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
-    """The code points of a text, and their places."""
+    """The code points of a text, and their indices in the table."""
     points = np.frombuffer(text.encode(_UTF_32), np.uint32)
     return points, _table()[np.minimum(points, 0xFFFF)]
 
 
 def _letters(texts: Sequence[str]) -> npt.NDArray[np.int64]:
-    """How many letters of each of ``CODES`` the texts have: int64[texts, scripts]."""
+    """Number of letters of each of ``CODES`` in the texts: int64[texts, scripts]."""
     counts = [np.bincount(_points(text)[1], minlength=_OTHER + 1) for text in texts]
     found = np.array(counts, np.int64).reshape(len(texts), _OTHER + 1)[:, : len(CODES)]
     together = found[:, _HANI] + found[:, _JPAN]

@@ -1,13 +1,13 @@
-"""Letters that are written with code points for other purposes: as what an identifier knows them by.
+"""Replaces letters written with special code points by the plain letters that an identifier knows.
 
-Full-width and half-width forms, the presentation forms of Arabic and other scripts, ligatures, compatibility
-ideographs and radicals (text from PDF), mathematical alphabets and letters in circles or squares (what people
-make bold letters of). That is Unicode's NFKC, but for those blocks alone: it would also take Thai, Lao and
-Korean letters apart, and turn the punctuation of Chinese into that of English. Word ligatures of Arabic stay,
-which stand as signs in texts of other languages. Small capitals and light-on-dark letters, which Unicode does
-not decompose, are told by their names.
+These are full-width and half-width forms, the presentation forms of Arabic and other scripts, ligatures,
+compatibility ideographs and radicals (text from PDF), mathematical alphabets and letters in circles or
+squares (which people use for bold text). The replacement is Unicode's NFKC, but only for those blocks:
+elsewhere NFKC would also decompose Thai, Lao and Korean letters, and turn Chinese punctuation into English.
+Arabic word ligatures, which are used as signs in texts of other languages, are not replaced. Small capitals
+and light-on-dark letters, which Unicode does not decompose, are recognised by their names.
 
-Only for looking at a text: nothing here belongs into one.
+The result is only for identification: it must not replace the text of a document.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LETTERS = (
     (0x1D00, 0x1DBF),
     (0xA730, 0xA731),
     (0x2071, 0x209C),  # lowered letters
-    (0x2102, 0x2149),  # letter-like; not № and ™, which are no letters
+    (0x2102, 0x2149),  # letter-like; except № and ™, which are not letters
     (0xF900, 0xFAFF),  # compatibility ideographs
     (0xFB00, 0xFDC7),  # ligatures and presentation forms of Latin, Armenian, Hebrew and Arabic
     (0xFE70, 0xFEFC),
@@ -32,7 +32,7 @@ _LETTERS = (
     (0x1EE00, 0x1EEBB),
     (0x2F800, 0x2FA1F),
 )
-#: Of blocks in which they are symbols to Unicode.
+#: Letters in blocks that Unicode classifies as symbols.
 _SYMBOLS = (
     (0x249C, 0x24E9),  # in brackets and circles
     (0x2E80, 0x2FD5),  # radicals
@@ -43,13 +43,14 @@ _BY_NAME = re.compile(
 )
 
 
-#: Blanks and punctuation of the same width, as they stand between such letters.
+#: Blanks and punctuation of the same width, which occur between such letters.
 _BETWEEN = "\u3000\uff01-\uff65"
 
 
 @cache
 def _plain() -> dict[str, str]:
-    """The letters, and what they are letters of; and what stands between them."""
+    """The special letters with the plain letters that they stand for; and the characters allowed between
+    them."""
     found = {}
     for first, last in (*_LETTERS, *_SYMBOLS):
         for sign in map(chr, range(first, last + 1)):
@@ -64,23 +65,24 @@ def _plain() -> dict[str, str]:
 
 
 def _spells(sign: str) -> bool:
-    """Whether it is a letter or a mark on one."""
+    """Whether a character is a letter or a mark on one."""
     return unicodedata.category(sign)[0] in "LM"
 
 
-#: A letter, and on to the last one with only its like and such punctuation between. Whole blocks: single code
-#: points beyond U+FFFF in a class would be looked through one after the other.
+#: A run from the first to the last such letter, with only such letters and punctuation between. The classes
+#: use whole blocks: single code points above U+FFFF in a class would be tried one after the other.
 _BLOCKS = "".join(f"{chr(first)}-{chr(last)}" for first, last in (*_LETTERS, *_SYMBOLS))
 _RUN = re.compile(rf"[{_BLOCKS}](?:[{_BLOCKS}{_BETWEEN}]*[{_BLOCKS}\uff01-\uff65])?")
 
 
-#: Kana of half width, with their punctuation.
+#: Half-width kana, with their punctuation.
 _NARROW = re.compile("[\uff61-\uff9f]+")
 _KANA, _HAN = re.compile("[\u3041-\u30fa\u30fc-\u30ff]"), re.compile("[\u4e00-\u9fff]")
 
 
 def plain(text: str) -> str:
-    """The text in NFC, with such letters and what is between them as plain ones; ordinary text as it is."""
+    """The text in NFC, with such letters and the characters between them made plain; ordinary text is
+    unchanged."""
     if text.isascii():
         return text
     text = _RUN.sub(_replaced, unicodedata.normalize("NFC", text))
@@ -90,8 +92,8 @@ def plain(text: str) -> str:
 
 
 def _japanese(text: str) -> bool:
-    """Whether half-width kana can be such: they are nearly alone, or no more than other kana. Many of them
-    among other kana and ideographs are what UTF-8 looks like when it was read as Shift_JIS."""
+    """Whether half-width kana can be real: they stand almost alone, or are no more than other kana. Many of
+    them among other kana and ideographs are a sign of UTF-8 decoded as Shift_JIS."""
     narrow, kana, han = (sum(map(len, one.findall(text))) for one in (_NARROW, _KANA, _HAN))
     return narrow <= kana or 50 * (kana + han) <= narrow
 

@@ -1,16 +1,16 @@
 """The stage ``language``: identifies the language of a text, and keeps the languages that are wanted.
 
-Knows what it takes for a language to be believed. Does not know HTML, page metadata, how identifiers work
-(``identifiers``), what scripts are (``scripts``), nor several languages in one text: it says what a text is
-mostly written in, where it begins to be prose (``sample``). Letters of mathematics, full width and the like
-are plain ones to it (``spelling``), and letters of a script that has few in a text do not count.
+Knows when a language is accepted. Does not know HTML, page metadata, how identifiers work (``identifiers``),
+what scripts are (``scripts``), nor several languages in one text: it gives the main language of a text, from
+the point where it becomes prose (``sample``). Mathematical, full-width and similar letters are treated as
+plain ones (``spelling``), and letters of a script that is rare in the text do not count.
 
 Without ``model`` the identifier is py3langid, whose model of 4 MB comes with it. With ``model`` it is
 fastText's ``lid.176`` from a file, ``.bin`` or ``.ftz``; that model is CC-BY-SA-3.0 and therefore not part of
-this package. How they compare, on one core and over what the stage gives them of a text, 2,000 characters at
-most: sentences, their first 25 characters and passages were written for ``benchmarks/language_id.py`` (it
-prints each of the 16 languages); pages are 1,663 real ones, with labels that lid.176 had a say in, for the
-first 2,000 characters.
+this package. The table compares them on one core, on the part of a text that the stage passes to them, at
+most 2,000 characters. Sentences, their first 25 characters and passages were written for
+``benchmarks/language_id.py`` (which prints each of the 16 languages); pages are 1,663 real ones, with labels
+for the first 2,000 characters that are partly based on lid.176.
 
     identifier            sentences  start of  passages   pages  pages/s  licence
     py3langid 0.4.0          99.9 %    96.9 %   100.0 %  99.2 %    1,400  BSD-3-Clause, one wheel for all
@@ -20,16 +20,17 @@ first 2,000 characters.
     lingua 2.1               99.6 %    97.2 %    99.8 %  98.7 %      190  Apache-2.0, 1.3 GB of memory
 
 py3langid is the default because it is as accurate as lid.176 and its wheel runs everywhere. Both scores are
-probabilities, but not the same ones: of 1,792 pages in any language, 0.3 cuts off 0.3 % with py3langid and
-0.9 % with lid.176. Shorter texts score lower.
+probabilities, but not the same ones: of 1,792 pages in any language, a threshold of 0.3 drops 0.3 % with
+py3langid and 0.9 % with lid.176. Shorter texts score lower.
 
-``second`` is for what Nemotron-CC does (section 2.1 of the paper): keep what fastText and pycld2 both name.
-Of the pages that costs 1.1 % whose language lid.176 had right, most of them half code or English, and leaves
-0.3 % of the 0.5 % that it had wrong. With py3langid in the place of pycld2 it costs 0.4 % and leaves 0.3 %.
+``second`` is for the method of Nemotron-CC (section 2.1 of the paper): keep documents for which fastText and
+pycld2 name the same language. This drops 1.1 % of the pages although lid.176 had their language right, most
+of them half code or English, and keeps 0.3 % of the 0.5 % that it had wrong. With py3langid in place of
+pycld2 it drops 0.4 % and keeps 0.3 %.
 
-``scripts`` costs nothing: among pages in the 16 languages it drops none after py3langid, and after lid.176
-six of 1,900, scraps that are wrong. It is for what these pages are not: of UTF-8 that was read as Shift_JIS
-it drops all that py3langid holds for Chinese.
+``scripts`` loses almost nothing: among pages in the 16 languages it drops none after py3langid, and after
+lid.176 six of 1,900, which are fragments with a wrong language. It is meant for broken text, of which these
+pages have none: of UTF-8 decoded as Shift_JIS it drops everything that py3langid takes for Chinese.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ _CODE = re.compile(r"[a-z]{2,3}")
 
 
 def looked_at(texts: Iterable[str]) -> tuple[list[str], list[str]]:
-    """What of each text its script is counted on, and what of that an identifier is given."""
+    """For each text, the part whose script is counted, and the part of that which an identifier gets."""
     samples = [plain(sample(text)) for text in texts]
     return samples, list(map(without_rare, samples))
 
@@ -61,11 +62,12 @@ def looked_at(texts: Iterable[str]) -> tuple[list[str], list[str]]:
 class LanguageConfig(StageConfig):
     #: A fastText lid.176 model. Without one, the built-in identifier (py3langid) is used.
     model: AssetFile | None = None
-    #: Who computes the fastText model: our own reader, or the fastText ``library`` (extra ``[fasttext]``).
+    #: What evaluates the fastText model: our own code (``own``), or the fastText ``library`` (extra
+    #: ``[fasttext]``).
     backend: Backend = "own"
     #: A second identifier that must name the same language; otherwise the document is dropped.
     second: Literal["py3langid", "pycld2"] | None = None
-    #: Languages that are kept (ISO 639-1). Not given: all, unknown ones included.
+    #: Languages that are kept (ISO 639-1). Default: all, including unknown ones.
     keep: list[str] | None = Field(default=None, min_length=1)
     #: Documents with a lower score are dropped.
     min_score: float = Field(default=0.0, ge=0.0, le=1.0)
@@ -83,24 +85,24 @@ class LanguageConfig(StageConfig):
     @model_validator(mode="after")
     def _two(self) -> LanguageConfig:
         if self.second == "py3langid" and self.model is None:
-            raise ValueError("py3langid is the first identifier already, where no model is given")
+            raise ValueError("py3langid is already the first identifier if no model is given")
         if self.backend != "own" and self.model is None:
-            raise ValueError("backend: library goes with a model; py3langid has no other")
+            raise ValueError("backend: library goes with a model; py3langid has only one implementation")
         return self
 
 
 class Language(Annotator, Filter):
-    """``language`` is an ISO 639-1 code, or a code of three letters for a language that has none there. A
-    text without letters, or whose language the identifier cannot tell, has a null language and the score 0;
-    ``keep`` never keeps it. ``language.second`` is what the second identifier says.
+    """``language`` is an ISO 639-1 code, or a three-letter code for a language without one. A text without
+    letters, or whose language the identifier cannot tell, has a null language and the score 0; ``keep`` never
+    keeps it. ``language.second`` is the result of the second identifier.
 
     ``language.script`` is the ISO 15924 code of the script that most letters are in (null without letters);
     ``language.script_share`` is the share of letters in a script that the language is written in (null for
     languages that ``scripts.WRITTEN_IN`` does not list).
 
-    Drops with the reasons ``language`` (not in ``keep``), ``language_disagrees`` (``second`` says otherwise),
-    ``language_score`` (below ``min_score``) and ``language_script`` (in another script). A null text has no
-    language and does not fail.
+    Drops with the reasons ``language`` (not in ``keep``), ``language_disagrees`` (``second`` names another
+    language), ``language_score`` (below ``min_score``) and ``language_script`` (in another script). A null
+    text has no language and does not fail.
     """
 
     name = "language"
@@ -132,8 +134,9 @@ class Language(Annotator, Filter):
         return cls.resources if config.backend == "own" else Resources(memory=384 * MIB)
 
     def open(self) -> None:
-        """Loads the identifiers. Raises ``ImportError`` without a package they need, ``ValueError`` when the
-        model is no lid.176 or one of them knows none of a language in ``keep``."""
+        """Loads the identifiers. Raises ``ImportError`` if a package that they need is missing,
+        ``ValueError`` if the model is not a lid.176 model or an identifier does not know a language in
+        ``keep``."""
         path, second, backend = self.config.model, self.config.second, self.config.backend
         self._first = identifiers.py3langid() if path is None else identifiers.fasttext(path, backend)
         if second is not None:
@@ -176,7 +179,7 @@ class Language(Annotator, Filter):
                 return Fault("language", code or "none")
             if code != other:
                 return Fault("language_disagrees", f"{code}, by {second} {other or 'none'}")
-            # Rounded as written: float32 holds 0.3 as 0.30000001.
+            # Rounded for display: float32 holds 0.3 as 0.30000001.
             if (known := round(score or 0.0, 4)) < least:
                 return Fault("language_score", f"{known:g} < {least:g}")
             if self.config.scripts and not fits(code, script, share):

@@ -27,6 +27,11 @@ _TAG = re.compile(
     r"^\W{0,8}(?:\w{1,12}\W{1,3})?SPDX-License-Identifier\s*:[ \t]*([^\n]*)", re.IGNORECASE | re.MULTILINE
 )
 _PERMISSIVE = RANK["permissive"]
+_PARTS = re.compile(
+    r"\w\.(?:[chsS]|cc|cpp|hpp|py|js|ts|rb|go|rs|java|php|pl|lua|swift|css|txt|md)\b|\w/\w*|files?\b"
+    r"|portions?\b|parts?\b",
+    re.IGNORECASE,
+)
 _HEADING = re.compile(
     r"^\W{0,12}(?:\d+[.)]?\s*)?(?:\W{0,4})(?:the\s+|source\s+|software\s+|code\s+)?(?:licen[sc]es?"
     r"|licen[sc]ing|li[cz]en[csz]i?[ae]|copyright|copying|legal|terms|许可|ライセンス)\b"
@@ -53,6 +58,8 @@ _OTHERS = re.compile(
     re.IGNORECASE,
 )
 _BADGE = re.compile(r"badge/licen[sc]e-((?:[\w.+]|--|_|%20)+)-\w+", re.IGNORECASE)
+_OPENING = 1000  # characters at the head of such a text, where it may say what it is
+_OWN_WORDS = 400  # and with more, a licence of somebody's own is not told by a few of its words
 _SHORT = 60  # words: a file of terms with fewer is no licence of its own
 _SECTION = 30  # lines
 _TERMS_AFTER = 1500  # characters after the first licence of a file in which words of other terms count
@@ -71,7 +78,7 @@ class Statement(NamedTuple):
 
     @property
     def permissive(self) -> bool:
-        return self.expression is not None and RANK[self.expression.group(table().group)] <= _PERMISSIVE
+        return self.expression is not None and _rank(self.expression) <= _PERMISSIVE
 
 
 NOTHING = Statement()
@@ -129,8 +136,8 @@ def _means(match: Match, found: Words, text: str) -> Expression | None:
     if expression is None:
         return None
     foreign = _foreign(match, found, text)
-    permissive = RANK[expression.group(table().group)] <= _PERMISSIVE
-    if foreign and (phrases.limits(foreign) or (permissive and phrases.copyleft(foreign))):
+    permissive = _rank(expression) <= _PERMISSIVE
+    if foreign and (phrases.limits(foreign) or (permissive and phrases.conditions(foreign))):
         return both([expression, single(UNKNOWN_ID)])
     if not match.exact and not permissive and match.cost > 0.15 * match.size:
         return both([expression, single(UNKNOWN_ID)])
@@ -147,7 +154,7 @@ def _foreign(match: Match, found: Words, text: str) -> str:
                 pieces.append(text[found.starts[run[0]] : found.stops[run[-1]]])
             run = []
         run.append(word)
-    return " . ".join(pieces)
+    return "\n\x03\n".join(pieces)
 
 
 @lru_cache(maxsize=4096)
@@ -158,7 +165,7 @@ def _source(text: str) -> Statement:
     if tag is not None:
         return Statement(tag, "tag")
     rest, marked = _cut(text)
-    found = phrases.said(rest, marked)
+    found = _without_appendix(phrases.said(rest, marked), rest)
     expression, vague, choice = phrases.combined(rest, found)
     pointers = phrases.pointers(rest)
     if expression is not None:
@@ -178,8 +185,12 @@ def _source(text: str) -> Statement:
     return NOTHING
 
 
+def _rank(expression: Expression) -> int:
+    return RANK[expression.group(table().group)]
+
+
 def _permissive(expression: Expression) -> bool:
-    return RANK[expression.group(table().group)] <= _PERMISSIVE
+    return _rank(expression) <= _PERMISSIVE
 
 
 def _other_terms(rest: str, found: list[phrases.Said], limits: bool) -> bool:
@@ -198,13 +209,16 @@ def _terms(text: str) -> Statement:
     tag = tags(rest)
     found = _without_appendix(phrases.said(rest, marked, lax=count < 400 and not marked), rest)
     pointers = phrases.pointers(rest)
+    if not marked and count >= _OWN_WORDS:
+        # a long text that is not known names other licences in passing
+        found = [item for item in found if item.start < _OPENING]
     if not found:
         if tag is not None:
             return Statement(tag, "tag", substantial=True)
         limit = phrases.limits(rest)
         if limit is not None and count >= _SHORT:
             return Statement(limit, "limits", pointers=pointers, substantial=True)
-        if count >= 30 and phrases.free(rest) and not phrases.copyleft(rest) and not limit:
+        if 30 <= count < _OWN_WORDS and phrases.free(rest) and not phrases.copyleft(rest) and not limit:
             return Statement(single("LicenseRef-permissive"), "text", pointers=pointers, substantial=True)
         return Statement(pointers=pointers, substantial=count >= _SHORT)
     expression, vague, choice = phrases.combined(rest, found)
@@ -216,8 +230,8 @@ def _terms(text: str) -> Statement:
         # a name before a text is that of the text, or says what the text is for
         if found[0].start < rest.find(phrases.MARK):
             first = _leading(found, marked)
-        bundle = tuple(id for id in ids if id not in list(first.ids()))
-        expression = first
+        expression = both([first, *_further(found, rest)]) if _permissive(first) else first
+        bundle = tuple(id for id in ids if id not in list(expression.ids()))
     if not choice and _permissive(expression):
         start = rest.find(phrases.MARK)
         second = rest.find(f"{phrases.MARK}1{phrases.MARK}")
@@ -226,6 +240,29 @@ def _terms(text: str) -> Statement:
         if _other_terms(rest[:end], near, limits=True):
             expression = both([expression, single(UNKNOWN_ID)])
     return Statement(expression, "text" if marked else "name", vague, choice, pointers, bundle, True)
+
+
+def _further(found: list[phrases.Said], rest: str) -> list[Expression]:
+    """Permissive texts after the first of a file that do not say which files they are for: they hold for the
+    work as well, and take nothing from it."""
+    kept: list[Expression] = []
+    place = 0
+    for item in found:
+        if rest.startswith(phrases.MARK, item.start):
+            if (
+                place
+                and _title(item.expression) != _title(found[0].expression)
+                and _permissive(item.expression)
+                and not _PARTS.search(rest[place : item.start])
+            ):
+                kept.append(item.expression)
+            place = item.stop
+    return kept
+
+
+def _title(expression: Expression) -> str:
+    """An id without its version: libpng-2.0 is followed by the version before it."""
+    return re.split(r"-\d+\.", str(expression))[0]
 
 
 def _without_appendix(found: list[phrases.Said], rest: str) -> list[phrases.Said]:
@@ -305,7 +342,7 @@ def _of_prose(text: str) -> Statement:
     own: list[phrases.Said] = []
     for item in found:
         begin = max(rest.rfind("\n\n", 0, item.start), rest.rfind(". ", 0, item.start))
-        if _OTHERS.search(rest[begin + 1 : item.start]) and own:
+        if own and _OTHERS.search(rest[min(begin + 1, own[-1].stop) : item.start]):
             break
         if own and item.start - own[-1].stop > 400:
             break

@@ -39,7 +39,7 @@ _TEXT = (
     r"|en|utf-?8))"
     r"*"
 )
-_LICENCE_WORD = r"(?:un-?)?licen[sc]es?|licencia|licenza|lizenz|copying|copyrights?|eula"
+_LICENCE_WORD = r"(?:un-?)?licen[sc]es?|licen[sc]ing|licencia|licenza|lizenz|copying|copyrights?|eula"
 _ID = (
     r"(?:[al]?gpl|gfdl|fdl|mpl|epl|cddl|eupl|osl|apache|asl|bsd|mit|isc|x11|zlib|boost|bsl|artistic|cc0"
     r"|cc-by|wtfpl|"

@@ -8,7 +8,6 @@ Knows phrases. Does not know files, nor licence texts.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -46,7 +45,7 @@ _AFTERWARDS = re.compile(
 )
 #: What stands between names that belong together.
 _BETWEEN = re.compile(
-    r"^(?:[\s,/&+|()\"'\[\]`*:-]|and|or|either|both|at|your|option|the|a|an|v?\d(?:\.\d)?|version"
+    r"^(?:[\s,/&+|()\"'\[\]`*:-]|[\w-]*licen[sc]e[\w-]*\.\w+|\.(?:txt|md)\b|and|or|either|both|at|your|option|the|a|an|v?\d(?:\.\d)?|version"
     r"|versions|only|later|any|dual|"
     r"licen[sc]e[sd]?|l?gpl|style|also|under|terms|of|(?:https?:)?//\S+|\(https?:\S+|see|available|which"
     r"|is|are|alternatively|as|well|"
@@ -54,11 +53,16 @@ _BETWEEN = re.compile(
     re.IGNORECASE,
 )
 _OR = re.compile(
-    r"\bor\b(?!\s*\(?(?:at\s+your\s+option\)?\s*)?(?:any\s+)?(?:later|newer|implied))|\beither\b|/"
-    r"|\bdual|\balternativ|\|\|?"
-    r"|\byou\s+may\s+(?:select|choose)|at\s+your\s+(?:choice|option)(?!\)?\s*,?\s*any)|your\s+choice"
-    r"|both\s+the|multi-?licen|tri-?licen",
+    r"\bor\b(?!\s*\(?(?:at\s+your\s+option\)?\s*)?(?:any\s+)?(?:later|newer|implied))|\beither\b"
+    r"|^\s?/\s?$|\|\|?"
+    r"|\bdual|\byou\s+may\s+(?:select|choose)|at\s+your\s+(?:choice|option)(?!\)?\s*,?\s*any)|your\s+choice",
     re.IGNORECASE,
+)
+_ALTERNATIVE = re.compile(
+    r"\balternativ|\n[\s\W]*or[\s\W]*\n|\bor,?\s+(?:at\s+your\s+option|alternativ)", re.IGNORECASE
+)
+_DUAL = re.compile(
+    r"\bdual|\beither\b|your\s+choice|any\s+of|one\s+of|tri-?licen|multi-?licen", re.IGNORECASE
 )
 _CHOOSE = re.compile(
     r"(?:(?!\n\s*\n).){0,300}?(?:you\s+may\s+(?:select|choose|use)|at\s+your\s+(?:option|choice)(?!\)))",
@@ -113,8 +117,10 @@ _LIMITS = (
      r"do\s+not\s+(?:re)?distribute|without\s+(?:the\s+)?(?:express(?:ed)?|prior"
      r"|explicit)\s+(?:written\s+)?(?:permission|consent|approval)\s+(?:of"
      r"|from)\s+[^.;]{0,40}is\s+(?:prohibited|forbidden)|"
-     r"internal\s+use\s+only|end[\s-]user\s+licen[sc]e\s+agreement|licen[sc]e\s+agreement\s+(?:you|with)"
-     r"|proprietary\s+licen[sc]e|no\s+licen[sc]e\s+is\s+granted", re.IGNORECASE), "LicenseRef-proprietary"),
+     r"end[\s-]user\s+licen[sc]e\s+agreement|licen[sc]e\s+agreement\s+(?:you|with)"
+     r"|proprietary\s+licen[sc]e|consult\s+your\s+licen|only\s+in\s+conjunction\s+with"
+     r"|software\s+licen[sc]e\s+agreement|terms\s+of\s+service"
+     r"|no\s+licen[sc]e\s+is\s+granted", re.IGNORECASE), "LicenseRef-proprietary"),
     (re.compile(r"non-?\s?commercial(?:ly)?\b|(?:academic|research|educational|personal"
         r"|evaluation)(?:\s+(?:and|or|/)\s+\w+)?\s+(?:use|purposes?)\s*only|only\s+for\s+(?:academic"
         r"|research|personal|educational)|"
@@ -133,6 +139,12 @@ _COPYLEFT = re.compile(
     r"(?<![\w/.-])(?:[al]?gpl(?:v?\d|\b)|gnu\s+(?:\w+\s+)?(?:general\s+)?public)|copyleft"
     r"|share[\s-]?alike|must\s+also\s+be\s+(?:licen[sc]ed|released|made\s+available)\b|"
     r"source\s+code\s+(?:must|shall)\s+(?:be|also)\s+(?:made\s+)?(?:available|released|distributed)",
+    re.IGNORECASE,
+)
+_OBLIGATION = re.compile(
+    r"\b(?:must|shall(?!\s+not\s+be\s+liable)|may\s+not|required?\s+to|prohibit\w*|forbid\w*|obtain"
+    r"|restrict\w*|"
+    r"agrees?\s+to|subject\s+to)\b",
     re.IGNORECASE,
 )
 _FREE = re.compile(
@@ -221,30 +233,39 @@ def _states(text: str, name: Named, before: Said | None, lax: bool) -> bool:
 
 
 def combined(text: str, found: Sequence[Said]) -> tuple[Expression | None, bool, bool]:
-    """All that was said as one expression, whether it is vague, and whether one may choose."""
+    """All that was said as one expression, whether some of it is vague, and whether one may choose."""
     if not found:
         return None, False, False
     kept = _without_repeats(found)
     if len(kept) == 1:
         return kept[0].expression, kept[0].vague, False
-    choice = False
-    for earlier, later in itertools.pairwise(found):
-        if earlier.expression == later.expression:
+    wanted = {item.expression for item in kept}
+    runs: list[list[Expression]] = []  # of each run one may choose; all runs hold
+    for place, item in enumerate(found):
+        if any(item.expression in run for run in runs):
             continue
-        around = text[max(0, earlier.start - 110) : earlier.start] if earlier is found[0] else ""
-        between = text[earlier.stop : later.start]
-        if (
-            (len(between) < 700 and _OR.search(between))
-            or (
-                len(between) < 60
-                and re.search(r"\bdual|\beither\b|your\s+choice|any\s+of|one\s+of|tri-?licen", around, re.I)
-            )
-            or _CHOOSE.match(text, later.stop)
-        ):
-            choice = True
-    vague = any(item.vague for item in kept)
-    parts = [item.expression for item in kept]
-    return (either(parts) if choice else both(parts)), vague, choice
+        before = found[place - 1] if place else None
+        if before is not None and _choice(text, before, item, first=place == 1):
+            next(run for run in runs if before.expression in run).append(item.expression)
+        else:
+            runs.append([item.expression])
+    parts = [either(part for part in run if part in wanted) for run in runs if wanted.intersection(run)]
+    chosen = any(len(wanted.intersection(run)) > 1 for run in runs)
+    return both(parts), any(item.vague for item in kept), chosen
+
+
+def _choice(text: str, earlier: Said, later: Said, first: bool) -> bool:
+    """Whether one may choose between two that follow each other."""
+    between = text[earlier.stop : later.start]
+    if len(between) < 150 and _OR.search(between):
+        return True
+    if len(between) < 900 and _ALTERNATIVE.search(between):
+        return True
+    if len(between) < 80:
+        lead = text[max(0, earlier.start - 110) : earlier.start]
+        if _DUAL.search(lead if first else lead[-40:]):
+            return True
+    return len(between) < 200 and _CHOOSE.match(text, later.stop) is not None
 
 
 def _without_repeats(found: Sequence[Said]) -> list[Said]:
@@ -318,6 +339,13 @@ def limits(text: str) -> Expression | None:
 def copyleft(text: str) -> bool:
     """Whether words of a copyleft licence are there."""
     return _COPYLEFT.search(text) is not None
+
+
+def conditions(text: str) -> bool:
+    """Whether pieces that were put into the text of a licence are conditions of their own, or copyleft."""
+    return copyleft(text) or any(
+        len(piece.split()) >= 10 and _OBLIGATION.search(piece) for piece in text.split("\n\x03\n")
+    )
 
 
 def other(text: str) -> Expression | None:

@@ -74,6 +74,7 @@ class _Found(NamedTuple):
     expression: Expression
     by: By
     path: str
+    vague: bool = False
 
 
 def role(path: str) -> Role:
@@ -134,7 +135,9 @@ def _own(path: str, text: str, notices: Sequence[Notice]) -> _Own | None:
         return _Own(found, "manifest", path)
     said = statement(text, role(path))
     if said.expression is not None and not (said.how == "limits" and said.pointers and notices):
-        return _Own(said.expression, "tag" if said.how == "tag" else "header", path, said.vague)
+        # of a file of terms itself all counts that it holds
+        told = _whole(said, "all") if kind(path) == "licence" else said.expression
+        return _Own(told, "tag" if said.how == "tag" else "header", path, said.vague)
     if (pointed := _pointed(said, notices)) is not None:
         return _Own(pointed.expression, "header", pointed.path)
     if said.substantial:
@@ -159,7 +162,9 @@ def _pointed(said: Statement, notices: Sequence[Notice]) -> _Found | None:
 
 def _likewise(vague: Expression, precise: Expression) -> bool:
     """Whether families of licences ("BSD-style") are those of an expression."""
-    families = [{re.split(r"[-\d]", id)[0] for id in expression.ids()} for expression in (vague, precise)]
+    families = [
+        {re.split(r"[-\d]", id)[0].lower() for id in expression.ids()} for expression in (vague, precise)
+    ]
     return families[0] == families[1]
 
 
@@ -175,11 +180,18 @@ def _conflict(own: _Own, around: _Found | None, groups: Table) -> str | None:
 @lru_cache(maxsize=4096)
 def _around(path: str, notices: tuple[Notice, ...], bundles: str) -> _Found | None:
     # the path only matters by its folder, but files of a folder share their notices
+    held: _Found | None = None
     for folder, level in _levels(path, notices):
         found = _level(folder, tuple(level), bundles)
-        if found is not None:
+        if held is not None:
+            # "the BSD license", says a README, and a folder above has which one
+            if found is not None:
+                return found if _likewise(held.expression, found.expression) else held
+        elif found is not None and found.vague:
+            held = found
+        elif found is not None:
             return found
-    return None
+    return held
 
 
 def _levels(path: str, notices: Sequence[Notice]) -> Iterator[tuple[str, list[Notice]]]:
@@ -246,9 +258,9 @@ def _sentences(prose: Sequence[Notice]) -> Iterator[_Found]:
     for notice in sorted(prose, key=order):
         if _CODE_OF_CONDUCT.search(notice.path) or order(notice)[0] == 2:
             continue
-        found = statement(notice.text, "prose").expression
-        if found is not None:
-            yield _Found(found, "notice", notice.path)
+        found = statement(notice.text, "prose")
+        if found.expression is not None:
+            yield _Found(found.expression, "notice", notice.path, found.vague)
 
 
 def _of_terms(terms: Sequence[Notice], others: Sequence[_Found], bundles: str) -> _Found | None:
@@ -259,6 +271,8 @@ def _of_terms(terms: Sequence[Notice], others: Sequence[_Found], bundles: str) -
         for notice, item in said
         if _MAIN.fullmatch(_name(notice)) and not _PART.search(_name(notice))
     ]
+    if plain := [(notice, item) for notice, item in main if _PLAIN.fullmatch(_name(notice))]:
+        main = plain  # those with a word in front are of something that is used
     rest = [(notice, item) for notice, item in said if not _PART.search(_name(notice))]
     chosen = (
         main if any(item.expression is not None or item.substantial for _, item in main) else rest or said

@@ -16,7 +16,7 @@ _WORD = re.compile(r"[a-z0-9]+")
 #: Copyright notices: a line that names years or holders, not one in which terms speak of copyright.
 _HOLDERS = re.compile(
     r"^[^\w\n]*(?:(?:portions |parts )?copyright[ \t:]*(?:\(c\)|©|&copy;|[<\[{]|[ \t\d,-]*\d{4}|by\b)"
-    r"|\(c\)|©|&copy;|"
+    r"|\(c\)[ \t]*(?:copyright|\d{4}|by\b)|©|&copy;|"
     r"all rights reserved\W*$|copyright(?: holder)?:).*$",
     re.MULTILINE,
 )

@@ -1,4 +1,4 @@
-"""Payment cards and IBANs: numbers with a checksum, recognised by it, by their length and by their grouping.
+"""Payment cards and IBANs: numbers with a checksum, recognised by the checksum, the length and the grouping.
 
 Knows issuers' prefixes (ISO/IEC 7812, as the networks publish them) and the lengths of IBANs (ISO 13616, the
 registry that SWIFT keeps). Does not know where candidates come from. Test numbers of cards, which payment
@@ -15,7 +15,7 @@ Span = tuple[int, int]
 
 # Cards ---------------------------------------------------------------------------------------------------
 
-#: Not part of a longer number, of a name, of a formula, or of a row of numbers of four digits.
+#: A card number must not be part of a longer number, a name, a formula, or a row of four-digit numbers.
 _ALONE = r"(?<![A-Za-z0-9_])(?<![.,/#*+-])(?<![*+] )(?<!\d{4} )"
 _CARD = re.compile(
     _ALONE + r"(?:"
@@ -25,7 +25,7 @@ _CARD = re.compile(
     rf"(?!(?!{WORD})[A-Za-z0-9_]|[.,]\d|-\d| ?[*^])"
 )
 _ISSUERS = (
-    (re.compile(r"4"), (16, 19)),  # Visa; its 13 digits are no longer issued
+    (re.compile(r"4"), (16, 19)),  # Visa; numbers of 13 digits are no longer issued
     (re.compile(r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"), (16,)),  # Mastercard
     (re.compile(r"3[47]"), (15,)),  # American Express
     (re.compile(r"6011|64[4-9]|65"), (16, 19)),  # Discover, RuPay
@@ -95,12 +95,13 @@ _LENGTHS = {
 _LENGTH = {country: length for length, countries in _LENGTHS.items() for country in countries}
 _CHARACTER = re.compile(r"[ -]?([A-Z0-9])")
 _NAME = re.compile(r"[A-Za-z0-9]")
-#: What may be run on to one before it and after it.
+#: Characters that may directly precede or follow an IBAN.
 _LABEL, _RUN_ON = re.compile(r"(?:IBAN|[a-zß-ÿ])\Z"), re.compile(rf"{WORD}|BIC|SWIFT|[a-z]{{2}}")
 
 
 def iban(text: str, start: int) -> Span | None:
-    """The IBAN that begins at a position, written in one or with single blanks or hyphens between groups."""
+    """The IBAN that begins at a position, written without separators or with single blanks or hyphens between
+    groups."""
     length = _LENGTH.get(text[start : start + 2])
     before = text[max(0, start - 4) : start]
     if length is None or (_NAME.match(before[-1:]) and not _LABEL.search(before)):

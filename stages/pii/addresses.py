@@ -1,12 +1,12 @@
 """E-mail and IP addresses, recognised around a candidate.
 
-Knows RFC 5322 as far as people use it, the top-level domains (``tlds.txt``: IANA's, as the Public Suffix
-List of April 2025 has them), the special ranges of RFC 6890, and what else in code and prose has an ``@`` or
-three dots. Does not know where candidates come from.
+Knows the common part of RFC 5322, the top-level domains (``tlds.txt``: IANA's, from the Public Suffix List of
+April 2025), the special ranges of RFC 6890, and other text in code and prose with an ``@`` or three dots.
+Does not know where candidates come from.
 
-What identifies nobody is no personal data: addresses of private networks, loopback, multicast, public
-resolvers and blocks (93.184.0.0/16). What standards set aside for documentation (RFC 2606, 5737, 3849) is
-found on request only.
+Addresses that identify nobody are not personal data: private networks, loopback, multicast, public resolvers
+and blocks (93.184.0.0/16). Addresses reserved for documentation (RFC 2606, 5737, 3849) are found on request
+only.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def _spoken_domain(text: str, at: int, documentation: bool) -> int | None:
 
 
 def _top_level_end(text: str, start: int, rest: str, documentation: bool) -> int | None:
-    """Where the top-level domain ends that begins at a position, after the ``rest`` of a host; None: there is
-    none. What is run on to it may be a word, or digits, such as of a postal code or a telephone."""
+    """End of the top-level domain that begins at a position, after the ``rest`` of a host, or None. It may be
+    followed directly by a word, or by digits such as a postal code or a telephone number."""
     found = _LETTERS.match(text, start)
     if not found:
         return None
@@ -110,14 +110,14 @@ _NAME = re.compile(r"[A-Za-z0-9_]")
 _EMPHASIS = re.compile(r"_+(?![a-z0-9])")
 _RUN_ON_DIGITS = re.compile(r"0\d|\d{4}")
 _NOTICE = rf"{NOTICE}[ \t]{{0,2}}[:.+(\d]"
-#: A word after small letters: it has a capital, and is not called; it is one of those beside addresses; or it
-#: is another address.
+#: A word directly after small letters: it has a capital and no call bracket after it; or it is a word that
+#: stands beside addresses; or it is another address.
 _RUN_ON = re.compile(
     rf"[A-Z](?![A-Za-z0-9_]{{0,40}}\((?![0+]|\d\d))|(?:www|https?)[.:]|{_NOTICE}|[a-z][\w.+-]{{1,40}}@[A-Za-z0-9]"
 )
-#: After capitals.
+#: The same after capitals.
 _RUN_ON_UPPER = re.compile(rf"[A-Z][a-z]|{_NOTICE}")
-#: A function, unless it is the code of a town; a second ``@``.
+#: The bracket of a function call, unless it holds an area code; a second ``@``.
 _CALL = re.compile(r"\((?![0+]|\d\d)|@")
 
 
@@ -128,20 +128,20 @@ def _may_be_host(host: str, documentation: bool) -> bool:
 
 
 def _local_part(before: str) -> str:
-    """What of the text before an ``@`` belongs to the address; empty: nothing."""
+    """The part of the text before an ``@`` that belongs to the address; empty if none does."""
     found = _LOCAL.match(before[::-1])
     local = found[0][::-1].rpartition("..")[2] if found else ""
     local = _ESCAPES.sub("", local).lstrip(".'%&+-")
-    # "030 1234567jo@site.org": the digits go on from those before them
+    # "030 1234567jo@site.org": the digits continue the number before them
     number = _NUMBER_END.match(local)
     return local[number.end() :] if number and _NUMBER.search(before[: -len(local)]) else local
 
 
 _NUMBER_END, _NUMBER = re.compile(r"\d{4,}(?=[A-Za-z])"), re.compile(r"[\d)][ ./-]{1,2}\Z")
-#: A handle (``@anna@site.org``), a user in an address, the end of a path (``<team/pull/1@site.org>``), and
-#: the name of a message instead of a mailbox.
+#: Not a mailbox: a handle (``@anna@site.org``), a user in a URL, the end of a path
+#: (``<team/pull/1@site.org>``), the id of a message.
 _NO_START = re.compile(r"@\Z|/[^\s/]*/\Z|(?i:message-id|in-reply-to|references)\W{1,4}\Z")
-#: What comes before the password in ``scheme://user:password@host``.
+#: The text before the password in ``scheme://user:password@host``.
 _USER = re.compile(r"://[^\s:/@]{0,64}:\Z")
 
 # IPv4 ----------------------------------------------------------------------------------------------------
@@ -161,9 +161,10 @@ _NETWORK = re.compile(
     r"IP|\bip\b|[aA]ddr|[aA]dress|host|[sS]erv[e]u?r|\b[pP]ing|peer|remote|client|\bport\b|ssh|dns|proxy|block|bann"
     r"|адрес|地址|アドレス|주소|http",
 )
-#: Before an address with a port behind a dot, as tcpdump writes it; elsewhere that is a fifth number.
+#: Text before an address with a port after a dot, as tcpdump writes it; elsewhere this would be a fifth
+#: number.
 _DUMP = re.compile(r"\bIP \Z|\d > \Z")
-#: Public resolvers, and the one that everybody takes for an example.
+#: Public resolvers, and the address that is commonly used as an example.
 _COMMON = frozenset(
     (
         "1.2.3.4",
@@ -181,8 +182,9 @@ _DOCUMENTATION = [
     ipaddress.ip_network(name)
     for name in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
 ]
-#: Three numbers of four below this, and the first below twice this, look like a version; so does one public
-#: address in 200. They are an address only near a word that has to do with networks, or where logs have one.
+#: If three of four numbers are below this, and the first is below twice this, they look like a version; so
+#: does one public address in 200. They count as an address only near a word about networks, or where logs
+#: have one.
 _SMALL = 32
 
 
@@ -219,7 +221,7 @@ def _of_somebody(
         return documentation
     if not address.is_global or address.is_multicast or str(address) in _COMMON:
         return False
-    # a block, such as 93.184.0.0/16, is a fact about routing
+    # a block such as 93.184.0.0/16 concerns routing, not a person
     bits = address.max_prefixlen - int(prefix[1:]) if prefix else 0
     return not (bits > 0 and int(address) % (1 << bits) == 0)
 

@@ -1,15 +1,15 @@
-"""Where a piece of personal data could be: one pass over the bytes of all texts of a batch, in machine code.
+"""Finds places where personal data could be: one compiled pass over the bytes of all texts of a batch.
 
-Knows UTF-8 and what the cheapest necessary condition of each recogniser is. Does not know what is
-personal data: most candidates are none.
+Knows UTF-8 and a cheap necessary condition for each recogniser. Does not know what is personal data: most
+candidates are not.
 
-A text of 5 kB has about six candidates, so what the recognisers cost per candidate hardly matters, and a text
+A text of 5 kB has about six candidates, so the cost of recognisers per candidate hardly matters, and a text
 without candidates is never decoded. The pass keeps one small state per kind of run (digits, hexadecimal
 digits, characters of tokens) and looks at every byte once: hostile input takes as long as any other.
 
 Kinds of candidates, with positions in code points of the text:
 
-- AT: an ``@``, of full width too, or the opening bracket of ``(at)``, ``[at]`` or ``{at}``;
+- AT: an ``@``, also full-width, or the opening bracket of ``(at)``, ``[at]`` or ``{at}``;
 - NUMBER: digits with at most three separators between two of them, at least seven digits or three dots
   each between two digits;
 - COLON: four hexadecimal digits, the first of them 2 or 3, and a colon: IPv6 global unicast is 2000::/3;
@@ -57,7 +57,7 @@ _CLASSES = _classes()
 def candidates(texts: pa.Array) -> npt.NDArray[np.int64]:
     """All candidates of a string array as rows (row, kind, start, end), in the order of their ends.
 
-    ``end`` of AT, COLON and IBAN is ``start``: how far they go is for the recogniser to say.
+    For AT, COLON and IBAN ``end`` equals ``start``: the recogniser finds their extent.
     """
     texts = texts.cast(pa.large_string()).fill_null("")
     offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
@@ -75,7 +75,7 @@ def candidates(texts: pa.Array) -> npt.NDArray[np.int64]:
 
 @inlined
 def _put(found, count, row, which, start, end):  # type: ignore[no-untyped-def]
-    """One more candidate, kept if there is room; how many there are now."""
+    """Add a candidate if there is room; returns the new number of candidates."""
     if count < len(found):
         found[count] = row, which, start, end
     return count + 1
@@ -83,7 +83,7 @@ def _put(found, count, row, which, start, end):  # type: ignore[no-untyped-def]
 
 @compiled
 def _scan(raw, offsets, classes, found):  # type: ignore[no-untyped-def]
-    """Fills ``found`` as far as it reaches; returns how many candidates there are."""
+    """Fills ``found`` as far as there is room; returns how many candidates there are."""
     count = 0
     for row in range(len(offsets) - 1):
         stop = offsets[row + 1]
@@ -128,7 +128,7 @@ def _scan(raw, offsets, classes, found):  # type: ignore[no-untyped-def]
                 gap = 0
                 dotted = False
             elif digits:
-                # D9 and DB begin digits of Arabic script, or else a letter, which comes to an end below
+                # D9 and DB begin a digit of Arabic script, or else a letter, which ends the run below
                 if gap < WIDEST_GAP and (kind & _GAP or byte == 0xD9 or byte == 0xDB):
                     gap += 1
                     dotted = gap == 1 and byte == 0x2E

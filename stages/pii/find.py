@@ -1,14 +1,15 @@
-"""Which pieces of a text are personal data: candidates given to their recognisers, overlaps resolved.
+"""Finds the personal data in a text: passes candidates to their recognisers and resolves overlaps.
 
-Knows which recogniser takes which candidate, and who wins where two of them see the same characters. Does not
+Knows which recogniser takes which candidate, and which one wins if two claim the same characters. Does not
 know the forms of addresses, numbers or keys.
 
 The placeholder of a piece is ``REDACTED_`` and its kind, such as ``REDACTED_EMAIL``: a word of letters and
-underscores, to which no markup and no programming language gives a meaning. Brackets have one somewhere:
+underscores, which has no meaning in any markup or programming language. Brackets would have one somewhere:
 ``<EMAIL>`` is a tag in HTML, a type in code and unreadable within ``Jane <jane@…>``; ``[EMAIL]`` is a link in
 Markdown, ``{EMAIL}`` a field of a template, ``|||EMAIL|||`` cells of a table. The bare word stays a string
-within quotes and a value in YAML. It has no digit and no sign that a recogniser looks for, and its words say
-nothing about what is beside it: a number after ``REDACTED_PHONE`` is no telephone for that.
+within quotes and a value in YAML. It has no digit and no sign that a recogniser looks for, and it is not
+evidence for the text beside it: a number after ``REDACTED_PHONE`` is not taken for a telephone number because
+of it.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ import pyarrow as pa
 from stages.pii import accounts, addresses, phones, secrets
 from stages.pii.candidates import AT, BLOB, COLON, IBAN, NUMBER, candidates
 
-#: Whatever two kinds both claim is of the one that comes first.
+#: Characters that two kinds claim belong to the kind that comes first.
 KINDS = ("secret", "email", "iban", "card", "ip", "phone")
 
-#: How often a text is looked through, at most.
+#: Limit on the number of passes over a text.
 PASSES = 8
 
 
@@ -49,12 +50,12 @@ _FOREIGN = (
 )
 _SPELLING = dict(zip(_FOREIGN, 3 * "0123456789" + 7 * " " + 6 * "-" + "()+.:", strict=True))
 _IS_FOREIGN = re.compile(f"[{_FOREIGN}]")
-#: Of full width, to those of ASCII: how Japanese pages write addresses.
+#: Full-width characters to ASCII: Japanese pages write addresses with them.
 _NARROW = {code + 0xFEE0: code for code in range(0x21, 0x7F)}
 
 
 def _ascii(text: str) -> str:
-    """The text, character for character, with numbers spelled as in ASCII."""
+    """The text with numbers in ASCII, of the same length, character by character."""
     if text.isascii():
         return text
     return _IS_FOREIGN.sub(lambda found: _SPELLING[found[0]], text)
@@ -63,13 +64,14 @@ def _ascii(text: str) -> str:
 def find(text: str, kinds: Collection[str] = KINDS, documentation: bool = False) -> list[Hit]:
     """All personal data of these kinds in one text, in order and without overlaps.
 
-    ``documentation``: also what is set aside for examples (example.com, 192.0.2.0/24, test cards).
+    ``documentation``: also data reserved for examples (example.com, 192.0.2.0/24, test cards).
     """
     return next((hits for _, _, hits in _find(pa.array([text]), kinds, documentation)), [])
 
 
 class Redacted(NamedTuple):
-    """A text in which something was found: its index, how many pieces of each kind, what is left of it."""
+    """A text in which something was found: its index, the number of pieces of each kind, the redacted
+    text."""
 
     row: int
     counts: Counter[str]
@@ -81,8 +83,8 @@ def redact(
 ) -> Iterator[Redacted]:
     """Every text of a string array in which there is something to redact, in order.
 
-    A number that touches another one may show only once that one is gone; so a redacted text is looked
-    through again, until nothing is found, or ``PASSES`` times: only numbers without an end take more.
+    A number that touches another one may be recognised only after that one is redacted; so a redacted text is
+    searched again, until nothing is found, or ``PASSES`` times: only endless rows of numbers would take more.
     """
     for row, text, hits in _find(texts, kinds, documentation):
         counts: Counter[str] = Counter()
@@ -114,7 +116,7 @@ def _find(
 
 
 def _hits(text: str, found: Iterable[list[int]], kinds: Collection[str], documentation: bool) -> list[Hit]:
-    # a sign that belongs to nothing: what is beside it is on its own
+    # placeholders become signs that belong to no piece, so the text on the two sides stays apart
     text = _PLACEHOLDER.sub(lambda found: "¤" * len(found[0]), text)
     plain = _ascii(text)
     narrow = text.translate(_NARROW) if "＠" in text else text
@@ -146,7 +148,7 @@ def _hits(text: str, found: Iterable[list[int]], kinds: Collection[str], documen
 
 
 def _apart(hits: list[Hit]) -> list[Hit]:
-    """Without overlaps: the earlier kind stays, of equal kinds the one that begins first."""
+    """The hits without overlaps: the earlier kind is kept, among equal kinds the one that begins first."""
     kept: list[Hit] = []
     for hit in sorted(hits, key=lambda hit: (hit.start, KINDS.index(hit.kind), -hit.end)):
         if kept and hit.start < kept[-1].end:

@@ -1,17 +1,17 @@
-"""Telephone numbers: by their country code, by their shape, or by a word before them.
+"""Telephone numbers, recognised by their country code, by their shape, or by a word before them.
 
 Knows the country codes of ITU-T E.164 with the lengths of national plans, the shapes in which people write
 national numbers, and the words that announce one in the 16 languages of the corpus. Does not know where
 candidates come from.
 
-Ten digits in a row are more often a serial number than a telephone, so digits alone never suffice:
+Ten consecutive digits are more often a serial number than a telephone number, so digits alone never suffice:
 
 1. ``+`` and a country code, with a length that the country's plan allows;
-2. without any word, a shape that hardly anything else has: ``(415) 555-0132``, ``212-555-0187``,
+2. without any word, a shape that is hardly used for anything else: ``(415) 555-0132``, ``212-555-0187``,
    ``020 7946 0142``, ``03-5550-1234``, ``8 (495) 555-01-47``, ``01 99 00 31 47`` (unless its pairs ascend, as
-   drawn lots do);
-3. after a word such as Tel., Handy, 電話 or هاتف, or after another number: groups of 7 to 12 digits, or
-   more after a 0. A word that has other uses ("call", "mobile") needs a 0, a bracket or a hyphen too.
+   lottery numbers do);
+3. after a word such as Tel., Handy, 電話 or هاتف, or after another number: groups of 7 to 12 digits, or more
+   after a 0. After a word that has other uses ("call", "mobile") a 0, a bracket or a hyphen is also required.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from stages.pii.glue import WORD
 
 Span = tuple[int, int]
 
-#: Digits of a whole number, country code included: fewest and most, as the ITU publishes national plans.
+#: Minimum and maximum digits of a whole number, including the country code, from the national plans that the
+#: ITU publishes.
 _PLANS: dict[str, tuple[int, int]] = {
     code: (least, most)
     for least, most, codes in (
@@ -42,7 +43,7 @@ _PLANS: dict[str, tuple[int, int]] = {
     )
     for code in codes.split()
 }
-#: Those of codes that are not listed.
+#: The same for codes that are not listed.
 _ANY_PLAN = (9, 15)
 _NO_CODE = re.compile(
     r"0|21[04579]|259|28|29[2-6]|384|42[24-9]|69[3-9]|80[1-7]|83|85[14789]|88[459]|89|978|99[0179]"
@@ -54,7 +55,7 @@ def phones(text: str, start: int, end: int, known: int) -> list[Span]:
     """The telephone numbers in a run of digits and separators.
 
     Digits, blanks, hyphens and brackets of ``text`` are those of ASCII; ``known`` is the end of the last
-    number found before the run, or negative.
+    number found before the run, negative if there is none.
     """
     spans: list[Span] = []
     at = start
@@ -73,17 +74,17 @@ def phones(text: str, start: int, end: int, known: int) -> list[Span]:
 
 _DIGIT = re.compile(r"\d")
 _EXTENSION = re.compile(r"(?:x\d{1,6}(?![A-Za-z0-9_]))?")
-#: What is run on to a number and no part of it: a word, or the address beside it.
+#: Text directly after a number that is not part of it: a word, or an address.
 _RUN_ON = rf"x\d|{WORD}|[a-zß-ÿ]{{3,}}(?![A-Z0-9_])|[a-z][\w.+%-]{{0,40}}@"
-#: What would make a number part of a name or of a formula.
+#: Characters that would make a number part of a name or a formula.
 _GOES_ON = re.compile(rf"(?!{_RUN_ON})[A-Za-z0-9_]| ?(?:\*[A-Za-z*( ]|[\^=])")
 _NAME = re.compile(r"[A-Za-z0-9_]")
-#: Before a plus that adds.
+#: Text before a plus that means addition.
 _SUM = re.compile(r"[A-Za-z_+)]\Z|[\d)] ?\Z")
 
 
 def _international(text: str, at: int) -> Span | None:
-    """The number before whose first digit or bracket there is a ``+``."""
+    """The number whose first digit or bracket follows a ``+``."""
     plus = at - 1
     if plus < 0 or text[plus] != "+":
         return None
@@ -137,9 +138,9 @@ def _shaped(text: str, at: int) -> Span | None:
 
 # Words ---------------------------------------------------------------------------------------------------
 
-#: Where a word begins, which may be run on to a small letter or a number before it.
+#: Where a word begins; a small letter or a number may directly precede it.
 _BEGINS = r"(?:(?<![^\W\d_])|(?-i:(?=[A-ZÀ-Þ])(?<=[a-zß-ÿ])))"
-# letters that words begin with come first: most positions are none of them
+# the first letters of words are tested first: most positions have none of them
 _STRONG = (
     rf"(?:(?=[tpfkghmrdcwтмф]){_BEGINS}(?:tel|tél|tlf|tfn|telf|tlfn|ph|fone?|kom|gsm|t[eé]l[eé]phones?"
     r"|tel[eé]?f[oó]\w{0,12}|phones?|(?:tele)?fax|handy|mobil(?:nummer|nr|telefon)|rufnummer|durchwahl|hotline"
@@ -165,13 +166,14 @@ _DATE = re.compile(r"(?:\d{4}([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2\d{2,4})(?!\
 
 
 def _announced(text: str, at: int, known: int) -> Span | None:
-    """The number that begins at a position, if a word before it, or a number before it in a list, says so."""
+    """The number that begins at a position, if a word before it, or a number before it in a list, announces
+    it."""
     if 0 <= known <= at <= known + 12 and _AND.fullmatch(text, known, at):
         return _grouped(text, at, strong=True)
     before = text[max(0, at - _REACH) : at]
     line = before.rpartition("\n")[2]
     if not _WORD.search(line):
-        line = before.rstrip("\n |:").rpartition("\n")[2]  # the word may have a line of its own
+        line = before.rstrip("\n |:").rpartition("\n")[2]  # the word may be on a line of its own
     line = line[_AFTER_DIGITS.match(line).end() :]  # type: ignore[union-attr]
     if _STRONG_WORD.search(line):
         return _grouped(text, at, strong=True)
@@ -183,12 +185,13 @@ _AFTER_DIGITS = re.compile(r"(?:.*\d)?", re.S)
 
 
 def _word_ends(text: str, at: int) -> bool:
-    """Whether a number at a position is run on to a word that announces it."""
+    """Whether a word that announces a number directly precedes the position."""
     return bool(_WORD_ENDS.search(text[max(0, at - _REACH) : at]))
 
 
 def _grouped(text: str, at: int, strong: bool) -> Span | None:
-    """As many groups from a position on as make a number, if they are written like one to dial."""
+    """The groups of digits from a position on that form a number, if they are written like a telephone
+    number."""
     if at and (text[at - 1] in ".,-/" or _NAME.match(text, at - 1)) and not _word_ends(text, at):
         return None
     dialled = text[at] in "(0"

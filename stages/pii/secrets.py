@@ -1,10 +1,10 @@
-"""Keys and tokens that give access to something: by the form that their issuers give them, or by their label.
+"""Keys and tokens that give access to something, recognised by their issuer's format or by their label.
 
-Knows where a label stands before a value. Does not know what issuers print, nor what a value drawn at random
-looks like (``stages.credentials``), nor whether a key is valid.
+Knows how a label precedes a value. Does not know the formats of issuers, nor what random values look like
+(both in ``stages.credentials``), nor whether a key is valid.
 
-A publishable key (Stripe's ``pk_``), a certificate, a public key and the hash of something are no secrets. A
-key that calls itself an example is found on request only.
+Publishable keys (Stripe's ``pk_``), certificates, public keys and hashes are not secrets. A key that is
+marked as an example is found on request only.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LABELLED = re.compile(
 
 
 def token(text: str, start: int, end: int, documentation: bool) -> list[Span]:
-    """The secrets in a run of characters of tokens; a label may come before it."""
+    """The secrets in a run of characters of tokens; a label may precede it."""
     spans = []
     for found in _PREFIXED.finditer(text, max(0, start - 8), end + 1):
         if _real(found[0], documentation) and (found["jwt"] is None or is_jwt_header(found["jwt"])):

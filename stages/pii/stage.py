@@ -6,8 +6,8 @@
 Knows columns. Does not know what personal data looks like (``find``).
 
 It works by patterns and rules, so it does not find names or postal addresses. ``addresses``, ``accounts``,
-``phones`` and ``secrets`` say what is redacted, and what is left because it identifies nobody; ``find`` has
-the placeholders. Redacting a text twice changes nothing more.
+``phones`` and ``secrets`` say what is redacted, and what is kept because it identifies nobody; ``find`` has
+the placeholders. Redacting a text a second time changes nothing.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ Kind = Literal["email", "ip", "phone", "card", "iban", "secret"]
 
 
 class PiiConfig(StageConfig):
-    #: What is looked for.
+    #: The kinds of data to find.
     kinds: list[Kind] = Field(default=["email", "ip", "phone", "card", "iban", "secret"], min_length=1)
     #: ``annotate`` counts and leaves the text unchanged.
     action: Literal["redact", "annotate"] = "redact"
-    #: Also redact what is reserved for documentation and tests, and so identifies nobody: example.com,
-    #: 192.0.2.0/24, 2001:db8::/32, test card numbers, keys that call themselves an example.
+    #: Also redact data that is reserved for documentation and tests, and so identifies nobody: example.com,
+    #: 192.0.2.0/24, 2001:db8::/32, test card numbers, keys that are marked as examples.
     documentation: bool = False
 
     @field_validator("kinds")

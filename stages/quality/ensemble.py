@@ -2,14 +2,14 @@
 
 Scores of different classifiers cannot be compared, their quantiles can. Each classifier's scores are cut at
 the 5th, 10th … 95th percentile, weighted by length, so that every one of the 20 buckets holds 5 % of the
-tokens; a document's rank is the best of its buckets, so that it is enough that one classifier likes it
+tokens; a document's rank is the best of its buckets, so that a high score from one classifier is enough
 (Nemotron-CC, arXiv 2412.02595, section 2.2; the labels of the ranks: its table 2).
 
-The cuts are fitted on a sample of this run's documents, chosen by their ids, and left behind as a
-*calibration* (``artefacts/<dataset>-ensemble.json``). A later run that names it as its ``calibration`` fits
-nothing: a rank means the same from snapshot to snapshot.
+The cuts are fitted on a sample of this run's documents, chosen by their ids, and saved as a *calibration*
+(``artefacts/<dataset>-ensemble.json``). A later run that names it as its ``calibration`` fits nothing, so a
+rank means the same in every snapshot.
 
-Knows columns of scores; does not know what gave them.
+Knows columns of scores; does not know where they come from.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from stages.global_stage import LAST, Applied, Global, Reduced, Round, Rounds
 
 BUCKETS = 20
 FORMAT = 1
-#: The cuts are fitted on at most so many documents: those whose ids have the smallest hashes.
+#: The cuts are fitted on at most this many documents: those whose ids have the smallest hashes.
 SAMPLE_DOCUMENTS = 4_000_000
-#: Where the share is fewer documents than this, as in a dry run, the ``FEW`` of each batch whose ids have the
-#: smallest hashes are added.
+#: If the share gives fewer documents than this, as in a dry run, the ``FEW`` documents of each batch whose
+#: ids have the smallest hashes are added.
 LEAST_DOCUMENTS, FEW = 1000, 8
 
 #: Lowest rank of each label, as in Nemotron-CC.
@@ -47,7 +47,8 @@ class EnsembleConfig(StageConfig):
     calibration: AssetFile | None = None
     #: Share of the documents that the cuts are fitted on; more if that would be fewer than 1,000.
     fraction: float = Field(default=1.0, gt=0, le=1)
-    #: A document weighs its number of tokens by this tokenizer.json. Without one: its UTF-8 bytes.
+    #: A document is weighted by its number of tokens with this tokenizer.json. Without one: by its UTF-8
+    #: bytes.
     tokenizer: AssetFile | None = None
     #: Lowest rank of each label.
     labels: dict[str, int] = Field(default_factory=lambda: dict(LABELS))
@@ -64,13 +65,15 @@ class EnsembleConfig(StageConfig):
     def _cover(cls, labels: dict[str, int]) -> dict[str, int]:
         ranks = sorted(labels.values())
         if not ranks or ranks[0] != 0 or ranks[-1] >= BUCKETS or len(set(ranks)) < len(ranks):
-            raise ValueError(f"each label has a lowest rank of its own, to {BUCKETS - 1}, one of them 0")
+            raise ValueError(
+                f"the lowest ranks of labels must differ, be from 0 to {BUCKETS - 1}, and include 0"
+            )
         return labels
 
 
 class Ensemble(Global):
-    """The rank of a document is the best of its ranks by any score; rank 19 are the best 5 % of the tokens.
-    ``quality.rank`` and ``quality.label`` are null if all scores are."""
+    """The rank of a document is the best of its ranks by any score; rank 19 is the best 5 % of the tokens.
+    ``quality.rank`` and ``quality.label`` are null if all scores are null."""
 
     name = "ensemble"
     Config = EnsembleConfig
@@ -79,7 +82,7 @@ class Ensemble(Global):
     applies: ClassVar[frozenset[str]] = frozenset({"labels"})
     shared = True
     resources = Resources(memory=768 * MIB)
-    #: One row a classifier, in the order of ``scores``.
+    #: One row per classifier, in the order of ``scores``.
     verdicts = pa.schema(
         [
             ("key", pa.uint64()),
@@ -106,7 +109,8 @@ class Ensemble(Global):
         return f"{', '.join(wrong)}: a score is a column of floating-point numbers" if wrong else None
 
     def open(self) -> None:
-        """Loads the calibration or the tokenizer. ``ValueError`` if it is none for these scores."""
+        """Loads the calibration or the tokenizer. ``ValueError`` if the calibration is not for these
+        scores."""
         if self.config.calibration is not None:
             self._fixed = _load(Path(self.config.calibration), self.config.scores)
         elif self.config.tokenizer is not None:
@@ -117,7 +121,7 @@ class Ensemble(Global):
     def map(self, batch: pa.Table) -> pa.Table:
         """One partial for each document of the sample: the hash of its id as key, its weight, its scores."""
         ids = b"".join(batch.column("id").to_pylist())
-        # ids are hashes already; their second half is not what anything else here goes by
+        # ids are already hashes; nothing else here depends on their second half
         keys = np.frombuffer(ids, ">u8").reshape(-1, 2)[:, 1].astype(np.uint64)
         taken = np.zeros(len(batch), bool)
         if self.config.calibration is None:
@@ -143,7 +147,7 @@ class Ensemble(Global):
         return np.fromiter(map(len, found), np.int64, len(found))
 
     def _scores(self, batch: pa.Table) -> Iterator[npt.NDArray[np.float32]]:
-        """float32[rows] for each classifier, NaN where it gave none."""
+        """float32[rows] for each classifier, NaN where it gave no score."""
         for name in self.config.scores:
             yield pc.fill_null(batch.column(name).cast(pa.float32()), float("nan")).to_numpy()
 
@@ -188,7 +192,7 @@ class Ensemble(Global):
         thresholds = self._fixed if self._fixed is not None else self._fitted(found)
         best = np.full(len(batch), -1, np.int8)
         for scores, at in zip(self._scores(batch), thresholds, strict=True):
-            # a score at a cut is above it, as np.digitize has it
+            # a score equal to a cut counts as above it, as in np.digitize
             bucket = np.searchsorted(at, scores, side="right").astype(np.int8)
             best = np.maximum(best, np.where(np.isnan(scores), np.int8(-1), bucket))
         names = sorted(self.config.labels, key=self.config.labels.__getitem__)
@@ -226,10 +230,10 @@ class Ensemble(Global):
 
 def cuts(scores: npt.NDArray[np.float32], weights: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """float32[19]: the weighted percentiles 5, 10 … 95 of scores without NaN: the smallest score at or below
-    which lies at least that share of the weight ("inverted CDF"). In whole numbers, hence exact."""
+    which lies at least that share of the weight ("inverted CDF"). Computed in whole numbers, hence exact."""
     order = np.argsort(scores, kind="stable")
     below = np.cumsum(weights[order])
-    if below[-1] == 0:  # nothing but empty texts
+    if below[-1] == 0:  # only empty texts
         below = np.arange(1, len(scores) + 1)
     wanted = -(-np.arange(1, BUCKETS) * below[-1] // BUCKETS)
     found: npt.NDArray[np.float32] = scores[order][np.searchsorted(below, wanted)]
@@ -243,7 +247,9 @@ def _load(path: Path, scores: list[str]) -> list[npt.NDArray[np.float32]]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"ensemble.calibration: {path} is no calibration: {error!r}") from None
     if kind != "quality calibration" or version != FORMAT:
-        raise ValueError(f"ensemble.calibration: {path} is {kind!r} in format {version}; {FORMAT} is wanted")
+        raise ValueError(
+            f"ensemble.calibration: {path} is {kind!r} in format {version}; format {FORMAT} is expected"
+        )
     if missing := [name for name in scores if name not in known]:
         raise ValueError(
             f"ensemble.calibration: {path} has no cuts for {', '.join(missing)}; it has {', '.join(known)}"

@@ -2,10 +2,10 @@
 
     - fasttext: {model: openhermes_reddit_eli5_vs_rw_v2_bigram_200k_train.bin, label: __label__hq, name: dclm}
 
-adds ``quality.dclm``. The model is a ``.bin`` or ``.ftz`` file of the fastText library, or of ``nanocorpus
-train classifier``. The whole text is scored, its line breaks taken for spaces, as DCLM does. All workers of
-a machine share the matrices of a ``.bin``; what each has to itself is up to 40 bytes for a word of the model.
-With ``backend: library`` the fastText library scores, and each worker has all of the model to itself.
+adds ``quality.dclm``. The model is a ``.bin`` or ``.ftz`` file of the fastText library, or of
+``nanocorpus train classifier``. The whole text is scored, with line breaks as spaces, as DCLM does. All
+workers of a machine share the matrices of a ``.bin``; in addition each worker needs up to 40 bytes for a word
+of the model. With ``backend: library`` the fastText library scores, and each worker holds the whole model.
 
 Knows a column and a model. Does not know what a good probability is.
 """
@@ -28,7 +28,7 @@ class FastTextConfig(StageConfig):
     label: str = "__label__hq"
     #: Name of the score: the column is ``quality.<name>``.
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    #: Who computes the model: our own reader, or the fastText ``library`` (extra ``[fasttext]``).
+    #: What evaluates the model: our own code (``own``), or the fastText ``library`` (extra ``[fasttext]``).
     backend: Backend = "own"
 
 
@@ -62,8 +62,8 @@ class FastText(Annotator):
         return cls.resources if config.backend == "own" else Resources(memory=3072 * MIB)
 
     def open(self) -> None:
-        """Maps the model. Raises ``ValueError`` when it is no classifier, or has no such label, and
-        ``ImportError`` without the library that ``backend`` asks for."""
+        """Maps the model. Raises ``ValueError`` if it is not a classifier or lacks the label, and
+        ``ImportError`` if the library that ``backend`` requires is not installed."""
         try:
             self._scorer = open_model(self.config.model, self.config.backend)
         except ModelError as error:

@@ -1,9 +1,9 @@
 """Snappy and LZ4 blocks, decoded into a window; the compiled half of ``blocks``.
 
-Both kernels go on where they stopped: ``state`` holds what is left of an element that does not fit.
-They decode from ``data[at:]`` into ``window[fill:]`` and copy from ``window[low:fill]``. They return how
-far they came in both; at is -1 where a copy reaches behind ``low``. They stop where the window is full or
-an element does not end in ``data``.
+Both kernels can be resumed: ``state`` holds the rest of an element that did not fit. They decode from
+``data[at:]`` into ``window[fill:]`` and copy from ``window[low:fill]``. They return the new ``at`` and
+``fill``; ``at`` is -1 if a copy reaches back beyond ``low``. They stop if the window is full or an element
+does not end in ``data``.
 
 Formats: google/snappy format_description.txt; lz4/lz4 doc/lz4_Block_format.md.
 """
@@ -19,7 +19,7 @@ from stages.compiled import lean
 
 @lean
 def snappy(data: Any, at: Any, window: Any, low: Any, fill: Any, state: Any) -> Any:
-    """Elements of a Snappy block, its preamble apart."""
+    """Elements of a Snappy block, without its preamble."""
     end, room = len(data), len(window)
     length: Any
     offset: Any

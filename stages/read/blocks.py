@@ -1,9 +1,9 @@
 """Compressed blocks of any length, decompressed piece by piece.
 
 Formats made of blocks (Parquet's pages) are decompressed by their libraries in one piece, which takes the
-block's whole length in memory. gzip, zstd and brotli are streams and need no more than their window.
-Snappy and LZ4 have no streams, but copy from at most 64 KiB back: what their libraries do in one go is
-done here in a window that moves.
+block's whole length in memory. gzip, zstd and brotli are streams and need no more than their window. Snappy
+and LZ4 have no streams, but copy from at most 64 KiB back: here they are decoded in a moving window, instead
+of in one piece as their libraries do.
 
 It knows compression. It knows nothing of what the bytes mean.
 """
@@ -30,7 +30,7 @@ class BadBlock(Exception):
 
 
 def decompressed(codec: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """What a block that comes in ``pieces`` of a MiB or so decompresses to, in such pieces.
+    """The decompressed content of a block, in pieces; the block itself comes in ``pieces`` of about a MiB.
 
     Args:
         codec: The name as pyarrow has it.
@@ -44,7 +44,7 @@ def decompressed(codec: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _File:
-    """What the libraries of streams read from."""
+    """The file object that the streaming libraries read from."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -87,9 +87,9 @@ def _lz4(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _windowed(kernel: Any, pieces: Iterator[bytes], preamble: bool) -> Iterator[bytes]:
-    """``kernel`` decodes into a window: the last 64 KiB of what was given out, and room for a piece."""
+    """Decodes with ``kernel`` into a window: the last 64 KiB of the output so far, and room for a piece."""
     window = np.empty(_REACH + PIECE, np.uint8)
-    low = fill = _REACH  # what is known of the window
+    low = fill = _REACH  # ``window[low:fill]`` has output
     state = np.zeros(4, np.int64)
     rest = b""
     for piece in pieces:

@@ -1,6 +1,6 @@
-"""What a WARC record says of a page: its fields, and those of the HTTP message in it.
+"""The fields of a WARC record about a page, and those of the HTTP message in it.
 
-It knows the fields of records. It knows nothing of how records are found, nor what they are worth.
+It knows the fields of records. It does not know how records are found, nor which of them become documents.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import NamedTuple, Protocol
 
 from stages.read import http_message
 
-#: Types of records that may be documents: HTTP responses, what was stored without HTTP, and what was made of
+#: Types of records that may be documents: HTTP responses, resources stored without HTTP, and conversions of
 #: either (the text in WET files).
 KINDS = ("response", "resource", "conversion")
 _HTTP = "application/http"
 
 
 class Capture(NamedTuple):
-    """A record of one of ``KINDS``: what its headers say, and the payload as stored."""
+    """A record of one of ``KINDS``: the values of its headers, and the payload as stored."""
 
     offset: int  # of the record's member in the compressed file (of the record in a plain one)
     kind: str
@@ -32,16 +32,16 @@ class Capture(NamedTuple):
     status: int | None
     fields: Mapping[str, str]  # of the HTTP message, by names in lower case
     length: int  # of the payload as stored, in bytes
-    body: bytes | None  # None: not wanted, the status is not 200, or it is longer than allowed
+    body: bytes | None  # None: not requested, the status is not 200, or it is longer than allowed
 
     @property
     def content_type(self) -> str | None:
-        """Of the payload."""
+        """Content type of the payload."""
         return self.fields.get("content-type") if self.kind == "response" else self.media or None
 
 
 def kind_of(get: Callable[[str], str | None]) -> str:
-    """The type of a record in lower case; a response that lacks it is known by its Content-Type."""
+    """The type of a record in lower case; a response without one is recognised by its Content-Type."""
     kind = (get("WARC-Type") or "").strip().lower()
     if not kind and "msgtype=response" in (get("Content-Type") or "").lower():
         return "response"
@@ -56,7 +56,7 @@ class Block(Protocol):
         ...
 
     def read(self) -> bytes:
-        """All that is left."""
+        """The rest of the content."""
         ...
 
 
@@ -65,8 +65,8 @@ def capture(
 ) -> Capture:
     """The record whose fields ``get`` gives.
 
-    ``block`` has ``length`` bytes; of one whose payload is longer than ``cap`` the header is enough. None
-    where it is not wanted.
+    ``block`` has ``length`` bytes; if the payload is longer than ``cap``, only the header is needed. None if
+    the record is not wanted.
     """
     media = get("Content-Type") or ""
     status_line, status = "", None

@@ -1,4 +1,4 @@
-"""One member of a WARC file at a time, parsed strictly: every fault is named, and the next record found.
+"""Parses one member of a WARC file at a time, strictly: reports every fault, and finds the next record.
 
 It knows how records lie in a member. It does not know what comes before or after the member.
 """
@@ -26,7 +26,7 @@ from stages.read.starts import RECORD_START, find_record
 
 
 class _BadRecord(Exception):
-    """What stands in the member is no record. ``tail`` was read and may hold the start of the next.
+    """The member does not contain a record here. ``tail`` was read and may hold the start of the next record.
 
     ``cut``: it is the beginning of a record, and the member ends inside it.
     """
@@ -41,7 +41,7 @@ class _BadRecord(Exception):
 def careful(
     source: Source, offset: int, decoder: Decoder, cap: int, wanted: Collection[str], skip: int
 ) -> Generator[Capture | Damage, None, int]:
-    """The member at ``offset`` (one record of a plain file), less its first ``skip`` captures.
+    """The member at ``offset`` (one record of a plain file), without its first ``skip`` captures.
 
     ``cap`` and ``wanted`` are as for ``records.captures``. Returns the offset where the next member starts.
     """
@@ -92,7 +92,7 @@ def careful(
 
 
 class _Text:
-    """The decompressed content of one member, as far as it is looked at."""
+    """The decompressed content of one member, as far as it is read."""
 
     def __init__(self, member: Member) -> None:
         self.member = member
@@ -103,7 +103,7 @@ class _Text:
         self._start = member.consumed
 
     def place(self) -> int:
-        """About where in the file the next byte lies; exact at both ends of the member."""
+        """Approximate offset of the next byte in the file; exact at both ends of the member."""
         consumed, ahead = self.member.consumed, len(self._buffer) + self.member.ahead
         given = self._given + self.member.ahead
         return consumed - round((min(ahead / given, 1.0) if given else 1.0) * (consumed - self._start))
@@ -129,14 +129,14 @@ class _Text:
         return not self._fill(1)
 
     def skip_blank_lines(self) -> None:
-        """What stands between two records."""
+        """Skip the blank lines between two records."""
         while self._fill(1) and self._buffer[0] in b"\r\n":
             self._take(1)
 
     def find_next(self, tail: bytes) -> Damaged | None:
-        """Go to the next start of a record, which may be in ``tail``, or to the end of the member, or to
-        what is returned: where the member is damaged."""
-        self._buffer[:0] = tail[1:]  # not where it was looked for already
+        """Go to the next start of a record, which may be in ``tail``, or to the end of the member, or to a
+        damage in the member, which is then returned."""
+        self._buffer[:0] = tail[1:]  # do not search the same place again
         try:
             while True:
                 more = self._fill(len(self._buffer) + 4096)
@@ -144,7 +144,7 @@ class _Text:
                 if match:
                     self._take(match.start())
                     return None
-                # A start may lie across the end of what is here.
+                # A record start may extend beyond the bytes read so far.
                 self._take(len(self._buffer) - 64 if more else len(self._buffer))
                 if not more:
                     return None
@@ -155,7 +155,7 @@ class _Text:
         """The next record: a capture, or None if it is of another type.
 
         Raises:
-            _BadRecord: It is no record, or ends elsewhere than it says.
+            _BadRecord: It is not a record, or does not end where its length says.
         """
         self.records += 1
         head = self._header()
@@ -169,13 +169,13 @@ class _Text:
         if not re.fullmatch(r"[0-9]{1,18}", said):
             raise _BadRecord(f"Content-Length is {said[:32]!r}", url, head)
         length = int(said)
-        # Of an overlong page only the start is kept: its payload would not be used.
+        # Only the start of an overlong page is kept, because its payload would not be used.
         block = self._take(length if length <= cap + MAX_HEADER else MAX_HEADER)
         taken = len(block) + self._skip(length - len(block))
         if taken < length:
             what = f"Content-Length is {length}, but only {taken} bytes follow"
             raise _BadRecord(what, url, block, cut=True)
-        # A line end or the end of the member has to follow: looking also reads the checksum behind it.
+        # A line end or the end of the member has to follow; checking this also reads the checksum after it.
         if self._fill(1) and self._buffer[0] not in b"\r\n":
             raise _BadRecord(f"Content-Length is {length}, but the block does not end there", url, block)
         self.skip_blank_lines()

@@ -1,9 +1,9 @@
-"""Bytes of a page to text: which character set, and what becomes of bytes that do not fit.
+"""Decodes the bytes of a page: which character set is used, and how invalid bytes are replaced.
 
-The rule, best first: byte order mark; obvious UTF-16; ISO-2022 by its escapes; valid UTF-8, and UTF-8 but
-for a few bytes; the charset of the HTTP header; of the document (meta, XML declaration); detection. On real
-pages valid UTF-8 is right for every page that declares UTF-8 and for a third of the wrong declarations.
-A declared charset that the bytes contradict gives way to one that they do not.
+The rule, best first: byte order mark; obvious UTF-16; ISO-2022 by its escapes; valid UTF-8, or UTF-8 except
+for a few bytes; the charset in the HTTP header; the charset in the document (meta, XML declaration);
+detection. On real pages valid UTF-8 is right for every page that declares UTF-8 and for a third of the wrong
+declarations. A declared charset that the bytes contradict is replaced by one that they do not contradict.
 
 It knows labels and bytes. It knows nothing of HTML beyond where a charset may be declared.
 """
@@ -18,13 +18,13 @@ from resiliparse.parse.encoding import detect_encoding
 from stages.read.metas import metas
 from stages.read.utf import is_utf8, utf16_order
 
-#: Bytes in which a document's own declaration is looked for (the HTML standard looks at 1,024).
+#: Bytes in which a document's own declaration is searched for (the HTML standard looks at 1,024).
 DECLARED_WITHIN = 4096
-#: Bytes shown to detection, which takes 1 ms per 100 KB and is no better with more.
+#: Bytes passed to detection, which takes 1 ms per 100 KB and is no better with more.
 DETECTED_IN = 64 << 10
 
-# Labels of the WHATWG Encoding standard by the Python codec that decodes them best. Python has the
-# narrower sets that the labels name; browsers, hence pages, mean the wider ones.
+# Labels of the WHATWG Encoding standard by the Python codec that decodes them best. Python has the narrower
+# sets that the labels literally name; browsers, and therefore pages, mean the wider ones.
 _LABELS = {
     "utf-8": "utf-8 utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8 utf-8-sig utf8mb4",
     "utf-16-le": "utf-16 utf-16le utf16 ucs-2 unicode csunicode iso-10646-ucs-2 unicodefeff",
@@ -82,11 +82,11 @@ _LABELS = {
 _CODECS = {label: codec for codec, labels in _LABELS.items() for label in labels.split()}
 _SEVEN_BIT = frozenset({"iso2022_jp_ext", "iso2022_kr"})
 _MULTIBYTE = frozenset({"gb18030", "big5hkscs", "euc_jp", "cp932", "cp949"})
-# A codec that knows more characters, for text that the usual one refuses (NEC row 13 in EUC-JP).
+# A codec with more characters, for text that the usual one rejects (NEC row 13 in EUC-JP).
 _WIDER = {"euc_jp": "euc_jis_2004"}
-#: What becomes of bytes that are no character, where it is not U+FFFD for all.
+#: Codecs for which invalid bytes are not all replaced by U+FFFD, with their error handler.
 _ERRORS = {"gb18030": "nanocorpus-euro-or-mark"}
-# What pages labelled ISO 8859 are written in, if they have bytes that ISO 8859 has no characters for.
+# Encodings of pages that are labelled ISO 8859 but have bytes for which ISO 8859 has no characters.
 _WINDOWS = {
     "iso8859_2": "cp1250",
     "iso8859_4": "cp1257",
@@ -98,9 +98,9 @@ _WINDOWS = {
     "iso8859_13": "cp1257",
     "iso8859_15": "cp1252",
 }
-# Those whose letters are (nearly) where the set of Windows has them.
+# Sets whose letters are at (nearly) the same places as in the Windows set.
 _ALIKE = frozenset({"iso8859_2", "iso8859_7", "iso8859_8", "iso8859_13", "iso8859_15"})
-# The standard's name for each codec: its first label, but for the sets that browsers widen.
+# The standard's name for each codec: its first label, except for the sets that browsers widen.
 _NAMES = {codec: labels.split()[0] for codec, labels in _LABELS.items()}
 _NAMES["utf-16-le"] = "utf-16le"
 
@@ -123,7 +123,7 @@ _REPLACEMENT = "�".encode()
 
 
 def codec_of(label: str | None) -> str | None:
-    """Python codec for a charset label as pages use it; None for labels that name nothing known."""
+    """Python codec for a charset label as pages use it; None for unknown labels."""
     return _CODECS.get(label.strip(" \t\r\n'\"").lower()) if label else None
 
 
@@ -151,7 +151,7 @@ def decode(body: bytes, http_charset: str | None = None) -> tuple[str, str]:
 def to_utf8(body: bytes, http_charset: str | None = None) -> tuple[bytes, str]:
     """``body`` as UTF-8 and the name of the character set that was used.
 
-    Bytes that are no character become U+FFFD, so does U+0000. Never raises.
+    Invalid bytes become U+FFFD, and so does U+0000. Never raises.
 
     Args:
         body: A page or a plain text, less than 2 GiB.
@@ -207,7 +207,8 @@ def _legacy(body: bytes, http_charset: str | None) -> tuple[str, str]:
     declared = []
     for label in (http_charset, declared_charset(body)):
         codec = codec_of(label)
-        # UTF-16 would have shown; a document that says so in ASCII letters is not UTF-16.
+        # UTF-16 would have been recognised before; a document that declares it in ASCII letters is not
+        # UTF-16.
         if codec and codec not in declared and not codec.startswith("utf-16"):
             declared.append(codec)
     share, characters = _utf8_in(body)
@@ -217,12 +218,13 @@ def _legacy(body: bytes, http_charset: str | None) -> tuple[str, str]:
         candidates = declared
     else:
         candidates = [codec for codec in declared if codec != "utf-8"]
-        # Legacy East Asian text is valid UTF-8 to 0.5 at most by chance, damaged UTF-8 mostly to more.
+        # At most a share of 0.5 of legacy East Asian text is valid UTF-8 by chance, of damaged UTF-8 mostly
+        # more.
         if not candidates and share > (0.5 if declared else 0.6):
             return body.decode("utf-8", "replace"), "utf-8"
         if not candidates:
             guess = _detected(body)
-            # Declared UTF-8, some of it valid, and nothing but a single-byte guess against it.
+            # Declared UTF-8, partly valid, with only a single-byte guess against it.
             if declared and share >= 0.1 and guess not in _MULTIBYTE:
                 return body.decode("utf-8", "replace"), "utf-8"
             candidates = [guess]
@@ -242,11 +244,11 @@ def _legacy(body: bytes, http_charset: str | None) -> tuple[str, str]:
 
 
 def _is_mostly_utf8(body: bytes, declared: list[str], share: float, characters: int) -> bool:
-    """Whether ``body`` is UTF-8 but for a few bytes (text cut in the middle of a character, a name from a
+    """Whether ``body`` is UTF-8 except for a few bytes (text cut in the middle of a character, a name from a
     database), whatever its labels say.
 
-    By chance legacy text of some length is valid to half at most. A label of a set of several bytes a
-    character says more than others where the bytes keep its rules.
+    At most half of a longer legacy text is valid by chance. The label of a multi-byte set counts more than
+    other labels if the bytes follow the rules of that set.
     """
     for codec in declared:
         if codec in _MULTIBYTE and _strictly(body, codec) is not None:
@@ -255,8 +257,8 @@ def _is_mostly_utf8(body: bytes, declared: list[str], share: float, characters: 
 
 
 def _windows_of(body: bytes, codec: str) -> str:
-    """The set of Windows that an ISO 8859 label stands for, where bytes contradict it: they are none of its
-    characters, or C1 controls, which no page means. Empty: none."""
+    """The Windows set that an ISO 8859 label stands for if bytes contradict the label: they are not
+    characters of it, or are C1 controls, which pages never mean. Empty if there is none."""
     windows = _WINDOWS.get(codec, "")
     if not windows or codec in _ALIKE or _detected(body) == windows:
         return windows
@@ -268,17 +270,18 @@ def _windows_of(body: bytes, codec: str) -> str:
 
 
 def _detected(body: bytes) -> str:
-    """The codec that detection believes in, Windows-1252 if none."""
+    """The codec found by detection, Windows-1252 if it finds none."""
     guess = codec_of(detect_encoding(_sample(body)))
     if guess is None or guess.startswith("utf"):
-        # The detector answers UTF-8 when it is at a loss, and always to Korean.
+        # The detector returns UTF-8 if it cannot decide, and always for Korean.
         text = _strictly(body, "cp949") or ""
         return "cp949" if 2 * len(_HANGUL.findall(text)) > len(_NOT_ASCII.findall(text)) else "cp1252"
     return guess
 
 
 def _sample(body: bytes) -> bytes:
-    """What detection is shown: 64 KiB from the first byte above 0x7F on, the part that can tell."""
+    """The bytes passed to detection: 64 KiB from the first byte above 0x7F on, since only those distinguish
+    sets."""
     match = _HIGH.search(body)
     start = match.start() if match else 0
     return body[start : start + DETECTED_IN]
@@ -307,7 +310,7 @@ def _utf8_in(body: bytes) -> tuple[float, int]:
 
 
 def _euro(error: UnicodeError) -> tuple[str, int]:
-    """0x80 in GBK and GB18030 is the euro sign, as browsers have it; other errors stay errors."""
+    """0x80 in GBK and GB18030 is the euro sign, as in browsers; other errors stay errors."""
     if isinstance(error, UnicodeDecodeError) and error.object[error.start] == 0x80:
         return "€", error.start + 1
     raise error

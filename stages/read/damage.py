@@ -1,8 +1,8 @@
-"""When a damaged file counts as read.
+"""Decides whether a damaged file still counts as read.
 
-A stream without its end is a damaged input, and so is a file of which more than a hundredth is lost:
-nobody wants a corpus in which one failed row stands for most of a file. ``damaged: keep`` takes what
-can be read all the same.
+A stream that breaks off is a damaged input, and so is a file of which more than a hundredth is lost:
+otherwise one failed row in the corpus could represent most of a file. ``damaged: keep`` still takes what can
+be read.
 
 It knows bytes and rows that are lost. It knows no file format.
 """
@@ -13,27 +13,27 @@ from typing import Literal, NamedTuple
 
 from stages.base import DamagedInput
 
-#: What the settings of readers say about damaged inputs.
+#: Values of the setting ``damaged`` of readers.
 OnDamage = Literal["fail", "keep"]
-#: Share of an input's bytes that may be lost to damage after which reading goes on.
+#: Share of an input's bytes that may be lost to damage without making the input fail.
 TOLERATED = 0.01
 
 
 class Damage(NamedTuple):
-    """A stretch of a WARC file that gave nothing."""
+    """A stretch of a WARC file from which nothing could be read."""
 
     offset: int  # where it starts, in the file as stored
     reason: str  # damaged_member or bad_record
     detail: str
     url: str | None = None
-    lost: int = 0  # bytes of the file that gave nothing; an estimate inside a member of many records
+    lost: int = 0  # bytes of the file that were lost; an estimate inside a member of many records
     cut: bool = False  # the file ends inside it
 
 
 class Losses:
-    """What was lost of one input so far.
+    """The losses of one input so far.
 
-    ``size`` is the input's length in bytes as stored, ``rows`` how many it has where the format says.
+    ``size`` is the input's length in bytes as stored, ``rows`` its number of rows if the format gives it.
     """
 
     def __init__(self, path: str, size: int, damaged: OnDamage, rows: int | None = None) -> None:

@@ -1,6 +1,6 @@
-"""Identity of documents, and the tables that readers hand over.
+"""Identity of documents, and the tables that readers yield.
 
-Knows the ``DOCUMENT`` schema. Knows nothing of where documents come from.
+Knows the ``DOCUMENT`` schema. Does not know where documents come from.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from stages.base import DOCUMENT, MIB, PROVENANCE
 
 #: A batch holds at most this many records (documents and rejects) …
 BATCH_RECORDS = 256
-#: … and is handed over once its documents have this many bytes of content.
+#: … and is yielded once its documents have this many bytes of content.
 BATCH_BYTES = 16 * MIB
 
 
@@ -30,10 +30,10 @@ def document_id(*parts: str | bytes) -> bytes:
 
 
 def utf8_array(values: Sequence[bytes | None]) -> pa.Array:
-    """A string array from bytes that are known to be UTF-8.
+    """A string array from bytes that must be valid UTF-8.
 
-    One join instead of a growing builder, and no detour through ``str``: on web pages this is what
-    keeps a reader near the speed of its decompressor.
+    One join instead of a growing builder, and no detour through ``str``: on web pages this keeps a reader
+    near the speed of its decompressor.
     """
     offsets = [0]
     end = 0

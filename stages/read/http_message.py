@@ -1,7 +1,7 @@
 """HTTP responses as crawlers store them: a status line, header fields, and then the payload.
 
-Read as recipients of HTTP are advised to (RFC 9112, 2.2; RFC 9110, 15.2): lines may end in a bare line
-feed, fields may be folded, interim responses precede the final one.
+Parsed as recommended for recipients (RFC 9112, 2.2; RFC 9110, 15.2): lines may end in a bare line feed,
+fields may be folded, interim responses precede the final one.
 
 It knows the header of a message. It knows nothing of payloads, nor of WARC.
 """
@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Protocol
 
-#: Longest header block that is believed to be one.
+#: Longest header block that is accepted.
 MAX_HEADER = 64 << 10
 
 _STATUS = re.compile(rb"HTTP/\d+(?:\.\d+)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
-#: The fields that readers use. What is sent repeatedly is joined by commas, but for those of one value.
+#: The fields that readers use. Repeated fields are joined by commas, except those with a single value.
 _USED = frozenset(
     b"content-type content-encoding transfer-encoding x-robots-tag tdm-reservation tdm-policy".split()
 )
@@ -24,7 +24,7 @@ _TUNNEL = re.compile(rb"connection established", re.IGNORECASE)
 
 
 class Lines(Protocol):
-    """What a message is read from."""
+    """The source that a message is read from."""
 
     def readline(self, size: int, /) -> bytes:
         """A line with its end, or the first ``size`` bytes of it; no bytes at the end."""
@@ -35,15 +35,15 @@ class Message(NamedTuple):
     """The header of a response."""
 
     status_line: str
-    status: int | None  # None: the first line is no status line
+    status: int | None  # None: the first line is not a status line
     fields: dict[str, str]  # by name in lower case
     length: int  # bytes before the payload
-    ahead: bytes  # bytes of the payload that were read already
+    ahead: bytes  # bytes of the payload that were already read
 
 
 def parse(block: Lines) -> Message | None:
-    """The header of the final response in ``block``, which is read up to its payload; None where no header
-    ends within 64 KiB."""
+    """The header of the final response in ``block``, which is read up to its payload; None if no header ends
+    within 64 KiB."""
     length = 0
     line = _line(block)
     while True:
@@ -66,7 +66,7 @@ def parse(block: Lines) -> Message | None:
         status = _STATUS.match(first)
         line = b""
         if status and ((status[1][:1] == b"1" and status[1] != b"101") or _TUNNEL.search(first)):
-            line = _line(block)  # of the response that an interim one, or a proxy's word, precedes
+            line = _line(block)  # status line of the response after an interim one, or after a proxy's reply
         if not _STATUS.match(line):
             return Message(_text(first), int(status[1]) if status else None, fields, length, line)
 
@@ -76,7 +76,7 @@ def _line(block: Lines) -> bytes:
 
 
 def _add(fields: dict[str, str], line: bytes) -> str:
-    """Take a field that is used; returns its name, to which folded lines go."""
+    """Store a field that is used; returns its name, to which folded lines are added."""
     name, _, value = line.partition(b":")
     name = name.rstrip().lower()
     if name not in _USED:

@@ -1,14 +1,14 @@
 """Rows of a Common Crawl index table as byte ranges of WARC files.
 
 It knows the index's columns, which file names stay below a prefix, and how to fetch few large ranges instead
-of many small ones. It knows nothing of WARC.
+of many small ones. It does not know WARC.
 
-The table in Common Crawl's ``cc-index`` calls them warc_filename, warc_record_offset and
-warc_record_length; extracts of it often offset and length. Both are taken.
+The table in Common Crawl's ``cc-index`` calls them warc_filename, warc_record_offset and warc_record_length;
+extracts of it often use offset and length. Both spellings are accepted.
 
-A table is data, and whoever wrote it may name any file. A name goes behind ``prefix`` and must stay there: it
-has no scheme of its own, does not start at the root, and no segment of it leads upwards, however it is
-spelled. The row of another is a failed record.
+A table is data, and may name any file. A name is appended to ``prefix`` and must stay below it: it must not
+have a scheme of its own, start at the root, or have a segment that leads upwards, however it is spelled. A
+row with any other name is a failed record.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from stages.read.documents import document_id
 from stages.read.values import string_of
 
 ROWS_PER_INPUT = 10_000
-#: Ranges this near to each other are fetched as one: reading 64 KiB costs less than another request.
+#: Ranges with at most this many bytes between them are fetched as one: reading 64 KiB costs less than another
+#: request.
 NEAR = 64 << 10
-#: Most bytes fetched at once (a single longer range excepted).
+#: Limit on bytes fetched at once (except for a single longer range).
 SPAN = 8 * MIB
 
 #: Longest name of a file or object that any storage has, in bytes.
 _LONGEST_NAME = 1024
 _LAST = (1 << 63) - 1  # of offsets
 _SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
-#: Schemes of addresses, where there is no prefix.
+#: Schemes of addresses that are allowed if there is no prefix.
 _KNOWN = ("s3://", "az://", "file://")
 
 _COLUMNS = (
@@ -46,7 +47,7 @@ _COLUMNS = (
 
 
 class IndexedRange(NamedTuple):
-    """Where one record lies."""
+    """The location of one record."""
 
     file: str  # warc_filename as in the index
     offset: int
@@ -59,7 +60,7 @@ def index_inputs(storage: Storage, files: Sequence[Input]) -> list[Input]:
     """One input per 10,000 rows of each index file.
 
     Raises:
-        ValueError: A file is no Parquet file or lacks the columns.
+        ValueError: A file is not a Parquet file or lacks the columns.
     """
     inputs = []
     for item in files:
@@ -77,7 +78,8 @@ def index_inputs(storage: Storage, files: Sequence[Input]) -> list[Input]:
 def load_ranges(
     item: Input, storage: Storage, cap: int, prefix: str
 ) -> tuple[list[IndexedRange], list[Reject]]:
-    """The ranges of rows ``start`` to ``stop``, sorted by file and offset, and the rows that name none.
+    """The ranges of rows ``start`` to ``stop``, sorted by file and offset, and the rows that name no valid
+    range.
 
     A range longer than ``cap`` (bytes, compressed) is dropped as oversized before it is fetched.
     """
@@ -112,7 +114,7 @@ def place_of(name: str, prefix: str) -> str:
 
 
 def bad_row(item: Input, one: IndexedRange, detail: str) -> Reject:
-    """A row that costs its record."""
+    """The reject for a row whose record cannot be read."""
     return _reject(item, one, Fault("bad_index_row", f"row {one.row}: {detail[:200]}"), True)
 
 
@@ -124,7 +126,7 @@ def _reject(item: Input, one: IndexedRange, fault: Fault, failed: bool) -> Rejec
 
 
 def _wrong(one: IndexedRange, prefix: str) -> str | None:
-    """What is wrong with a row; None: nothing."""
+    """What is wrong with a row, or None."""
     if one.offset < 0 or one.length <= 0:
         return "file, offset and length have to be given"
     if one.offset + one.length > _LAST:
@@ -133,14 +135,14 @@ def _wrong(one: IndexedRange, prefix: str) -> str | None:
 
 
 def _outside(name: str, prefix: str) -> str | None:
-    """Why a file of this name is not to be opened behind ``prefix``; None: it is. Where there is no prefix,
-    a name may be an address or start at the root, and still not lead upwards."""
+    """Why a file of this name must not be opened below ``prefix``, or None. If there is no prefix, a name may
+    be an address or start at the root, but must not lead upwards."""
     if not name or name.isspace():
         return "there is no file name"
     if "\0" in name or "\ufffd" in name or len(name.encode()) > _LONGEST_NAME:
         return "that is no file name"
     spelled = name
-    for _ in range(4):  # storage may undo percent signs once; nobody means more
+    for _ in range(4):  # storage may decode percent signs once; no real name needs more
         if prefix and (_SCHEME.match(spelled) or spelled.lstrip()[:1] in ("/", "\\")):
             return "the file name is no path below the prefix"
         if ".." in re.split(r"[/\\]", spelled.replace(" ", "")):
@@ -152,7 +154,7 @@ def _outside(name: str, prefix: str) -> str | None:
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
-    """Values of a column; None for a string that is no UTF-8."""
+    """Values of a column; None for a string that is not UTF-8."""
     try:
         return list(column.to_pylist())
     except UnicodeDecodeError:
@@ -167,7 +169,7 @@ def _value(scalar: pa.Scalar) -> Any:
 
 
 def _integer(value: Any) -> int | None:
-    """An integer, however the table stores it; None for what is none."""
+    """An integer, however the table stores it; None if the value is not an integer."""
     if isinstance(value, bytes):
         value = value.decode("ascii", "replace")
     if isinstance(value, str):
@@ -181,7 +183,7 @@ def _integer(value: Any) -> int | None:
 
 
 def spans(ranges: Sequence[IndexedRange]) -> Iterator[list[IndexedRange]]:
-    """Sorted ranges of one file, in groups that are near enough to be fetched at once."""
+    """Sorted ranges of one file, in groups that are close enough to be fetched at once."""
     span: list[IndexedRange] = []
     end = 0
     for one in ranges:

@@ -1,9 +1,9 @@
-"""One JSON object a line, in bounded memory.
+"""One JSON object per line, in bounded memory.
 
-Parsed, a line takes up to thirty times its length: ``[{},{},…`` is an object of 72 bytes in three. So the
-values of a long line are counted before it is parsed.
+A parsed line takes up to thirty times its length: ``[{},{},…`` has an object of 72 bytes for every three
+bytes. So the values of a long line are counted before it is parsed.
 
-It knows JSON. It knows nothing of what the keys mean.
+It knows JSON. It does not know what the keys mean.
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ class TooManyValues(Exception):
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """The object that a line is.
+    """The object on a line.
 
     Raises:
-        ValueError: It is none.
-        TooManyValues: It would take too much memory.
+        ValueError: The line is not an object. TooManyValues: It would take too much memory.
     """
     if len(line) > _SHORT and _values(line) > VALUES and _values_outside_strings(line) > VALUES:
         raise TooManyValues(f"more than {VALUES} values")
@@ -45,12 +44,12 @@ def parse(line: bytes) -> dict[str, Any]:
 
 
 def _values(text: bytes) -> int:
-    """At most how many values: each comes after one of these."""
+    """Upper bound on the number of values: each comes after one of these characters."""
     return sum(map(text.count, (b",", b":", b"[", b"{")))
 
 
 def _values_outside_strings(line: bytes) -> int:
-    """As ``_values``, of the line without its strings; stops counting when there are too many."""
+    """The same for the line without its strings; stops counting when there are too many."""
     found = end = 0
     for string in _STRING.finditer(line):
         found += 1 + _values(line[end : string.start()])

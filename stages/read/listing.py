@@ -1,16 +1,16 @@
 """From the paths of a config to inputs: which files, and what each is called.
 
-A path is the file of that name, or else the directory of that name, or else a pattern; so what lies there is
-found whatever its name, brackets and blanks included. For the same reason brackets in a pattern are tried as
-they are before they are taken for sets of characters: ``runs [v1]/*.jsonl``. (``*`` and ``?`` match
-themselves as it is.)
+A path is the file of that name, or else the directory of that name, or else a pattern; so an existing file is
+found whatever its name, including brackets and blanks. For the same reason brackets in a pattern are first
+tried literally, and only then as sets of characters: ``runs [v1]/*.jsonl``. (``*`` and ``?`` match themselves
+anyway.)
 
-Of a directory all files below it are taken, however deep (tables are often stored in directories by date or
-language), but for names that mark something else: hidden ones (``.``), what writers of tables keep beside
-them (``_SUCCESS``, ``_temporary/``; not ``_key=value/``), and files that are not finished (``.tmp`` …).
-Patterns leave out nothing.
+For a directory all files below it are taken, at any depth (tables are often stored in directories by date or
+language), except names that mark something else: hidden files (``.``), files that writers keep beside tables
+(``_SUCCESS``, ``_temporary/``; not ``_key=value/``), and unfinished files (``.tmp`` …). Patterns leave out
+nothing.
 
-It knows patterns and names. It knows nothing of file formats.
+It knows patterns and names. It does not know file formats.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def list_files(storage: Storage, paths: Sequence[str]) -> list[Input]:
     """One input per file that any of ``paths`` names, sorted by name.
 
     A name is the path below the directory, or the fixed directory of the pattern, hence the same for a local
-    copy and for the bucket it came from. A file that several paths name is listed once, as the first has it.
+    copy and for the bucket it came from. A file that several paths name is listed once, under its name from
+    the first path.
 
     Raises:
         FileNotFoundError: A path names nothing.
@@ -53,9 +54,9 @@ def list_files(storage: Storage, paths: Sequence[str]) -> list[Input]:
 
 
 def _files(storage: Storage, path: str) -> tuple[str, list[FileInfo]]:
-    """The files that ``path`` names, and the directory below which they have their names."""
+    """The files that ``path`` names, and the directory to which their names are relative."""
     if not path.strip("/"):
-        raise FileNotFoundError(f"{path!r} is no path of inputs")
+        raise FileNotFoundError(f"{path!r} cannot be a path of inputs")
     if "[" in path or _WILDCARDS.isdisjoint(path):
         if file := storage.stat(path):
             return path[: path.rfind("/") + 1], [file]
@@ -64,7 +65,9 @@ def _files(storage: Storage, path: str) -> tuple[str, list[FileInfo]]:
         if files := [file for file in below if _is_data(_name(file, directory))]:
             return directory, files
         if below:
-            raise FileNotFoundError(f"no file below {path!r} that is not hidden, a mark or unfinished")
+            raise FileNotFoundError(
+                f"no data file below {path!r} (hidden, unfinished and marker files are left out)"
+            )
     for directory, pattern in _readings(path):
         if files := storage.glob(pattern):
             return directory, files
@@ -72,8 +75,8 @@ def _files(storage: Storage, path: str) -> tuple[str, list[FileInfo]]:
 
 
 def _readings(path: str) -> Iterator[tuple[str, str]]:
-    """Patterns that ``path`` may mean, and the fixed directory of each: first with all brackets as they are,
-    then with those of one segment less, and so on."""
+    """Patterns that ``path`` may mean, and the fixed directory of each: first with all brackets taken
+    literally, then with those of one segment less, and so on."""
     segments = path.split("/")
     bracketed = [index for index, segment in enumerate(segments) if "[" in segment]
     for count in range(len(bracketed), -1, -1):

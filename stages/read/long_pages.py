@@ -1,15 +1,15 @@
 """Values of a column of strings, one at a time, from pages that are too long to be decoded in one piece.
 
 A writer that cuts pages by rows puts 256 texts of 9 MB into a page of 2 GB, and one text of 1 GB among a
-thousand short ones makes their page as long. Decoders hold a page, and what comes of it, in memory. Here
-pages are decompressed piece by piece, each value is taken as it passes by, and of one that is longer than
-wanted only its length.
+thousand short ones makes their page as long. Decoders hold a page and its decoded values in memory. Here
+pages are decompressed piece by piece and values are read one at a time; for a value longer than wanted only
+its length is kept.
 
-Known are the encodings that such pages have: plain, and a dictionary. A dictionary is read once, forwards,
-in step with the rows that refer to it: writers number its entries as they meet them. An entry that went by
-is kept for a while; a row that refers further back gets ``Gone``.
+The encodings of such pages are supported: plain, and dictionary. A dictionary is read once, forwards, in step
+with the rows that refer to it, because writers number its entries in the order in which they occur. Recent
+entries are kept for a while; a row that refers further back gets ``Gone``.
 
-It knows the format of pages. It knows nothing of row groups or of other columns.
+It knows the format of pages. It does not know row groups or other columns.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from stages.read.pages import (
     page_header,
 )
 
-#: Bytes of dictionary entries that are kept after they went by.
+#: Bytes of dictionary entries that are kept after they were read.
 KEPT = 32 * MIB
 _BY_DICTIONARY = (2, 8)
 
 
 class TooLong(NamedTuple):
-    """Instead of a value: it has so many bytes."""
+    """In place of a value that is too long: its number of bytes."""
 
     bytes: int
 
 
 class Gone(NamedTuple):
-    """Instead of a value: an entry of a dictionary of so many bytes that is not kept any more."""
+    """In place of a value: the number of bytes of a dictionary entry that is not kept any more."""
 
     bytes: int
 
@@ -63,15 +63,12 @@ class LongValues:
     """All values of a column chunk of strings or bytes without repetition, in order; None for nulls.
 
     Args:
-        source: The file.
-        chunk: Where the pages are.
-        codec: Compression, as pyarrow names it.
-        optional: Whether values may be null.
-        cap: Bytes of the longest value that is given.
+        source: The file. chunk: Where the pages are. codec: Compression, as pyarrow names it. optional:
+        Whether values may be null. cap: Bytes of the longest value that is returned.
 
     Raises:
-        Unsupported: The pages are compressed or encoded in a way that is not known here.
-        Broken: They are damaged.
+        Unsupported: The pages are compressed or encoded in a way that is not supported here. Broken: They are
+        damaged.
     """
 
     def __init__(self, source: Source, chunk: Chunk, codec: str, optional: bool, cap: int) -> None:
@@ -168,7 +165,7 @@ class LongValues:
 
 
 class _Dictionary:
-    """Entries in ascending order, and those that were given out lately."""
+    """A dictionary read in ascending order, with its recently used entries."""
 
     def __init__(self, content: _Content, header: PageHeader, cap: int) -> None:
         self._content = content
@@ -198,11 +195,11 @@ def _size(value: bytes | TooLong) -> int:
 
 
 class _Content:
-    """The content of a page, which comes in pieces; ``size`` bytes in all."""
+    """The content of a page, which arrives in pieces; ``size`` bytes in all."""
 
     def __init__(self, pieces: Iterator[bytes], size: int) -> None:
         self._pieces = pieces
-        self._left = size  # behind the piece
+        self._left = size  # after the piece
         self._piece = b""
         self._at = 0
 
@@ -235,7 +232,7 @@ class _Content:
         return b"".join(parts)
 
     def value(self, cap: int) -> bytes | TooLong:
-        """A length of 32 bits and as many bytes."""
+        """A value: a length of 32 bits, followed by that many bytes."""
         size = int.from_bytes(self.take(4), "little")
         if size <= cap:
             return self.take(size)

@@ -1,9 +1,9 @@
 """Meta elements of a page, found in its bytes before it is decoded.
 
-Read as browsers do ahead of parsing (HTML standard, "prescan a byte stream to determine its encoding"): what
-stands in a comment, or in an attribute of another element, is no element.
+Read as browsers do ahead of parsing (HTML standard, "prescan a byte stream to determine its encoding"): text
+in a comment, or in an attribute of another element, is not an element.
 
-It knows tags and attributes. It knows nothing of what they mean.
+It knows tags and attributes. It does not know what they mean.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def metas(head: bytes) -> Iterator[dict[bytes, bytes]]:
 
 
 def attributes(head: bytes, position: int) -> tuple[dict[bytes, bytes], int]:
-    """The attributes of a tag from behind its name on, and where the tag ends. The first of a name counts."""
+    """The attributes of a tag, starting after its name, and where the tag ends. If a name is repeated, the
+    first counts."""
     found: dict[bytes, bytes] = {}
     while match := _ATTRIBUTE.match(head, position):
         position = match.end()

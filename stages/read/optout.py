@@ -1,10 +1,10 @@
-"""What a site says of automatic use, recorded and not judged.
+"""Statements of a site about automatic use, recorded without judging them.
 
 Directives for crawlers (noindex, noarchive, noai …) are in the HTTP header ``X-Robots-Tag`` and in meta
 elements named ``robots``; rights reserved for text and data mining (W3C TDMRep) in the headers
 ``TDM-Reservation`` and ``TDM-Policy`` and in meta elements of these names.
 
-It knows these signals. It knows nothing of what follows from them.
+It knows these signals. It does not know what follows from them.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from typing import NamedTuple
 
 from stages.read.metas import attributes
 
-#: Bytes of a page in which meta elements are looked for: its head, and no more than so many.
+#: Limit on the bytes of a page (of its head) in which meta elements are searched for.
 WITHIN = 64 << 10
 _NOT_FOR_AI = frozenset({"noai", "noimageai"})
 _DIRECTIVE = re.compile(r"[\w-]+")
 
 
 class Signals(NamedTuple):
-    """None: nothing was said."""
+    """None means that nothing was declared."""
 
-    robots: str | None  # directives, lower case, as the header and then the page have them
+    robots: str | None  # directives, lower case, first those of the header, then those of the page
     tdm: str | None  # reservation (0 or 1) and policy
     noai: bool  # whether AI is refused: noai, noimageai, or a reservation of 1
 
 
 _SILENT = Signals(None, None, False)
-#: Characters of a value that are kept.
+#: Limit on the characters of a value that are kept.
 _LONGEST = 1000
 
 
 def signals(fields: Mapping[str, str], html: bytes) -> Signals:
-    """The signals in HTTP header ``fields`` (names in lower case) and in a page, in any charset that has
-    ASCII in it."""
+    """The signals in HTTP header ``fields`` (names in lower case) and in a page, in any charset that contains
+    ASCII."""
     robots = [fields.get("x-robots-tag", "").lower()]
     reservation, policy = fields.get("tdm-reservation", ""), fields.get("tdm-policy", "")
     end = html.find(b"</head", 0, WITHIN)
@@ -60,7 +60,7 @@ def _kept(value: str) -> str | None:
 
 
 def _metas(head: bytes, mark: bytes) -> list[tuple[bytes, str]]:
-    """Name and content of the meta elements with ``mark`` in them, less those in comments."""
+    """Name and content of the meta elements that contain ``mark``, except those in comments."""
     found = []
     position = -1
     while (position := head.find(mark, position + 1)) >= 0:

@@ -1,9 +1,10 @@
-"""Headers of Parquet pages, seen as they pass by: how large what comes next will be once decoded.
+"""Reads headers of Parquet pages while their bytes are read, to know how large the next values will be once
+decoded.
 
-A column chunk is a series of pages, each decompressed in one piece. The footer says how long a chunk is
-and nothing of its pages, so a page of 2 GB is met when it is too late. Here the bytes that a decoder asks
-for are looked at before it gets them, and headers are read ahead of it. That costs no reading, and
-microseconds a page.
+A column chunk is a series of pages, each decompressed in one piece. The footer gives the length of a chunk
+but not of its pages, so a decoder would meet a page of 2 GB when it is too late. Here the bytes that a
+decoder requests are inspected before it gets them, and headers are read ahead of it. That needs no additional
+reading, and takes microseconds a page.
 
 It knows page headers (Thrift's compact protocol; parquet.thrift of the format) and the chunks of one row
 group. It decodes no values.
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 
 from stages.base import MIB
 
-#: Longest header that is believed to be one; statistics in it hold values of the column.
+#: Longest header that is accepted; statistics in it hold values of the column.
 _LONGEST_HEADER = 16 * MIB
 
 DATA, DICTIONARY, DATA_V2 = 0, 2, 3
@@ -25,7 +26,7 @@ PLAIN, RLE, BIT_PACKED, DELTA_BYTE_ARRAY = 0, 3, 4, 7
 
 
 class PageHeader(NamedTuple):
-    """What a header says of its page; sizes in bytes."""
+    """The fields of a page header; sizes in bytes."""
 
     length: int  # of the header itself
     kind: int  # DATA, DICTIONARY, DATA_V2, or an index page
@@ -40,7 +41,7 @@ class PageHeader(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Where the pages of one column lie in the file."""
+    """Location of the pages of one column in the file."""
 
     column: str
     start: int
@@ -48,10 +49,10 @@ class Chunk(NamedTuple):
 
 
 def page_header(data: bytes | memoryview, at: int = 0) -> PageHeader | None:
-    """The header that starts at ``at`` of ``data``; None if it goes on behind the end of ``data``.
+    """The header that starts at ``at`` of ``data``; None if it continues beyond the end of ``data``.
 
     Raises:
-        ValueError: What stands there is no page header.
+        ValueError: There is no page header at this place.
     """
     try:
         found, end = _struct(data, at)
@@ -79,7 +80,7 @@ def page_header(data: bytes | memoryview, at: int = 0) -> PageHeader | None:
 
 
 def _struct(data: bytes | memoryview, at: int, depth: int = 0) -> tuple[dict[int, Any], int]:
-    """The fields of a struct by their numbers, and where it ends. Binary values are passed over."""
+    """The fields of a struct by their numbers, and where it ends. Binary values are skipped."""
     if depth > 4:
         raise ValueError("no page header")
     fields: dict[int, Any] = {}
@@ -134,11 +135,11 @@ class Broken(Exception):
 
 
 class Exceeded(Exception):
-    """What comes next would take more memory than allowed."""
+    """The next values would take more memory than allowed."""
 
 
 class LongPage(Exceeded):
-    """A page that is too long to be decoded in one piece, however few rows are asked for."""
+    """A page that is too long to be decoded in one piece, however few rows are requested."""
 
     def __init__(self, column: str, size: int) -> None:
         super().__init__(f"a page of {size} bytes in column {column}")
@@ -146,7 +147,7 @@ class LongPage(Exceeded):
 
 
 class LongBatch(Exceeded):
-    """Too many rows at a time; ``rows`` may do."""
+    """Too many rows at a time; ``rows`` may be few enough."""
 
     def __init__(self, rows: int) -> None:
         super().__init__(rows)
@@ -156,9 +157,9 @@ class LongBatch(Exceeded):
 class PageWatch:
     """The pages of one row group, as their bytes are read in order, chunk by chunk.
 
-    ``rows`` are decoded at a time. They may take ``batch`` bytes, and the pages that they lie in ``held``.
-    The bytes of a batch are at most those of the pages that its rows lie in; but entries of a dictionary, and
-    values of which only differences are stored, may be as long as their page, for every row.
+    ``rows`` are decoded at a time. They may take ``batch`` bytes, and the pages that contain them ``held``.
+    The bytes of a batch are at most those of the pages that contain its rows; but entries of a dictionary,
+    and values stored as differences, may be as long as their page, for every row.
     """
 
     def __init__(self, chunks: Sequence[Chunk], rows: int, batch: int, held: int) -> None:
@@ -169,12 +170,12 @@ class PageWatch:
         self._done = 0  # rows of earlier batches
 
     def next_batch(self) -> None:
-        """The rows so far were handed over; raises ``LongBatch`` if as many more would be too much."""
+        """Call after a batch was yielded; raises ``LongBatch`` if as many rows more would be too much."""
         self._done += self._rows
         self._check_batch()
 
     def saw(self, offset: int, data: bytes) -> None:
-        """``data`` was read at ``offset``; raises ``Exceeded`` if a page in it is too much."""
+        """Call after ``data`` was read at ``offset``; raises ``Exceeded`` if a page in it is too large."""
         for chunk in self._chunks:
             if chunk.start <= offset < chunk.end:
                 for header in chunk.headers(offset, data):
@@ -200,7 +201,7 @@ class PageWatch:
 
 
 class _Watched:
-    """One chunk, and what is known of its pages."""
+    """One chunk, and the facts known about its pages."""
 
     def __init__(self, chunk: Chunk) -> None:
         self.column, self.start, self.end = chunk
@@ -208,9 +209,9 @@ class _Watched:
         self.page = 0  # bytes of the page that came last, decompressed
         self.stored = 0  # and as stored
         self.repeated = 0  # bytes that every row may take
-        self._pages: deque[tuple[int, int]] = deque()  # behind its last row, bytes: what is not done with
+        self._pages: deque[tuple[int, int]] = deque()  # end row and bytes of the pages still in use
         self._rows = 0  # in the pages so far
-        self._next = chunk.start  # where the next header stands
+        self._next = chunk.start  # where the next header starts
         self._tail = b""  # what was read of it
 
     def note(self, header: PageHeader) -> None:
@@ -225,7 +226,7 @@ class _Watched:
             self.repeated = max(self.dictionary, delta)
 
     def bytes_of(self, first: int, stop: int) -> int:
-        """Bytes of the pages that have rows ``first`` to ``stop``; earlier rows are not asked for again."""
+        """Bytes of the pages that have rows ``first`` to ``stop``; earlier rows are not requested again."""
         while self._pages and self._pages[0][0] <= first:
             self._pages.popleft()
         size = 0
@@ -246,7 +247,7 @@ class _Watched:
             try:
                 header = page_header(data, self._next - offset)
             except ValueError:
-                self._next = self.end  # the decoder will say what is wrong
+                self._next = self.end  # the decoder will report what is wrong
                 break
             if header is None:
                 self._tail = data[self._next - offset :]

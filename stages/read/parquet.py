@@ -1,8 +1,8 @@
 """Rows of a Parquet file in bounded memory, whatever its pages hold, and every row that is lost.
 
-Row groups go through Arrow, some hundred rows at a time. What comes next is watched (``pages``): fewer
-rows are decoded at a time where they would take too much, and a column with a page that is too long to
-be decoded in one piece is read value by value (``long_pages``).
+Row groups go through Arrow, some hundred rows at a time. The sizes of coming pages are watched (``pages``):
+fewer rows are decoded at a time if they would take too much, and a column with a page that is too long to be
+decoded in one piece is read value by value (``long_pages``).
 
 It knows files, row groups and batches. It does not know what the columns are for.
 """
@@ -26,26 +26,26 @@ from stages.read.pages import Broken, Chunk, Exceeded, LongBatch, LongPage, Page
 from stages.read.values import Column, Kind, column
 
 _MAGIC = b"PAR1"
-#: Most rows that are decoded at a time …
+#: Limit on rows that are decoded at a time …
 ROWS = 256
-#: … most bytes that they may take once decoded …
+#: … on the bytes that they may take once decoded …
 BATCH = 128 * MIB
-#: … and most bytes of the pages that they lie in, as stored and decompressed.
+#: … and on the bytes of the pages that contain them, stored plus decompressed.
 HELD = 192 * MIB
-#: Most bytes that are made Python values at a time.
+#: Limit on bytes that are converted to Python values at a time.
 SLICE = 16 * MIB
 
 
 class Row(NamedTuple):
-    """The values of one row, without strings that are longer than was asked for."""
+    """The values of one row, without strings that are longer than requested."""
 
     number: int
     values: Mapping[str, Any]
-    left_out: int = 0  # bytes of these strings
+    left_out: int = 0  # bytes of those strings
 
 
 class Lost(NamedTuple):
-    """A row without values, and why. ``failed`` parts errors from decisions."""
+    """A row without values, and why. ``failed`` distinguishes errors from decisions."""
 
     number: int
     reason: str
@@ -54,7 +54,7 @@ class Lost(NamedTuple):
 
 
 class _Stream(SourceStream):
-    """What Arrow reads from. What is read passes by ``watch``."""
+    """The file that Arrow reads from. ``watch`` sees all bytes that are read."""
 
     watch: PageWatch | None = None
     exceeded: Exceeded | None = None
@@ -75,8 +75,8 @@ class Table:
     """One Parquet file, or the rows of it that an input names.
 
     Raises:
-        Broken: It begins as one, and its footer is missing or damaged.
-        ValueError: It is no Parquet file.
+        Broken: It begins as a Parquet file, but its footer is missing or damaged. ValueError: It is not a
+        Parquet file.
     """
 
     def __init__(self, item: Input, source: Source) -> None:
@@ -100,7 +100,7 @@ class Table:
         self.schema: pa.Schema = self.file.schema_arrow
         self.metadata: pq.FileMetaData = self.file.metadata
         leaves = self.metadata.schema
-        #: Index of every column of single values.
+        #: Index of every column that has single values.
         self.columns = {leaves.column(index).path: index for index in range(len(leaves.names))}
 
     def _groups(self) -> Iterator[tuple[int, int, int]]:
@@ -117,12 +117,11 @@ class Table:
         """All rows of the input, in order.
 
         Args:
-            columns: Names of columns with single values, and how strings in them are wanted.
-            cap: Most bytes of a string.
-            damaged: What becomes of an input of which damage cost too much.
+            columns: Names of columns with single values, and how strings in them are wanted. cap: Most bytes
+            of a string. damaged: What happens to an input that lost too much to damage.
 
         Raises:
-            DamagedInput: Damage cost too much.
+            DamagedInput: Too much was lost to damage.
         """
         groups = list(self._groups())
         whole = self._item.stop is None
@@ -185,12 +184,12 @@ class _Group:
                 return
 
     def _at_once(self) -> int:
-        """How many rows at a time, were all of equal length."""
+        """How many rows to decode at a time, if all were of equal length."""
         size = sum(chunk.total_uncompressed_size for chunk in self._chunks.values())
         return int(max(min(ROWS, (self._stop - self._first) * BATCH // max(size, 1)), 1))
 
     def _rows(self, row: int, at_once: int, long: Collection[str]) -> Iterator[Row | Lost]:
-        """The rows from ``row`` on, the columns of ``long`` value by value."""
+        """The rows from ``row`` on; columns in ``long`` are read value by value."""
         columns = {name: self._long_values(name, row) for name in long}
         for found in self._through_arrow(row, at_once, self._columns.keys() - set(long)):
             values = {name: next(column, _END) for name, column in columns.items()}
@@ -229,7 +228,7 @@ class _Group:
             yield from (Row(number, {}) for number in range(row, self._stop))
             return
         stream = self._table.stream
-        # Columns so short that no batch of them is too long are not worth a look.
+        # Columns so short that no batch of them can be too long need not be checked.
         chunks = (self._chunks[name] for name in columns)
         places = [_place(chunk) for chunk in chunks if chunk.total_uncompressed_size * ROWS > BATCH]
         stream.watch = watch = PageWatch(places, at_once, BATCH, HELD)
@@ -274,7 +273,7 @@ class _Group:
                     yield self._one(first + start + index, names, [piece.slice(index, 1) for piece in pieces])
 
     def _one(self, number: int, names: list[str], arrays: list[pa.Array]) -> Row | Lost:
-        """The row that columns of one value are."""
+        """The row that columns with one value each represent."""
         values: dict[str, Any] = {}
         left_out = 0
         for name, array in zip(names, arrays, strict=True):
@@ -289,7 +288,7 @@ class _Group:
 
 
 def _cells(hows: list[Column], arrays: list[pa.Array]) -> list[list[Any]] | None:
-    """Values of columns; None where a string is no UTF-8."""
+    """Values of columns; None if a string is not UTF-8."""
     try:
         return [how.cells(array) for how, array in zip(hows, arrays, strict=True)]
     except UnicodeDecodeError:
@@ -307,8 +306,8 @@ def _place(chunk: pq.ColumnChunkMetaData) -> Chunk:
 
 
 def _spans(strings: list[pa.Array], rows: int, size: int, cap: int) -> Iterator[tuple[int, int]]:
-    """First and last row of stretches with up to ``size`` bytes of strings; a row with a string of more
-    than ``cap`` stands alone."""
+    """First and last row of stretches with up to ``size`` bytes of strings; a row with a string of more than
+    ``cap`` bytes forms a stretch of its own."""
     if sum(array.nbytes for array in strings) <= min(size, cap):
         yield 0, rows
         return

@@ -1,9 +1,10 @@
-"""What an HTTP payload is: content encodings undone, HTML told from plain text and from the rest.
+"""Classifies HTTP payloads: removes content encodings, and distinguishes HTML from plain text and from other
+content.
 
-Common Crawl stores payloads decoded; other crawlers store what came over the wire. Headers lie both
-ways, so an encoding is undone only where the bytes look encoded.
+Common Crawl stores payloads decoded; other crawlers store the bytes that were sent. Headers are wrong in both
+cases, so an encoding is undone only if the bytes look encoded.
 
-It knows HTTP bodies. It knows nothing of WARC records, nor of character sets beyond UTF-16's NULs.
+It knows HTTP bodies. It does not know WARC records, nor character sets beyond UTF-16's NULs.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Oversized(Exception):
 
 
 class Undecodable(Exception):
-    """The payload is encoded and does not decode."""
+    """The payload is encoded and cannot be decoded."""
 
 
 _CHUNK_HEAD = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
@@ -39,18 +40,16 @@ class Decoded(NamedTuple):
     """A payload without its encodings."""
 
     body: bytes
-    missing: str | None  # what of it is not there; None where it is whole
+    missing: str | None  # which part is missing; None if it is whole
 
 
 def decode_body(body: bytes, transfer: str, content: str, cap: int, partial: bool = False) -> Decoded:
     """``body`` without its transfer and content encodings.
 
     Args:
-        body: Payload as stored.
-        transfer: Value of Transfer-Encoding, empty if absent.
-        content: Value of Content-Encoding, empty if absent.
-        cap: Longest result in bytes; decoding stops there.
-        partial: Take what decodes of a payload that was cut off.
+        body: Payload as stored. transfer: Value of Transfer-Encoding, empty if absent. content: Value of
+        Content-Encoding, empty if absent. cap: Longest result in bytes; decoding stops there. partial: Keep
+        the part of a cut-off payload that can be decoded.
 
     Raises:
         Oversized: The result would be longer than ``cap``.
@@ -67,9 +66,9 @@ def decode_body(body: bytes, transfer: str, content: str, cap: int, partial: boo
 
 
 def _unchunked(body: bytes, partial: bool, missing: list[str]) -> bytes:
-    """The data of all chunks; ``body`` itself where it is not made of chunks.
+    """The data of all chunks; ``body`` itself if it is not made of chunks.
 
-    A server that closes the connection without the last chunk has sent its page.
+    A page is complete even if the server closed the connection without sending the last chunk.
     """
     pieces: list[bytes] = []
     position = 0
@@ -82,7 +81,7 @@ def _unchunked(body: bytes, partial: bool, missing: list[str]) -> bytes:
         stop = head.end() + size
         end = _LINE_END.match(body, stop)
         if not pieces and end is None and stop != len(body) and not _looks_sent(piece):
-            return body  # stored decoded, and what it begins with looks like a length
+            return body  # stored decoded, and its beginning looks like a length
         pieces.append(piece)
         if len(piece) < size:
             what = f"{len(piece)} of {size} bytes of a chunk"
@@ -100,12 +99,12 @@ def _unchunked(body: bytes, partial: bool, missing: list[str]) -> bytes:
 
 
 def _looks_sent(piece: bytes) -> bool:
-    """Whether ``piece`` begins as a page or an encoded one does, so that it stands in a chunk."""
+    """Whether ``piece`` begins like a page or an encoded page, so that it is the data of a chunk."""
     return bool(_HTML.match(piece) or _TAG.match(piece)) or _is_binary(piece[:SNIFFED])
 
 
 def _reader(coding: str, body: bytes) -> Callable[[int], bytes] | None:
-    """What decodes ``body``; None where it does not look encoded."""
+    """The decoder for ``body``; None if it does not look encoded."""
     if coding in ("gzip", "x-gzip") and body.startswith(b"\x1f\x8b"):
         return _zlib_reader(body, 31)
     if coding == "deflate" and _is_zlib(body):
@@ -125,8 +124,8 @@ def _is_zlib(body: bytes) -> bool:
 
 
 def _zlib_reader(body: bytes, wbits: int) -> Callable[[int], bytes]:
-    """Of gzip also the members that follow the first (RFC 1952, 2.2); what follows a stream and is none is
-    no part of it."""
+    """For gzip also decodes the members after the first (RFC 1952, 2.2); other bytes after a stream are
+    ignored."""
     stream = zlib.decompressobj(wbits)
     position = 0
 
@@ -169,20 +168,21 @@ def _drain(
 
 
 def _is_text(body: bytes) -> bool:
-    """Whether ``body`` can hardly be anything else: one byte in nine of what is compressed is a control."""
+    """Whether ``body`` is almost certainly text: in compressed data one byte in nine is a control
+    character."""
     head = body[:SNIFFED]
     if len(head.translate(None, _CONTROLS)) < len(head):
         return False
     return len(head) >= 100 or is_utf8(body) or bool(_HTML.match(body) or _TAG.match(body))
 
 
-# What may stand before the first tag: BOM, blanks, comments, XML declaration, processing instructions.
+# Content allowed before the first tag: BOM, blanks, comments, XML declaration, processing instructions.
 _HTML = re.compile(
     rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(?:\s|<!--(?:(?!-->).)*-->|<\?[^>]*>)*+"
     rb"<(?:!doctype\s+html\b|(?:html|head|body)[\s>/])",
     re.IGNORECASE | re.DOTALL,
 )
-# Without a type, weaker evidence will do: the tags of the WHATWG table.
+# Without a declared type, weaker evidence is enough: the tags of the WHATWG table.
 _TAG = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*<(?:!--|(?:script|iframe|h1|div|font|table|a|style|title|b|br|p|meta|link)[\s>/])",
     re.IGNORECASE,
@@ -211,7 +211,7 @@ _MAGIC = (
         b"FWS\x01",
     ),
 )
-# Control characters that no text has (binary data bytes of the MIME Sniffing standard).
+# Control characters that never occur in text (binary data bytes of the MIME Sniffing standard).
 _CONTROLS = bytes([*range(0x09), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20)])
 _GENERIC = frozenset({"", "application/octet-stream", "application/unknown", "unknown/unknown", "*/*"})
 _PLAIN = frozenset({"text/plain", "text/markdown", "text/x-markdown"})
@@ -219,10 +219,10 @@ _PAGE = frozenset({"text/html", "application/xhtml+xml"})
 
 
 def _is_binary(head: bytes) -> bool:
-    """Whether ``head`` is no text: over 2 % control characters.
+    """Whether ``head`` is not text: over 2 % control characters.
 
-    The standard takes one for proof; real legacy pages hold a stray one now and then, while compressed
-    and random bytes have one in nine.
+    For the standard a single one is proof; real legacy pages occasionally contain a stray one, while in
+    compressed or random bytes it is one in nine.
     """
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return False
@@ -233,10 +233,10 @@ def _is_binary(head: bytes) -> bool:
 def kind_of(content_type: str | None, body: bytes) -> Literal["html", "text"] | None:
     """HTML, plain text, or neither, from the declared type and the first bytes.
 
-    A payload that begins like an HTML document is HTML under every type but an image's: servers
-    label pages ``text/plain`` or ``application/octet-stream`` far more often than they show source
-    code by that means. One labelled HTML that begins otherwise is believed unless its bytes are
-    binary. Scripts, style sheets, feeds, JSON and other XML are neither.
+    A payload that begins like an HTML document is HTML under every type but an image's: servers label pages
+    ``text/plain`` or ``application/octet-stream`` far more often than they show source code that way. A
+    payload labelled HTML that begins differently is accepted as HTML unless its bytes are binary. Scripts,
+    style sheets, feeds, JSON and other XML are neither.
     """
     head = body[:SNIFFED]
     if b"\0" in head:

@@ -1,23 +1,23 @@
 """Response records of a WARC file, in file order, and every damage on the way.
 
-It knows how records lie in members, and which of two parsers to trust. It knows nothing of
-documents: what a capture is worth is judged by ``payload`` and ``warc``.
+It knows how records lie in members, and which of two parsers to trust. It does not know documents:
+``payload`` and ``warc`` decide which captures become one.
 
-Primer. fastwarc is quick and stops for good at the first fault; sometimes it stops in silence (a
-cut tail, an empty member), and a Content-Length that is too large makes it swallow the records that
-follow. So it is believed only as far as it can be checked:
+Primer. fastwarc is fast, but stops at the first fault, sometimes silently (a cut tail, an empty member), and
+if a Content-Length is too large it swallows the records that follow. So its results are used only as far as
+they can be checked:
 
-1. *Fast*: fastwarc runs. A capture is held back until the next one has been seen, because only
-   then was the checksum behind it read. A capture whose block left its member, or is shorter than
-   it should be, is not believed.
-2. At any fault, and always at the end of the file, the *careful* reader starts at the first member
-   that is not confirmed. It decompresses one member at a time, parses it strictly, reports what is
-   wrong, and finds the next record.
-3. After a clean member fastwarc gets the next one; if that brought nothing, the careful reader goes on
-   for twice as many members before it asks again, so that no file makes the two take turns for long.
+1. *Fast*: fastwarc runs. A capture is held back until the next one has been seen, because only then has the
+   checksum after it been read. A capture whose block extends beyond its member, or is shorter than it should
+   be, is not accepted.
+2. At any fault, and always at the end of the file, the *careful* reader starts at the first member that is
+   not confirmed. It decompresses one member at a time, parses it strictly, reports faults, and finds the next
+   record.
+3. After a clean member fastwarc tries the next one; if that fails, the careful reader goes on for twice as
+   many members before fastwarc is tried again, so that no file makes the two alternate for long.
 
-Every byte between the first record and the end of the file is thus part of a confirmed member, or of
-a reported damage.
+So every byte between the first record and the end of the file belongs to a confirmed member or to a reported
+damage.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ from stages.read.careful import careful
 from stages.read.damage import Damage
 from stages.read.starts import find_record
 
-#: How far into a file the first record is looked for where the file does not start with one.
+#: How far into a file the first record is searched for if the file does not start with one.
 _SEARCH = 1 << 20
-#: What fastwarc calls types of records: those that may be captures, and those whose field it does not know,
-#: because it knows one spelling of its name only.
+#: fastwarc's names for record types: those that may be captures, and the type of records whose type field it
+#: did not recognise, because it knows only one spelling of the name.
 _KINDS = {
     int(WarcRecordType.response): "response",
     int(WarcRecordType.resource): "resource",
@@ -67,11 +67,10 @@ def captures(
     """All records of ``source`` that may be documents and all its damages, by offset.
 
     Args:
-        source: A WARC file or part of one that starts at a record; gzip, zstd or plain.
-        cap: Longest payload in bytes that is read.
-        fast: Whether fastwarc goes first. Not worth it for a single record.
-        wanted: Types of which payloads are read.
-        memory: Bytes that the input may take beyond what readers declare.
+        source: A WARC file or part of one that starts at a record; gzip, zstd or plain. cap: Longest payload
+        in bytes that is read. fast: Whether to try fastwarc first. Not worthwhile for a single record.
+        wanted: Types of which payloads are read. memory: Bytes that the input may take beyond what readers
+        declare.
 
     Raises:
         ValueError: Nothing in the first MiB looks like the start of a record, or it is an ARC file.
@@ -103,8 +102,8 @@ def captures(
         offset = len(decoder.dictionary)
         _refuse_arc(_beginning(source, offset, decoder))
 
-    emitted = 0  # captures of the member at ``offset`` that are out already
-    turns = 0  # members for the careful reader before fastwarc is asked again
+    emitted = 0  # captures of the member at ``offset`` that were already yielded
+    turns = 0  # members for the careful reader before fastwarc is tried again
     patience = 1
     while (offset := skip_padding(source, offset, codec)) < source.size:
         if fast and turns == 0:
@@ -120,7 +119,7 @@ def captures(
 
 
 def _beginning(source: Source, offset: int, decoder: Decoder) -> bytes:
-    """The first bytes of the first member; none where it is damaged."""
+    """The first bytes of the first member; none if it is damaged."""
     try:
         return Member(source, offset, decoder).read(64)
     except Damaged:
@@ -137,7 +136,8 @@ def _fast(
 ) -> Generator[Capture | Damage, None, tuple[int, int]]:
     """fastwarc from ``offset`` on.
 
-    Returns the offset of the first member that is not confirmed, and how many captures it gave already.
+    Returns the offset of the first member that is not confirmed, and how many of its captures were already
+    yielded.
     """
     prefix = decoder.dictionary if offset > len(decoder.dictionary) else b""
     start = 0 if decoder.dictionary and not prefix else offset

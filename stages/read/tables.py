@@ -45,16 +45,16 @@ from stages.read.pages import Broken
 from stages.read.parquet import Lost, Table
 from stages.read.values import Kind, holds_strings, is_nested, is_text, number_of, string_of, text_of
 
-#: Columns of a document that a table can give, besides ``id`` (which is hashed, never taken as it is).
+#: Columns of a document that a table can give, besides ``id`` (which is hashed, never used unchanged).
 _TAKEN = ("text", "html", "url", "date", "language", "language_score", "license")
-#: What a row has beside text and HTML counts from this many characters on.
+#: Strings of a row other than text and HTML count only if they have more than this many characters in all.
 _USUAL = 64 << 10
 #: Parquet files longer than this are split between row groups into inputs of about this many bytes.
 SPLIT_BYTES = 256 * MIB
 _COMPRESSED = (".gz", ".zst", ".zstd")
 #: Escapes make a JSON line longer than its text: six bytes for one at worst.
 _ESCAPES = 6
-#: So many zero bytes in a line are no odd character: a hole, or a block of a disk that was lost.
+#: This many zero bytes in a line are not stray characters but a hole, or a lost block of a disk.
 _BLOCK = 512
 #: First bytes of a file of JSON lines: an object, blanks, or a byte order mark.
 _JSON_STARTS = frozenset({b"", b"{", b" ", b"\t", b"\r", b"\n", b"\xef"})
@@ -65,10 +65,10 @@ class TablesConfig(StageConfig):
 
     #: Files, directories of them, or patterns.
     paths: list[InputPath] = Field(min_length=1)
-    #: JSON Lines may be plain, gzip or zstandard; the content tells.
+    #: JSON Lines may be plain, gzip or zstandard; the content is inspected.
     format: Literal["parquet", "jsonl"]
-    #: Names of the file's columns by ours, e.g. ``{text: content, url: meta_url}``. Columns that are not
-    #: named here are taken if the file has one of the same name.
+    #: Our column names, with the names that the file has for them, e.g. ``{text: content, url: meta_url}``.
+    #: Columns that are not named here are taken if the file has one of the same name.
     columns: dict[str, str] = Field(default_factory=dict)
     #: Value of the column ``source``; the name of the dataset if not given.
     source: str | None = None
@@ -90,7 +90,7 @@ class TablesConfig(StageConfig):
 class _Row(NamedTuple):
     offset: int  # of the line in the decompressed text; the row number in Parquet
     values: Mapping[str, Any]  # our names
-    left_out: int = 0  # bytes of strings that were too long to be read
+    left_out: int = 0  # bytes of the strings that were too long to be read
 
 
 class Tables(Reader):
@@ -100,7 +100,7 @@ class Tables(Reader):
     version: ClassVar[int] = 2
     gives_ids: ClassVar[bool] = True
     Config: ClassVar[type[StageConfig]] = TablesConfig
-    #: Raw HTML where the table has it: then ``text`` may be null.
+    #: Raw HTML if the table has it; then ``text`` may be null.
     adds: ClassVar[pa.Schema] = pa.schema([("html", pa.string())])
     resources: ClassVar[Resources] = Resources(memory=256 * MIB)
 
@@ -117,10 +117,9 @@ class Tables(Reader):
         """Batches of at most 256 records or about 16 MiB of content, in file order.
 
         Raises:
-            ValueError: No Parquet file, or a mapped column is missing or has no usable type.
-            DamagedInput: It ends too early or has too much damage (unless ``damaged: keep``).
-            MoreMemory: It has zstd frames of more than 128 MiB of window.
-            OSError: Storage cannot deliver the file.
+            ValueError: It is not a Parquet file, or a mapped column is missing or has no usable type.
+            DamagedInput: It ends too early or has too much damage (unless ``damaged: keep``). MoreMemory: It
+            has zstd frames of more than 128 MiB of window. OSError: Storage cannot deliver the file.
         """
         pending = _RowBatch(self.config.source or "", item.name, self.adds)
         with storage.open(item.path) as file:
@@ -194,10 +193,11 @@ class Tables(Reader):
                 yield _Row(row.number, values, row.left_out)
 
     def _columns(self, schema: pa.Schema) -> dict[str, str]:
-        """Our columns that the file has, by the names that it has for them.
+        """Those of our columns that the file has, with its names for them.
 
         Raises:
-            ValueError: A column that is mapped is missing, or it is text and cannot be; or there is no text.
+            ValueError: A mapped column is missing; a text column has a type that cannot hold text; or there
+            is no text.
         """
         mapped = self.config.columns
         for theirs in mapped.values():
@@ -219,7 +219,7 @@ class Tables(Reader):
         if "text" not in found and "html" not in found:
             raise ValueError(refused or "has no column for text; name one in columns: {text: …}")
         if "html" in found and "html" not in mapped and "text" in found:
-            # Pages as they came, in whatever charset, beside text: they were not asked for.
+            # Raw pages in an unknown charset, beside text: they were not requested.
             html, text = (schema.field(found[ours]).type for ours in ("html", "text"))
             if not holds_strings(html) and not pa.types.is_null(text):
                 del found["html"]
@@ -239,7 +239,7 @@ class Tables(Reader):
         with storage.open(item.path) as file:
             try:
                 metadata = Table(item, Source(file)).metadata
-            except (Broken, ValueError):  # a failed input, as a short one is, once it is read
+            except (Broken, ValueError):  # becomes a failed input when it is read, as a cut file does
                 yield item
                 return
         start = row = size = 0
@@ -296,7 +296,7 @@ class _RowBatch:
         self._bytes += size
 
     def _identity(self, url: str | None, record: str | None, content: bytes) -> bytes:
-        # Ids of tables are often row numbers of a file: what tells documents apart is their text.
+        # Ids in tables are often row numbers of a file: documents are distinguished by their text.
         if record is not None:
             return document_id(self._source, "id", record, content)
         return document_id(self._source, url or "", content)
@@ -312,7 +312,7 @@ class _RowBatch:
     ) -> None:
         if not short:
             url = record = None
-        if record is None and content is None:  # nothing else tells such rows apart
+        if record is None and content is None:  # nothing else distinguishes such rows
             identity = document_id("tables", self._file, str(offset))
         else:
             identity = self._identity(url, record, content or b"")

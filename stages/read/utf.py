@@ -1,4 +1,4 @@
-"""Unicode encodings, seen in bytes. It knows nothing of labels or of pages."""
+"""Recognises Unicode encodings from bytes. It does not know labels or pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_utf8(body: bytes) -> bool:
 
 
 def utf16_order(head: bytes) -> Literal["utf-16-le", "utf-16-be"] | None:
-    """Byte order of UTF-16 without a mark, seen from its NULs; None where it is not obvious.
+    """Byte order of UTF-16 without a mark, inferred from its NULs; None if it is not obvious.
 
     Markup is ASCII: most bytes of one parity are NUL and nearly none of the other.
     """

@@ -1,9 +1,10 @@
-"""What values of tables mean: strings, instants, numbers.
+"""Interprets values of tables: strings, instants, numbers.
 
-One odd value costs itself: a timestamp beyond the year 9999 or a number that no float holds is null,
-never an error of the file. Instants are computed from their integers: no pandas, no table of time zones.
+An odd value affects only itself: a timestamp beyond the year 9999 or a number that no float can hold becomes
+null, never an error of the file. Instants are computed from their integers, without pandas or a table of time
+zones.
 
-It knows values of JSON and Arrow columns. It knows nothing of files, nor of what our columns are for.
+It knows values of JSON and Arrow columns. It does not know files, nor what our columns are for.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ _LARGEST = 3.4028234e38  # of 32-bit floats
 
 
 def string_of(value: Any) -> str | None:
-    """A scalar as a string that Arrow takes: no lone surrogate (JSON can spell one), no NUL. Bytes are UTF-8,
-    or, where they are no text, hexadecimal digits. None for what is no scalar."""
+    """A scalar as a string that Arrow takes: no lone surrogate (JSON can spell one), no NUL. Bytes are
+    decoded as UTF-8 or, if they are not text, written as hexadecimal digits. None if the value is not a
+    scalar."""
     if isinstance(value, str):
         return _clean(value)
     if isinstance(value, bytes):
@@ -57,7 +59,7 @@ def number_of(value: Any) -> float | None:
 
 
 def text_of(value: Any) -> bytes | None:
-    """A string with something in it, or its UTF-8, as UTF-8 without NUL and lone surrogates; else None."""
+    """A string that is not blank, or its UTF-8, as UTF-8 without NUL and lone surrogates; else None."""
     if isinstance(value, str):
         if not value or value.isspace():
             return None
@@ -76,7 +78,7 @@ def _is_blank(text: bytes) -> bool:
 
 
 def printable(value: bytes) -> str | None:
-    """``value`` as UTF-8 if all of it is to be seen."""
+    """``value`` as UTF-8 if all of its characters are printable."""
     try:
         text = value.decode()
     except UnicodeDecodeError:
@@ -128,19 +130,20 @@ def holds_strings(type_: pa.DataType) -> bool:
 
 
 def is_nested(type_: pa.DataType) -> bool:
-    """Whether values of an Arrow type are made of others."""
+    """Whether values of an Arrow type are composed of other values."""
     return bool(pa.types.is_nested(_storage(type_)))
 
 
-#: How strings are wanted: as they are stored (bytes where they are no strings), as ``str``, as ``str`` or
-#: nothing where bytes are no UTF-8, or as the UTF-8 that they are.
+#: How strings are returned: as they are stored (bytes if they are not strings), as ``str``, as ``str`` or
+#: None if bytes are not UTF-8, or as UTF-8 bytes.
 Kind = Literal["stored", "str", "str or null", "utf8"]
 
 
 class Column(NamedTuple):
-    """How values of an Arrow type are read: columns are made ``plain`` (no dictionary, no extension; strings
-    whose length ``pyarrow.compute.binary_length`` tells), and then ``cells``. What a single string or bytes
-    becomes says ``cell``. Both raise UnicodeDecodeError where a string is no UTF-8.
+    """How values of an Arrow type are read: ``plain`` makes a column plain (no dictionary, no extension;
+    strings that ``pyarrow.compute.binary_length`` accepts), then ``cells`` converts its values. ``cell``
+    converts a single string or bytes. ``cells`` and ``cell`` raise UnicodeDecodeError if a string is not
+    UTF-8.
     """
 
     plain: Callable[[pa.Array], pa.Array]
@@ -177,7 +180,8 @@ def _decoded(value: bytes | None) -> str | None:
 
 
 def _as_strings(type_: pa.DataType) -> Callable[[pa.Array], pa.Array]:
-    """Strings of 32 or 64-bit offsets, whether they are UTF-8 or not. Views cost nothing, casts do."""
+    """Strings with 32 or 64-bit offsets, whether they are UTF-8 or not. Uses views, which cost nothing,
+    rather than casts."""
     if type_ in (pa.string(), pa.large_string()):
         return _same
     if type_ in _STRINGS_OF:
@@ -202,7 +206,7 @@ def _utf8_cells(array: pa.Array) -> list[Any]:
 
 def _utf8_cell(value: bytes) -> bytes:
     if not is_utf8(value):
-        value.decode()  # says where
+        value.decode()  # the error says where
     return value
 
 

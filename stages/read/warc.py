@@ -1,7 +1,7 @@
 """The WARC reader: reads captures of web pages from WARC files, or the records that an index table names.
 
 It knows which captures become documents and how documents are identified. ``records`` finds records and
-survives damage; ``index`` reads rows of a Common Crawl index.
+handles damage; ``index`` reads rows of a Common Crawl index.
 
 Every record of type response, resource or conversion gives exactly one document or one reject. The reasons
 for a reject, in the order in which they are checked:
@@ -77,7 +77,8 @@ class WarcConfig(StageConfig):
     paths: list[InputPath] = Field(default_factory=list)
     #: Parquet files of a Common Crawl index table (or patterns): only records that its rows name are read.
     index: list[InputPath] = Field(default_factory=list)
-    #: With ``index``: the address below which its files lie, e.g. ``s3://commoncrawl/``. No other is opened.
+    #: With ``index``: the address below which its files lie, e.g. ``s3://commoncrawl/``. No file elsewhere is
+    #: opened.
     prefix: InputPath = ""
     #: Longest payload in bytes, stored or decoded; longer ones are dropped. Common Crawl cuts payloads at
     #: 1 MiB, since March 2025 at 5 MiB, so the default never drops one of its pages.
@@ -124,8 +125,8 @@ class Warc(Reader):
         """One input per WARC file; with ``index``, one per 10,000 rows of an index file.
 
         Raises:
-            FileNotFoundError: A pattern matches nothing.
-            ValueError: Two files of one name, or an index file without the columns.
+            FileNotFoundError: A pattern matches nothing. ValueError: Two files have the same name, or an
+            index file lacks the columns.
         """
         if self.config.index:
             return index_inputs(storage, list_files(storage, self.config.index))
@@ -135,10 +136,9 @@ class Warc(Reader):
         """Batches of at most 256 records or about 16 MiB of content, in file order.
 
         Raises:
-            ValueError: The file is no WARC file.
-            DamagedInput: It ends too early or has too much damage (unless ``damaged: keep``).
-            MoreMemory: It has zstd frames of more than 128 MiB of window.
-            OSError: Storage cannot deliver it.
+            ValueError: The file is not a WARC file. DamagedInput: It ends too early or has too much damage
+            (unless ``damaged: keep``). MoreMemory: It has zstd frames of more than 128 MiB of window.
+            OSError: Storage cannot deliver the file.
         """
         pending = _CaptureBatch(self.config.source or "", self.adds)
         records = self._indexed(item, storage) if self.config.index else self._whole(item, storage)
@@ -251,7 +251,7 @@ class Warc(Reader):
         return _Page(None, raw, charset, signals(record.fields, raw), missing)
 
     def _decoded(self, record: Capture, body: bytes) -> tuple[bytes, str | None]:
-        """The payload without its encodings, and what of it is missing."""
+        """The payload without its encodings, and which part of it is missing."""
         missing = [f"truncated: {record.truncated}"] if record.truncated else []
         transfer = record.fields.get("transfer-encoding", "")
         content = record.fields.get("content-encoding", "")
@@ -269,7 +269,7 @@ class Warc(Reader):
 
 
 class _Page(NamedTuple):
-    """What of a capture becomes a document: plain text or else HTML, in UTF-8."""
+    """The part of a capture that becomes a document: plain text or else HTML, in UTF-8."""
 
     text: bytes | None
     html: bytes | None
@@ -279,7 +279,8 @@ class _Page(NamedTuple):
 
 
 def _read_range(file: BinaryIO, start: int, stop: int) -> bytes:
-    """Bytes ``start`` to ``stop``, fewer where the file ends. One read of remote storage may give less."""
+    """Bytes ``start`` to ``stop``, fewer if the file ends. A single read of remote storage may return
+    less."""
     file.seek(start)
     pieces = []
     while start < stop and (piece := file.read(stop - start)):
@@ -289,7 +290,7 @@ def _read_range(file: BinaryIO, start: int, stop: int) -> bytes:
 
 
 def _is_no_file(storage: Storage, path: str) -> bool:
-    """Whether nothing that can be read lies there, as opposed to storage being at fault."""
+    """Whether there is no readable file at the path, as opposed to a fault of storage."""
     try:
         return storage.stat(path) is None
     except Exception as error:

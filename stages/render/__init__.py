@@ -1,4 +1,4 @@
-"""HTML to text. ``stage`` is the pipeline's step around it; this is what others call."""
+"""HTML to text. ``stage`` is the pipeline's step around it; other callers import from here."""
 
 from stages.render.blocks import Block
 from stages.render.text import Rendered, render

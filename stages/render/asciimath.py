@@ -1,21 +1,20 @@
 """AsciiMath to LaTeX.
 
-Knows the language as asciimath.org publishes it: its grammar and its table of symbols. Does not know where
-on a page formulas stand, nor MathML. Source that is no AsciiMath gives some LaTeX all the same, with
-balanced braces.
+Knows the language as asciimath.org publishes it: its grammar and its table of symbols. Does not know where on
+a page formulas stand, nor MathML. Source that is not AsciiMath still gives some LaTeX, with balanced braces.
 
-How it works. A regular expression cuts the source into the longest symbols that it starts with, as the
-language asks (``sinx`` is sin x, ``xpi`` is x pi). One pass over them decides which bars open and which
-close. Then a recursive descent follows the grammar::
+How it works. A regular expression cuts the source into symbols, always taking the longest one that matches,
+as the language requires (``sinx`` is sin x, ``xpi`` is x pi). One pass over them decides which bars open and
+which close. Then a recursive descent follows the grammar::
 
     simple        S = symbol | left E right | unary S | binary S S
     intermediate  I = S | S_S | S^S | S_S^S
     expression    E = I E | I/I
 
-Marks of factorials and primes belong to what is before them (n!/k!, f'(x)/g'(x)), where the grammar proper
-would ask for brackets. Brackets around an operand of ``/``, of a script or of a unary symbol only group, and
-go. What remains is written as an author types it: ``\\left(`` only around what is taller than a line, braces
-only where needed.
+Factorial marks and primes belong to the operand before them (n!/k!, f'(x)/g'(x)), where the official grammar
+would require brackets. Brackets around an operand of ``/``, of a script or of a unary symbol only group, and
+are removed. The rest is written as an author types it: ``\\left(`` only around content taller than a line,
+braces only where needed.
 """
 
 from __future__ import annotations
@@ -44,11 +43,11 @@ from stages.render.asciimath_symbols import (
 )
 from stages.render.asciimath_tokens import Token, pair_bars, tokens_of
 
-#: Groups and operators inside each other; deeper ones are written as plain symbols.
+#: Limit on nested groups and operators; deeper ones are written as plain symbols.
 MAX_DEPTH = 60
 
 
-#: Brackets that only group where an operand is asked for.
+#: Brackets that only group where an operand is expected.
 _GROUPING = frozenset(["(", "[", "{", "{:", "left(", "left[", "left{"])
 _MATRICES = {
     ("(", ")"): "pmatrix", ("[", "]"): "bmatrix", ("{", "}"): "Bmatrix", ("|", "|"): "vmatrix",
@@ -59,7 +58,7 @@ _COLOR = re.compile(r"#?[A-Za-z0-9]+(?:[ ,.!-][A-Za-z0-9]+)*")
 MAX_NAME = 40
 _TEXT_FRAME = re.compile(r"\A(?:\"|(?:text|mbox)\s*[(\[{])|[)\]}\"]\Z")
 _COMMAND_END = re.compile(r"\\[A-Za-z]+\Z")
-#: What a script may be without braces: TeX does not take every command there.
+#: Scripts that need no braces: TeX does not accept every command there.
 _SHORT = re.compile(rf"[A-Za-z0-9*]|\\(?:{'|'.join(GREEK.split())}|infty|ast|star|circ|partial|nabla)")
 
 
@@ -67,7 +66,7 @@ class _Node(NamedTuple):
     tex: str
     tall: bool = False  # taller than a line: brackets around it grow
     spaced: bool = False
-    left: str = ""  # of a group: its brackets in AsciiMath, and what is in them
+    left: str = ""  # of a group: its brackets in AsciiMath, and the content
     right: str = ""
     children: tuple[_Node, ...] = ()
     raised: bool = False  # ends with a superscript
@@ -104,7 +103,7 @@ def _gap(left: str, inner: str) -> str:
 
 
 def _bare(node: _Node) -> str:
-    """Without the brackets that only group it."""
+    """The operand without brackets that only group it."""
     return _join(node.children) if node.left in _GROUPING and node.right else node.tex
 
 
@@ -119,7 +118,7 @@ def _cells(row: _Node) -> list[list[_Node]]:
 
 
 def _matrix(nodes: list[_Node], left: str, right: str) -> str | None:
-    """Rows in brackets of one kind, with commas between them, of as many cells; else None."""
+    """A matrix: rows in brackets of one kind, separated by commas, with equal numbers of cells; else None."""
     rows = nodes[::2]
     brackets = (rows[0].left, rows[0].right) if rows else ("", "")
     if (
@@ -221,14 +220,14 @@ class _Parser:
         return node
 
     def applies(self, function: str) -> bool:
-        """Whether the function has what follows for its argument; f and g only what is in brackets."""
+        """Whether what follows is the argument of the function; for f and g only if it is in brackets."""
         following = self.peek()
         if following in ("", ",", *INFIX) or self.tokens[self.at].kind == "bar":
             return False
         return len(function) > 1 or following in LEFT
 
     def operand(self, depth: int, parse: Callable[[int], _Node]) -> _Node:
-        """After an infix, where a minus belongs to what follows it at once."""
+        """The operand after an infix, where a minus belongs to the symbol directly after it."""
         if self.peek() == "-" and self.at + 1 < len(self.tokens) and not self.tokens[self.at + 1].spaced:
             self.at += 1
             node = parse(depth)
@@ -289,7 +288,7 @@ class _Parser:
         return _Node(f"{BINARY[symbol]}{{{_bare(first)}}}{{{_bare(second)}}}", True)
 
     def raw(self) -> str:
-        """What is in the brackets that follow, as it stands."""
+        """The source in the brackets that follow, unchanged."""
         if self.peek() not in LEFT:
             return self.simple(MAX_DEPTH).tex
         start = self.tokens[self.at].start + len(self.tokens[self.at].source)

@@ -1,6 +1,6 @@
 """The symbols of AsciiMath, as the table on asciimath.org names them, and their LaTeX.
 
-Knows names. Knows no grammar (``asciimath``).
+Knows names. Does not know the grammar (``asciimath``).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ORDINARY = {name: "\\" + name for name in GREEK.split()} | _table(
     \diamond; \square; \frown; ' ' prime; \mathbb{C} CC; \mathbb{N} NN; \mathbb{Q} QQ; \mathbb{R} RR;
     \mathbb{Z} ZZ; dx dx; dy dy; dz dz; dt dt"""
 )
-#: Neither operands nor between two.
+#: Symbols that are neither operands nor infixes.
 OTHERS = _table(r"\partial del; \nabla grad; \therefore :.; \because :'; \quad; \qquad") | {"\\ ": r"\ "}
 BIG = _table(r"\sum; \prod; \bigwedge ^^^; \bigvee vvv; \bigcap nnn; \bigcup uuu; \int; \oint")
 LIMITS = _table(r"\lim; \operatorname*{Lim} Lim; \min; \max")
@@ -47,7 +47,7 @@ Coth Log Ln"""
 FUNCTIONS = {"f": "f", "g": "g", "mod": r"\bmod"}
 FUNCTIONS |= {name: "\\" + name for name in NAMED.split()}
 FUNCTIONS |= {name: rf"\operatorname{{{name}}}" for name in UNNAMED.split()}
-#: With what they become over one letter, and over more.
+#: Accents, with their LaTeX over one letter, and over several.
 ACCENTS = {
     "hat": (r"\hat", r"\widehat"),
     "bar": (r"\bar", r"\overline"),
@@ -74,7 +74,7 @@ RIGHT = _table(r") ) right); ] ] right]; \} } right}; \rangle :) >>; \rfloor __|
 del BINARY["sqrt"]
 INFIX = ("/", "_", "^")
 POSTFIX = ("!", "'", "prime")
-#: What LaTeX reads as a command; for the rest of the language's characters there are symbols above.
+#: Characters that LaTeX reads as commands; the other characters of the language are among the symbols above.
 ESCAPES = {c: "\\" + c for c in "#$%&_{}"} | {"\\": r"\backslash", "^": r"\hat{}", "~": r"\sim"}
 TEXT_ESCAPES = ESCAPES | {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"}
 
@@ -104,7 +104,7 @@ TOKEN = re.compile(
     r"|\\(?=[^\s\\])|(?P<bar>\|)|(?P<space>\s+)|(?P<other>.)",
     re.DOTALL,
 )
-#: Each symbol by itself; those which take operands here have none.
+#: The LaTeX of each symbol by itself; symbols that take operands have none here.
 PLAIN = {
     **OPERATORS, **ORDINARY, **OTHERS, **BIG, **LIMITS, **FUNCTIONS, **LEFT, **RIGHT,
     **{name: f"{tex}{{}}" for name, tex in (UNARY | FONTS).items()},

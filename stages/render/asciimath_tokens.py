@@ -1,6 +1,6 @@
 """AsciiMath as a sequence of symbols, in which bars are paired.
 
-Knows where a symbol ends and which bars open and close. Knows no grammar and no LaTeX (``asciimath``).
+Knows where a symbol ends and which bars open and close. Knows neither grammar nor LaTeX (``asciimath``).
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ def tokens_of(source: str) -> list[Token]:
         kind = match.lastgroup
         if kind is not None and kind != "space":
             tokens.append(Token(kind, match.group(), match.start(), spaced))
-        if kind is not None:  # else the backslash of a command of LaTeX, which the language lets pass
+        if kind is not None:  # else the backslash of a LaTeX command, which the language accepts
             spaced = kind == "space"
     return tokens
 
 
 def pair_bars(tokens: list[Token]) -> list[Token]:
-    """Makes bars ``open`` and ``close``; one that stays ``bar`` separates (in sets, conditions and matrices).
+    """Marks bars as ``open`` and ``close``; one that stays ``bar`` is a separator (in sets, conditions and
+    matrices).
 
-    A bar after an operand closes the last that is open within the same brackets; without such, it opens if
-    the number of bars to come there is odd, as in |a||b|. Two pairs with nothing between them are a norm.
+    A bar after an operand closes the last open bar within the same brackets; if there is none, it opens if an
+    odd number of bars follows there, as in |a||b|. Two pairs with nothing between them are a norm.
     """
     to_come = [0] * len(tokens)
     counts = [0]
@@ -57,7 +58,7 @@ def pair_bars(tokens: list[Token]) -> list[Token]:
             if operand and opened[-1]:
                 pairs[opened[-1].pop()] = i
                 continue
-            # The line of an augmented matrix has a cell of its own.
+            # The vertical line of an augmented matrix has a cell of its own.
             column = (before == "," or before in LEFT) and (after == "," or after in RIGHT)
             if not column and (to_come[i] % 2 if operand else to_come[i]):
                 opened[-1].append(i)

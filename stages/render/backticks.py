@@ -1,4 +1,4 @@
-"""AsciiMath between backticks in running text: whether a page means it, and its LaTeX.
+"""AsciiMath between backticks in running text: whether a page uses it, and its LaTeX.
 
 Knows how pages declare it. Does not know the language (``asciimath``), nor where lines end.
 """

@@ -1,7 +1,6 @@
-"""What a page is made of once it has been walked: blocks of text within containers, and the text they
-add up to.
+"""The result of walking a page: blocks of text within containers, and the text that they form.
 
-A *block* is what one line or paragraph on a screen is: a heading, a list item, a table row, a display
+A *block* corresponds to one line or paragraph on a screen: a heading, a list item, a table row, a display
 formula, a whole ``<pre>``. A *container* is a block-level element around blocks; main-content extraction
 judges blocks by their containers. Knows how blocks become the text of a page. Knows no HTML.
 """
@@ -21,15 +20,15 @@ class Block:
 
     text: str
     kind: Kind
-    level: int  # of a heading, 1 to 6; else how many lists are around it
-    container: int  # index of the innermost container; -1 where containers were not asked for
+    level: int  # of a heading, 1 to 6; else the number of lists around it
+    container: int  # index of the innermost container; -1 if containers were not requested
     prefix: str  # indentation and bullet of the first line: not part of the text
     gap: int  # line breaks before it: 1 or 2
     links: int  # <a href> in it
     link_chars: int  # characters of text within them
     equations: int  # formulas in it, raw TeX included
     language: str = ""  # programming language of a "pre", where the page names it
-    table: int = 0  # number of the table that a "row" is of, from 1
+    table: int = 0  # number of the table that a "row" belongs to, from 1
     permalink: str = ""  # the mark of a link to the block itself, which is not part of the text
 
 
@@ -45,7 +44,8 @@ class Container:
 
 
 def text_of(blocks: Iterable[Block]) -> str:
-    """The text of a page. Later lines of a block stand under its text, but a ``<pre>`` stays verbatim."""
+    """The text of a page. Later lines of a block are aligned with its first, but a ``<pre>`` stays
+    verbatim."""
     pieces: list[str] = []
     for block in blocks:
         if pieces:

@@ -1,8 +1,8 @@
-"""Which elements of a page have a formula in some form: its carriers, and how far each is trusted.
+"""Which elements of a page contain a formula in some form (its carriers), and how far each is trusted.
 
-Knows the elements, classes and attributes in which TeX and MathML stand: of generators of pages, of editors
-that store formulas in attributes for scripts to draw (Quill, TipTap), of publishers. Does not know
-which of several carriers of one formula is taken and what it replaces (``equations``), nor what is TeX
+Knows the elements, classes and attributes that hold TeX and MathML: those of page generators, of editors that
+store formulas in attributes for scripts to draw (Quill, TipTap), and of publishers. Does not know which of
+several carriers of one formula is taken and what it replaces (``equations``), nor what counts as TeX
 (``tex``).
 """
 
@@ -18,16 +18,16 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from stages.render import asciimath, glyphs, mathml, tex
 from stages.render.wrappings import clean, is_foreign, unwrap
 
-#: Elements that one climbs through around a carrier; real ones are nested five deep at most.
+#: Limit on wrappers that are climbed around a carrier; real ones are nested five deep at most.
 MAX_CLIMB = 8
-#: A rendered twin has at most so many characters per character of its source, and so many more.
+#: A rendered twin has at most this many characters per character of its source, plus a constant.
 EXPANSION = 10
 SLACK = 300
 
 # Trust, most trusted first.
 (
     _ANNOTATION,
-    PUBLISHED,  # TeX as a publisher has it, before or behind its MathML
+    PUBLISHED,  # TeX as a publisher supplies it, before or after its MathML
     _ALTTEXT,
     _SCRIPT,
     _ATTRIBUTE,
@@ -43,13 +43,13 @@ class Carrier(NamedTuple):
     node: LexborNode
     trust: int
     kind: str  # one element replaces at most one carrier of each kind
-    tex: str | Callable[[], str]  # called only when nothing better is there
+    tex: str | Callable[[], str]  # called only if there is nothing better
     display: bool
 
 
 _ALWAYS = "img, [data-tex], [data-latex], [data-expr], .latex-rendered, .ql-formula"
-#: Pages without any of these have no formula but in what is always looked for. What of the rarer elements
-#: and attributes below is not here is read where something that is here stands on the page as well.
+#: Pages without any of these have formulas only in the elements that are always looked for. Rarer elements
+#: and attributes below that are not listed here are read only if the page also contains something that is.
 _SIGNS = (
     'math, mml\\:math, m\\:math, script[type^="math/" i], [class*=math i], .tex, .latex, .mjpage'
     ", d-math, dt-math, [data-mathml], [data-formula], [data-equation]"
@@ -62,7 +62,7 @@ _ATTRIBUTED = (
 # Elements that one formula may replace. Not cells and items: their place in a table or list would be lost.
 REPLACEABLE = frozenset(["span", "div", "code", "var", "em", "i", "figure", "svg", "center"])
 
-#: But these too while they are empty.
+#: These may be replaced too if they are empty.
 _FILLED_BY_SCRIPT = frozenset(["td", "th", "li", "p", "dd"])
 
 # Elements whose whole text is TeX without delimiters.
@@ -74,7 +74,7 @@ _BARE = (
 _DELIMITED = re.compile(r"\\[(\[]|\$|\\begin\{")
 _BARE_TAGS = frozenset(str.split("d-math dt-math math-field math-inline math-display"))
 _DOCUMENT = "\\begin{document}"
-#: Whose text is not the page's, or is meant to be seen as it is.
+#: Elements whose text is not part of the page, or is to be shown unchanged.
 _VERBATIM = frozenset(str.split("script style pre code textarea title xmp samp kbd"))
 
 
@@ -101,14 +101,15 @@ _LABELLED = (
 
 
 def _of_math(tree: LexborHTMLParser) -> Iterator[Carrier]:
-    """MathML; with what generators of MathML put around it."""
+    """MathML, and what generators of MathML put around it."""
     formulas = tree.css("math, mml\\:math, m\\:math")
     if formulas:
         annotations: dict[int, str] = {}
         for annotation in tree.css("annotation, mml\\:annotation, m\\:annotation"):
             if (source := _annotated(annotation)) and (math := _enclosing_math(annotation)) is not None:
                 annotations.setdefault(math.mem_id, source)
-        # A formula within a formula is part of it; depth would be converted once per level.
+        # A formula within a formula is part of it; otherwise nested formulas would be converted once per
+        # level.
         nested = {math.mem_id for math in tree.css("math math")}
         for math in formulas:
             if math.mem_id not in nested:
@@ -137,7 +138,7 @@ def _annotated(annotation: LexborNode) -> str:
 
 
 def _enclosing_math(annotation: LexborNode) -> LexborNode | None:
-    """The formula that an annotation says the whole of; not one that it says a part of."""
+    """The formula that an annotation describes as a whole; not a formula of which it describes a part."""
     node = annotation.parent
     for _ in range(MAX_CLIMB):
         if node is None or (node.tag or "").endswith("math"):
@@ -166,7 +167,7 @@ def _math(math: LexborNode, annotation: str | None) -> Carrier:
 
 
 def _parsed_math(source: str, carried_by: LexborNode) -> Carrier | None:
-    """MathML that stands as text in an attribute or a script."""
+    """MathML as text in an attribute or a script."""
     if "«" in source:  # WIRIS
         source = source.replace("«", "<").replace("»", ">").replace("¨", '"').replace("§", "&")
     carriers = (carrier for carrier in _of_math(LexborHTMLParser(source)) if carrier.kind == "math")
@@ -207,7 +208,8 @@ def _attribute(node: LexborNode) -> Carrier | None:
     unfilled = tag in _FILLED_BY_SCRIPT and not node.text().strip()
     if tag not in REPLACEABLE and not unfilled and ("-" not in tag or tag.startswith("mjx-")):
         return None
-    # The text inside is the formula again, rendered; where it is far more, the attribute means other things.
+    # The text inside is the formula again, rendered; if it is much longer, the attribute means something
+    # else.
     found = tex.from_attributes(node.attributes)
     if found is None or len(node.text()) > SLACK + EXPANSION * len(found[0]):
         return None
@@ -222,7 +224,7 @@ def _bare(node: LexborNode) -> Carrier | None:
     classes = (attributes.get("class") or "").split()
     owned = node.tag in _BARE_TAGS or "data-math-style" in attributes or "selectable" in classes[0]
     if not owned and _DELIMITED.search(source):
-        return None  # raw: the walk keeps it as it is
+        return None  # raw: the walk keeps it unchanged
     if not (owned or classes[:2] in (["math", "inline"], ["math", "display"]) or tex.is_formula(source)):
         return None
     display = (
@@ -250,7 +252,8 @@ def _of_publishers(tree: LexborHTMLParser) -> Iterator[Carrier]:
 
 
 def _only_text(node: LexborNode) -> str:
-    """The text of an element without others but line breaks in it; CDATA is a comment to a parser of HTML."""
+    """The text of an element that holds no elements except line breaks; an HTML parser takes CDATA for a
+    comment."""
     parts = []
     for child in node.iter(include_text=True):
         if child.is_text_node:
@@ -265,7 +268,7 @@ def _only_text(node: LexborNode) -> str:
 
 
 def _of_glyphs(tree: LexborHTMLParser) -> Iterator[Carrier]:
-    """What MathJax 3 and 4 have drawn, for where it stands alone."""
+    """Output of MathJax 3 and 4, used where there is no other form of the formula."""
     for node in tree.css("mjx-math, mjx-container > svg"):
         parent = node.parent
         carrying = parent if parent is not None and parent.tag == "mjx-container" else node

@@ -6,15 +6,15 @@ Crayon, SyntaxHighlighter, prettify, CodeMirror, GitHub, GitLab, cgit, Doxygen, 
 ...). Does not know how text is laid out, cannot tell a language from code, and sees no styles but ``style``
 attributes.
 
-How it works. One CSS query finds the pages with code; others are done with it. On the rest a second query
-collects what may be gutter or button, and each box looks at what stands before itself and its wrappers,
-because that is where a gutter is. A number is dropped only if a class calls it a line number and it consists
-of digits, or if without such a class it is one of consecutive integers beside code of as many lines. In
-doubt it stays: data tables, lists, and programs that print 1 2 3 keep theirs.
+How it works. One CSS query finds the pages with code; other pages need nothing more. On pages with code a
+second query collects possible gutters and buttons, and each box examines the elements before itself and its
+wrappers, because that is where a gutter is. A number is dropped only if a class calls it a line number and it
+consists of digits, or if, without such a class, it is one of consecutive integers beside code with the same
+number of lines. In doubt it is kept: data tables, lists, and programs that print 1 2 3 keep their numbers.
 
-``white-space: pre`` and the like in a ``style`` makes an element preformatted if its text has several lines,
-it holds no paragraphs, headings, lists, tables or other ``<pre>``, and, for the wrapping values, which chats
-and page builders set on prose, something says code: a monospace font, a class, the shape of the lines. Other
+``white-space: pre`` and the like in a ``style`` makes an element preformatted if its text has several lines
+and it holds no paragraphs, headings, lists, tables or other ``<pre>``. The wrapping values, which chats and
+page builders set on prose, also need a sign of code: a monospace font, a class, the shape of the lines. Other
 elements stay prose, and their line breaks are white space.
 """
 
@@ -34,16 +34,16 @@ class Code(NamedTuple):
     """Elements by ``mem_id``."""
 
     skip: set[int]  # not printed: gutters of line numbers, copy buttons, toolbars of code boxes
-    preformatted: set[int]  # to be treated like <pre>, which is itself not included
+    preformatted: set[int]  # to be treated like <pre>; <pre> itself is not included
     languages: dict[int, str]  # of a <pre> or preformatted element: its language ("python", "c++")
     #: The code of those <pre> and preformatted elements whose lines are elements of their own (table rows,
-    #: list items, ``div``): what stands between those is not code, so the walk prints this text instead.
+    #: list items, ``div``): text between those is not code, so the walk prints this text instead.
     listings: dict[int, str]
 
 
-#: Cells that hold one line of a file each (GitHub and gists, Gitiles, ViewVC): their table is the box.
+#: Cells that each hold one line of a file (GitHub and gists, Gitiles, ViewVC): their table is the box.
 _LINE_CELLS = frozenset(["FileContents-lineContents", "blob-code", "vc_file_line_text"])
-#: Boxes that are no <pre>, and what a line is in them.
+#: Boxes that are not a <pre>, and the elements that are lines in them.
 _BOXES = {
     "react-code-lines": ".react-file-line",
     "syntaxhighlighter": ".code .line, .lines .content",
@@ -53,14 +53,14 @@ _BOXES = {
     "crayon-pre": ".crayon-line",
     "fragment": "div.line",
 }
-# The tag before the classes spares most elements the comparison with them. CSS finds what substring tests of
-# the page would, tags in capitals too, in less time.
+# With the tag before the classes, most elements need not be compared with classes. CSS takes less time than
+# substring tests of the page, and also finds tags in capitals.
 _SUBJECTS = (
     f"pre, td:is({', '.join('.' + name for name in sorted(_LINE_CELLS))}),"
     f" div:is({', '.join('.' + name for name in _BOXES)}, .w3-code), code br, [style*=white-space i]"
 )
-# Fewer and wider than what is looked for ("ine": lineno, line-number, sourceLineNo, cm-line): an alternative
-# costs on each element of the page, a wrong candidate only once.
+# Fewer and wider patterns than the names wanted ("ine": lineno, line-number, sourceLineNo, cm-line): an
+# alternative costs time on each element of the page, a wrong candidate only once.
 _SUSPECTS = (
     "pre :is([class*=ine]:not(.line), [class*=ln], [class*=utter], li, tr), pre a:is(.l, .hl),"
     " .fragment .lineno, button, [class*=opy], [class*=oolbar], .gist-meta,"
@@ -79,13 +79,13 @@ _COPY_LABEL = re.compile(
 )
 _LETTER = re.compile(r"[^\W\d_]")
 _SIGN = re.compile(r"[(){}\[\];=<>:#\"'$/@]")
-#: What a gutter may be, and what does not count as a wrapper.
+#: Elements that may be a gutter, and elements that do not count as wrappers.
 _GUTTER_TAGS = frozenset(["td", "th", "pre", "div", "span", "code"])
 _NO_WRAPPERS = frozenset(["td", "th", "tr", "tbody", "table", "body", "html"])
 _WRAPPERS = 3
-#: Least share of a box's text that its lines have; the rest is gutters.
+#: Smallest share of a box's text that its lines must have; the rest is gutters.
 _MOST = 0.7
-#: Text of a button, a label or a toolbar is short; what is longer is not thrown away for its class.
+#: Text of a button, a label or a toolbar is short; longer text is not dropped because of its class.
 _LABEL_CHARS = 80
 
 _WHITE_SPACE = re.compile(r"(?i)white-space\s*:\s*(pre-wrap|break-spaces|pre)\s*(?:!|;|$)")
@@ -97,7 +97,7 @@ _BLOCKS = "p, h1, h2, h3, h4, h5, ul, ol, dl, table, section, article, blockquot
 
 
 class _Row(NamedTuple):
-    """A table row of a number and a single line in a ``<pre>``."""
+    """A table row that consists of a number and a single line in a ``<pre>``."""
 
     number: int
     cell: LexborNode
@@ -117,12 +117,12 @@ class _Finder:
         self.files: _Lines = {}  # tables and their cells of code
         self.flowing: dict[int, LexborNode] = {}
         self.styled: list[LexborNode] = []
-        self.near: set[int] = set()  # the nearest wrappers of code
-        self.seen: set[int] = set()  # whose surroundings have been looked at
+        self.near: set[int] = set()  # the wrappers nearest to code
+        self.seen: set[int] = set()  # elements whose surroundings have been examined
         self.rows: dict[int, tuple[LexborNode, list[_Row]]] = {}
         self.owners: dict[tuple[str, int], LexborNode | None] = {}
-        # Markup that may be looked through for boxes inside each other: without an end to it a page could
-        # make us read all of it once per level. Ordinary pages use a fraction.
+        # Limit on markup that is searched for nested boxes: without it a page could make us read all of it
+        # once per level. Ordinary pages use a fraction.
         self.budget = 8 * len(html) + 10_000
 
     def run(self) -> Code:
@@ -148,7 +148,7 @@ class _Finder:
         for pre, elements in lines.values():
             if all(map(self._afford, [pre, *elements])) and self._owner(pre, "pre") is None:
                 listing = "\n".join(line_of(element, skip) for element in elements)
-                # Only if that is all there is in the <pre>.
+                # Only if the <pre> contains nothing else.
                 if "".join(listing.split()) == "".join(text_of(pre, skip).replace("\u200b", "").split()):
                     self.found.listings[pre.mem_id] = listing.strip("\n")
         for code in self.flowing.values():
@@ -177,7 +177,7 @@ class _Finder:
                 self.styled.append(node)
 
     def _owner(self, node: LexborNode, tag: str) -> LexborNode | None:
-        """The nearest ancestor of that tag."""
+        """The nearest ancestor with the given tag."""
         path: list[int] = []
         at = node.parent
         while at is not None and at.tag != tag and (tag, at.mem_id) not in self.owners:
@@ -205,15 +205,15 @@ class _Finder:
             self.found.listings[box.mem_id] = listing
 
     def _judge_box(self, box: LexborNode, elements: list[LexborNode]) -> None:
-        """A box whose lines are known, unless these are too little of it: then it is no such box."""
+        """Judge a box whose lines are known; if the lines are too small a part of it, it is no such box."""
         if all(map(self._afford, [box, *elements])):
             lines = [diff_mark(element) + line_of(element, self.found.skip) for element in elements]
             if len("".join("".join(lines).split())) >= _MOST * len("".join(box.text().split())):
                 self._add_listing(box, lines)
 
     def _judge_flow(self, code: LexborNode) -> None:
-        """``<code>`` that is all of its parent, with lines indented by no-break spaces: laid out as text it
-        would lose them."""
+        """A ``<code>`` that is the whole content of its parent, with lines indented by no-break spaces, which
+        it would lose if it were laid out as text."""
         parent = code.parent
         if parent is None or parent.tag not in ("div", "p", "body", "blockquote") or not self._afford(parent):
             return
@@ -288,7 +288,8 @@ class _Finder:
         if marked and (len(numbers) > 1 or len(lines) == 1):
             self.found.skip.add(before.mem_id)
         elif len(numbers) > 1:
-            # A problem's sample, input beside output, is a table of more rows or without signs of code.
+            # A programming problem's sample, with input beside output, is a table with more rows or without
+            # signs of code.
             alone = row is None or (element_before(row) is None and first_element(row.next) is None)
             if alone and abs(len(numbers) - len(lines)) <= 1 and any(map(_looks_like_code, lines)):
                 self.found.skip.add(before.mem_id)
@@ -298,7 +299,8 @@ class _Finder:
                 self.rows.setdefault(table.mem_id, (table, []))[1].append(_Row(numbers[0], before, box))
 
     def _judge_rows(self, table: LexborNode, rows: list[_Row]) -> None:
-        """A table of numbered lines: all of its rows are, in sequence, and it has no heads."""
+        """Whether this is a table of numbered lines: all of its rows are numbered in sequence, and it has no
+        header cells."""
         sequence = all(b.number == a.number + 1 for a, b in pairwise(rows))
         if len(rows) < 2 or not sequence or len(table.css("tr, th, caption")) != len(rows):
             return
@@ -310,7 +312,7 @@ class _Finder:
     # -------------------------------------------------------- what looks like gutter, button or label
 
     def _judge_suspects(self) -> _Lines:
-        """Gives each ``<pre>`` whose lines are elements, and these."""
+        """Yields each ``<pre>`` whose lines are elements, and those elements."""
         lines: _Lines = {}
         for node in _distinct(self.tree.css(_SUSPECTS)):
             if node.tag in ("li", "tr") or (node.tag == "div" and _is_line(node)):
@@ -348,12 +350,12 @@ class _Finder:
 
 
 def _distinct(nodes: list[LexborNode]) -> list[LexborNode]:
-    """In order; a query gives a node once for each of its alternatives that the node matches."""
+    """Distinct nodes, in order; a query returns a node once for each alternative that it matches."""
     return list({node.mem_id: node for node in nodes}.values())
 
 
 def _divided(node: LexborNode) -> bool:
-    """Only ``div`` and breaks in it, as what is pasted from an editor has, one a line."""
+    """Whether it holds only ``div`` and breaks, one per line, as code pasted from an editor does."""
     children = list(node.iter())
     return len(children) > 1 and all(child.tag in ("div", "br") for child in children)
 
@@ -367,7 +369,7 @@ def _is_marked(node: LexborNode) -> bool:
 
 
 def _consecutive(text: str) -> list[int]:
-    """The integers that the text consists of, if each is one more than that before it; else none."""
+    """The integers that the text consists of, if each is one more than the one before it; else none."""
     if _NUMBERS.fullmatch(text) is None:
         return []
     words = _INTEGER.findall(text)
@@ -386,8 +388,8 @@ def _is_code_line(line: str) -> bool:
 
 
 def find(tree: LexborHTMLParser, html: str) -> Code:
-    """What to know of the code in ``tree``, which was parsed from ``html``; the tree is left as it is.
+    """Facts about the code in ``tree``, which was parsed from ``html``; the tree is not changed.
 
-    Linear in the size of the page but for the depth of its elements.
+    Linear in the size of the page, apart from the depth of its elements.
     """
     return _Finder(tree, html).run()

@@ -1,12 +1,13 @@
-"""Code that flows as text does: lines by ``<br>`` or by elements, indented by no-break spaces.
+"""Code laid out as normal text: lines separated by ``<br>`` or elements, indented by no-break spaces.
 
-Blog editors, forums and word processors that know no ``<pre>`` set code like this, in a monospace font, in a
+Blog editors, forums and word processors without ``<pre>`` set code like this, in a monospace font, in a
 ``<tt>``, in a box whose class says code, or without any sign. Knows these signs, and what lines of code look
 like. Does not know the markup of highlighters (``code``), nor how text is laid out.
 
-How it works. What a sign is on is *marked*, and so is what holds nothing else. Outermost marked elements with
-several lines are boxes; those of one line each are a box together with their neighbours. A box is code if a
-line of it is indented by no-break spaces and enough of its lines look like code; prose stays prose.
+How it works. An element with a sign is *marked*, and so is an element that holds only marked ones. Outermost
+marked elements with several lines are boxes; those of one line each form a box together with their
+neighbours. A box is code if a line of it is indented by no-break spaces and enough of its lines look like
+code; prose stays prose.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from stages.render.code_languages import language
 class Flows(NamedTuple):
     """Elements by ``mem_id``."""
 
-    listings: dict[int, str]  # what to write in place of an element
-    skip: set[int]  # whose lines are in the listing of an element before
-    languages: dict[int, str]  # of those that have a listing
+    listings: dict[int, str]  # text to write in place of an element
+    skip: set[int]  # elements whose lines are in the listing of an earlier element
+    languages: dict[int, str]  # of elements that have a listing
 
 
 _MARKS = (
@@ -40,7 +41,7 @@ _MONOSPACE = re.compile(
     r"mono|courier|consolas|menlo|lucida\s*console|fixedsys|inconsolata|terminal|source\s*code", re.IGNORECASE
 )
 _FONT = re.compile(r"font(?:-family)?\s*:([^;]*)", re.IGNORECASE)
-#: Names of boxes that hold code and nothing else (not of coupons and postal codes); of what may hold code.
+#: Names of boxes that hold only code (not coupons or postal codes), and names of boxes that may hold code.
 _CODE_CLASS = re.compile(
     r"(?i)(?:^|\s)(?:(?:bb|source|src|php|html|sql|js|java|css|xml|cpp|c|py|python|xoops|wiki|program|sample|example"
     r"|forum|raw|pre|syntax|geshi|block)[-_]?)?code(?:[-_]*(?:code|box|block|main|contents?|container|area|view|body|text"
@@ -50,12 +51,12 @@ _MAYBE_CLASS = re.compile(
     r"(?i)(?:^|[\s_-])(?:mono(?:space[d]?)?|listing|syntax\w*|highlight\w*|console|terminal|snippet|courier\w*"
     r"|typewriter|program)(?=[\s_-]|$)"
 )
-#: What is no line of code, so that its box is none.
+#: Elements that are never a line of code; a box that contains one is not code.
 _NO_CODE = (
     "h1, h2, h3, h4, h5, h6, ul, dl, table, section, article, blockquote, pre, img, form, hr, iframe"
     ", textarea, select, input, video, object, math, svg"
 )
-#: Marks do not go up through these: their place in a table or list would be lost, or they are the page.
+#: Marks do not climb through these: their place in a table or list would be lost, or they are the whole page.
 _BARRIERS = frozenset(
     str.split(
         "td th tr tbody thead tfoot table li dd dt dl ul body html article main section blockquote pre form"
@@ -70,22 +71,22 @@ _UNMARKED = frozenset(["p", "div", "td", "li", "dd", "blockquote"])
 _STRUCTURE = re.compile(
     r"[{};(\[,:\\>]$|^[$#%>})@]|^//|^/\*|[^\s=<>!]\s?[-+*/|&]?=\s?[^\s=]|\w\(.*\)|[<&]\w+|[{}\[\];]"
 )
-#: The same where nothing but the lines themselves hints at code: letters have commas, poems semicolons.
+#: The same, if only the lines themselves suggest code: letters have commas, poems semicolons.
 _CERTAIN = re.compile(
     r"[{}]$|^[})\]]|^//|^/\*|^#\s?(?:include|define)|\w\s?[-+*/|&:]?=\s?[^\s=]|\w\([^)]*\)?|</?\w+[^<>]*>|^\w+;$"
     r"|^(?:def|class|return|import|from|if|elif|else|for|while|try|except|end|begin|var|let|const|function|echo"
     r"|print|void|int|public|private|static)\b.*[:;({)\]]?$"
 )
-#: Characters of a line of code, and of its lines in the mean.
+#: Limits in characters on a line of code, and on the mean of a box's lines.
 _MAX_LINE = 300
 _MEAN_LINE = 100
 
 
 def indentation(line: str, before: str) -> int:
-    """Of a line as it is in the page: 1 if no-break spaces indent it and it, or the line ``before``, may be
-    code, 2 if it is code for certain, 0 for any other.
+    """For a line as it is in the page: 1 if no-break spaces indent it and either it or the line ``before``
+    may be code, 2 if it is certainly code, 0 otherwise.
 
-    Pages without such lines need not be looked through.
+    Pages without such lines need not be searched.
     """
     line = line.strip(" \t\r\n\f")
     if not line.startswith("\xa0") or line.isspace():
@@ -99,8 +100,9 @@ def indentation(line: str, before: str) -> int:
 def find(
     tree: LexborHTMLParser, html: str, taken: Set[int], skip: Set[int], *, unmarked: bool = True
 ) -> Flows:
-    """Boxes of code in the flow of a page. By ``mem_id``, ``taken``: formulas and code that has been found
-    already, which no box has in it; ``skip``: what is not shown. ``unmarked``: also what has no mark."""
+    """Boxes of code in the flow of a page. ``taken`` (``mem_id``): formulas and code already found, which no
+    box may contain; ``skip`` (``mem_id``): elements that are not shown. ``unmarked``: also look for boxes
+    without a mark."""
     finder = _Finder(tree, html, taken, skip)
     finder.find_marked()
     if unmarked:
@@ -116,8 +118,8 @@ class _Finder:
         self.found = Flows({}, set(), {})
         self.marked: dict[int, LexborNode] = {}
         self.strong: set[int] = set()  # of these, those that say code
-        self.seen: set[int] = set()  # in a run that has been judged
-        # Elements are looked through once per level of marks; ordinary pages use a fraction.
+        self.seen: set[int] = set()  # elements in a run that has been judged
+        # Limit on elements examined, once per level of marks; ordinary pages use a fraction.
         self.budget = 8 * len(html) + 10_000
 
     def find_marked(self) -> None:
@@ -143,7 +145,7 @@ class _Finder:
         return not any(inner.mem_id in self.taken for inner in node.traverse())
 
     def _climb(self) -> None:
-        """Marks what holds nothing but what is marked."""
+        """Marks elements that hold only marked elements."""
         level = list(self.marked.values())
         for _ in range(_MAX_CLIMB):
             parents = {
@@ -178,7 +180,7 @@ class _Finder:
             self._add(elements, lines)
 
     def _run(self, node: LexborNode) -> list[LexborNode]:
-        """``node`` and the marked elements that go on with it: one a line, or in the same line."""
+        """``node`` and the marked elements that continue it: one per line, or in the same line."""
         run, kept = [node], 1
         block = node.tag in _LINES
         following = node.next
@@ -248,7 +250,7 @@ class _Finder:
         return line if len(lines) == 1 and (line[0] == "\xa0" or _CERTAIN.search(line)) else None
 
     def _is_text(self, block: LexborNode) -> bool:
-        """Whether a block holds text and nothing else, and is in no box that has been found."""
+        """Whether a block holds only text, and is in no box that has been found."""
         if any(child.tag in _LINES for child in block.iter()) or not self._may_be_code(block):
             return False
         listings, skip = self.found.listings, self.found.skip
@@ -297,7 +299,7 @@ def _begins_indented(node: LexborNode) -> bool:
 
 
 def _sibling(node: LexborNode, *, back: bool) -> LexborNode | None:
-    """The element before or behind ``node``, if only white space is between."""
+    """The element before or after ``node``, if only white space is between them."""
     at = node.prev if back else node.next
     while at is not None and not at.is_element_node and not (at.text_content or "").strip(" \t\r\n\f"):
         at = at.prev if back else at.next
@@ -305,7 +307,7 @@ def _sibling(node: LexborNode, *, back: bool) -> LexborNode | None:
 
 
 def _is_neutral(node: LexborNode) -> bool:
-    """Whether a node is nothing by itself: white space, a break, a comment, an empty element."""
+    """Whether a node has no content of its own: white space, a break, a comment, an empty element."""
     if node.is_text_node:
         return (node.text_content or "").isspace()
     return node.tag == "br" or not node.is_element_node or node.first_child is None
@@ -360,7 +362,7 @@ def _lines(nodes: list[LexborNode], hidden: Set[int]) -> list[str]:
 
 
 def _is_code(lines: list[str], *, strong: bool, marked: bool = True) -> bool:
-    """Whether lines are code; ``strong``: its box says so, ``marked``: something at least hints at it."""
+    """Whether lines are code. ``strong``: the box says so; ``marked``: there is at least some sign of it."""
     full = [line for line in lines if line.strip()]
     indented = sum(line.startswith("\xa0") for line in full)
     if len(full) < (2 if marked else 3) or not indented:

@@ -26,7 +26,7 @@ xml xsl xslt svg|yaml yml|zig"""
 _ALIASES = {
     alias: names.split()[0] for names in _LANGUAGES.replace("\n", "").split("|") for alias in names.split()
 }
-#: Said to be in no language.
+#: Names that mean no language.
 _NO_LANGUAGE = "none text plain plaintext txt nohighlight no-highlight output auto default undefined raw"
 _ALIASES |= dict.fromkeys(_NO_LANGUAGE.split(), "")
 _PREFIX = re.compile(
@@ -34,7 +34,7 @@ _PREFIX = re.compile(
 )
 _BRUSH = re.compile(r"brush\s*:\s*([\w+#-]+)")
 _WORD = re.compile(r"[a-z][a-z0-9+#._-]{0,30}")
-#: Classes beside which an unprefixed word is a language, not a word of the design.
+#: Classes beside which an unprefixed word names a language, not a part of the design.
 _MATES = """highlight highlighter code codehilite code-block codeblock sourcecode hljs prettyprint src syntax
 syntaxhighlighter wp_syntax listing literal-block"""
 _MATED = frozenset(_MATES.split())
@@ -42,7 +42,7 @@ _LANGUAGE_ATTRIBUTES = ("data-lang", "data-language", "lang", "data-enlighter-la
 
 
 def known_language(word: str) -> str | None:
-    """The one name of a language, "" for plain text; None: not known."""
+    """The canonical name of a language, "" for plain text; None if it is not known."""
     if word in _ALIASES:
         return _ALIASES[word]
     # "html-basic", "html+jinja"
@@ -51,8 +51,8 @@ def known_language(word: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _language_of_class(names: str, own: bool) -> str | None:
-    """``own``: of the code element itself, where ``language-`` stands before a language, known or not;
-    on a wrapper ``lang-en`` and ``language-switch`` mean other things."""
+    """``own``: a class of the code element itself, where ``language-`` precedes a language, known or not; on
+    a wrapper, ``lang-en`` and ``language-switch`` mean other things."""
     names = names.lower()
     if brush := _BRUSH.search(names):
         return known_language(brush[1]) if known_language(brush[1]) is not None else brush[1]
@@ -66,7 +66,7 @@ def _language_of_class(names: str, own: bool) -> str | None:
                 return word
     mated = not _MATED.isdisjoint(tokens)
     for token in tokens:
-        # Short words without company are as often the output of a minifier.
+        # A short word alone is just as often the output of a minifier.
         if token in _ALIASES and (mated or (own and (len(token) > 2 or len(tokens) == 1))):
             return _ALIASES[token]
     return None
@@ -95,7 +95,8 @@ def first_element(node: LexborNode | None) -> LexborNode | None:
 
 
 def language(box: LexborNode, wrappers: list[LexborNode]) -> str | None:
-    """The language of a code box, said by itself, its ``<code>`` or one of its ``wrappers``, innermost first.
+    """The language of a code box, as given by the box, its ``<code>`` or one of its ``wrappers``, innermost
+    first.
 
     "" if the page calls it plain text, None if it says nothing.
     """
@@ -103,7 +104,7 @@ def language(box: LexborNode, wrappers: list[LexborNode]) -> str | None:
     if name is None:
         child = first_element(box.first_child)
         if child is not None and child.tag not in ("code", "samp"):
-            child = first_element(child.next)  # Discourse sets its button first
+            child = first_element(child.next)  # Discourse puts its button first
         if child is not None and child.tag in ("code", "samp"):
             name = _language_of(child, True)
     for wrapper in wrappers:

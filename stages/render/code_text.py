@@ -38,7 +38,7 @@ def text_of(node: LexborNode, skip: set[int], *, flow: bool = False) -> str:
         if at.is_text_node:
             text = at.text_content or ""
             if gutter and blank:
-                text = text.removeprefix("\xa0")  # by which Doxygen sets numbers off
+                text = text.removeprefix("\xa0")  # with which Doxygen separates line numbers
             gutter, blank = False, blank and not text.strip()
             parts.append(text.replace("\n", " ") if flow else text)
         elif at.mem_id in skip:
@@ -67,7 +67,8 @@ def line_of(node: LexborNode, skip: set[int]) -> str:
 
 
 def diff_mark(cell: LexborNode) -> str:
-    """What a line of a diff starts with, which GitHub keeps in an attribute of the cell or in it."""
+    """The mark that a line of a diff starts with; GitHub keeps it in an attribute of the cell or inside
+    it."""
     inner = first_element(cell.first_child)
     for node in (cell, inner):
         if node is not None and (mark := node.attributes.get("data-code-marker")):

@@ -28,17 +28,17 @@ from stages.render.table_elements import (
 )
 from stages.render.whitespace import collapse
 
-#: Columns of indentation that nesting may add up to: beyond that, text drifts off any page, and its size
+#: Columns of indentation that nesting may add up to: beyond that, text would move off any page, and its size
 #: would grow with the square of the depth.
 MAX_INDENT = 40
 DEFINITION_INDENT = 4
 QUOTE_INDENT = 2
 
 # Kinds of elements. Plain integers because the walk looks one up per node; the order matters: below LINE an
-# element is inline, and from HEADING on it does more than to ask for a gap.
+# element is inline, and from HEADING on it does more than request a gap.
 TEXT = -4
-EMBEDDING = -3  # an OBJECT or a BOX, by what stands in it
-BOX = -2  # nothing of it is printed, but words do not meet where it is
+EMBEDDING = -3  # an OBJECT or a BOX, depending on its content
+BOX = -2  # nothing of it is printed, but it separates words
 SKIP = -1
 INLINE = 0
 LINK = 1
@@ -50,7 +50,7 @@ QUOTED = 6
 RUBY = 7
 BUTTON = 8
 CODE = 9
-OBJECT = 10  # what it embeds is not here, and what stands in it instead is printed
+OBJECT = 10  # what it embeds is not in the page; its fallback content is printed
 LINE = 11  # starts and ends a line
 BLOCK = 12  # blank line before and after
 HEADING = 13
@@ -68,15 +68,17 @@ HEAD_ROWS = 24
 HEADER_CELL = 25
 BLOCK_LINK = 26  # a link made block-level by its style
 
-#: A script that needs no braces: a number, a word, a sign or a call-out, after an optional sign.
+#: A sub- or superscript that needs no braces: a number, a word, a sign or a footnote mark, after an optional
+#: sign.
 _ONE_TOKEN = re.compile(r"[-+−]?(?:[^\W_]+|[^\w\s])|[\[(][^\[\]()]*[\])]")
-#: What a subscript hangs on, besides letters and digits.
+#: Characters that can have a subscript, besides letters and digits.
 _BASES = frozenset(")]}′'")
 
 #: Kinds of blocks that have permalinks to themselves.
 _HEADINGS = frozenset(["heading", "term", "caption"])
 
-# What ``open_…`` returns, ``close_…`` is given. Within <pre>, blocks only break lines: theirs are not called.
+# ``close_…`` receives what ``open_…`` returned. Within <pre>, blocks only break lines: their functions are
+# not called.
 
 
 def open_link(page: Page, node: LexborNode) -> bool:
@@ -96,11 +98,11 @@ def close_link(page: Page, is_link: bool, node: LexborNode) -> None:
         page.link_chars += len(text)
         page.link_from = -1
         if not page.pre and (page.links or not text):
-            inline.append("")  # by which the walk knows that an element follows a link at once
+            inline.append("")  # tells the walk that an element directly follows a link
 
 
 def _without_permalink(page: Page, text: str, link: LexborNode) -> str:
-    """The ``text`` of a link that ends, or "" if it was a permalink, which is taken from the line then."""
+    """The ``text`` of a link that ends, or "" if it was a permalink, which is then removed from the line."""
     in_heading = page.kind in _HEADINGS
     if page.pre or len(text) > permalinks.MAX_CHARS or not permalinks.is_permalink(text, link, in_heading):
         return text
@@ -170,7 +172,7 @@ def close_button(page: Page, saved: None, node: LexborNode) -> None:
 
 
 def open_text(page: Page, node: LexborNode) -> tuple[int, int]:
-    """Where the text of an inline element starts: the place on the line, and which line."""
+    """Where the text of an inline element starts: the line, and the place on it."""
     return len(page.inline), len(page.blocks)
 
 
@@ -264,7 +266,7 @@ def open_item(page: Page, node: LexborNode) -> int:
     if page.lists:
         state = page.lists[-1]
         if len(page.blocks) > state.first_block and page.blocks[-1].kind != "pre":
-            page.gap = 1  # items follow each other without blank lines, paragraphs in them or not
+            page.gap = 1  # no blank lines between items, whether or not they contain paragraphs
         indent = min(state.indent, MAX_INDENT)
         page.marker = state.marker(integer(node.attrs.get("value")) if state.numbered else None)
     else:
@@ -338,7 +340,7 @@ def close_pre(page: Page, saved: None, node: LexborNode) -> None:
 
 
 def _nothing(page: Page, saved: Any, node: LexborNode) -> None:
-    """Closes an element of whose end the text shows nothing."""
+    """Closes an element whose end leaves no trace in the text."""
 
 
 #: By kind, how an element opens and how it closes.
@@ -368,5 +370,5 @@ ELEMENTS: dict[int, tuple[Callable[[Page, LexborNode], Any], Callable[[Page, Any
     HEAD_ROWS: (open_head_rows, close_row),
     BLOCK_LINK: (open_block_link, close_block_link),
 }
-#: The same by position, ``None`` for kinds that are not among them.
+#: The same, indexed by kind; ``None`` for kinds that are not listed.
 OPENS, CLOSES = zip(*(ELEMENTS.get(kind, (None, None)) for kind in range(BLOCK_LINK + 1)), strict=True)

@@ -2,19 +2,20 @@
 
 Knows how generators of pages (MathJax 2 to 4, KaTeX, LaTeXML, MediaWiki, Temml, Pandoc, publishers) set a
 formula on a page several times: as source, as MathML for screen readers, as glyphs, as image. Does not know
-which elements have a formula in some form (``carriers``), what is TeX (``tex``), nor where the walk puts a
-formula.
+which elements contain a formula in some form (``carriers``), what counts as TeX (``tex``), nor where the walk
+puts a formula.
 
-How it works. Every element that has a formula in some form is a *carrier* of a certain *trust*. From it one
-climbs through the *wrappers* around it (``.katex``, ``mjx-container``) to the outermost that holds nothing
-else: the element which the formula replaces, rendered twin and all. Of the carriers that climb to the same
-element the most trusted is taken. Twins without a common wrapper, as of MathJax 2, whose source is a script,
-are looked for beside it.
+How it works. Every element that contains a formula in some form is a *carrier* with a certain *trust*. From
+the carrier the search climbs through the *wrappers* around it (``.katex``, ``mjx-container``) to the
+outermost one that holds nothing else: the formula replaces this element, including the rendered twin. Of the
+carriers that lead to the same element the most trusted is taken. Twins without a common wrapper, as in
+MathJax 2, where the source is a script, are looked for beside the carrier.
 
-Formulas in raw delimiters (``\\(x\\)``, ``$x$``) are text and none of this: the walk prints them as they are.
+Formulas in raw delimiters (``\\(x\\)``, ``$x$``) are text and not handled here: the walk prints them
+unchanged.
 
-Cost: on pages without formulas one search for "math" and one selection of images. On others linear in the
-page: climbs are short, and how much text is measured is capped.
+Cost: on pages without formulas one search for "math" and one selection of images. On other pages linear in
+the page: climbs are short, and the amount of text that is measured is capped.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _DISPLAYS = (
     ", .math-display, .js-display-math, .ltx_DisplayMath, td.ltx_eqn_cell, table.ltx_equation td"
     ", disp-formula, .disp-formula, .display-formula"
 )
-#: Of publishers: they may hold the number of the formula as well, and are none then.
+#: Wrappers of publishers: they may also hold the number of the formula, and then do not count as wrappers.
 _STRICT_WRAPPERS = (
     "alternatives, inline-formula, disp-formula, .inline-formula, .disp-formula, .display-formula"
     ", .InlineEquation, .Equation"
@@ -67,15 +68,15 @@ _MAX_MEASURED = 20
 def find(tree: LexborHTMLParser, html: str) -> dict[int, Formula | None]:
     """What to write in place of which elements, by ``mem_id``; ``None`` for nothing (a rendered twin).
 
-    ``html`` is the page as parsed. What is inside a replaced element may be listed or not. A formula that
-    cannot be read is not listed, so that its element is printed as any other.
+    ``html`` is the page as parsed. Elements inside a replaced element may or may not be listed. A formula
+    that cannot be read is not listed, so that its element is printed like any other.
     """
     found = carriers.find(tree, html)
     return _Page(tree, html).choose(found) if found else {}
 
 
 class _Page:
-    """What replaces what, once all carriers of a page are known."""
+    """Which formula replaces which element, once all carriers of a page are known."""
 
     def __init__(self, tree: LexborHTMLParser, html: str) -> None:
         self.wrappers = {node.mem_id for node in tree.css(_WRAPPERS)}
@@ -95,7 +96,8 @@ class _Page:
                 if node.parent is not None and node.parent.tag in REPLACEABLE
             )
             self.wrappers |= self.strict
-        # A wrapper with two carriers of a kind is none: it holds two formulas, or was never closed.
+        # A wrapper with two carriers of one kind does not count as a wrapper: it holds two formulas, or was
+        # never closed.
         climbs = [(carrier, self._chain(carrier.node)) for carrier in carriers]
         kinds = Counter((node.mem_id, carrier.kind) for carrier, chain in climbs for node in chain)
         carried: Counter[int] = Counter()  # characters of carriers in each strict wrapper
@@ -123,7 +125,7 @@ class _Page:
         found: dict[int, Formula | None] = {}
         for mark, group in groups.items():
             formula = self._formula(roots[mark], group)
-            # Definitions show nothing, and nothing else is to be shown for them.
+            # Definitions show nothing, so nothing may be printed in their place.
             if formula is not None or any(_only_defines(carrier) for carrier in group):
                 found[mark] = formula
         self._twins_of_scripts([carrier.node for carrier in carriers if carrier.kind == "script"], found)
@@ -161,7 +163,8 @@ class _Page:
         return False
 
     def _twins_of_scripts(self, scripts: list[LexborNode], found: dict[int, Formula | None]) -> None:
-        """MathJax 2 puts a preview and its output before the script; some publishers an image as well."""
+        """MathJax 2 puts a preview and its output before the script; some publishers also put an image
+        there."""
         twins = {node.mem_id for node in self.tree.css(_TWINS)} if scripts else set()
         for script in scripts:
             if script.mem_id not in found:
@@ -186,7 +189,7 @@ class _Page:
     def _rows(self, found: dict[int, Formula | None], roots: dict[int, LexborNode]) -> None:
         """LaTeXML sets the parts of an aligned equation in cells of their own: one formula per row."""
         rows: dict[tuple[int, int], list[tuple[int, Formula]]] = {}
-        words = 0  # cells with other things so far: what stands on both sides of them stays apart
+        words = 0  # cells with other content so far: formulas on the two sides of such a cell are not joined
         for cell in self.tree.css("td.ltx_eqn_cell"):
             parts = [node for node in cell.iter(include_text=True) if not _blank(node)]
             part = parts[0] if len(parts) == 1 else None
@@ -215,7 +218,8 @@ def _only_defines(carrier: Carrier) -> bool:
 def _twins_beside(
     published: list[LexborNode], roots: dict[int, LexborNode], found: dict[int, Formula | None]
 ) -> None:
-    """The MathML next to a formula that a publisher gives as a LaTeX document, without a common wrapper."""
+    """The MathML next to a formula that a publisher supplies as a LaTeX document, if they have no common
+    wrapper."""
     for node in published:
         for step in ("prev", "next"):
             beside: LexborNode | None = getattr(node, step)

@@ -1,10 +1,10 @@
-"""What MathJax 3 and 4 have drawn, read back: ``to_latex(drawn) -> str``.
+"""Reads formulas back from the output of MathJax 3 and 4: ``to_latex(drawn) -> str``.
 
-A crawler that runs scripts saves formulas as MathJax drew them; without the MathML for screen readers they
-are nothing but drawing. Its CHTML has an element for each of MathML (``<mjx-mi>``) and a class for each
-letter (``mjx-c1D465``: U+1D465), with boxes between them that only set the place; its SVG has the same in
-attributes (``data-mml-node``, ``data-c``). Knows these drawings. Makes MathML of them, of which ``mathml``
-makes LaTeX; does not know which formulas of a page have nothing better (``carriers``).
+A crawler that runs scripts saves formulas as MathJax drew them; without the MathML for screen readers, the
+drawing is all there is. MathJax's CHTML has an element for each element of MathML (``<mjx-mi>``) and a class
+for each letter (``mjx-c1D465``: U+1D465), with boxes between them that only position; its SVG has the same in
+attributes (``data-mml-node``, ``data-c``). Knows these drawings. Converts them to MathML, which ``mathml``
+converts to LaTeX; does not know which formulas of a page have no better form (``carriers``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render import mathml
 
-#: Elements of one formula; a larger one is not read.
+#: Limit on elements of one formula; a larger one is not read.
 _MAX_NODES = 20_000
 
 _CLASS_CODE = re.compile(r"(?:^|\s)mjx-c([0-9A-F]{2,6})(?=\s|$)")
@@ -35,11 +35,11 @@ _WIDTH = re.compile(r"width:\s*(-?[\d.]+em)")
 _HEIGHT = re.compile(r"translate\([^,)]*,\s*(-?[\d.]+)")
 
 _TOKENS = frozenset(["mi", "mn", "mo", "mtext", "ms"])
-#: Elements of MathML that are made again; all others hand their content to what is around them.
+#: Elements of MathML that are rebuilt; all others pass their content to the element around them.
 _BUILT = frozenset(
     str.split("msup msub msubsup munder mover munderover mfrac msqrt mroot mtable mtr mtd mspace mlabeledtr")
 )
-#: Boxes of CHTML that say what their content is to the element around them.
+#: Boxes of CHTML that give the role of their content in the element around them.
 _PARTS = frozenset(str.split("num den base over under script root"))
 #: Not content: struts, rules and signs of roots, labels, copies for screen readers.
 _DROPPED = frozenset(
@@ -47,20 +47,20 @@ _DROPPED = frozenset(
         "surd line nstrut dstrut tstrut spacer mark labels assistive-mml mphantom annotation annotation-xml"
     )
 )
-#: Of these nothing can be told from the drawing alone.
+#: Elements that cannot be reconstructed from the drawing alone.
 _UNREADABLE = frozenset(["mmultiscripts", "merror"])
-#: Brackets and braces that are put together of pieces, by the first piece.
+#: Brackets and braces that are drawn in pieces, by the first piece.
 _ASSEMBLED = {"⎛": "(", "⎞": ")", "⎡": "[", "⎤": "]", "⎧": "{", "⎫": "}", "⎰": "{", "⎱": "}"}
 _ASSEMBLED |= {"\ue150": "⏞", "\ue152": "⏟"}
 
 
 class _Part(NamedTuple):
-    """Content of an element: MathML, and what it is to the element around it."""
+    """Content of an element: MathML, and its role in the element around it."""
 
     role: str  # one of _PARTS, the name of the element, or "char" for letters of a token
     mathml: str
     height: float = 0.0  # above the line, in SVG
-    variant: str = ""  # mathvariant of a letter, where its font says more than its code
+    variant: str = ""  # mathvariant of a letter, if its font says more than its code point
 
 
 class _Open(NamedTuple):
@@ -79,7 +79,7 @@ def to_latex(drawn: LexborNode) -> str:
 
 
 def _name(node: LexborNode) -> str:
-    """The element's name in MathML, or of its box in CHTML; "" if it is none of either."""
+    """The element's name in MathML, or that of its CHTML box; "" if it is neither."""
     if kind := node.attributes.get("data-mml-node"):
         return kind.lower()
     tag = node.tag or ""
@@ -150,7 +150,7 @@ def _group(parts: list[_Part]) -> str:
 
 
 def _closed(element: _Open) -> list[_Part]:
-    """What an element gives to the one around it, once all that is in it has been read."""
+    """The parts that an element passes to the one around it, once all of its content has been read."""
     node, name, parts = element
     attributes = node.attributes
     match = _HEIGHT.search(attributes.get("transform") or "")
@@ -158,7 +158,7 @@ def _closed(element: _Open) -> list[_Part]:
     if name in _TOKENS:
         return [_Part(name, _token(name, parts), height)]
     if name in _PARTS:
-        # The scripts on both sides of a base are two, first the upper one.
+        # If a base has both scripts, the superscript comes first.
         return (
             [_Part(name, part.mathml) for part in parts]
             if name == "script"
@@ -170,7 +170,7 @@ def _closed(element: _Open) -> list[_Part]:
     if name == "frac" and "atop" in attributes:
         return [*parts, _Part("atop", "")]
     if name not in _BUILT:
-        # An element of MathML is one thing to what is around it, however much is in it.
+        # An element of MathML is one part of the element around it, however much it contains.
         one = bool(attributes.get("data-mml-node")) or name.startswith("m") or name == "texatom"
         return [_Part(name, _group(parts), height)] if one and len(parts) != 1 else parts
     return [_Part(name, _built(name, parts), height)]
@@ -184,7 +184,7 @@ def _token(name: str, parts: list[_Part]) -> str:
     variants = {letter.variant for letter in letters}
     variant = variants.pop() if len(variants) == 1 else ""
     if not variant and name == "mi" and len(text) == 1 and text.isascii() and text.isalpha():
-        variant = "normal"  # others are drawn with letters that are italic by their codes
+        variant = "normal"  # others are drawn with letters whose code points are italic
     return f'<{name} mathvariant="{variant}">{text}</{name}>' if variant else f"<{name}>{text}</{name}>"
 
 
@@ -215,7 +215,7 @@ def _fraction(parts: list[_Part]) -> str:
         if len(plain) != 2:
             return f"<mrow>{_row(parts)}</mrow>"
         above, below = plain[:1], plain[1:]
-    # CHTML says that there is no rule, SVG draws none.
+    # CHTML declares that there is no fraction bar, SVG just draws none.
     roles = {part.role for part in parts}
     bare = "atop" in roles or not roles.intersection(("num", "rule"))
     rule = ' linethickness="0"' if bare else ""
@@ -231,7 +231,7 @@ def _scripts(name: str, parts: list[_Part]) -> str:
     base = "".join(by_role.get("base", plain[:1]))
     over, under = by_role.get("over", []), by_role.get("under", [])
     if not over and not under:
-        if not scripts:  # SVG: all are behind the base, and only their places tell them apart
+        if not scripts:  # SVG: all follow the base, and only their positions distinguish them
             behind = [part for part in parts if part.role not in _PARTS][1:]
             scripts = [part.mathml for part in sorted(behind, key=lambda part: -part.height)]
         if not scripts:

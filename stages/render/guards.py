@@ -1,21 +1,22 @@
-"""What the parser may be given: caps on size, nesting and attributes, so that no page takes quadratic time.
+"""Limits on what the parser is given: size, nesting and attributes are capped, so that no page takes
+quadratic time.
 
-Lexbor takes seconds for 60,000 nested ``<div>``, for 50,000 attributes on one tag and for 50,000 options
-of one ``<select>``, and fills the memory when hundreds of unclosed ``<font>`` are opened anew in every
-paragraph.
-Such pages are attacks or accidents, and their text is not to be lost. Two steps:
+Lexbor takes seconds for 60,000 nested ``<div>``, for 50,000 attributes on one tag and for 50,000 options of
+one ``<select>``, and fills the memory when hundreds of unclosed ``<font>`` are opened anew in every
+paragraph. Such pages are attacks or accidents, and their text must not be lost. There are two steps:
 
-*Look* (all pages): vectorised counts over all tags say whether the page may nest deeply, long stretches
-without "<" whether a tag may have thousands of attributes. A false alarm costs time, nothing else.
+*Look* (all pages): vectorised counts over all tags say whether the page may nest deeply, and long stretches
+without "<" show whether a tag may have thousands of attributes. A false alarm only costs time.
 
 *Rewrite* (pages under suspicion): every tag is read as the tokenizer of the HTML standard reads it and
-written again, with all that is open closed in order; so the tree is no deeper than is counted here, whatever
-the page's own closing tags would have done. Tags beyond the depth are left out, as browsers flatten too, and
-the attributes of a tag that has too many. A page that turns out harmless stays as it was.
+written again, with all open elements closed in order; so the tree is no deeper than counted here, whatever
+the page's own closing tags would have done. Tags beyond the allowed depth are left out (browsers flatten such
+pages too), and so are the attributes of a tag that has too many. A page that proves harmless is left
+unchanged.
 
-The look knows nothing of quotes, comments and scripts, so a page can be made to deceive it. From 100,000 tags
-on every page is therefore read by the second step; for what remains, a caller needs a deadline. Knows tags;
-builds no tree.
+The look knows nothing of quotes, comments and scripts, so a page can be made to deceive it. Therefore every
+page with 100,000 tags or more goes through the second step; for the remaining cases a caller needs a
+deadline. Knows tags; builds no tree.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ MAX_OPTIONS = 1000
 
 # The look ----------------------------------------------------------------------------------------------
 
-#: Formatting elements open at once, above which it is too: all are opened again in every block that follows.
+#: Limit on formatting elements open at once: all of them are opened again in every block that follows.
 _MUCH_FORMATTING = 64
-#: Tags from which on every page is read exactly. Half of so many, which is what hidden closing tags leave
-#: unclosed, are parsed in a second.
+#: Number of tags from which every page is rewritten. Half as many, the most that hidden closing tags can
+#: leave unclosed, are parsed in a second.
 _MANY_TAGS = 100_000
 #: ``<html>`` and ``<body>``: the attributes of each join those of the first.
 _MANY_ROOTS = 8
@@ -48,7 +49,7 @@ _VOID = (
     b"area base basefont bgsound br col embed frame hr img image input keygen link meta param source track"
     b" wbr"
 ).split()
-#: An unclosed one is ended by the next of its kind.
+#: An unclosed one of these is ended by the next of its kind.
 _ENDED_BY_NEXT = b"dd dt li option optgroup p rp rt tbody td tfoot th thead tr".split()
 _FORMATTING = b"a b big code em font i nobr s small strike strong tt u".split()
 #: Drawings consist of these; they are closed by their own ``/>``, which the look does not see.
@@ -66,8 +67,8 @@ def _key(name: bytes) -> int:
     return first << 10 | second << 5 | third
 
 
-#: What a tag is, by the first three letters of its name, as flags. Where two names share them the look errs a
-#: little.
+#: Flags of a tag by the first three letters of its name. Where two names share them, the look is slightly
+#: wrong.
 _NESTS, _FORMATS, _SPECIAL = 1, 2, 4
 _OPTION, _ROOT = _SPECIAL, _SPECIAL + 8
 _KINDS = np.full(1 << 15, _NESTS, np.int8)
@@ -94,7 +95,7 @@ def _has_too_many(attributes: bytes) -> bool:
 
 
 def _has_long_tag(data: bytes, starts: npt.NDArray[np.intp]) -> bool:
-    """Whether a tag without "<" in it has too many attributes. ``starts``: behind every "<"."""
+    """Whether a tag without "<" in it has too many attributes. ``starts``: the place after every "<"."""
     gaps = np.empty_like(starts)
     np.subtract(starts[1:], starts[:-1], out=gaps[:-1])
     gaps[-1:] = len(data) - starts[-1:]
@@ -106,7 +107,7 @@ def _has_long_tag(data: bytes, starts: npt.NDArray[np.intp]) -> bool:
 
 
 def _rise(steps: npt.NDArray[np.int8]) -> int:
-    """The most that the running sum of ``steps`` rises above an earlier value of it."""
+    """The largest rise of the running sum of ``steps`` above an earlier value."""
     heights = np.cumsum(steps, dtype=np.int32)
     floor = np.minimum.accumulate(heights)
     return int((heights - np.minimum(floor, 0, out=floor)).max(initial=0))
@@ -115,7 +116,7 @@ def _rise(steps: npt.NDArray[np.int8]) -> int:
 def _suspicious(data: bytes, max_depth: int) -> bool:
     page = np.frombuffer(data + bytes(4), np.uint8)
     starts = np.flatnonzero(page == ord("<")) + 1
-    # Far more ends than starts, or fewer: attributes that hold such a sign, perhaps.
+    # Far more or far fewer ends than starts: perhaps attributes that contain such a sign.
     ends = np.count_nonzero(page == ord(">"))
     if len(starts) > _MANY_TAGS or abs(ends - len(starts)) > MAX_ATTRIBUTES:
         return True
@@ -134,12 +135,12 @@ def _suspicious(data: bytes, max_depth: int) -> bool:
             return True
     signs = 1 - 2 * closing
     nesting = (kinds & _NESTS) * signs
-    # Closing tags of nothing lower the count without closing anything.
+    # Closing tags without an open element lower the count without closing anything.
     balance = np.bincount((keys ^ keys >> 5) & 1023, nesting)
     depth = _rise(nesting) - int(np.minimum(balance, 0).sum())
     if depth <= _MUCH_FORMATTING // 2:
-        return False  # and no more formatting than that: for it to rise by more, something has to fall
-    # Half of what is allowed, for what is not counted. Real pages stay below 100.
+        return False  # and no more formatting than that: to rise by more, the sum must also fall somewhere
+    # Half of the allowed depth, as a margin for elements not counted. Real pages stay below 100.
     return depth > max_depth // 2 or _rise((kinds >> 1 & 1) * signs) > _MUCH_FORMATTING
 
 
@@ -147,14 +148,14 @@ def _suspicious(data: bytes, max_depth: int) -> bool:
 
 _COMMENT = re.compile(rb"<!--(?:-?>|.*?--!?>)", re.DOTALL)
 _CDATA = b"<![CDATA["
-#: What would be markup if the parser took raw text for ordinary text, as it does within drawings.
+#: Text that would be markup if the parser read raw text as ordinary text, as it does within drawings.
 _MARKUP = re.compile(rb"<(?=[a-zA-Z/!?])")
 
 _RAW = frozenset(b"iframe noembed noframes script style textarea title xmp".split())
 _RAW_END = {name: re.compile(rb"</%b(?=[\t\n\f\r />])" % name, re.IGNORECASE) for name in _RAW}
 _ROOTS = frozenset((b"html", b"head", b"body"))
 _LEAVES = frozenset(_VOID)
-#: Between these and what follows there need not be a space.
+#: After these no space is needed.
 _INLINE = frozenset(_FORMATTING) | frozenset(
     b"abbr acronym bdi bdo cite del dfn ins kbd label mark q samp span sub sup time var".split()
 )
@@ -185,20 +186,20 @@ _UNCLOSED = frozenset(_ENDED_BY_NEXT)
 
 
 class _Nesting:
-    """The elements that are open in what was written, and what is written."""
+    """The output so far, and the elements that are open in it."""
 
     def __init__(self, max_depth: int) -> None:
         self.max_depth = max_depth
         self.out: list[bytes] = []
         self.open: list[bytes] = []  # names
         self.places: dict[bytes, list[int]] = {}  # name -> where in ``open``
-        self.left_out: dict[bytes, int] = {}  # name -> tags whose closing tag is not to come either
+        self.left_out: dict[bytes, int] = {}  # name -> tags left out whose closing tag must be left out too
         self.deepest = 0
-        self.repairs = 0  # closing tags that the page does not have, or has and that closed nothing
+        self.repairs = 0  # closing tags that are missing in the page, or that closed nothing
         self.cut = False  # something was left out
 
     def _place(self, names: list[bytes]) -> int:
-        """Of the innermost open element among ``names``; -1 without one."""
+        """Index of the innermost open element among ``names``; -1 if there is none."""
         innermost = -1
         for name in names:
             if (places := self.places.get(name)) and places[-1] > innermost:
@@ -260,7 +261,7 @@ def _rewrite(data: bytes, max_depth: int) -> bytes:
     end = 0
     while (markup := _MARKUP.search(data, end)) is not None:
         start = markup.start()
-        # What follows may be left out: no tag is to come of the text before and the text after it.
+        # The next tag may be left out: the text before and after it must not form a tag together.
         out.append(data[end:start] if data[start - 1 : start] != b"<" else data[end : start - 1] + b"&lt;")
         tag = _TAG.match(data, start)
         if tag is None:
@@ -275,7 +276,7 @@ def _rewrite(data: bytes, max_depth: int) -> bytes:
         else:
             text = tag[0]
         if not tag[5]:
-            break  # the page ends in it, and the parser takes nothing of it
+            break  # the page ends inside it, and the parser ignores it
         name = tag[2].lower()
         if tag[1]:
             if name not in _RAW and name not in _ROOTS:
@@ -288,7 +289,7 @@ def _rewrite(data: bytes, max_depth: int) -> bytes:
         elif name in _RAW:
             closing = _RAW_END[name].search(data, end)
             if closing is None and page.foreign():
-                page.leave_out(name)  # raw text outside of drawings only, and it would take the whole page
+                page.leave_out(name)  # raw text only outside of drawings; would swallow the rest
                 continue
             stop = len(data) if closing is None else closing.start()
             out += (text, _MARKUP.sub(b"< ", data[end:stop]), b"</%b>" % name)
@@ -314,12 +315,12 @@ def _rewrite(data: bytes, max_depth: int) -> bytes:
 
 
 def _skip(data: bytes, start: int) -> int:
-    """Where the comment at ``start``, or what the parser takes for one, ends."""
+    """Where the comment at ``start``, or what the parser treats as one, ends."""
     if data.startswith(b"<!--", start):
         found = _COMMENT.match(data, start)
         return len(data) if found is None else found.end()
     if data.startswith(_CDATA, start):
-        return start + len(_CDATA)  # its content is text in drawings only: written as what it is elsewhere
+        return start + len(_CDATA)  # a CDATA section only in drawings: kept as a comment
     return (data.find(b">", start) + 1) or len(data)
 
 
@@ -329,9 +330,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_parse(html: str, max_depth: int = MAX_DEPTH) -> bytes:
-    """The page in UTF-8 for the parser: as it is, or an equal text that parses in linear time.
+    """The page in UTF-8 for the parser: unchanged, or as an equivalent text that parses in linear time.
 
-    Lone surrogates become U+FFFD; NUL stays, the parser leaves it out of text as the HTML standard has it.
+    Lone surrogates become U+FFFD; NUL is kept; the parser leaves it out of text, as the HTML standard says.
     Raises ValueError for a page larger than ``MAX_CHARS``.
     """
     if len(html) > MAX_CHARS:

@@ -15,16 +15,17 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from stages.render.equations import Formula
 from stages.render.streamed import pieces_of
 
-# Not visibility: pages that fade in by script, as all of WeChat's, have their whole content under it.
+# ``visibility`` is not among them: pages that fade in by script, such as all of WeChat's, hide their whole
+# content with it.
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _BLOCK = re.compile(
     r"display\s*:\s*(?:block|list-item|table\b|flow-root)|float\s*:\s*(?:left|right)", re.IGNORECASE
 )
 _BOXES = re.compile(r"display\s*:\s*(?:flex|grid)", re.IGNORECASE)
-#: A hidden element is the source of a formula if it holds little else: so many characters, and so many more
-#: per character of TeX.
+#: A hidden element is the source of a formula if it holds little else: at most this many characters, plus
+#: this many per character of TeX.
 _SLACK, _EXPANSION = 100, 10
-#: Elements that are looked at in search of formulas in hidden elements, per element of an ordinary page.
+#: Limit on elements examined in the search for formulas in hidden elements, per element of an ordinary page.
 _MAX_SEEN = 1_000_000
 
 
@@ -33,14 +34,15 @@ class Styles(NamedTuple):
 
     hidden: set[int]
     blocks: set[int]  # block-level by style
-    pieces: list[LexborNode]  # hidden only until a script puts them where they belong
+    pieces: list[LexborNode]  # hidden only until a script moves them into place
 
 
 def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None]) -> Styles:
     """Hidden and block-level elements.
 
-    Not hidden is what holds just one of ``formulas``, what waits for its place on a streamed page, nor
-    ``html`` and ``body``: pages which hide themselves against flicker or framing show themselves by script.
+    These do not count as hidden: an element that holds just one of ``formulas``, a piece of a streamed page
+    that waits for its place, and ``html`` and ``body``, since pages that hide themselves against flicker or
+    framing are shown by a script.
     """
     nodes: list[LexborNode] = []
     blocks: set[int] = set()
@@ -73,7 +75,7 @@ def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None]) -> Styl
 def _sources(nodes: list[LexborNode], hidden: set[int], formulas: Mapping[int, Formula | None]) -> set[int]:
     """Which of the hidden ``nodes``, in document order, hold one formula and little else."""
     found: set[int] = set()
-    settled: set[int] = set()  # within one that stays hidden
+    settled: set[int] = set()  # within an element that stays hidden
     budget = _MAX_SEEN
     for node in nodes:
         if node.mem_id in settled or budget < 0:

@@ -1,7 +1,7 @@
 """The page being written: lines, blocks, gaps and indentation, and how words meet.
 
-Knows the line being written, what is to come before the next block, and how blocks of code, formulas and
-containers are added. Knows no tags (``elements``) and no tree (``walk``).
+Knows the line being written, the gap before the next block, and how blocks of code, formulas and containers
+are added. Knows neither tags (``elements``) nor the tree (``walk``).
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from stages.render.tables import Table
 from stages.render.whitespace import collapse
 
 _BLANK_START = re.compile(r"\A(?:[ \t]*\n)+")
-#: Stand for a backtick in code, which opens no AsciiMath, and for a backslash in code, which is shown for its
-#: own sake, until the line is finished.
+#: Placeholders, until the line is finished, for a backtick in code, which opens no AsciiMath, and for a
+#: backslash in code, which is shown literally.
 CODE_BACKTICK, CODE_BACKSLASH = "\ufdd0", "\ufdd3"
 
-# What the last thing on the line was, where that matters for what follows it without white space.
+# The last item on the line, where it matters for text that follows without white space.
 NO_JOINT = 0
 BOX_JOINT = 1  # a box, image, or end of a link before another element: words are set apart
-SCRIPT_JOINT = 2  # a script without braces: gets them where it would run on
+SCRIPT_JOINT = 2  # a script without braces: gets them if the next text would be read as part of it
 FORMULA_JOINT = 3  # "$x$" before a digit would be no formula
 _STICKS_TO_WORD = frozenset(".,;:!?)]}%'’”\"»…/|")
 _WORD_STICKS_TO = frozenset("([{/|-–\"'“‘«")
-#: From here on scripts are written without spaces, for the most part.
+#: From this code point on, most scripts are written without spaces.
 _WIDE = "\u2e80"
 
 
@@ -52,7 +52,7 @@ class Page:
         self.blocks: list[Block] = []
         self.containers: list[Container] = []
         self.container = -1
-        self.pending: list[LexborNode] = []  # open elements that are containers once there is a block in them
+        self.pending: list[LexborNode] = []  # open elements that become containers once they have a block
         self.inline: list[str] = []
         self.gap = 0
         self.indent = 0
@@ -74,13 +74,13 @@ class Page:
         self.breaks = rawtex.Breaks()
 
     def emit(self, text: str, kind: Kind, *, raw: bool = True) -> None:
-        """Appends a block with what has gathered for it; ``raw``: there may be raw TeX in it."""
+        """Appends a block with everything gathered for it; ``raw``: there may be raw TeX in it."""
         if self.pending:
             self._add_containers()
         prefix = ""
         if self.indent or self.marker:
             if kind == "heading":
-                prefix, self.marker = self.marker, ""  # headings stand flush left
+                prefix, self.marker = self.marker, ""  # headings are not indented
             elif kind != "pre":
                 prefix = " " * self.indent
                 if self.marker:
@@ -113,7 +113,7 @@ class Page:
         text = collapse(text)
         if not text:
             return False
-        # As ``tex.may_be_raw`` has it, which it is too often to be called for.
+        # The same test as ``tex.may_be_raw``, which would be called too often here.
         raw = "$" in text or "\\" in text or ("[" in text and "[/" in text) or ("#" in text and "##" in text)
         if raw and not (text := rawtex.tidy(text)):
             return False
@@ -123,7 +123,7 @@ class Page:
             text, raw = backticks.convert(text).replace(CODE_BACKTICK, "`"), True
         self.emit(text, "item" if self.marker and self.kind == "text" else self.kind, raw=raw)
         if self.link_from >= 0:
-            self.links = 1  # the link goes on
+            self.links = 1  # the link continues
         return True
 
     def line(self) -> None:
@@ -134,15 +134,15 @@ class Page:
             self.inline.append("\n")
 
     def blank_line(self) -> None:
-        """Ends the line, and asks for a blank line before what follows."""
+        """Ends the line, and requests a blank line before the next block."""
         if self.inline:
             self.line()
-        # The first block of an item follows its bullet at once.
+        # The first block of an item directly follows its bullet.
         if not self.marker and not self.pre:
             self.gap = 2
 
     def join(self, text: str) -> None:
-        """Sets what is on the line apart from the ``text`` that follows, as the joint between them asks."""
+        """Separates the line so far from the ``text`` that follows, as the joint between them requires."""
         joint, self.joint = self.joint, NO_JOINT
         inline = self.inline
         before = "".join(inline[-2:])
@@ -171,7 +171,7 @@ class Page:
         if not source:
             return
         if (len(source) - len(source.rstrip("\\"))) % 2:
-            source += " "  # a control space at its end, which would escape the dollar
+            source += " "  # the formula ends in a control space, which would escape the dollar
         if formula.display and not self.pre:
             if self.inline:
                 self.flush()
@@ -185,7 +185,8 @@ class Page:
             self.joint = FORMULA_JOINT
 
     def release_marker(self) -> None:
-        """Before what no marker can stand in front of: a number gets a line of its own, a bullet goes."""
+        """Called before content that cannot follow a marker: a number gets a line of its own, a bullet is
+        dropped."""
         marker, self.marker = self.marker, ""
         if marker.endswith(". "):
             indent, self.indent = self.indent, max(self.indent - len(marker), 0)
@@ -203,7 +204,7 @@ class Page:
     def _emit_code(self, text: str, mark: int) -> None:
         text = _BLANK_START.sub("", text.replace("\xa0", " ")).rstrip()
         if text:
-            self.release_marker()  # before its first line it would break the indentation
+            self.release_marker()  # a marker before its first line would break the indentation
             self.gap = 2
             self.emit(text, "pre")
             self.blocks[-1].language = self.languages.get(mark, "")
@@ -221,7 +222,7 @@ class Page:
         self._emit_code(text, self.pre_id)
 
     def next_container(self) -> int:
-        """The index that a container gets which opens now."""
+        """The index that a container opened now will get."""
         return len(self.containers) + len(self.pending)
 
     def _add_containers(self) -> None:
@@ -230,14 +231,14 @@ class Page:
             names = ""
             if attributes := node.attributes:
                 names = attributes.get("class") or ""
-                if len(attributes) > 1:  # an id that is all alone has never been seen by the model
+                if len(attributes) > 1:  # an id alone: the model has never seen it
                     names = " ".join([value for key in _NAMES if (value := attributes.get(key))])
             self.containers.append(Container(self.container, node.tag or "", names, first, first))
             self.container = len(self.containers) - 1
         self.pending.clear()
 
     def close_container(self) -> None:
-        """Ends the innermost of those that have a block."""
+        """Ends the innermost container that has a block."""
         container = self.containers[self.container]
         container.last = len(self.blocks)
         self.container = container.parent

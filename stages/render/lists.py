@@ -1,4 +1,4 @@
-"""Bullets and numbers of list items, as lynx chooses them. Knows no tree."""
+"""Bullets and numbers of list items, as lynx chooses them. Does not know the tree."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def alphabetic(number: int) -> str:
 
 
 def ordinal(number: int, style: str) -> str:
-    """The number of an item of ``<ol type=style>``; as CSS does, what has no such form is decimal."""
+    """The number of an item of ``<ol type=style>``; as in CSS, a number without a form in that style is
+    decimal."""
     if style in ("a", "A") and number > 0:
         text = alphabetic(number)
     elif style in ("i", "I") and 0 < number < 4000:
@@ -45,7 +46,7 @@ _INTEGER = re.compile(r"[ \t\n\f\r]*([-+]?[0-9]{1,9})")
 
 
 def integer(value: str | None) -> int | None:
-    """An attribute as HTML reads integers (2.3.4.1), within reason."""
+    """An attribute parsed as HTML parses integers (2.3.4.1), within reasonable bounds."""
     match = _INTEGER.match(value) if value else None
     return int(match[1]) if match else None
 
@@ -71,7 +72,7 @@ class ListState:
         self._number, self._step, self._style = start, step, style
 
     def marker(self, value: int | None) -> str:
-        """For the next item; ``value`` is the item's own number, if it has one."""
+        """The marker of the next item; ``value`` is the item's own number, if it has one."""
         if self._number is None:
             return self._bullet + " "
         number = self._number if value is None else value

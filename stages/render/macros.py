@@ -1,8 +1,8 @@
-"""Definitions of macros in TeX: preambles, of which nothing is seen.
+"""Definitions of macros in TeX: preambles, which print nothing.
 
 Authors define macros for a whole page in a formula of its own (``$\\newcommand{\\R}{\\mathbb{R}}$``), or at
-the head of the first one. Knows the commands that define and their arguments. Does not know where formulas
-are (``tex``, ``rawtex``), and replaces no macro: a formula that uses what it defines stays whole.
+the head of the first one. Knows the defining commands and their arguments. Does not know where formulas are
+(``tex``, ``rawtex``), and does not expand macros: a formula that uses its own definitions is kept whole.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 _MAX_DEFINITION = 2000
 
 _COMMANDS = r"newcommand|renewcommand|providecommand|DeclareRobustCommand|DeclareMathOperator"
-#: Commands of a document's preamble, with how many arguments in braces.
+#: Commands of a document's preamble, with the number of arguments in braces.
 _PREAMBLE = {
     **dict.fromkeys(("usepackage", "documentclass", "RequirePackage", "pagestyle", "thispagestyle"), 1),
     **dict.fromkeys(("theoremstyle", "newcounter", "newlength", "hyphenation", "bibliographystyle"), 1),
@@ -22,7 +22,7 @@ _PREAMBLE = {
     **dict.fromkeys(("newenvironment", "renewenvironment"), 3),
     **dict.fromkeys(("makeatletter", "makeatother"), 0),
 }
-#: Others of which nothing is seen, but which what follows may need.
+#: Other commands that print nothing, but that the text after them may need.
 _QUIET = {"require": 1, "definecolor": 3, "begingroup": 0, "endgroup": 0, "relax": 0}
 _DEFINING = re.compile(
     rf"\\(?:(?P<command>{_COMMANDS})\*?|(?:(?:global|long)\\)?(?P<primitive>[egx]?def|let)"
@@ -38,15 +38,15 @@ _TOKEN = re.compile(r"\\(?:[A-Za-z@]+|.)|[{}]", re.DOTALL)
 
 
 class Head(NamedTuple):
-    """The definitions that a text begins with, and what else shows nothing."""
+    """The definitions, and other commands that print nothing, at the start of a text."""
 
-    macros: set[str]  # control sequences that are defined, and environments as they begin
+    macros: set[str]  # defined control sequences, and defined environments as ``\\begin{…}``
     preamble: bool  # commands of a document's preamble are among it
-    end: int  # where it ends, white space behind it included
+    end: int  # where it ends, including white space after it
 
 
 def head(text: str, start: int = 0) -> Head:
-    """The definitions at ``start``; ``end`` is ``start`` without any. Linear in their length."""
+    """The definitions at ``start``; ``end`` is ``start`` if there are none. Linear in their length."""
     macros: set[str] = set()
     preamble = False
     at, first = start, _blanks(text, start)
@@ -60,8 +60,7 @@ def head(text: str, start: int = 0) -> Head:
 
 
 def without_preamble(text: str) -> str:
-    """``text`` without the definitions at its head, unless it uses them; "" if that leaves nothing, of which
-    nothing is seen."""
+    """``text`` without the definitions at its head, unless it uses them; "" if nothing visible is left."""
     if _DEFINING.match(text, _blanks(text, 0)) is None:
         return text
     found = head(text)
@@ -93,7 +92,8 @@ def _group(text: str, at: int) -> int:
 
 
 def _setting(text: str, at: int, arguments: int) -> int:
-    """Where so many arguments end, options in brackets before and behind each; -1 if there are fewer."""
+    """Where the given number of arguments ends, with options in brackets before and after each; -1 if there
+    are fewer."""
     end = at
     for number in range(arguments + 1):
         while arguments and (optional := _OPTIONAL.match(text, at)) is not None:
@@ -110,7 +110,8 @@ def _setting(text: str, at: int, arguments: int) -> int:
 
 
 def _definition(text: str, match: re.Match[str], macros: set[str]) -> int:
-    """Reads what the defining command ``match`` defines into ``macros``; where that ends, -1 if nowhere."""
+    """Adds what the defining command ``match`` defines to ``macros``; returns where the definition ends, -1
+    if it does not end."""
     at = _blanks(text, match.end())
     if (setting := match["preamble"] or match["quiet"]) is not None:
         if setting.endswith("environment") and (end := _group(text, at)) >= 0:
@@ -129,6 +130,6 @@ def _definition(text: str, match: re.Match[str], macros: set[str]) -> int:
     if match["primitive"] is not None:
         parameters = _PARAMETERS.match(text, at)
         at = _blanks(text, at if parameters is None else parameters.end())
-    while (optional := _OPTIONAL.match(text, at)) is not None:  # how many arguments, and one that is optional
+    while (optional := _OPTIONAL.match(text, at)) is not None:  # [number], [default]
         at = _blanks(text, optional.end())
     return _group(text, at)

@@ -1,8 +1,8 @@
 """Permalinks of headings: the mark beside a heading (``¶``, ``#``, a link icon) that links to it.
 
 Knows the marks and labels that documentation tools, forums and blogs give such links (Sphinx, MkDocs,
-rustdoc, Javadoc, Doxygen, VitePress, Docusaurus ...). They are no text. Does not know how text is laid out,
-nor what a heading is.
+rustdoc, Javadoc, Doxygen, VitePress, Docusaurus ...). They are not part of the text. Does not know how text
+is laid out, nor what a heading is.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from selectolax.lexbor import LexborNode
 #: Characters of the longest label.
 MAX_CHARS = 120
 
-# Pilcrows, chains, anchors, diamonds; icon fonts draw theirs with private characters.
+# Pilcrows, chains, anchors, diamonds; icon fonts use private-use characters.
 _ICON = "¶\u204b\U0001f517\U0001f587\u2693\u26d3\u25c6\u2b25\u2398\ue000-\uf8ff"
 _NOTHING = "\\s\u200b-\u200d\u2060\ufeff\ufe0e\ufe0f\xad"
-#: Characters of no width count as well: a style sheet draws the mark.
+#: Zero-width characters count as well: a style sheet draws the mark.
 _MARK = re.compile(
     rf"(?=.*\S)[{_NOTHING}]*(?:[(\[]?(?:[Ââ]?[{_ICON}]|\#{{1,6}}|§|↑|∞)[)\]]?[{_NOTHING}]*)?", re.DOTALL
 )
-#: Beside anything: nobody writes these for anything else.
+#: Marks that are permalinks beside anything, because they have no other use.
 _UNMISTAKABLE = re.compile("[¶\u204b\U0001f517]")
 _LABEL = re.compile(
     r"[\s(\[]*(?:copy )?"
@@ -29,7 +29,7 @@ _LABEL = re.compile(
     r"(?: (?:icon|(?:to|for) \S.*))?[\s)\]]*",
     re.IGNORECASE | re.DOTALL,
 )
-#: What attributes say of such a link.
+#: Attribute values of such a link.
 _SAID = re.compile(
     r"perma|anchor|hash|bookmark|paramlink|(?:copy|direct|head(?:er|ing|line)|section|self|title)[-_ ]?link"
     r"|link[-_ ]to\b",
@@ -39,14 +39,14 @@ _SAYING = ("class", "title", "aria-label", "rel")
 
 
 def is_mark(text: str) -> bool:
-    """Whether ``text`` is one such sign, or characters that cannot be seen."""
+    """Whether ``text`` is one such sign, or consists of invisible characters."""
     return _MARK.fullmatch(text) is not None
 
 
 def is_permalink(text: str, link: LexborNode, in_heading: bool) -> bool:
-    """Whether a link with this ``text`` is the permalink of what it stands beside.
+    """Whether a link with this ``text`` is the permalink of the content beside it.
 
-    ``in_heading``: it stands in a heading, a term that is defined or a caption.
+    ``in_heading``: the link is in a heading, a defined term or a caption.
     """
     mark = not text.isalnum() and is_mark(text)
     if not mark and not (in_heading and _LABEL.fullmatch(text)):

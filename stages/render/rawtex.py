@@ -1,8 +1,9 @@
-"""Raw TeX in running text: what between its delimiters is no text, and where a line break does not end it.
+"""Raw TeX in running text: what between its delimiters is not to be printed, and which line breaks are inside
+it.
 
 Knows what sites and authors set around formulas for the typesetter alone: groups (``$\\begingroup$`` of Stack
-Exchange), definitions of macros, whole documents, tags of line breaks. Does not know what is a formula
-(``tex``), nor how text is laid out. What is a formula stays letter for letter.
+Exchange), definitions of macros, whole documents, tags of line breaks. Does not know how formulas are
+recognised (``tex``), nor how text is laid out. Formulas themselves are not changed.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ _DOCUMENT = re.compile(
     r"\\documentclass(?:(?!\\documentclass).)*?\\begin\{document\}((?:(?!\\documentclass).)*?)\\end\{document\}",
     re.DOTALL,
 )
-#: What a definition may be the beginning of.
+#: Openings of formulas that may start with a definition: a delimiter, then a command.
 _OPENED = re.compile(
     r"(?:(?<![^\s(\[,;:\"'\ufdd2])\$\$?|\\[(\[]|\\begin\{(?:equation|align|gather|displaymath|math)\*?\})(?=[\s%]*\\)"
 )
 _CLOSING = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 _IN_LINE = ("$", "\\(", "##")
-#: Stands where something was taken out, until the blanks around it are.
+#: Marks a place where something was removed, until the blanks around it are removed too.
 _HOLE = "\ufdd2"
 _HOLES = re.compile(f" *(?:{_HOLE} *)+")
 
@@ -44,7 +45,7 @@ def is_suspect(text: str) -> bool:
 
 
 def tidy(text: str) -> str:
-    """``text`` (white space collapsed) without what is in formulas for the typesetter alone."""
+    """``text`` (white space collapsed) without the parts of formulas that only the typesetter needs."""
     if not is_suspect(text):
         return text
     if "\\documentclass" in text:
@@ -70,7 +71,8 @@ def _of_document(match: re.Match[str]) -> str:
 
 
 def _without_definitions(text: str) -> str:
-    """Formulas of nothing but definitions go, and definitions at the head of those that do not use them."""
+    """Removes formulas that consist only of definitions, and definitions at the head of formulas that do not
+    use them."""
     out: list[str] = []
     at = 0
     missing: set[str] = set()
@@ -90,10 +92,11 @@ def _without_definitions(text: str) -> str:
     return "".join((*out, text[at:])) if out else text
 
 
-#: Characters behind a line break in which the end of a formula is looked for: of a display, of one in a line.
+#: Characters after a line break in which the end of a formula is searched for: for a display, for an inline
+#: formula.
 _AHEAD, _AHEAD_IN_LINE = 4000, 300
 _FLOWING = frozenset(["em", "i", "b", "strong", "span", "sub", "sup", "a", "wbr"])
-#: What may open the formula; amounts of money do not.
+#: Delimiters that may open the formula; amounts of money do not.
 _OPEN = re.compile(r"\$\$|\\[(\[]|\\begin\{|\[[A-Za-z]{3,8}[\] =]|##|\$(?!\d)")
 _SPACED_BREAK = re.compile(r"\s*\n\s*")
 
@@ -102,10 +105,10 @@ class Breaks:
     """Which line breaks of a page are within raw TeX, where they are white space."""
 
     def __init__(self) -> None:
-        self._left = 200_000  # characters of the page that are looked at for it
+        self._left = 200_000  # characters of the page that may still be searched
 
     def within_formula(self, inline: list[str], break_: LexborNode) -> bool:
-        """Whether a formula begins in the line so far and ends behind ``break_``."""
+        """Whether a formula begins in the line so far and ends after ``break_``."""
         line = "".join(inline)
         if not ("$" in line or "\\" in line or "[" in line or "##" in line) or self._left < 0:
             return False
@@ -120,7 +123,7 @@ class Breaks:
 
 
 def _following(node: LexborNode, most: int) -> Iterator[str]:
-    """The text behind ``node`` within its parent, up to a block."""
+    """The text after ``node`` within its parent, up to a block."""
     following = node.next
     while following is not None and most > 0:
         if following.is_text_node:

@@ -21,8 +21,8 @@ COLUMNS = pa.schema(
         ("text", pa.string()),
         ("title", pa.string()),
         ("render.extractor", pa.string()),  # "nanocorpus", "lynx", …; "none" for a document that came as text
-        ("render.content", pa.string()),  # "full" or "main": what of the page the text is
-        # Of the text; null where the extractor does not say.
+        ("render.content", pa.string()),  # "full" or "main": which part of the page the text is
+        # Counts of the text; null if the extractor does not report them.
         ("render.equations", pa.int32()),
         ("render.code_blocks", pa.int32()),
         ("render.code_languages", pa.list_(pa.string())),  # as the page names them, sorted
@@ -45,7 +45,7 @@ class RenderConfig(StageConfig):
     @model_validator(mode="after")
     def _fits(self) -> RenderConfig:
         if self.full_from_equations is not None and (self.extractor, self.content) != ("nanocorpus", "main"):
-            raise ValueError("full_from_equations goes with content: main and this project's own extractor")
+            raise ValueError("full_from_equations needs content: main and this project's own extractor")
         if self.extractor != "nanocorpus":
             extractors.check(self.extractor, self.content)
         return self
@@ -81,12 +81,12 @@ class Render(Annotator):
     def annotate(self, batch: pa.Table) -> Annotation:
         rows: list[tuple[Any, ...]] = []
         faults: dict[int, Fault] = {}
-        # One scalar at a time: the pages of a batch need not be in memory twice.
+        # One scalar at a time, so that the pages of a batch are not in memory twice.
         for html, text, url in zip(batch["html"], batch["text"], batch["url"], strict=True):
             try:
                 row = self._row(html.as_py(), text.as_py(), url.as_py())
             except MemoryError:
-                raise  # the process is in trouble, not the page: another try may end otherwise
+                raise  # the process is at fault, not the page: a retry may succeed
             except Exception as error:
                 faults[len(rows)] = Fault("render_error", f"{type(error).__name__}: {error}")
                 row = (None,) * len(COLUMNS)

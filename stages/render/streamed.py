@@ -1,10 +1,9 @@
-"""Pages that arrive in pieces: what stands where, once the scripts that follow each piece have run.
+"""Pages that arrive in pieces: where each piece belongs once the scripts that follow it have run.
 
-Knows how React, and what is built on it, streams a page. Where something is awaited the page has
-``<template id="B:1">`` and then, up to a comment ``/$``, what is shown meanwhile; the piece follows at the
-end of the page as ``<div hidden id="S:1">``, with a script that puts its content there
-(``$RC("B:1","S:1")``). Pieces have places for others in them (``<template id="P:2">``). Does not know how
-text is laid out.
+Knows how React, and frameworks built on it, stream a page. In place of pending content the page has
+``<template id="B:1">`` and then, up to a comment ``/$``, a fallback; the piece follows at the end of the page
+as ``<div hidden id="S:1">``, with a script that puts its content there (``$RC("B:1","S:1")``). Pieces may
+contain places for other pieces (``<template id="P:2">``). Does not know how text is laid out.
 """
 
 from __future__ import annotations
@@ -14,33 +13,34 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-#: Before the letter stands what a page has set to tell its parts from those of others.
+#: Before the letter there may be a prefix that distinguishes several roots on a page.
 _PIECE = re.compile(r"(?:.*[^A-Za-z])?S:[0-9a-f]+", re.DOTALL)
 _CALL = re.compile(r"""\$R[CRS]\(\s*["']([^"']*)["']\s*,\s*["']([^"']*)["']""")
 
 
 class Move(NamedTuple):
-    """What is to be printed in place of a template."""
+    """The content to print in place of a template."""
 
     piece: LexborNode  # the content of this
-    last: LexborNode  # up to this sibling of the template goes what was shown meanwhile
+    last: LexborNode  # the fallback, up to this sibling of the template, is dropped
 
 
 def pieces_of(node: LexborNode) -> list[LexborNode]:
-    """What ``node``, which is hidden, is or has of content that waits for its place: rows wait in a table."""
+    """The pieces of pending content that the hidden ``node`` is or contains: table rows wait inside a
+    table."""
     inner = [node, *node.css('[id*="S:"]')] if node.tag == "table" else [node]
     return [one for one in inner if _PIECE.fullmatch(one.attributes.get("id") or "")]
 
 
 def find(tree: LexborHTMLParser, waiting: list[LexborNode]) -> dict[int, Move]:
-    """The moves of a page by the ``mem_id`` of the template; ``waiting``: all of its pieces. Those whose
+    """The moves of a page by the ``mem_id`` of the template; ``waiting``: all of its pieces. Pieces whose
     place is not known stay where they are."""
     if not waiting:
         return {}
     pieces: dict[str, LexborNode] = {}
     for node in waiting:
         pieces.setdefault(node.attributes.get("id") or "", node)
-    # Scripts ask for the place first where a boundary is complete, and for the piece first within pieces.
+    # Scripts name the place first if they complete a boundary, and the piece first within pieces.
     named: dict[str, str] = {}
     for script in tree.css("script"):
         if "$R" in (text := script.text()):
@@ -59,12 +59,12 @@ def find(tree: LexborHTMLParser, waiting: list[LexborNode]) -> dict[int, Move]:
 
 
 def _ends(templates: list[LexborNode]) -> dict[int, LexborNode]:
-    """The comments that end what is shown meanwhile, by the ``mem_id`` of the template."""
+    """The comments that end the fallbacks, by the ``mem_id`` of the template."""
     awaited = {node.mem_id for node in templates if "B:" in (node.attributes.get("id") or "")}
     parents = {parent.mem_id: parent for node in templates if (parent := node.parent) is not None}
     ends: dict[int, LexborNode] = {}
     for parent in parents.values():
-        waiting: list[list[int]] = [[]]  # templates by how many boundaries are open around them
+        waiting: list[list[int]] = [[]]  # templates by the number of boundaries open around them
         for node in parent.iter(include_text=True):
             if node.mem_id in awaited:
                 waiting[-1].append(node.mem_id)

@@ -1,9 +1,9 @@
-"""Which rows of a table are lines of data, and those lines.
+"""Decides which rows of a table are lines of data, and writes those lines.
 
-Knows the blocks that the cells of a table gave. Knows no HTML. There is no sure sign of a data table: authors
+Knows the blocks of the cells of a table. Does not know HTML. There is no sure sign of a data table: authors
 of layout tables do not say so, and authors of data tables seldom use ``<th>``. So rows are judged: a row is a
-line unless a cell holds what no line can hold (code, headings, another table's rows, an essay). Where a
-header, a caption or most of its rows say that the table is data, more is let pass.
+line unless a cell holds what no line can hold (code, headings, another table's rows, an essay). If a header,
+a caption or most rows show that the table is data, the limits are wider.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import NamedTuple
 from stages.render.blocks import Block, Container
 
 SEPARATOR = " | "
-#: Blocks and characters of one cell up to which a row is still a line, also where the table is data for sure.
+#: Blocks and characters of one cell up to which a row is still a line, even if the table is certainly data.
 _MAX_BLOCKS, _MAX_BLOCKS_DATA = 3, 12
 _MAX_CHARS, _MAX_CHARS_DATA = 400, 2000
-#: Empty cells that spans leave, per cell of a table. More are no table, and their number grows with the
-#: square of the rows.
+#: Limit on empty cells left by spans, per cell of a table. With more it is not a real table, and their number
+#: would grow with the square of the rows.
 _MAX_BLANKS = 16
-#: What rowspan=0 asks for (HTML 4.9.11): more rows than any table has.
+#: The meaning of rowspan=0 (HTML 4.9.11): more rows than any table has.
 TO_THE_END = 1 << 30
 
 
@@ -33,7 +33,7 @@ class Cell(NamedTuple):
 class Row(NamedTuple):
     container: int
     cells: list[Cell]
-    group: int  # of rows (thead, tbody, tfoot), by any number that is its own: no cell reaches beyond it
+    group: int  # row group (thead, tbody, tfoot), as a unique number: no cell extends beyond it
 
 
 class Table:
@@ -44,12 +44,12 @@ class Table:
     def __init__(self, first: int, first_container: int, layout: bool) -> None:
         self.first = first  # its first block
         self.first_container = first_container  # the first container within it
-        self.layout = layout  # says so itself
+        self.layout = layout  # it declares itself as data
         self.headed = False  # has <th>, <thead> or <caption>
         self.rows: list[Row] = []
 
     def finish(self, blocks: list[Block], containers: list[Container], number: int) -> None:
-        """Puts the rows of the table, the ``number``-th, in place of its cells at the end of ``blocks``."""
+        """Replaces the cells of the table, the ``number``-th, at the end of ``blocks`` by its rows."""
         if self.layout:
             return
         widest = max([len(row.cells) for row in self.rows], default=0)
@@ -59,8 +59,8 @@ class Table:
         data = self.headed or 2 * several.count(_LINE) > len(several) > 1
         out: list[Block] = []
         position = self.first
-        moved: list[int] = []  # new places of the blocks from first on
-        hanging: dict[int, int] = {}  # column -> rows that a cell above still reaches down
+        moved: list[int] = []  # new indices of the blocks from ``first`` on
+        hanging: dict[int, int] = {}  # column -> number of rows that a cell above still extends into
         group = 0
         blanks = _MAX_BLANKS * sum([len(row.cells) for row in rows])
         for row, fit in zip(rows, fits, strict=True):
@@ -92,10 +92,10 @@ class Table:
             container.last = container.first if empty else moved[container.last - 1 - self.first] + 1
 
 
-# What a row is by its cells.
+# Classes of a row, by its cells.
 _NO_LINE = 0
 _LINE = 1
-_LINE_OF_DATA = 2  # only where the table is data for sure
+_LINE_OF_DATA = 2  # only if the table is certainly data
 _ALONE = 3  # has one line in one cell: "Total", or a heading over the columns
 
 
@@ -121,7 +121,7 @@ def _fit(row: Row, blocks: list[Block]) -> int:
     return _ALONE if filled and total == 1 else _NO_LINE
 
 
-#: What the worst cell is, the row is.
+#: The worst cell decides the class of the row.
 _STRICTNESS = {_LINE: 0, _LINE_OF_DATA: 1, _NO_LINE: 2}
 
 
@@ -137,7 +137,7 @@ def _fit_of_cell(cell: list[Block]) -> int:
 
 
 def _texts(row: Row, blocks: list[Block], hanging: dict[int, int], widest: int) -> list[str]:
-    """The row's cells in their columns, spans standing for empty cells."""
+    """The row's cells in their columns, with empty cells for spans."""
     above = set(hanging)
     for column in above:
         hanging[column] -= 1

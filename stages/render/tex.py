@@ -1,8 +1,8 @@
-"""TeX as pages carry it: told from prose, read from attributes and addresses, counted in text.
+"""TeX in pages: distinguishes it from prose, reads it from attributes and addresses, counts it in text.
 
-Knows delimiters, the attributes and addresses in which TeX is, and what separates ``$x_1$`` from ``$5``. Does
-not know HTML elements (``carriers``), nor what generators put around TeX (``wrappings``), and does not check
-that TeX is valid.
+Knows delimiters, the attributes and addresses that contain TeX, and what distinguishes ``$x_1$`` from ``$5``.
+Does not know HTML elements (``carriers``), nor what generators put around TeX (``wrappings``), and does not
+check that TeX is valid.
 
 All patterns here take time linear in the text, whatever the text.
 """
@@ -19,7 +19,8 @@ from urllib.parse import unquote, unquote_plus
 from stages.render.wrappings import clean, unwrap
 
 _GREEK = "alpha|beta|gamma|delta|epsilon|theta|lambda|mu|pi|rho|sigma|tau|phi|psi|omega"
-# What only TeX has. Paths ("C:\new\file") have backslashes after words and colons, escapes one letter ("\n").
+# Patterns that only TeX has. Paths ("C:\new\file") have backslashes after words and colons, escapes one
+# letter ("\n").
 _COMMAND = (
     r"(?<!\b[A-Z]:)\\(?:[dt]?frac|sqrt|left|right|begin|text|math[a-z]+|operatorname|sum|int|prod|lim|infty|[cl]?dots?|times"
     r"|le|ge|ne|leq|geq|neq|in|to|over(?:line)?|hat|bar|vec|partial|nabla|displaystyle|"
@@ -40,12 +41,13 @@ _FUNCTIONS = frozenset(
 
 
 def has_command(source: str) -> bool:
-    """Whether ``source`` has one of the commonest commands of TeX: proof enough wherever it stands."""
+    """Whether ``source`` has one of the commonest commands of TeX, which is sufficient proof in any
+    context."""
     return "\\" in source and _KNOWN.search(source) is not None
 
 
 def is_tex(source: str) -> bool:
-    """Whether ``source`` has what prose has not: a command, a braced subscript. ``x+1`` has not."""
+    """Whether ``source`` has signs that prose lacks: a command, a braced subscript. ``x+1`` has none."""
     return ("\\" in source or "{" in source) and _MARKS.search(source) is not None
 
 
@@ -66,8 +68,8 @@ def is_formula(source: str) -> bool:
     )
 
 
-# Services that draw TeX, by how their addresses carry it: as one parameter of a query (form-encoded: "+" is
-# a blank), as the whole query ("+" is plus), or as the end of the path.
+# Services that draw TeX, by the way their addresses contain it: as one parameter of a query (form-encoded:
+# "+" is a blank), as the whole query ("+" is plus), or as the end of the path.
 _PARAMETER = re.compile(
     r"(?:latex\.php|/equation|/render/math|/math|math\.now\.sh/?|tex2img\.php|texer\.php|/chart|/tex|/latex)\?"
     r"(?:[^#]*?&)?(?:latex|tex|math|chl|formula|eq|val|from)=([^&#]+)",
@@ -86,7 +88,7 @@ _LAYOUT = re.compile(
 
 
 def from_address(address: str) -> str:
-    """The TeX that the address of an image carries, without ``\\bg_white`` and such; "" if none."""
+    """The TeX in the address of an image, without ``\\bg_white`` and such; "" if none."""
     if match := _PARAMETER.search(address):
         if "/chart?" in address and "cht=tx" not in address:
             return ""
@@ -107,7 +109,7 @@ def from_address(address: str) -> str:
     return clean(source)
 
 
-# Attributes whose values are TeX whatever the element; and those where only what must be TeX is.
+# Attributes whose values are TeX on any element; and attributes whose values count only if they must be TeX.
 _TEX_ATTRIBUTES = ("data-tex", "data-latex", "data-katex", "data-equation-content")
 _OTHER_ATTRIBUTES = ("data-formula", "data-expr", "data-equation", "data-math")
 _EDITED_ATTRIBUTES = ("data-value", "data-content", "data-source")
@@ -146,7 +148,7 @@ def _of_substack(attributes: str) -> str:
     return source if isinstance(source, str) else ""
 
 
-# Classes of images whose alternative text is TeX whatever it says; those where it must look like TeX.
+# Classes of images whose alternative text is always TeX; and classes where it must look like TeX.
 _TEX_IMAGE = re.compile(
     r"(?:^|\s)(?:mwe-math-fallback|ql-img-|(?:tex|latex|latexcenter|equation_image|texrender)(?:\s|$))"
 )
@@ -162,8 +164,9 @@ _MAX_ADDRESS = 16_384
 def from_image(attributes: Mapping[str, str | None]) -> tuple[str, bool] | None:
     """The TeX that an image shows and whether it is a display; ``None`` for photographs and other images.
 
-    Proof is an attribute with TeX, the class of a generator, the address of a service, delimiters or commands
-    in the alternative text: never that some alternative text could be read as a formula.
+    Sufficient proof is an attribute with TeX, the class of a generator, the address of a service, or
+    delimiters or commands in the alternative text; it is not enough that the alternative text could be read
+    as a formula.
     """
     alternative = attributes.get("alt") or ""
     classes = attributes.get("class") or ""
@@ -172,7 +175,7 @@ def from_image(attributes: Mapping[str, str | None]) -> tuple[str, bool] | None:
         address = next((value for name in _LAZY_SOURCES if (value := attributes.get(name))), "")
     signs = classes + address[:512]
     if not (
-        "tex" in signs  # the usual photograph goes no further than this
+        "tex" in signs  # ordinary photographs return here
         or "math" in signs
         or "equation" in signs
         or "formula" in signs
@@ -205,7 +208,7 @@ def from_image(attributes: Mapping[str, str | None]) -> tuple[str, bool] | None:
         if has_command(source) and "$" not in source and not prose:
             return source, display
     if drawn := from_address(address[:_MAX_ADDRESS]):
-        # The alternative text, where it is TeX, is what the author wrote, without escapes and layout.
+        # If the alternative text is TeX, it is what the author wrote, without escapes and layout.
         return (source if is_formula(source) else drawn), display
     return None
 
@@ -214,7 +217,7 @@ _ENVIRONMENTS = (
     "equation|align|alignat|aligned|gather|gathered|multline|eqnarray|displaymath|math|flalign|split|array|cases"
     "|[pbBvV]?matrix|smallmatrix|subequations|dcases|tikzcd"
 )
-#: Of Pressbooks, Lumen, forums and wikis, whose plug-ins read them.
+#: Shortcodes of Pressbooks, Lumen, forums and wikis, whose plug-ins read them.
 _SHORTCODES = "latex|tex|itex|imath|dmath|math|mathjax|katex|equation|eqn"
 _RAW = re.compile(
     r"\\\\|\\\$|\\[()\[\]]|\$+|##+|\\begin\{(?:"
@@ -239,16 +242,16 @@ class Span(NamedTuple):
 
 
 def may_be_raw(text: str) -> bool:
-    """Whether ``text`` has signs of which delimiters consist: where it has none, there is no formula."""
+    """Whether ``text`` has characters of which delimiters consist: if not, it has no formula."""
     return "$" in text or "\\" in text or ("[" in text and "[/" in text) or ("#" in text and "##" in text)
 
 
 def raw(text: str) -> list[Span]:
     """The formulas of ``text`` between ``\\(…\\)``, ``\\[…\\]``, ``$…$`` and ``$$…$$``, in environments, and
-    in what plug-ins and forums take instead: ``[latex]…[/latex]``, ``$latex …$``, ``##…##``.
+    in the delimiters of plug-ins and forums: ``[latex]…[/latex]``, ``$latex …$``, ``##…##``.
 
-    Dollars and ``##`` count only when what is between looks like TeX, so that prices do not. Linear in the
-    text.
+    Dollars and ``##`` count only when what is between looks like TeX, so that prices do not count. Linear in
+    the text.
     """
     return list(map(Span._make, _spans(text))) if may_be_raw(text) else []
 
@@ -285,7 +288,7 @@ def _spans(text: str) -> list[tuple[int, int, int, int]]:
         partner = candidates[place]
         _, stop, end = tokens[partner]
         if signs:
-            # The very next of them close, or nothing does: so no text is looked at twice.
+            # Only the very next one can close it, so no text is searched twice.
             if tokens[partner][0] != token or len(token) > 2:
                 continue
             if not (_between_dollars if token[0] == "$" else _between_hashes)(text, start, stop, token):
@@ -298,12 +301,13 @@ def _spans(text: str) -> list[tuple[int, int, int, int]]:
 
 
 def _kind(token: str) -> str:
-    """A shortcode by which its partner is looked up: without case and options."""
+    """The key by which the partner of a shortcode is looked up: without case and options."""
     return token.lower().replace("=", " ").rstrip("]").split(" ", 1)[0] + "]"
 
 
 def _between_hashes(text: str, start: int, stop: int, hashes: str) -> bool:
-    """As MathJax is set up on Physics Forums; not a heading of Markdown, ``a##b`` or a number."""
+    """Formulas between ``##``, as MathJax is configured on Physics Forums; not a Markdown heading, ``a##b``
+    or a number."""
     content = text[start:stop]
     if text[start - 3 : start - 2].isalnum() or text[stop + 2 : stop + 3].isalnum():
         return False
@@ -317,7 +321,7 @@ def _between_dollars(text: str, start: int, stop: int, dollars: str) -> bool:
         return is_formula(content)
     if content.startswith("latex "):  # WordPress
         return is_formula(content[6:].strip())
-    # The rules of Pandoc, which most authors know: no blank inside the dollars, no digit after.
+    # Pandoc's rules, which most authors know: no blank inside the dollars, no digit after them.
     after = text[stop + 1 : stop + 2]
     if not content or content[0].isspace() or content[-1].isspace() or after.isdigit() or "\n\n" in content:
         return False

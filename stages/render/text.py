@@ -1,10 +1,10 @@
 """``render``: a page of HTML as text that keeps its equations, code and tables.
 
-Lays a page out as the text browser lynx prints it, which is what made Nemotron-CC-Math possible, and
-better where lynx loses things (formulas in scripts and attributes, cells of wide tables, HTML5 blocks,
-hidden junk). Takes decoded text. One parse; the finders look for what needs more than the walk sees; one
-walk makes blocks; for main content a small model picks among the blocks. Knows the order of these steps
-and nothing else of any.
+Lays a page out as the text browser lynx prints it, which is what made Nemotron-CC-Math possible, and keeps
+more where lynx loses content (formulas in scripts and attributes, cells of wide tables, HTML5 blocks) or
+prints hidden junk. Takes decoded text. There is one parse; finders look for elements that the walk alone
+could not recognise; one walk makes blocks; for main content a small model selects among the blocks. Knows
+only the order of these steps.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class Rendered:
     text: str
     title: str  # of <title>, on one line; "" without one
     equations: int  # formulas, raw TeX included
-    code_blocks: int  # <pre> and their like, with something in them
+    code_blocks: int  # <pre> and similar elements that are not empty
     tables: int  # tables with at least one row of several cells
     links: int  # <a href>
     chars: int  # code points of text
-    blocks: tuple[Block, ...]  # what the text is made of, in order
-    equations_on_page: int  # formulas of the whole page, whatever part of it the text is
+    blocks: tuple[Block, ...]  # the blocks of the text, in order
+    equations_on_page: int  # formulas of the whole page, even if the text is a part of it
 
     @property
     def code_languages(self) -> list[str]:
@@ -43,7 +43,7 @@ class Rendered:
         return sorted({block.language for block in self.blocks if block.language})
 
 
-#: Without what happens to a live document: copying the chosen <option> into its <select> is quadratic.
+#: Without the side effects of a live document: copying the chosen <option> into its <select> is quadratic.
 _OPTIONS = LexborDocumentOptions.WO_EVENTS
 
 #: A page with fewer characters may be waiting for its script ("Loading", "Skip to content").
@@ -51,7 +51,7 @@ _SPARSE = 400
 
 
 def _find(tree: LexborHTMLParser, html: str) -> tuple[Findings, Set[int]]:
-    """What the walk has to know of single elements, and which of those to skip are only hidden."""
+    """Facts about single elements for the walk, and which of the elements to skip are only hidden."""
     formulas = equations.find(tree, html)
     styles = hidden.find(tree, formulas)
     found = code.find(tree, html)
@@ -77,7 +77,7 @@ def _read(html: str, content: Literal["full", "main"]) -> tuple[LexborHTMLParser
             return Page(findings.languages, findings.asciimath, structure=structure, alternatives=True)
         return walk(tree.body, findings, structure=structure, alternatives=not structure)
 
-    # As a browser with scripts parses, so that <noscript> is text and does not end the head.
+    # Parse as a browser with scripts does, so that <noscript> is text and does not end the head.
     tree = LexborHTMLParser(data, scripting=True, options=_OPTIONS)
     findings, veiled = _find(tree, html)
     page = attempt(tree, findings)
@@ -88,9 +88,10 @@ def _read(html: str, content: Literal["full", "main"]) -> tuple[LexborHTMLParser
             findings = _with_flows(findings, flows)
             page = attempt(tree, findings)
     if _size(page) < _SPARSE:
-        # What a script would show: forums serve threads in <noscript>, and other pages hide all they have.
+        # Content that a script would show: forums serve threads in <noscript>, and other pages hide all their
+        # content.
         if (plain := tree.css_first("noscript, noframes")) is not None:
-            # Frames have no body to put the content of <noframes> into.
+            # Framesets have no body for the content of <noframes>.
             bare = LexborHTMLParser(data if plain.tag == "noscript" else plain.text(), options=_OPTIONS)
             bare.unwrap_tags(["noscript"])
             page = _fuller(page, attempt(bare, _find(bare, html)[0]))
@@ -113,7 +114,7 @@ def _size(page: Page) -> int:
 
 
 def _fuller(page: Page, revealed: Page) -> Page:
-    """``revealed`` if it has far more text: a few words more are a note to those without scripts."""
+    """``revealed`` if it has far more text: a few words more are just a note to users without scripts."""
     return revealed if _size(revealed) > (2 * _size(page) + _SPARSE // 2 if page.blocks else 0) else page
 
 
@@ -128,7 +129,7 @@ def _title(tree: LexborHTMLParser) -> str:
 
 
 def structure(html: str) -> tuple[list[Block], list[Container]]:
-    """All blocks of a page and their containers, as ``main.select`` is given them."""
+    """All blocks of a page and their containers, in the form that ``main.select`` takes."""
     _, page = _read(html, "main")
     return page.blocks, page.containers
 
@@ -136,7 +137,7 @@ def structure(html: str) -> tuple[list[Block], list[Container]]:
 def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
     """The text of ``html`` (decoded; a charset named in it is ignored).
 
-    ``content="full"``: all that a browser shows. ``content="main"``: the content that the page is there
+    ``content="full"``: everything that a browser shows. ``content="main"``: the content that the page exists
     for, without navigation, advertisements, related links and the like; image descriptions are left out as
     well. Raises ValueError for a page beyond ``guards.MAX_CHARS``.
     """
@@ -144,7 +145,7 @@ def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
     blocks = page.blocks
     on_page = sum([block.equations for block in blocks])
     if content == "main" and blocks:
-        from stages.render import main  # only now: Numba, which it needs, takes time and memory
+        from stages.render import main  # imported late: it needs Numba, which takes time and memory
 
         chosen = main.select(blocks, page.containers)
         blocks = [block for block, keep in zip(blocks, chosen, strict=True) if keep]

@@ -1,19 +1,18 @@
-"""The walk: one pass over the tree of a page, from which blocks of text fall out.
+"""The walk: one pass over the tree of a page, which produces blocks of text.
 
 Knows the tags of HTML, and where a formula, a gutter or a hidden element is on this page (``Findings``,
 made beforehand). Does not know what a formula or a highlighter looks like (``equations``, ``code``),
 what an element does to the text (``elements``), when a table is data (``tables``), nor which blocks are
 the content of the page (``main``).
 
-How it works. The walk keeps no recursion, so depth costs nothing: it steps to the first child, else to
-the next sibling, else back up, and remembers per open element what to do when it closes. Every element
-has one *kind*, looked up by the parser's number for its tag. Inline text gathers in ``inline`` until a
-block starts or ends; only then is its white space collapsed, so that ``a <b> b</b>`` has one space, as
-on a screen, and it becomes a ``Block``. A block-level element asks for a *gap* before what comes next: 1
-(new line) or 2 (blank line); adjoining gaps merge to the largest, as margins do. A list sets the
-indentation and leaves a *marker* for the next block to begin with. A table remembers which blocks its
-cells gave, and decides at its end which rows are lines. Blocks are only ever appended, so that every
-element's blocks are contiguous.
+How it works. The walk does not use recursion, so depth costs nothing: it steps to the first child, else to
+the next sibling, else back up, and remembers per open element what to do when it closes. Every element has
+one *kind*, looked up by the parser's number for its tag. Inline text gathers in ``inline`` until a block
+starts or ends; only then is its white space collapsed, so that ``a <b> b</b>`` has one space, as on a screen,
+and it becomes a ``Block``. A block-level element requests a *gap* before the next content: 1 (new line) or 2
+(blank line); of adjoining gaps the largest counts, as with margins. A list sets the indentation and leaves a
+*marker* for the next block to begin with. A table remembers the blocks of its cells, and decides at its end
+which rows are lines. Blocks are only appended, so the blocks of every element are contiguous.
 """
 
 from __future__ import annotations
@@ -47,9 +46,9 @@ from stages.render.permalinks import is_mark
 from stages.render.streamed import Move
 
 _TAGS = {
-    # What a browser does not show.
+    # Elements that a browser does not show.
     SKIP: "datalist head noembed noframes noscript option rp script style template title",
-    # Controls, whose text is not prose, and what has no text.
+    # Controls, whose text is not prose, and elements without text.
     BOX: "iframe input select svg textarea",
     EMBEDDING: "applet audio canvas meter object progress video",
     LINK: "a",
@@ -78,13 +77,13 @@ _TAGS = {
     elements.CAPTION: "caption",
     elements.HEAD_ROWS: "thead",
 }
-#: The parser's numbers of the tags that it knows. Others have the address of their name for a number, where
-#: another document may have another name: those are never looked up.
+#: The parser's numbers of the tags that it knows. The number of any other tag is the address of its name,
+#: where another document may have a different name, so those are never looked up.
 _KNOWN_TAGS = 256
 
 
 def _kinds() -> dict[int, int]:
-    """Kinds by the numbers that the parser gives to tags; what is not in it is INLINE."""
+    """Kinds by the numbers that the parser gives to tags; tags that are not listed are INLINE."""
     tree = LexborHTMLParser("x")
     assert tree.root is not None
     numbers = {node.tag_id: TEXT for node in tree.root.traverse(include_text=True) if node.is_text_node}
@@ -97,7 +96,8 @@ def _kinds() -> dict[int, int]:
 
 
 _KINDS = _kinds()
-#: What a listing in an element leaves open: its place in a table or list.
+#: Elements that are still opened when a listing replaces their content, to keep their place in a table or
+#: list.
 _PLACES = {
     kind: elements.ELEMENTS[kind]
     for kind in (elements.ITEM, elements.TERM, elements.DEFINITION, elements.CELL, elements.HEADER_CELL)
@@ -106,7 +106,7 @@ _MATH = LexborHTMLParser("x").create_node("math").tag_id
 
 
 class Findings(NamedTuple):
-    """What is known of single elements, by ``mem_id``, before the walk."""
+    """Facts about single elements, by ``mem_id``, found before the walk."""
 
     formulas: Mapping[int, Formula | None]  # what to write in place of an element; None: nothing
     skip: Set[int]  # not shown
@@ -114,7 +114,7 @@ class Findings(NamedTuple):
     preformatted: Set[int]  # to be treated as <pre>
     languages: Mapping[int, str]  # of <pre> and preformatted elements
     listings: Mapping[int, str]  # of preformatted elements: what to write in place of their lines
-    moves: Mapping[int, Move]  # templates, and what stands there once scripts have run
+    moves: Mapping[int, Move]  # templates, and the content that scripts put there
     asciimath: Callable[[], bool]  # whether text between backticks is AsciiMath on this page
 
 
@@ -161,7 +161,7 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
             if marked and (mark := node.mem_id) in marked:
                 if (move := moves.get(mark)) is not None and move.piece.mem_id in pieces:
                     pieces.remove(move.piece.mem_id)
-                    skip.add(move.piece.mem_id)  # not once more at its own place
+                    skip.add(move.piece.mem_id)  # not again at its own place
                     node = move.last
                     if (child := move.piece.first_child) is not None:
                         open_elements.append((node, INLINE, None))
@@ -170,7 +170,7 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
                 pieces.discard(mark)
                 kind = SKIP if mark in skip else _marked(page, findings, node, mark, kind)
             elif tag == _MATH:
-                # A formula that could not be read shows what is in it, but not the notes for machines.
+                # A formula that could not be read shows its content, but not its annotations.
                 notes = {note.mem_id for note in node.css("annotation, annotation-xml")}
                 skip |= notes
                 marked |= notes
@@ -193,7 +193,7 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
                         page.blank_line()
                 else:
                     if kind <= LINK and inline and not inline[-1]:
-                        page.joint = BOX_JOINT  # links and their neighbours are set apart by style
+                        page.joint = BOX_JOINT  # style sheets separate links from their neighbours
                     if (opens := OPENS[kind]) is not None:
                         saved = opens(page, node)
                 if (child := node.first_child) is not None:
@@ -203,7 +203,7 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
                 if kind:
                     close(node, kind, saved)
         following = None
-        # The body's own siblings are not asked for: the walk ends with the body.
+        # The siblings of the body are not visited: the walk ends with the body.
         while open_elements and (following := node.next) is None:
             node, kind, saved = open_elements.pop()
             if kind:
@@ -213,12 +213,12 @@ def walk(body: LexborNode, findings: Findings, *, structure: bool = False, alter
 
 
 def _marked(page: Page, findings: Findings, node: LexborNode, mark: int, kind: int) -> int:
-    """Writes what stands for a special element, and gives the kind that it has instead of its own."""
+    """Writes the replacement of a special element, and returns the kind to use instead of its own."""
     if mark in findings.formulas:
         if (formula := findings.formulas[mark]) is None:
             pass
         elif kind in ELEMENTS and kind >= LINE and not page.pre:
-            # A table cell, say, which a script was to fill.
+            # For example a table cell that a script should fill.
             opens, closes = ELEMENTS[kind]
             saved = opens(page, node)
             page.formula(formula)
@@ -247,14 +247,14 @@ def _marked(page: Page, findings: Findings, node: LexborNode, mark: int, kind: i
     return kind
 
 
-#: Characters of a note to those whose browser cannot play a film, and elements that are looked through for
-#: them. Where more stands in the element, it was never closed, and all that follows is in it.
+#: Limits on the characters of a note to users whose browser cannot play a film, and on the elements examined
+#: to find it. If there is more, the element was never closed and contains the rest of the page.
 _NOTE_CHARS = 400
 _NOTE_NODES = 1000
 
 
 def _embedding(node: LexborNode, kind: int) -> int:
-    """``kind``, but for elements that embed something the kind which they have here."""
+    """``kind``, except for elements that embed something: the kind that they have on this page."""
     if kind != EMBEDDING:
         return kind
     if (tag := node.tag) == "object" or tag == "applet":
@@ -272,7 +272,7 @@ _HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"])
 
 
 def _is_content(button: LexborNode) -> bool:
-    """Whether a button is text to be read, such as a question whose answer it opens, and no control."""
+    """Whether a button is text to be read, such as a question that reveals its answer, and not a control."""
     parent = button.parent
     text = button.text()
     if parent is not None and parent.tag in _HEADINGS:

@@ -1,6 +1,6 @@
 """White space of running text, as a browser collapses it, except where raw TeX needs its line breaks.
 
-Knows characters and TeX delimiters. Knows no elements.
+Knows characters and TeX delimiters. Does not know elements.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from bisect import bisect_right
 _SPACES_IN_LINE = re.compile(r"[^\S\n]+")
 _SPACED_NEWLINE = re.compile(r" ?\n[ \n]*")
 _WIDE = "\u2e80-\u2fdf\u3001-\u30ff\u31f0-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff65\U00020000-\U0003ffff"
-#: Scripts without spaces between words: a line break in the source is no space there (CSS Text 3, 4.1.2).
+#: Scripts without spaces between words: a line break in the source is not a space there (CSS Text 3, 4.1.2).
 _WIDE_NEWLINE = re.compile(f"(?<=[{_WIDE}])[ \t\r]*\n[ \t\r\n]*(?=[{_WIDE}])")
-#: What opens a formula that may have several lines. An escaped backslash is none.
+#: Delimiters that open a formula of possibly several lines. An escaped backslash is not one.
 _TEX_OPENING = re.compile(r"\\\\|\\\[|\$\$|\\begin(\{[a-zA-Z]{1,20}\*?\})")
 _TEX_ENDING = re.compile(r"\\end(\{[a-zA-Z]{1,20}\*?\})")
 
 
 def collapse(text: str) -> str:
-    """White space as CSS ``white-space: normal`` does it, and any other (no-break spaces, line separators)
-    likewise; soft hyphens and byte order marks as nothing. They are layout, not text. Line breaks within raw
-    TeX displays stay."""
+    """Collapses white space as CSS ``white-space: normal`` does, and also other spaces (no-break spaces, line
+    separators); soft hyphens and byte order marks are removed. They are layout, not text. Line breaks within
+    raw TeX displays stay."""
     if text.isascii():
         if "\n" not in text and "  " not in text and "\t" not in text:
-            return text.strip()  # the usual paragraph, at a tenth of the time of taking it to pieces
+            return text.strip()  # the usual paragraph, in a tenth of the time that splitting takes
     else:
         text = text.replace("\xad", "").replace("\ufeff", "")
         if "\n" in text:
@@ -46,8 +46,8 @@ def _collapse_around_tex(text: str) -> str:
 
 
 def _displays(text: str) -> list[tuple[int, int]]:
-    """Where formulas in display delimiters and environments are. Linear: ends are looked for once, and a
-    closing delimiter that is missing once is missing for good."""
+    """Spans of formulas in display delimiters and environments. Linear: each end is searched for once, and a
+    closing delimiter that was not found once is not searched for again."""
     spans: list[tuple[int, int]] = []
     ends: dict[str, list[int]] = {}
     for ending in _TEX_ENDING.finditer(text):

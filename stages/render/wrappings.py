@@ -1,9 +1,9 @@
 """TeX source without what generators and publishers put around it.
 
 Knows delimiters, ``{\\displaystyle …}``, CDATA, ``%`` at line ends, the whole LaTeX document that biomedical
-publishers make of each formula, line breaks of HTML that blog software sets into TeX, and macros that only
-LaTeXML knows. Does not know where TeX comes from (``tex``, ``carriers``). What remains stays letter for
-letter.
+publishers put around each formula, HTML line breaks that blog software inserts into TeX, and macros that only
+LaTeXML knows. Does not know where TeX comes from (``tex``, ``carriers``). The TeX that remains is not
+changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _ZERO_WIDTH = re.compile("[\u200b\u2060\ufeff\u00ad]")
 _CDATA = re.compile(r"(?:(?:%|//)[ \t]*)?(?:<!\[CDATA\[|\]\]>)")
 _ENTITY = re.compile(r"&(lt|gt|amp|quot|nbsp|#39|#x27);", re.IGNORECASE)
 _ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "nbsp": " ", "#39": "'", "#x27": "'"}
-# LaTeXML wraps long alt texts by "%" at line ends; TeX skips the line end and what indents the next line.
+# LaTeXML wraps long alt texts by "%" at line ends; TeX skips the line end and the indentation of the next
+# line.
 _WRAPPED_LINE = re.compile(r"(\\[A-Za-z]+)?(?<!\\)%[ \t]*\r?\n[ \t]*(?=([A-Za-z])?)")
 _MAX_WRAPPINGS = 8
 _BLANK_LINES = re.compile(r"\n\s+")  # a blank line ends a formula in TeX
@@ -26,19 +27,20 @@ _STYLE_GROUP = re.compile(r"\{\s*\\(?:display|text)style(?![A-Za-z])")
 
 _DOCUMENT, _DOCUMENT_END = "\\begin{document}", "\\end{document}"
 _BREAK = re.compile(r"<br(?:\s[^<>]*)?/?>", re.IGNORECASE)
-#: Colours of table cells, as LaTeXML hands them on to formulas.
+#: Colours of table cells, which LaTeXML passes on to formulas.
 _PAGE_COLOUR = re.compile(r"\\pagecolor\s*(?:\[[^\[\]]*\])?\s*\{[^{}]*\}\s*")
 _LATEXML = re.compile(r"\\lx@([A-Za-z@]+)[ \t]*((?:\{[^{}]*\})*)")
 _LATEXML_UNITS = {"arcdegree": "^{\\circ}", "arcminute": "'", "arcsecond": "''"}
 
 
 def is_foreign(source: str) -> bool:
-    """Whether ``source`` has macros of LaTeXML's own for which TeX has no command: MathML says more then."""
+    """Whether ``source`` has LaTeXML's own macros for which TeX has no command: MathML is then more
+    complete."""
     return "\\lx@" in source and any(match[1] not in _LATEXML_UNITS for match in _LATEXML.finditer(source))
 
 
 def without_foreign(source: str) -> str:
-    """``source`` without LaTeXML's own macros: units as TeX has them, of others their first argument."""
+    """``source`` without LaTeXML's own macros: units become TeX, other macros their first argument."""
     return _LATEXML.sub(_of_tex, _PAGE_COLOUR.sub("", source))
 
 
@@ -50,7 +52,7 @@ def _of_tex(match: re.Match[str]) -> str:
 
 
 def without_breaks(source: str) -> str:
-    """``source`` with tags of line breaks as line breaks."""
+    """``source`` with HTML line break tags replaced by line breaks."""
     return _BREAK.sub("\n", source)
 
 
@@ -59,7 +61,7 @@ def unwrap(source: str) -> tuple[str, bool]:
     definitions without a formula."""
     text = source
     if _DOCUMENT in text:
-        # Its delimiters are the same for formulas in a line and displays.
+        # Its delimiters are the same for inline and display formulas.
         return unwrap(text.partition(_DOCUMENT_END)[0].rpartition(_DOCUMENT)[2])[0], False
     if "<![CDATA[" in text or "]]>" in text:
         text = _CDATA.sub("", text)
@@ -98,21 +100,21 @@ def unwrap(source: str) -> tuple[str, bool]:
 def clean(source: str) -> str:
     """TeX without delimiters, ``{\\displaystyle …}`` groups, CDATA, zero-width characters, doubled escapes.
 
-    Also without the document around it, macros that it defines in vain, LaTeXML's ``%`` at line ends, and
-    blank lines, which end a formula in TeX.
+    Also without the document around it, macros that it defines but does not use, LaTeXML's ``%`` at line
+    ends, and blank lines, which end a formula in TeX.
     """
     return unwrap(source)[0]
 
 
 def _strip(text: str) -> str:
-    """Without white space around, save for the blank of a final control space (``\\ ``)."""
+    """Without surrounding white space, except the blank of a final control space (``\\ ``)."""
     stripped = text.strip()
     backslashes = len(stripped) - len(stripped.rstrip("\\"))
     return stripped + " " if backslashes % 2 else stripped
 
 
 def _delimited(text: str, opening: str, closing: str) -> bool:
-    """Whether one pair of delimiters embraces the whole of ``text``."""
+    """Whether one pair of delimiters encloses the whole of ``text``."""
     if not (text.startswith(opening) and text.endswith(closing) and len(text) >= len(opening) + len(closing)):
         return False
     inner = text[len(opening) : -len(closing)]
@@ -138,7 +140,7 @@ def _bare_dollar(text: str) -> bool:
 
 
 def _group_end(text: str) -> int:
-    """Where the group that ``text`` starts with ends; 0 if it does not end."""
+    """End of the group that ``text`` starts with; 0 if it does not end."""
     depth = 0
     for match in re.finditer(r"\\.|[{}]", text, re.DOTALL):
         if match[0] == "{":

@@ -1,4 +1,4 @@
-"""Every quantity that published heuristic rule sets judge by, measured in one pass (``table.SIGNALS``)."""
+"""All quantities that published heuristic rule sets use, measured in one pass (``table.SIGNALS``)."""
 
 from stages.signals.measuring import measure
 

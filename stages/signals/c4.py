@@ -1,11 +1,12 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
-"""What C4 leaves of a text: it removes lines first, and judges the document by the rest.
+"""The part of a text that C4 keeps: it removes lines first, and judges the document by the rest.
 
-Knows lines of ``str.splitlines``, as datatrove does, and with them those of Gopher quality. Does not know how
+Knows lines of ``str.splitlines``, as datatrove uses them, for C4 and for Gopher quality. Does not know how
 tokens are found.
 
-C4 takes citations out of a line before it looks at its end and counts its sentences. Such a line has other
-tokens than its part of the text: the pass hands out these lines, edited, to be tokenized and counted later.
+C4 removes citations from a line before it checks its end and counts its sentences. Such a line has other
+tokens than the same part of the text, so the pass returns these lines, edited, to be tokenized and counted
+later.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def _stands(codes, at, stop, word):
 
 @compiled
 def _citation_end(codes, at, stop, classes):
-    """Where a citation that starts here ends ([12], [], [edit], [citation needed]); else the place."""
+    """End of a citation that starts here ([12], [], [edit], [citation needed]); without one, the place
+    itself."""
     inside = at + 1
     while inside < stop and classes[codes[inside]] & of.DIGIT:
         inside += 1
@@ -48,7 +50,7 @@ def _citation_end(codes, at, stop, classes):
 
 @compiled
 def _without_citations(codes, start, stop, classes, edited):
-    """Write what is left of a line; its length. Nothing is written where there are no brackets."""
+    """Write the rest of a line; returns its length. Nothing is written if there are no brackets."""
     at = start
     while at < stop and codes[at] != OPEN:
         at += 1
@@ -66,7 +68,7 @@ def _without_citations(codes, start, stop, classes, edited):
 
 @compiled
 def _judge(codes, start, stop, words, long_word, kinds):
-    """The column of ``Counts`` for what becomes of a line."""
+    """The column of ``Counts`` for the verdict on a line."""
     if long_word:
         return COUNT.c4_long_word_lines
     if stop == start or not ends_in_mark(codes, start, stop) or ends_in_dots(codes, start, stop):
@@ -88,7 +90,7 @@ def split_lines(
     codes, bounds, classes, token_starts, token_stops, token_bounds, chunk_starts, chunk_stops, chunk_bounds,
     hit_starts, hit_kinds, hit_bounds, edited, edited_bounds, owners, rows,
 ):  # fmt: skip
-    """Lines of ``str.splitlines``; how many of those that C4 keeps had citations.
+    """Count lines of ``str.splitlines``; returns how many of the lines that C4 keeps had citations.
 
     Line ``i`` of these, without its citations, is ``edited_bounds[i]`` to ``edited_bounds[i + 1]`` of the
     codes ``edited`` and of text ``owners[i]``. Its sentences are not counted yet.

@@ -1,6 +1,7 @@
-"""What a code point is, as bits in one table: classes for words, lines and the English tokenizer's rules.
+"""Classes of code points as bits in one table: for words, for lines, and for the rules of the English
+tokenizer.
 
-Knows Unicode's categories, those of the running Python, and sets of characters that published implementations
+Knows the Unicode categories of the running Python, and sets of characters that published implementations
 name. Does not know words or texts.
 """
 
@@ -20,7 +21,7 @@ DIGIT = 1 << 2  # category Nd
 EXTEND = 1 << 3  # categories M and Cf: part of the character before
 UPPER = 1 << 4  # categories Lu and Lt
 PUNCTUATION = 1 << 5  # category P
-NO_WORD = 1 << 6  # datatrove: a token of nothing else is no word
+NO_WORD = 1 << 6  # datatrove: a token of only these is not a word
 TERMINAL = 1 << 7  # ends a sentence, in any script
 CLOSING = 1 << 8  # may follow the mark that ends a sentence
 LINE_BREAK = 1 << 9  # str.splitlines
@@ -41,8 +42,8 @@ LOWER_OR_UNCASED = 1 << 18
 UPPER_OR_UNCASED = 1 << 19
 LETTER = LOWER_OR_UNCASED | UPPER_OR_UNCASED
 QUOTE = 1 << 20
-PREFIX = 1 << 21  # split off alone at the start of a word
-SUFFIX = 1 << 22  # split off alone at its end
+PREFIX = 1 << 21  # split off singly at the start of a word
+SUFFIX = 1 << 22  # split off singly at its end
 ICON = 1 << 23  # split off anywhere
 BEFORE_STOP = 1 << 24  # a full stop is split off after these
 ACTIVE = 1 << 25  # a word without any of these is left whole
@@ -74,7 +75,7 @@ _MARKS = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
 _QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉\u2329\u232a⟦⟧"
 _CURRENCIES = "$£€¥฿₽﷼₴₠₡₢₣₤₥₦₧₨₩₪₫₭₮₯₰₱₲₳₵₶₷₸₹₺₻₼₾₿"
 _BULLETS = "•‣⁃⁌⁍∙○●◘◦⦾⦿"
-#: Of datatrove's set, what is neither ASCII nor a control character nor terminal.
+#: The characters of datatrove's set that are neither ASCII nor control characters nor terminal marks.
 _NO_WORD = "«´»–—’“”„…∶━►、〈〉《》「」【】％（），１：；～"
 
 
@@ -148,8 +149,8 @@ def classes() -> npt.NDArray[np.uint32]:
 
 @cache
 def lower_case() -> npt.NDArray[np.uint32]:
-    """The lower case of every capital letter that has one of a single code point, and every other code point
-    itself; shape ``[0x110000]``."""
+    """The lower case of every capital letter whose lower case is a single code point, and every other code
+    point itself; shape ``[0x110000]``."""
     table = np.arange(CODE_POINTS, dtype=np.uint32)
     for code in np.flatnonzero(classes() & UPPER):
         form = chr(code).lower()

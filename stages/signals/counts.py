@@ -1,4 +1,4 @@
-"""What the kernels count in a text; every signal is made of these (``table.py``).
+"""The counts that the kernels take in a text; every signal is computed from these (``table.py``).
 
 ``COUNT.tokens`` is the column of ``tokens`` in a kernel's row of results. Knows only names.
 """
@@ -48,8 +48,8 @@ class Counts(NamedTuple):
     line_chars: int
     repeated_lines: int
     repeated_line_chars: int
-    terminal_lines: int  # FineWeb: by its very last character
-    punctuated_lines: int  # blanks, closing quotes and brackets set aside
+    terminal_lines: int  # FineWeb: by the last character itself
+    punctuated_lines: int  # ignoring blanks, closing quotes and brackets at the end
     short_lines: int
     unmarked_lines: int  # Curator
     nemotron_ellipsis_lines: int

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
-"""Counts over characters and over words, given where they are; and the search for phrases.
+"""Counts over characters and over words whose places are given; and the search for phrases.
 
 Knows classes of characters, lists of words and phrases. Does not know lines, n-grams or how words are found.
 """
@@ -96,8 +96,8 @@ def characters(codes, bounds, ascii, rows):
 
 @compiled
 def _url(codes, begin, end, slash):
-    """Start and end of the address with that first slash: http or https, then printable ASCII without quotes,
-    angle brackets and blanks. An empty span where there is none."""
+    """Start and end of the address whose first slash is given: http or https, then printable ASCII without
+    quotes, angle brackets and blanks. An empty span if there is none."""
     start = slash - 5
     if start >= begin and codes[slash - 2] == _SMALL_S:
         start -= 1
@@ -123,14 +123,14 @@ def search(
     codes, bounds, phrases, phrase_starts, phrase_kinds, first, openings,
     starts, ends, kinds, hit_bounds, rows,
 ):  # fmt: skip
-    """Where phrases start, in order, where they end, and of which kind they are. Of phrases that start at one
-    place the kinds are put together, and the longest counts."""
+    """Where phrases start, in order, where they end, and their kinds. For phrases that start at one place the
+    kinds are combined, and the longest end is used."""
     count = 0
     for text in range(rows.shape[0]):
         row = rows[text]
         end = bounds[text + 1]
         hit_bounds[text] = count
-        four = np.uint64(0)  # the last four characters, a byte each; 0 for what is not ASCII
+        four = np.uint64(0)  # the last four characters, one byte each; 0 for non-ASCII
         for last in range(bounds[text], end):
             byte = _small(codes[last]) if codes[last] < 128 else np.uint32(0)
             four = (four << _BYTE | byte) & _FOUR_BYTES
@@ -160,8 +160,8 @@ def search(
 
 @compiled
 def tokens(codes, starts, stops, bounds, classes, lower, keys, values, languages, seen, hashes, rows):
-    """Counts of tokens; their hashes. ``languages`` are numbers of lists of words, ``seen`` is the text in
-    which each entry of these was last, -1 at first."""
+    """Counts of tokens; returns their hashes. ``languages`` are the numbers of word lists; ``seen`` is the
+    last text in which each entry of these lists occurred, -1 at first."""
     for text in range(rows.shape[0]):
         word_count = word_chars = alphabetic = stop_words = distinct = gopher = unsafe = 0
         for token in range(bounds[text], bounds[text + 1]):
@@ -211,7 +211,7 @@ def tokens(codes, starts, stops, bounds, classes, lower, keys, values, languages
 
 @compiled
 def nemotron_words(codes, starts, stops, bounds, classes, keys, values, hashes, rows):
-    """Counts of words in Nemotron-CC's sense; their hashes."""
+    """Counts of words as Nemotron-CC defines them; returns their hashes."""
     for text in range(rows.shape[0]):
         chars = longest = alphabetic = symbols = common = 0
         for word in range(bounds[text], bounds[text + 1]):

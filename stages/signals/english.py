@@ -1,18 +1,18 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
-"""Tokens of English, by the rules of spaCy's tokenizer: the thresholds of Gopher and FineWeb are known for
+"""English tokens, by the rules of spaCy's tokenizer: the thresholds of Gopher and FineWeb were published for
 counts of its tokens, since datatrove uses it.
 
-Knows one chunk, what stands between two blanks. Does not know languages or texts.
+Knows one chunk, the characters between two blanks. Does not know languages or texts.
 
-A chunk that is an exception ("can't", "Mr.", ":-)") becomes its pieces. Otherwise affixes are taken off, one
-from each end at a time, until an exception is left or nothing more comes off: marks, quotes, currencies,
-icons, runs of full stops, "'s", units after a digit. What is left stays whole if it is an address, and is
-else cut at infixes: a hyphen, a slash or a comma between letters, a full stop between a small and a capital
-letter, an operator between digits. Last, pieces of emoticons and abbreviations that were cut are put
-together again.
+A chunk that is an exception ("can't", "Mr.", ":-)") is split into its pieces. Otherwise affixes are removed,
+one from each end at a time, until an exception is left or nothing more can be removed: marks, quotes,
+currencies, icons, runs of full stops, "'s", units after a digit. The rest is kept whole if it is an address,
+and is otherwise cut at infixes: a hyphen, a slash or a comma between letters, a full stop between a small and
+a capital letter, an operator between digits. Last, pieces of emoticons and abbreviations that were cut are
+joined again.
 
-Exceptions are few and short, and a table of hints (``exceptions.hint``) tells most words from them without a
-hash.
+Exceptions are few and short, and a table of hints (``exceptions.hint``) rules them out for most words without
+a hash.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SCALES = tuple(map(ord, "FCK"))
 
 @inlined
 def find(keys, values, key):
-    """The value of a key in a ``lexicon.Table``, -1 without one."""
+    """The value of a key in a ``lexicon.Table``, -1 if it is missing."""
     mask = np.uint64(keys.size - 1)
     slot = (key * _SPREAD >> _HALF) & mask
     while keys[slot] != 0:
@@ -56,7 +56,7 @@ def _find_span(codes, start, stop, keys, values):
 
 @inlined
 def pieces(codes, start, stop, keys, values, hints):
-    """The packed lengths of an exception's pieces; 0: it is none."""
+    """The packed lengths of an exception's pieces; 0 if the span is not an exception."""
     length = stop - start
     if not 0 < length <= LONGEST_EXCEPTION:
         return np.int64(0)
@@ -72,7 +72,7 @@ def _digit(code):
 
 @inlined
 def _prefix(codes, start, stop, classes):
-    """The length of the prefix, 0 without one."""
+    """The length of the prefix, 0 if there is none."""
     kind = classes[codes[start]]
     if kind & of.PREFIX:
         return np.int64(1)
@@ -81,7 +81,8 @@ def _prefix(codes, start, stop, classes):
 
 @compiled
 def _long_prefix(codes, start, stop):
-    """Runs of full stops, a plus sign that is none of a number, and US$, A$ and C$."""
+    """Length of a prefix of several characters or with a condition: runs of full stops, a plus sign that does
+    not belong to a number, US$, A$ and C$."""
     code = codes[start]
     after = codes[start + 1] if start + 1 < stop else _NOTHING
     if code == STOP:
@@ -98,7 +99,7 @@ def _long_prefix(codes, start, stop):
 
 @inlined
 def _suffix(codes, start, stop, kinds, classes, keys, values):
-    """The length of the suffix, 0 without one; ``kinds`` are all classes in the chunk."""
+    """The length of the suffix, 0 if there is none; ``kinds`` are all classes in the chunk."""
     if stop <= start:
         return np.int64(0)
     code = codes[stop - 1]
@@ -112,8 +113,8 @@ def _suffix(codes, start, stop, kinds, classes, keys, values):
 
 @compiled
 def _long_suffix(codes, start, stop, classes, keys, values):
-    """The longest of those that match, as a search from the left has it; what has to stand before it must be
-    inside of the span."""
+    """The length of the longest suffix that matches, which a search from the left would find; characters
+    required before it must be inside the span."""
     code = codes[stop - 1]
     before = codes[stop - 2] if stop - 2 >= start else _NOTHING
     if code == STOP:
@@ -144,7 +145,7 @@ def _long_suffix(codes, start, stop, classes, keys, values):
 
 @compiled
 def _infix(codes, start, stop, at, classes):
-    """The length of the infix at a place that has a character of one, 0 without one."""
+    """The length of the infix at a place with a character that may be one, 0 if there is none."""
     code = codes[at]
     if code == STOP and at + 1 < stop and codes[at + 1] == STOP:
         end = at + 2
@@ -169,7 +170,7 @@ def _infix(codes, start, stop, at, classes):
         return 0
     if right & of.LETTER:
         return 1
-    most = 3 if code == HYPHEN else 2 if code == EM_DASH else 1  # only these come in several
+    most = 3 if code == HYPHEN else 2 if code == EM_DASH else 1  # only these occur in runs
     for length in range(2, most + 1):
         if at + length >= stop or codes[at + length - 1] != code:
             break
@@ -180,8 +181,7 @@ def _infix(codes, start, stop, at, classes):
 
 @compiled
 def _host(codes, start, stop, classes):
-    """Whether a host name with a lower-case top level stands here, and behind it nothing but a port and a
-    path."""
+    """Whether here is a host name with a lower-case top level, followed only by an optional port and path."""
     label, dot, at = start, -1, start
     while at < stop:
         code = codes[at]
@@ -229,14 +229,14 @@ def _address(codes, start, stop, classes):
             if _host(codes, at + 1, stop, classes):
                 return True
             tries += 1
-            if tries == 2:  # more are no address, and would make this quadratic
+            if tries == 2:  # with more it is not an address, and this would be quadratic
                 break
     return False
 
 
 @compiled
 def _join(codes, classes, keys, values, hints, starts, stops, first, count):
-    """Put tokens from ``first`` on together where they are an exception; the new number of tokens."""
+    """Join tokens from ``first`` on that together are an exception; returns the new number of tokens."""
     kept, at = first, first
     while at < count:
         end = at + 1
@@ -259,7 +259,7 @@ def _join(codes, classes, keys, values, hints, starts, stops, first, count):
 
 @compiled
 def _cut(codes, begin, end, classes, starts, stops, count):
-    """Tokens of what affixes leave; the new number of tokens."""
+    """Tokens of the rest without affixes; returns the new number of tokens."""
     at, start = begin, begin
     checked = False
     while at < end:
@@ -285,10 +285,10 @@ def _cut(codes, begin, end, classes, starts, stops, count):
 def tokens(
     codes, begin, end, kinds, classes, keys, values, hints, unit_keys, unit_values, ends, starts, stops, count
 ):
-    """Write the tokens of a chunk behind the ``count`` that are there; the new number of tokens.
+    """Write the tokens of a chunk after the ``count`` existing ones; returns the new number of tokens.
 
     ``kinds`` are all classes in it, ``keys``, ``values`` and ``hints`` the exceptions. ``ends`` has room for
-    the ends of suffixes, which come off last first.
+    the ends of suffixes, which are removed starting with the last.
     """
     first = count
     suffixes, size = np.int64(0), np.int64(-1)
@@ -308,7 +308,7 @@ def tokens(
             ends[suffixes] = end
             suffixes += 1
             end -= suffix
-            # an exception is looked for with the prefix on, which then belongs to it
+            # exceptions are looked up including the prefix, which then belongs to them
             if prefix and pieces(codes, begin - prefix, end, keys, values, hints):
                 count -= 1
                 begin -= prefix

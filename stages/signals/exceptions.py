@@ -1,7 +1,7 @@
-"""What the English tokenizer has to know by heart: exceptions from its rules, and units.
+"""Word lists of the English tokenizer: exceptions from its rules, and units.
 
-A word that is an exception becomes the given pieces, whatever the rules say; below, "+" parts pieces. Knows
-what spaCy's English tokenizer has among its exceptions; does not know the rules.
+A word that is an exception becomes the given pieces, whatever the rules say; below, "+" separates pieces.
+Knows the exceptions of spaCy's English tokenizer; does not know the rules.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CLIPPED = "doin goin nothin nuthin ol somethin lovin havin"
 _SPLIT = """
 can+not gon+na got+ta let+'s c'm+on y'+all y+all how+'d+'y not+'ve not+ve i+'m i+m i+'m+a i+m+a
 """
-#: Emoticons: eyes and nose with each of the mouths, the same looked at from the right, and faces.
+#: Emoticons: eyes and nose with each of the mouths, their mirror images, and faces.
 _SIDEWAYS = {
     ": :-": ") )) ))) ( (( ((( ] } / | P p O o 0 * 3 > X x D",
     ":' :'-": ") (",
@@ -43,14 +43,14 @@ _FACES = r"""
 0_o o_0 0_0 o.O O.o O.O o.o 0.0 o.0 0.o @_@ <3 <33 <333 </3 (^_^) (-_-) (._.) (>_<) (*_*) (¬_¬) ಠ_ಠ ಠ︵ಠ
 (ಠ_ಠ) ¯\(ツ)/¯ (╯°□°）╯︵┻━┻ ><(((*>
 """
-#: Split off after a digit.
+#: Units that are split off after a digit.
 _UNITS = """
 km km² km³ m m² m³ dm dm² dm³ cm cm² cm³ mm mm² mm³ ha µm nm yd in ft kg g mg µg t lb oz m/s km/h kmh mph
 hPa Pa mbar mb MB kb KB gb GB tb TB T G M K % км км² км³ м м² м³ дм дм² дм³ см см² см³ мм мм² мм³ нм кг г мг
 м/с км/ч кПа Па мбар Кб КБ кб Мб МБ мб Гб ГБ гб Тб ТБ тб كم كم² كم³ م م² م³ سم سم² سم³ مم مم² مم³ غرام جرام
 جم كغ ملغ كوب اكواب US$ C$ A$ $ £ € ¥ ฿ ₽ ﷼ ₴ ₠ ₡ ₢ ₣ ₤ ₥ ₦ ₧ ₨ ₩ ₪ ₫ ₭ ₮ ₯ ₰ ₱ ₲ ₳ ₵ ₶ ₷ ₸ ₹ ₺ ₻ ₼ ₾ ₿
 """
-#: What is contracted onto which words, with and without the apostrophe.
+#: Contracted endings and the words that take them, with and without the apostrophe.
 _CONTRACTED = {
     "'ve 'll 'll+'ve 'd 'd+'ve": "i",
     "'ve 're 'll 'll+'ve 'd 'd+'ve": "you we they these those",
@@ -60,14 +60,14 @@ _CONTRACTED = {
     "n't n't+'ve": "ca do does did had may need ought sha wo",
     "n't n't+'ve 've": "could might must should would",
 }
-#: Left whole, though they look like contractions without an apostrophe.
+#: Words kept whole, though they look like contractions without an apostrophe.
 _UNTOUCHED = (
     "Ill ill Its its Hell hell Shell shell Shed shed Well well were Were Whore whore Yall Y'all Y’all"
 )
 
 
 def _combined(table: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    """Every word of a key with every word of its value."""
+    """Every word of a key combined with every word of its value."""
     return ((one, other) for key, value in table.items() for one in key.split() for other in value.split())
 
 
@@ -87,13 +87,15 @@ def _exceptions() -> Iterable[tuple[str, ...]]:
 
 
 def hint(word: str) -> int:
-    """A number below ``HINTS`` from what is quickly seen of a word: its ends and its length."""
+    """A number below ``HINTS`` from properties of a word that are cheap to read: its first and last
+    characters and its length."""
     return (ord(word[0]) * 37 + ord(word[-1]) * 101 + len(word) * 401) % HINTS
 
 
 @cache
 def exceptions() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
-    """A table of exceptions with the lengths of their pieces, eight bits each; and which hints they have."""
+    """A table of exceptions with the lengths of their pieces, eight bits each; and the hints that they
+    have."""
     lengths: dict[str, int] = {}
     for pieces in _exceptions():
         packed = sum(len(piece) << 8 * place for place, piece in enumerate(pieces))
@@ -107,5 +109,5 @@ def exceptions() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], npt.NDA
 
 @cache
 def units() -> Table:
-    """What is split off after a digit."""
+    """Table of the units that are split off after a digit."""
     return table({word_hash(unit): 1 for unit in _UNITS.split()})

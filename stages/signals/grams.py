@@ -3,10 +3,11 @@
 
 Knows words as hashes and lengths. Does not know characters.
 
-An n-gram can occur twice only if both (n-1)-grams in it do. So each size looks only at the places where the
-size before found two repeated ones side by side; an n-gram is the pair of their numbers, which is exact: no
-two of them share a number unless two words share a 64-bit hash. Prose has few repeated pairs and hardly a
-repeated 5-gram, so that all sizes together cost little more than numbering the words.
+An n-gram can occur twice only if both (n-1)-grams in it do. So for each size only the places are examined
+where the size before found two repeated ones side by side. An n-gram is represented by the pair of their
+numbers, which is exact: no two n-grams share a number unless two words share a 64-bit hash. Prose has few
+repeated pairs and hardly any repeated 5-gram, so all sizes together cost little more than numbering the
+words.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ LARGEST_TOP, LARGEST = 4, 10
 
 @compiled
 def number(keys, count, slots, numbers, firsts, counts):
-    """Number keys in the order in which they first occur; how many numbers there are.
+    """Number keys in the order in which they first occur; returns how many numbers there are.
 
-    ``numbers[i]`` is that of key ``i``; ``firsts`` and ``counts`` say of each number where it first occurs
-    and how often. ``slots`` has room for the first power of two from twice ``count`` and from 16 on.
+    ``numbers[i]`` is the number of key ``i``; ``firsts`` and ``counts`` hold, for each number, where it first
+    occurs and how often. ``slots`` has room for the smallest power of two that is at least 16 and at least
+    twice ``count``.
     """
     size = 16
     while size < 2 * count:
@@ -57,10 +59,10 @@ def repetitions(
     """Characters of the most frequent 2-, 3- and 4-gram, and of repeated 5- to 10-grams: nine columns of
     ``rows`` from ``column`` on.
 
-    The most frequent n-gram, the first of several, counts with blanks between its words, as often as it
-    occurs. Of repeated n-grams, ``greedy`` (datatrove) goes through the text and jumps over an n-gram that
-    it has met before; blanks do not count. Otherwise (Curator) every second and later occurrence counts,
-    with blanks, and what overlaps counts once.
+    The most frequent n-gram (the first of equally frequent ones) counts with the blanks between its words, as
+    often as it occurs. Repeated n-grams: with ``greedy`` (datatrove) the scan skips an n-gram that it has met
+    before, and blanks do not count. Otherwise (Curator) every second and later occurrence counts, with
+    blanks, and overlapping characters count once.
     """
     for text in range(rows.shape[0]):
         first = bounds[text]
@@ -93,7 +95,7 @@ def repetitions(
 
 @compiled
 def _keep_repeated(places, numbers, counts, count):
-    """Move items that occur more than once to the front; how many there are."""
+    """Move items that occur more than once to the front; returns how many there are."""
     kept = 0
     for item in range(count):
         if abs(counts[numbers[item]]) > 1:
@@ -104,7 +106,7 @@ def _keep_repeated(places, numbers, counts, count):
 
 @compiled
 def _repeated(places, numbers, here, n, ends, counts, greedy):
-    """Marks as met by negative counts."""
+    """Characters of repeated n-grams; an n-gram that was met is marked by a negative count."""
     chars, free = 0, 0
     for item in range(here):
         place, gram = places[item], numbers[item]

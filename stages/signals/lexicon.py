@@ -1,6 +1,6 @@
 """Words and phrases that signals look for, as hash tables for the kernels.
 
-Knows the lists of stop words, and the boilerplate that C4 and Nemotron-CC look for. Does not know texts.
+Knows the lists of stop words, and the boilerplate phrases of C4 and Nemotron-CC. Does not know texts.
 
 Words are found by a 64-bit polynomial hash of their code points (``word_hash``; the kernels compute the same
 one on the fly), in tables with open addressing.
@@ -23,26 +23,27 @@ BASE = 0x9E3779B97F4A7C55
 SPREAD = 0xD6E8FEB86659FD93
 _MASK = (1 << 64) - 1
 
-#: Lengths beyond which nothing is looked up: exceptions and units of the English tokenizer, words of lists.
+#: Lengths above which nothing is looked up: exceptions and units of the English tokenizer, words of lists.
 LONGEST_EXCEPTION, LONGEST_UNIT, LONGEST_LISTED = 12, 5, 24
-#: Slots of what tells most words from exceptions (``exceptions.hint``), and most places from phrases.
+#: Slots of the tables that rule out exceptions for most words (``exceptions.hint``), and phrases at most
+#: places.
 HINTS, OPENINGS = 4096, 4096
 
 LANGUAGES = ("ar", "da", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "sv", "th", "zh")
-#: Beside the languages, lists of their own in the table of words.
+#: Lists in the table of words that do not belong to a language.
 GOPHER, UNSAFE, COUNTER = range(len(LANGUAGES), len(LANGUAGES) + 3)
 
 #: Rae et al. 2021, appendix A.1.1.
 GOPHER_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
-#: What a counter counts; RefinedWeb names only "3 likes".
+#: Nouns of counters such as "3 likes", the only example that RefinedWeb gives.
 _COUNTED = """
 like likes view views comment comments share shares vote votes point points reply replies follower followers
 subscriber subscribers retweet retweets repost reposts reaction reactions rating ratings review reviews
 download downloads answer answers post posts member members photo photos video videos
 """
 
-# Kinds of phrases, as bits. All are found in lower case, anywhere, also inside of words.
+# Kinds of phrases, as bits. All are searched for in lower case and anywhere, even inside words.
 LOREM_IPSUM, PLACEHOLDER, JAVASCRIPT, POLICY, BOILERPLATE = 1, 2, 4, 8, 16
 NAV_FIRST, NAV_LAST, NAV_INSIDE, READ_MORE = 32, 64, 128, 256
 PHRASES: Mapping[str, int] = {
@@ -56,7 +57,7 @@ PHRASES: Mapping[str, int] = {
     # C4's reference code, as in datatrove
     **dict.fromkeys(("terms of use", "privacy policy", "cookie policy"), POLICY | BOILERPLATE),
     **dict.fromkeys(("uses cookies", "use of cookies", "use cookies"), POLICY | BOILERPLATE),
-    # Curator has these besides, and five long texts of consent, each with one of these phrases in it
+    # Curator has these in addition, and five long consent texts, each of which contains one of these phrases
     **dict.fromkeys(("privacy overview", "privacy & cookies policy"), BOILERPLATE),
     **dict.fromkeys(("privacy and cookies policy", "necessary cookies"), BOILERPLATE),
     "changing your cookie settings": BOILERPLATE,
@@ -69,7 +70,7 @@ PHRASES: Mapping[str, int] = {
 
 
 class Table(NamedTuple):
-    """A hash table: keys (0: empty) and values, both of a power of two slots."""
+    """A hash table: keys (0: empty) and values, both with a power of two slots."""
 
     keys: npt.NDArray[np.uint64]
     values: npt.NDArray[np.int32]
@@ -77,7 +78,8 @@ class Table(NamedTuple):
 
 class Phrases(NamedTuple):
     """Phrases sorted by first character: those of ASCII code ``c`` are ``first[c]`` to ``first[c + 1]``.
-    ``openings[h]`` says whether any has a first four characters with the hash h (``describe.search``)."""
+    ``openings[h]`` says whether the first four characters of any phrase have the hash h
+    (``describe.search``)."""
 
     codes: npt.NDArray[np.uint32]
     starts: npt.NDArray[np.int64]
@@ -95,12 +97,12 @@ def word_hash(word: str) -> int:
 
 
 def list_hash(word: str, which: int) -> int:
-    """The key of a word in the list of that number."""
+    """The key of a word in the list with the given number."""
     return word_hash(word) ^ ((which + 1) * SPREAD & _MASK)
 
 
 def table(items: Mapping[int, int]) -> Table:
-    """Values by hash."""
+    """A table of values by hash."""
     slots = 1 << (4 * len(items)).bit_length()
     made = Table(np.zeros(slots, np.uint64), np.zeros(slots, np.int32))
     for key, value in items.items():
@@ -118,7 +120,7 @@ def _lines(path: Path) -> list[str]:
 
 @cache
 def words() -> tuple[Table, int]:
-    """All lists of words in one table, its values the numbers of entries; and how many entries there are."""
+    """All lists of words in one table, whose values number the entries; and how many entries there are."""
     lists: dict[int, Iterable[str]] = {GOPHER: GOPHER_WORDS, COUNTER: _COUNTED.split()}
     lists[UNSAFE] = _lines(HERE / "unsafe.txt")
     for which, language in enumerate(LANGUAGES):
@@ -129,7 +131,7 @@ def words() -> tuple[Table, int]:
 
 @cache
 def phrases() -> Phrases:
-    """``PHRASES`` for the search."""
+    """``PHRASES`` prepared for the search."""
     ordered = sorted(PHRASES)
     initials = [ord(phrase[0]) for phrase in ordered]
     openings = np.zeros(OPENINGS, dtype=bool)

@@ -1,11 +1,12 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
 """Counts over lines and paragraphs: repetition, how lines begin and end, and sentences.
 
-Knows where tokens, words and phrases are. Does not know thresholds, but those that are part of a definition.
+Knows where tokens, words and phrases are. Does not know thresholds, except those that are part of a
+definition.
 
-There are three notions of a line, as the published rule sets have them: what is between line feeds and not
-blank (FineWeb, Nemotron-CC, RefinedWeb), what is between runs of line feeds (Gopher repetition in
-datatrove), and what ``str.splitlines`` gives, blank ones included (Gopher quality, C4: see ``c4.py``).
+The published rule sets have three definitions of a line: a non-blank piece between line feeds (FineWeb,
+Nemotron-CC, RefinedWeb), a piece between runs of line feeds (Gopher repetition in datatrove), and the results
+of ``str.splitlines``, including blank ones (Gopher quality, C4: see ``c4.py``).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _MARKS = tuple(map(ord, ".?!\"'"))
 _THOUSANDS = tuple(map(ord, "km"))
 
 SHORT_LINE = 30  # FineWeb
-NAVIGATION_WORDS = 10  # RefinedWeb: only such short lines are looked at for navigation
+NAVIGATION_WORDS = 10  # RefinedWeb: only lines this short are checked for navigation
 
 
 @inlined
@@ -48,7 +49,7 @@ def ends_in_dots(codes, start, stop):
 
 @inlined
 def ends_in_mark(codes, start, stop):
-    """. ? ! " ' as C4 and Curator have it."""
+    """Whether a line ends in one of . ? ! " ' as in C4 and Curator."""
     return stop > start and codes[stop - 1] in _MARKS
 
 
@@ -73,8 +74,8 @@ def _ellipsis_end(codes, start, stop):
 
 @compiled
 def sentences(codes, classes, starts, stops, first, last):
-    """Sentences of the tokens ``first`` to ``last`` of a line, as spaCy's sentencizer counts them: one ends
-    after a token that is a terminal mark, and the marks behind it."""
+    """Sentences of the tokens ``first`` to ``last`` of a line, as spaCy's sentencizer counts them: a sentence
+    ends after a token that is a terminal mark, and the marks that follow it."""
     if first == last:
         return 0
     count, ended = 1, False
@@ -82,7 +83,7 @@ def sentences(codes, classes, starts, stops, first, last):
         start, stop = starts[token], stops[token]
         kind = classes[codes[start]]
         if ended:
-            # more than one blank is a token, and no mark
+            # more than one blank is a token, but not a mark
             gap = start - stops[token - 1]
             if gap > 1 or (gap == 1 and codes[start - 1] != BLANK):
                 count, ended = count + 1, False
@@ -99,7 +100,8 @@ def sentences(codes, classes, starts, stops, first, last):
 
 @compiled
 def _is_counter(codes, starts, stops, first, classes, lower, keys, values):
-    """Whether a word and the next are a number and what it counts ("1,234 likes", "2.5k views")."""
+    """Whether a word and the next one are a number and a noun that it counts ("1,234 likes", "2.5k
+    views")."""
     start, stop = starts[first], stops[first]
     for at in range(start, stop):
         code = codes[at]
@@ -119,7 +121,7 @@ def lines(
     word_starts, word_stops, word_bounds, hit_starts, hit_ends, hit_kinds, hit_bounds,
     pieces, slots, numbers, firsts, counts, lengths, rows,
 ):  # fmt: skip
-    """Lines between line feeds."""
+    """Counts over the lines between line feeds."""
     token, word, hit = np.int64(0), np.int64(0), np.int64(0)
     for text in range(rows.shape[0]):
         row = rows[text]
@@ -209,7 +211,8 @@ def paragraphs(
     codes, bounds, classes, hit_starts, hit_kinds, hit_bounds, pieces, slots, numbers, firsts, counts,
     lengths, rows
 ):  # fmt: skip
-    """Pieces between two or more line feeds of the stripped text. An empty text is one empty paragraph."""
+    """Counts over the pieces between two or more line feeds of the stripped text. An empty text is one empty
+    paragraph."""
     for text in range(rows.shape[0]):
         row = rows[text]
         start, end = strip(codes, bounds[text], bounds[text + 1], classes)

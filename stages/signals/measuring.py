@@ -1,9 +1,9 @@
-"""Texts in, signals out: the passes over characters, words, lines and n-grams.
+"""Measures the signals of texts by passes over characters, words, lines and n-grams.
 
-Knows how texts are laid out for the kernels and which language is segmented how. Knows no Arrow.
+Knows how texts are laid out for the kernels and how each language is segmented. Does not know Arrow.
 
-The texts of a group are one array of code points. What is found in them (tokens, words, phrases) is arrays
-over the whole group as well, with the bounds of each text's share; kernels count into one row per text.
+The texts of a group are one array of code points. The tokens, words and phrases found in them are also arrays
+over the whole group, with the bounds of each text's share; kernels count into one row per text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stages.signals.grams import repetitions
 from stages.signals.table import signals
 
 #: Code points that are measured at a time, unless one text has more: few enough for the processor's cache. In
-#: the worst case, a text of marks only, the arrays are 130 bytes for each.
+#: the worst case, a text of marks only, the arrays take 130 bytes for each.
 CODES_PER_CALL = 1 << 18
 
 Array = npt.NDArray[Any]
@@ -39,8 +39,9 @@ class Spans(NamedTuple):
 def measure(texts: Sequence[str], languages: Sequence[str | None]) -> dict[str, npt.NDArray[np.generic]]:
     """Every signal of ``table.SIGNALS`` by name: one value per text, in the signal's type.
 
-    ``languages`` are ISO 639-1 codes, one per text. A language without a list of stop words, or None, has
-    none, and is read as one with blanks between words. ValueError if they are not as many as the texts.
+    ``languages`` are ISO 639-1 codes, one per text. For None, or a language without a list of stop words,
+    there are no stop words, and words are assumed to be separated by blanks. Raises ValueError if there are
+    not as many languages as texts.
     """
     if len(texts) != len(languages):
         raise ValueError(f"{len(texts)} texts, but {len(languages)} languages: one for each is needed")
@@ -95,7 +96,8 @@ def _count(texts: Sequence[str], languages: Sequence[str | None], rows: npt.NDAr
 
 
 def _scratch(size: int) -> tuple[Array, ...]:
-    """For ``grams.number``: keys, slots, numbers, first places, counts; and one number more for each key."""
+    """Arrays for ``grams.number``: keys, slots, numbers, first places, counts; and one further number for
+    each key."""
     int32 = [np.empty(size, dtype=np.int32) for _ in range(3)]
     slots = np.empty(max(16, 1 << (2 * size).bit_length()), dtype=np.int32)
     return np.empty(size, dtype=np.uint64), slots, *int32, np.empty(size, dtype=np.int64)

@@ -1,22 +1,22 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
-"""Where the tokens of a text are: English as spaCy has them (``english.py``), other languages by Unicode
-words.
+"""Finds the tokens of a text: in English as spaCy does (``english.py``), in other languages by Unicode words.
 
 Knows code points and their classes. Does not know what is counted about tokens.
 
-A text falls into chunks between blanks, and a chunk into tokens. In other languages than English a token is
-a letter or digit with all that follow, and with an apostrophe, full stop, colon or middle dot between two
-letters or a full stop, comma or apostrophe between two digits (UAX 29 in short); every other character is a
-token of its own, with its combining marks. Scripts that are written without blanks have rules of their own,
-without a dictionary:
+A text is divided into chunks between blanks, and a chunk into tokens. In languages other than English a token
+is a run of letters and digits, including an apostrophe, full stop, colon or middle dot between two letters,
+or a full stop, comma or apostrophe between two digits (a short form of UAX 29); every other character is a
+token of its own, with its combining marks. Scripts that are written without blanks have their own rules,
+which use no dictionary:
 
-- Han: a character is a token; in Japanese text a run of them is, as compounds mostly are words there;
-- hiragana, katakana: a run is a token; so Japanese falls apart where the script changes;
-- Thai: a cluster of a consonant with its vowels and tone marks is a token, the smallest unit that has a
-  sound.
+- Han: a character is a token; in Japanese text a run of them is one token, since compounds are mostly words
+  there;
+- hiragana, katakana: a run is a token; so Japanese is split where the script changes;
+- Thai: a cluster of a consonant with its vowels and tone marks is a token, the smallest unit that is
+  pronounced.
 
-For counts this means: Chinese words are characters (a word has about 1.5), Thai ones about half a syllable
-to a syllable, and Japanese ones often a stem or its endings. Lao, Khmer and Burmese are read as if they had
+For counts this means: Chinese words are characters (a word has about 1.5), Thai ones about half a syllable to
+a syllable, and Japanese ones often a stem or its endings. Lao, Khmer and Burmese are treated as if they had
 blanks.
 """
 
@@ -27,7 +27,7 @@ from stages.signals import characters as of
 from stages.signals import english
 from stages.signals.english import APOSTROPHE, COLON, COMMA, RIGHT_QUOTE, STOP, UNDERSCORE
 
-#: What the mode of a text is made of, as bits.
+#: Bits of the mode of a text.
 ENGLISH, KANJI_RUNS, WORDS_ARE_TOKENS = 1, 2, 4
 
 MIDDLE_DOT = ord("·")
@@ -36,7 +36,7 @@ _LETTERS = of.ALPHABETIC | of.EXTEND
 
 @compiled
 def _joins(codes, at, classes):
-    """Whether a character is inside of a word, by those on both sides of it."""
+    """Whether a character is inside a word, judged by its two neighbours."""
     code, left, right = codes[at], classes[codes[at - 1]], classes[codes[at + 1]]
     either = code in (APOSTROPHE, RIGHT_QUOTE, STOP)
     if left & of.DIGIT and right & of.DIGIT:
@@ -47,7 +47,7 @@ def _joins(codes, at, classes):
 
 @compiled
 def _words(codes, start, stop, kanji_runs, classes, starts, stops, count):
-    """Unicode words and other tokens of a chunk; the new number of tokens."""
+    """Write the Unicode words and other tokens of a chunk; returns the new number of tokens."""
     at = start
     while at < stop:
         starts[count] = at
@@ -83,8 +83,9 @@ def tokenize(
     starts, stops, token_bounds, chunk_starts, chunk_stops, chunk_bounds,
 ):  # fmt: skip
     """Tokens and chunks of texts, one after the other; those of text ``i`` are ``bounds[i]`` to
-    ``bounds[i + 1]`` of their kind. There is room for as many as there are codes."""
-    tokens, chunks = bounds[0], bounds[0]  # 0; a literal would compile all that is called twice
+    ``bounds[i + 1]`` of the token or chunk bounds. The outputs have room for as many as there are code
+    points."""
+    tokens, chunks = bounds[0], bounds[0]  # 0; with a literal, called functions are compiled twice
     for text in range(modes.size):
         token_bounds[text], chunk_bounds[text] = tokens, chunks
         is_english, kanji_runs = modes[text] & ENGLISH != 0, modes[text] & KANJI_RUNS != 0

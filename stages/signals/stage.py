@@ -1,4 +1,4 @@
-"""The stage ``signals``: measures what quality rules look at, in one pass over the text.
+"""The stage ``signals``: measures the quantities that quality rules use, in one pass over the text.
 
 Knows Arrow and ``measure``; the columns are those of ``table.SCHEMA``. Does not know thresholds: these are in
 rule files, which the stage ``heuristics`` reads.
@@ -25,8 +25,8 @@ class Signals(Annotator):
     resources = Resources(memory=640 * MIB)  # for a text of 5 million marks
 
     def open(self) -> None:
-        """Loads the tables and every kernel, or compiles them: the deadline of the first document has no room
-        for that."""
+        """Loads the tables and loads or compiles every kernel, since the deadline of the first document
+        leaves no time for that."""
         measure(["This line is kept [1]."], ["en"])
 
     def annotate(self, batch: pa.Table) -> Annotation:

@@ -1,8 +1,8 @@
 """The signals: name, type, unit, definition and source of each, and how it is computed from counts.
 
 Rule files name signals by these names; the columns of a document are ``signal.<name>``. This is the only
-place where they are defined: the schema, the check of rule files and the table in ``README.md`` come from
-it. Knows no texts.
+place where they are defined: the schema, the check of rule files and the table in ``README.md`` are made from
+it. Does not know texts.
 """
 
 from __future__ import annotations
@@ -281,7 +281,7 @@ def signals(counts: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.generic]]
 
 
 def markdown() -> str:
-    """The table of all signals, as it stands in ``README.md``."""
+    """The table of all signals, as in ``README.md``."""
     rows = [
         f"| `{signal.name}` | {signal.type.to_pandas_dtype().__name__} | {signal.unit} | {signal.definition} "
         f"| {signal.source} |"

@@ -6,6 +6,7 @@ nothing about items: thresholds are rules (``accept``). So it drops only answers
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,8 @@ from stages.synthesis.gates.measure import Measured, Source
 from stages.synthesis.gates.words import content, words
 from stages.synthesis.task import Task, TaskFile, load_all
 
-#: Words of a dialogue's speakers and of tags are not words of the prompt.
+#: A question ends with its mark, or with options after one.
+_ASKS = re.compile(r"[?？؟.:)][\"'”’»]?\s*$|[?？؟:].*[A-D][).]", re.DOTALL)
 _Prompt = frozenset[tuple[str, ...]]
 
 
@@ -104,12 +106,14 @@ class Parse(Generator):
         target = row["task.target"]
         asked: list[frozenset[str]] = []
         items: list[dict[str, Any]] = []
+        measured: list[Measured] = []
         for index, item in enumerate(found):
             gates = Measured()
+            measured.append(gates)
             gates["truncated"] = float(cut and index == len(found) - 1)
             text = self._measured(gates, task, item, source, row)
             if task.parser in ("pairs", "items"):
-                mine = frozenset(content(words(item.question or item.answer), target))
+                mine = frozenset(words(item.question or item.answer))
                 gates["duplicate"] = float(any(measure.similar(mine, other) for other in asked))
                 asked.append(mine)
             items.append(
@@ -120,9 +124,14 @@ class Parse(Generator):
                     "item.index": index,
                     "item.count": len(found),
                     "item.segment": row["text"],
-                    **measure.row(gates),
                 }
             )
+        compared = sum(gates.compared[0] for gates in measured)
+        missing = sum(gates.compared[1] for gates in measured)
+        for gates, item_row in zip(measured, items, strict=True):
+            if compared >= measure.ENOUGH_WORDS:
+                gates["all_grounded"] = 1 - missing / compared
+            item_row |= measure.row(gates)
         return items
 
     def _measured(
@@ -161,21 +170,22 @@ class Parse(Generator):
     def _pair(self, gates: Measured, item: Item, source: Source, target: str) -> None:
         answer = words(item.answer)
         gates["unfinished"] = measure.unfinished(item.answer, answer, source, target)
-        if not item.question or not item.question.rstrip().endswith(("?", "？", "؟", ".", ":", ")")):
+        if not item.question or not _ASKS.search(item.question):
             gates["unfinished"] = max(gates["unfinished"], float(target != "th"))
+        gates["off_question"] = float(
+            bool(phrases.YES_NO.match(item.answer.lower()) and phrases.ASKS_WHAT.match(item.question.lower()))
+        )
         gates["refers_to_text"] = float(bool(phrases.REFERS.search(f"{item.question} {item.answer}".lower())))
         if target != source.language and source.language != "und":
             return
         # what a question names and counts, it may give as options
         both = f"{item.question}\n{item.answer}"
         measure.comparison(gates, both, words(both), source, target)
-        stems = content(words(item.question), target)
-        if stems:
-            gates["question_grounded"] = sum(stem in source.stems for stem in stems) / len(stems)
-        stems = content(answer, target)
-        gates.pop("grounded", None)
-        if stems:
-            gates["grounded"] = sum(stem in source.stems for stem in stems) / len(stems)
+        asked = content(words(item.question), target)
+        if asked:
+            gates["question_grounded"] = sum(stem in source.stems for stem in asked) / len(asked)
+        # an answer may say again what the question says
+        measure.grounding(gates, content(answer, target), source.stems | frozenset(asked))
 
     def _prompt(self, task: Task, target: str, source: str, variant: str) -> _Prompt:
         """Runs of words of what the model was told."""

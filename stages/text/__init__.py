@@ -1,4 +1,4 @@
-"""What several rooms need to look into texts: their UTF-8, and classes of characters.
+"""What several packages need to read texts: their UTF-8, and classes of characters.
 
-Knows characters and bytes. Does not know documents, nor what texts are looked at for.
+Knows characters and bytes. Does not know documents, nor why texts are read.
 """

@@ -1,4 +1,4 @@
-"""Classes of characters, by which texts are taken apart into words in every language alike.
+"""Classes of characters, by which texts in every language are split into words.
 
 A character is part of a *word* (letters and digits), a *letter* of a script that is written without blanks
 between words (Han, kana, Thai, Lao, Khmer, Burmese and the like; Hangul has blanks and makes words), a *mark*
@@ -22,12 +22,12 @@ from stages.compiled import compiled
 BLANK, PUNCTUATION, WORD, LETTER, MARK, SYMBOL, IGNORED = range(7)
 CLASS, _FOLDED = 24, 0x1FFFFF
 
-#: The table covers planes 0 and 1; planes 2 and 3 are Han, what is above is not compared.
+#: The table covers planes 0 and 1; planes 2 and 3 are Han, code points above are not compared.
 TABLED = 0x20000
 _HAN = 0x40000
 
-#: Scripts without blanks between words, as character names begin: those whose letters have the line
-#: breaking classes ID, CJ or SA (UAX 14), but Hangul.
+#: Scripts without blanks between words, as the beginnings of character names: those whose letters have the
+#: line breaking classes ID, CJ or SA (UAX 14), except Hangul.
 _UNSPACED = (
     "CJK", "KANGXI", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "IDEOGRAPHIC", "BOPOMOFO", "YI SYLLABLE",
     "HENTAIGANA", "THAI", "LAO", "KHMER", "MYANMAR", "NEW TAI LUE", "TAI LE", "TAI THAM", "TAI VIET", "AHOM",
@@ -59,7 +59,7 @@ def _class(char: str) -> int:
 
 
 def joins(left: str, right: str) -> bool:
-    """Whether two characters would be of one word if they stood side by side."""
+    """Whether two characters would belong to one word if they stood side by side."""
     kinds = [WORD if ord(c) >= TABLED else int(table()[ord(c)]) >> CLASS for c in (left, right)]
     return kinds[0] in (WORD, MARK) and kinds[1] in (WORD, MARK)
 

@@ -14,12 +14,12 @@ import pyarrow as pa
 
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
-#: Texts as a list or as a column; a chunked column is never put together.
+#: Texts as a list or as a column; the chunks of a chunked column are never concatenated.
 Texts: TypeAlias = Sequence[str] | pa.Array | pa.ChunkedArray
 
 
 def as_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """A column as one array, copied only where it is in several chunks.
+    """A column as one array, copied only if it is in several chunks.
 
     Raises ArrowInvalid where strings are too many for one array (2 GiB)."""
     if isinstance(column, pa.ChunkedArray):
@@ -42,13 +42,13 @@ def utf8(column: pa.ChunkedArray | pa.Array) -> tuple[npt.NDArray[np.uint8], npt
         starts = np.zeros(1, np.int64)
     else:
         starts = np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1].astype(np.int64)
-    # bytes() is read-only as Arrow's buffers are: kernels see one type
+    # bytes() is read-only, as Arrow's buffers are, so that kernels see one type
     return np.frombuffer(data if data is not None and data.size else b"\0", np.uint8), starts
 
 
 def pieces(texts: Texts) -> Iterator[tuple[Bytes, Offsets]]:
-    """UTF-8 of the texts and where each starts in it (one more at the end), for a list at once and
-    for a column chunk by chunk, without a copy. Lone surrogates in a list are encoded as such.
+    """UTF-8 of the texts and where each starts in it (with the end as last entry): a list as one piece, a
+    column chunk by chunk without a copy. Lone surrogates in a list are encoded as such.
 
     Raises ValueError for a text that is null, TypeError for anything but texts.
     """

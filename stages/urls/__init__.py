@@ -1,1 +1,1 @@
-"""Whose pages a corpus leaves out: lists of domains, of URLs and of patterns."""
+"""Leaves out pages by lists of domains, of URLs and of patterns."""

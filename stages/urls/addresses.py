@@ -1,12 +1,12 @@
-"""The one form of an address that lists and documents are compared in.
+"""The canonical form of an address, in which lists and documents are compared.
 
 Knows the syntax of URLs (RFC 3986, with the backslash that browsers take for a slash) and of host names. Does
-not know lists, public suffixes or what is behind an address.
+not know lists, public suffixes or the content of an address.
 
 A host is in lower case, ASCII (punycode, RFC 3492, of the NFKC form), without user, port and last dot. A path
-is everything from the host to the fragment, percent-decoded and in lower case: squidGuard, whose lists these
-are, folds case, and so do those who write the lists. Of a longer one the first ``LONGEST`` characters are
-compared, so that an address with a million slashes costs no more than others.
+is everything from the host to the fragment, percent-decoded and in lower case: squidGuard, for which the
+lists are written, folds case, and so do their authors. Of a longer path only the first ``LONGEST`` characters
+are compared, so that an address with a million slashes costs no more than others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LONGEST = 2_000
 
 _ADDRESS = re.compile(
     r"(?:(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}|(?![a-z][a-z0-9+.-]*:[/\\]))"  # scheme, or none
-    r"(?:[^/\\?#]*@)?+"  # user; tried once, or a row of @ takes seconds
+    r"(?:[^/\\?#]*@)?+"  # user; tried once, since a row of @ would take seconds
     r"(\[[0-9a-f:.]+\]|[^\[\]:/\\?#]{1,1000})"  # host
     r"(?::[0-9]*)?"  # port
     r"([/\\?][^#]*)?"  # path and query
@@ -33,7 +33,7 @@ _BREAKS = re.compile(r"[\r\n]")
 
 
 def split(address: str) -> tuple[str, str] | None:
-    """Host and path of a URL, with or without scheme; None where there is no host."""
+    """Host and path of a URL, with or without scheme; None if there is no host."""
     found = _ADDRESS.fullmatch(address.strip())
     host = found and _host(found[1])
     return (host, _path(found[2] or "")) if found and host else None
@@ -62,6 +62,6 @@ def bare(host: str) -> str:
 
 
 def keys(host: str, path: str) -> set[str]:
-    """What a list of URLs may have this one under: as ``bare``, and without ``web`` or ``ftp``, as squidGuard
-    has it."""
+    """Forms under which a list of URLs may contain this one: as ``bare``, and without ``web`` or ``ftp``, as
+    in squidGuard."""
     return {bare(host) + path, _OTHER.sub("", host) + path}

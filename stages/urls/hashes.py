@@ -1,6 +1,6 @@
-"""Sets of strings as sorted 64-bit hashes: eight bytes an entry, whatever its length.
+"""Sets of strings as sorted 64-bit hashes: eight bytes per entry, whatever its length.
 
-Knows bytes. Does not know what they spell. The strings themselves are not kept, so a string that is not in a
+Knows bytes. Does not know what they mean. The strings themselves are not kept, so a string that is not in a
 set can be taken for one that is: with probability n / 2**64 in a set of n, which is once in 3.7 * 10**12
 lookups among five million entries.
 """
@@ -19,7 +19,8 @@ _SHIFT, _ONES = np.uint64(32), np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def hashes(text: npt.NDArray[np.uint8], starts: Places, lengths: Places) -> Hashes:
-    """Of slices of ``text``: uint64[slices]. A step for every eight bytes of the longest."""
+    """Hashes of slices of ``text``: uint64[slices]. Takes one step for every eight bytes of the longest
+    slice."""
     padded = np.concatenate((text, np.zeros(8, np.uint8)))
     words = np.lib.stride_tricks.sliding_window_view(padded, 8)
     state = (lengths.astype(np.uint64) + np.uint64(1)) * _LENGTH
@@ -39,7 +40,7 @@ def _step(state: Hashes) -> Hashes:
 
 
 def contains(entries: Hashes, asked: Hashes) -> npt.NDArray[np.bool_]:
-    """Which of ``asked`` are among the sorted ``entries``."""
+    """Whether each of ``asked`` is among the sorted ``entries``."""
     if not len(entries):
         return np.zeros(len(asked), np.bool_)
     places = np.minimum(np.searchsorted(entries, asked), len(entries) - 1)

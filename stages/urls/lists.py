@@ -1,12 +1,12 @@
-"""The files that lists of addresses come in, read into hashes and patterns.
+"""Reads files with lists of addresses into hashes and patterns.
 
-Knows three formats, each with one entry a line and comments from ``#`` on, and the layout of the lists of the
-Université Toulouse Capitole (UT1): ``<category>/domains``, ``urls`` and ``expressions``, in a directory or in
-the archive as it is distributed. Does not know documents.
+Knows three formats, each with one entry per line and comments that start with ``#``, and the layout of the
+lists of the Université Toulouse Capitole (UT1): ``<category>/domains``, ``urls`` and ``expressions``, in a
+directory or in the archive as it is distributed. Does not know documents.
 
 A file of domains may be a hosts file (``0.0.0.0 example.com``) and write ``*.example.com`` or
-``.example.com``. What cannot be read is an error with its line: a list which does less than it seems to is
-worse than none.
+``.example.com``. An entry that cannot be read is an error that names its line, because a list that blocks
+less than it seems to is worse than none.
 """
 
 from __future__ import annotations
@@ -28,18 +28,19 @@ from stages.urls.hashes import Hashes, hashes
 #: Bytes that are read at a time; hashing them takes about eight times as much memory.
 BLOCK = 2 << 20
 
-#: Lines of nothing else, without a dot at either end, have the form that ``addresses`` gives a domain.
+#: A line of only these characters, without a dot at either end, has the form that ``addresses`` gives a
+#: domain.
 _PLAIN = np.zeros(256, np.bool_)
 _PLAIN[np.frombuffer(b"0123456789abcdefghijklmnopqrstuvwxyz-_.\n", np.uint8)] = True
 
 _NONE: Hashes = np.zeros(0, np.uint64)
 
-#: A line to the entries in it.
+#: A function from a line to the entries in it.
 Entries = Callable[[str], Iterator[str]]
 
 
 class Listed(NamedTuple):
-    """What one list names: sorted hashes of domains and of URLs (host, path), expressions by line."""
+    """The content of one list: sorted hashes of domains and of URLs (host, path), expressions by line."""
 
     name: str
     domains: Hashes = _NONE
@@ -57,14 +58,14 @@ def urls(file: IO[bytes], name: str) -> Hashes:
 
 
 def expressions(file: IO[bytes], name: str) -> list[tuple[int, re.Pattern[str]]]:
-    """Regular expressions as Python has them, case ignored; with their line numbers."""
+    """Regular expressions in Python's syntax, ignoring case; with their line numbers."""
     found = []
     for number, line in enumerate(file, 1):
         try:
             text = _text(line)
             if text and not text.startswith("#"):
                 with warnings.catch_warnings():
-                    warnings.simplefilter("error", FutureWarning)  # of [[:alpha:]], which is not in Python's
+                    warnings.simplefilter("error", FutureWarning)  # of [[:alpha:]], not in Python
                     found.append((number, re.compile(text, re.IGNORECASE)))
         except (ValueError, re.error, FutureWarning) as error:
             raise ValueError(f"{name}, line {number}: no regular expression: {error}") from error
@@ -81,7 +82,7 @@ READ: dict[str, Callable[[IO[bytes], str], Any]] = {
 
 
 def ut1(path: Path, categories: Sequence[str]) -> list[Listed]:
-    """The lists of these categories, in this order. ValueError if one is not there, or cannot be read."""
+    """The lists of these categories, in this order. ValueError if one is missing, or cannot be read."""
     found: dict[str, dict[str, Any]] = {category: {} for category in categories}
     try:
         for category, kind, file in (_in_directory if path.is_dir() else _in_archive)(path, categories):

@@ -56,7 +56,7 @@ def run(path: Path) -> str:
 
 
 def sequences(output: Path) -> list[bytes]:
-    return [row.tobytes() for row in BlendedReader(str(output), sequence_length=32)]
+    return [row.tobytes() for row in BlendedReader(str(output), sequence_length=32, eos="none")]
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_verify_knows_what_must_be_there(finished: tuple[Path, dict[str, str]], 
 
 def test_the_blend_tells_when_it_has_changed(finished: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
     shutil.copytree(finished[0] / "out", tmp_path / "copy")
-    blend = tmp_path / "copy/blend.json"
+    blend = tmp_path / "copy/corpus/blend.json"
     blend.write_text(blend.read_text().replace('"weight": 1.0', '"weight": 0.5'))
     with pytest.raises(Damaged, match=r"blend\.json"):
         BlendedReader(str(tmp_path / "copy"))

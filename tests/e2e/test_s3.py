@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from runs import ROOT, command, hashes, toy_config
 from s3_server import ENVIRONMENT, FaultProxy, S3Server
@@ -65,6 +68,13 @@ def test_wrong_buckets_are_answered(tmp_path: Path, s3: S3Server, override: str,
     assert message in done.stderr
 
 
+def _rows() -> bytes:
+    """A Parquet file with a text."""
+    file = io.BytesIO()
+    pq.write_table(pa.table({"text": ["An article."]}), file)
+    return file.getvalue()
+
+
 def test_cc_v2_and_cc_math_are_valid_plans(
     tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,14 +88,27 @@ def test_cc_v2_and_cc_math_are_valid_plans(
     for name in set(re.findall(r"\$\{NANOCORPUS_HUB:-hf://\}([^\s\"]+)", text)):
         key = f"mirror/{name}" if "." in name.rsplit("/", 1)[1] else f"mirror/{name}/config.json"
         client.put_object(Bucket="corpus", Key=key, Body=name.encode())
+        if "Nemotron-Nano" in name:
+            client.put_object(Bucket="corpus", Key=f"mirror/{name}/tokenizer.json", Body=b"{}")
+    client.put_object(Bucket="corpus", Key="wikipedia/1.parquet", Body=_rows())
+    monkeypatch.setenv("NANOCORPUS_WIKIPEDIA", "s3://corpus/wikipedia/*.parquet")
     monkeypatch.setenv("NANOCORPUS_HUB", "s3://corpus/mirror/")
     monkeypatch.setenv("NANOCORPUS_S3_ENDPOINT", s3.endpoint)
     monkeypatch.setenv("NANOCORPUS_OUTPUT", "s3://corpus/out")
     monkeypatch.setenv("NANOCORPUS_TOKENIZER", "s3://corpus/tokenizer.json")
     done = command("plan", "--config", "cc_v2.yaml")
     assert "web: 3 inputs" in done.stdout
-    for segment in ("web/00-read-render-language", "high/tokens", "multilingual/shards"):
+    for segment in (
+        "web/00-read-render-language",
+        "high/tokens",
+        "multilingual/shards",
+        "high_synthetic/01-complete",
+        "low_rephrased/03-accept-assemble",
+        "qa_translated/01-complete",
+        "wikipedia/tokens",
+    ):
         assert segment in done.stdout
     done = command("plan", "--config", "cc_math.yaml")
     assert "web: 3 inputs" in done.stdout
-    assert "math/tokens" in done.stdout
+    assert "math_clean/tokens" in done.stdout
+    assert "math_dialogues/01-complete" in done.stdout

@@ -158,7 +158,7 @@ def test_an_unreadable_input_is_a_failed_part(tmp_path: Path) -> None:
     assert stats(tmp_path / "out")["datasets"]["web"]["failed_inputs"] == ["d0.jsonl"]
     assert (
         "Inputs that could not be read, and are not in it: web: d0.jsonl."
-        in (tmp_path / "out/README.md").read_text()
+        in (tmp_path / "out/corpus/README.md").read_text()
     )
     # nor is what an earlier run made of it still lying there
     assert len(list((tmp_path / "out/work/web/00-read-Poison-AtLeast").glob("*.parquet"))) == 3
@@ -291,7 +291,7 @@ def test_a_dry_run_that_empties_a_dataset_shows_where(tmp_path: Path) -> None:
     config.write_text(config.read_text().replace("language = 'en'", "language = 'fr'") + blend)
     text = run(config, "--dry-run", "--records", "30")
     assert "not_selected" in text
-    assert not (tmp_path / "out/dry-run/blend.json").exists()
+    assert not (tmp_path / "out/dry-run/corpus/blend.json").exists()
     assert "no tokens" in run(config, check=1)
 
 

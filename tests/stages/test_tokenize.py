@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from stages import tokenize
 from stages.base import Annotation
 from stages.tokenize import Tokenize, TokenizeConfig
+from stages.vocabulary import vocabulary
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 PROSE = [
@@ -142,7 +143,7 @@ def test_a_text_that_fails_does_not_take_its_batch_with_it(tmp_path: Path) -> No
 
 def test_a_tokenizer_that_loses_characters_is_refused(tmp_path: Path) -> None:
     tokenizer = Tokenizer(models.BPE({"a": 0, "b": 1}, []))
-    with pytest.raises(ValueError, match="would lose text unseen"):
+    with pytest.raises(ValueError, match="would silently lose text"):
         opened(tokenizer, tmp_path)
 
 
@@ -191,3 +192,31 @@ def test_no_threads_of_its_own(tmp_path: Path) -> None:
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == "0\n"
+
+
+def test_what_a_vocabulary_says_of_itself() -> None:
+    found = vocabulary(plain())
+    assert found.size == plain().get_vocab_size() == 400
+    assert found.special == {token: plain().token_to_id(token) for token in SPECIAL}
+    assert found.eos == "<|endoftext|>"
+    assert vocabulary(plain(), "<|im_end|>").eos == "<|im_end|>"
+    with pytest.raises(ValueError, match="'boat' is no special token of this tokenizer"):
+        vocabulary(plain(), "boat")
+
+
+def test_the_end_of_a_text_is_not_guessed() -> None:
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "<unk>": 1}, unk_token="<unk>"))
+    assert vocabulary(tokenizer).eos is None
+    tokenizer.add_special_tokens(["</s>"])
+    assert vocabulary(tokenizer).eos == "</s>"
+    tokenizer.add_special_tokens(["<eos>"])
+    assert vocabulary(tokenizer).eos is None  # which of the two?
+    assert vocabulary(tokenizer).special == {"</s>": 2, "<eos>": 3}
+    assert vocabulary(tokenizer).size == 4
+
+
+def test_a_wrong_end_is_found_when_the_stage_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    plain().save(str(path))
+    with pytest.raises(ValueError, match=r"tokenize\.eos: '</s>' is no special token"):
+        Tokenize(TokenizeConfig(path=str(path), eos="</s>")).open()

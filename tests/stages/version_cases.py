@@ -215,6 +215,10 @@ def _exact_dedup(folder: Path) -> dict[str, Case]:
         "bytes": Case({}, _in_parts()),
         "after an earlier run": Case({}, _in_parts(), _of_earlier()),
         "words": Case({"normalize": "whitespace", "action": "annotate"}, _in_parts()),
+        "preferred and carried": Case(
+            {"prefer": ["license_rank desc"], "carry": {"license_rank": "max"}},
+            [pa.concat_tables([inputs.judged(), inputs.judged()])],
+        ),
     }
 
 
@@ -402,6 +406,14 @@ def _code_language(folder: Path) -> dict[str, Case]:
     return {"measured": Case({}, parts), "decided": Case({"keep": ["nemotron43"], **drop}, parts)}
 
 
+def _code_signals(folder: Path) -> dict[str, Case]:
+    table = inputs.code_files()
+    stage = registry.find_stage("code_language")(registry.find_stage("code_language").Config())
+    for column, values in stage.annotate(table).columns.items():  # type: ignore[attr-defined]
+        table = table.append_column(column, values)
+    return {"all": Case({}, [table])}
+
+
 def _notebook(folder: Path) -> dict[str, Case]:
     parts = [inputs.notebooks()]
     return {
@@ -509,6 +521,7 @@ _CASES: dict[str, Callable[[Path], dict[str, Case]]] = {
     "license_filter": _license_filter,
     "repository_notices": _repository_notices,
     "code_language": _code_language,
+    "code_signals": _code_signals,
     "notebook": _notebook,
     "secrets": _secrets,
     "repository_order": _repository_order,

@@ -1,4 +1,4 @@
-"""BERT with a linear head over the first token: what the published quality regressors are.
+"""BERT with a linear head over the first token, the architecture of the published quality regressors.
 
 Knows ``config.json``, tensors by their published names and padded micro-batches of token ids. Does not know
 texts, tokenizers, or what a logit means.
@@ -28,12 +28,12 @@ from torch import Tensor
 from model.checkpoint import CheckpointError, stored_tensors
 from model.config import ModelConfigError
 
-#: A table of 0, 1, 2 … that older exports have; not loaded.
+#: A table of 0, 1, 2 … in older exports; not loaded.
 UNUSED = ("bert.embeddings.position_ids",)
 
 ARCHITECTURE = "BertForSequenceClassification"
 
-# A key here must have this value, or be absent or null (which means the same).
+# Each of these keys must have the given value, or be absent or null (which means the same).
 _ONLY: dict[str, Any] = {
     "model_type": "bert",
     "hidden_act": "gelu",
@@ -96,7 +96,7 @@ class EncoderConfig:
         keys = [key for key in cls.__slots__ if key != "labels"]
         if absent := [key for key in keys if key not in values]:
             raise ModelConfigError(f"no {', '.join(absent)}")
-        # transformers writes the labels unless there are two
+        # transformers omits the labels if there are two
         return cls(**{key: values[key] for key in keys}, labels=len(values.get("id2label") or (0, 1)))
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -129,7 +129,7 @@ Affine = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """Linear maps and norms in the order in which they are used; keys and values are one map."""
+    """Linear maps and norms in the order in which they are used; keys and values are computed by one map."""
 
     query: Affine
     key_value: Affine
@@ -145,7 +145,7 @@ class Encoder:
 
     def __init__(self, config: EncoderConfig, weights: dict[str, Tensor]) -> None:
         def affine(*names: str) -> Affine:
-            """Several maps of one input are one map, their outputs side by side."""
+            """Joins several maps of one input into one map, with their outputs side by side."""
             weight = [weights[f"{name}.weight"] for name in names]
             bias = [weights[f"{name}.bias"] for name in names]
             return (weight[0], bias[0]) if len(names) == 1 else (torch.cat(weight), torch.cat(bias))
@@ -153,7 +153,7 @@ class Encoder:
         self.config = config
         embeddings = "bert.embeddings"
         self._words = weights[f"{embeddings}.word_embeddings.weight"]
-        # a single text is all of type 0
+        # in a single text all tokens have type 0
         types = weights[f"{embeddings}.token_type_embeddings.weight"]
         self._positions = weights[f"{embeddings}.position_embeddings.weight"] + types[0]
         self._norm = affine(f"{embeddings}.LayerNorm")
@@ -180,8 +180,8 @@ class Encoder:
     ) -> Encoder:
         """From a checkpoint directory: ``config.json`` and safetensors, in one file or in shards.
 
-        dtype: of weights and arithmetic, whatever the files hold. Raises ``ModelConfigError`` or
-        ``CheckpointError``: what is missing, unknown or of another shape is refused by name.
+        ``dtype`` is used for weights and arithmetic, whatever the files hold. Raises ``ModelConfigError`` or
+        ``CheckpointError``: the message names tensors that are missing, unknown or of another shape.
         """
         config = EncoderConfig.load(path)
         stored, expected = stored_tensors(path, UNUSED), config.tensor_shapes()
@@ -209,10 +209,11 @@ class Encoder:
     def logits(self, sequences: Sequence[Sequence[int]], batch_tokens: int) -> Tensor:
         """float32[n, labels] on the host, in the order of ``sequences``: token ids with special tokens.
 
-        Micro-batches are of neighbours in length, padded to the longest, with at most ``batch_tokens`` tokens
-        or one sequence. A result depends on the others of its micro-batch by rounding alone (1e-5 in fp32);
-        with ``batch_tokens`` 1 every sequence is alone, and it does not depend on them at all. Raises
-        ``ValueError`` for a sequence without tokens or longer than there are positions.
+        Micro-batches consist of sequences of similar length, padded to the longest, with at most
+        ``batch_tokens`` tokens or one sequence. A result depends on the rest of its micro-batch only by
+        rounding (1e-5 in fp32); with ``batch_tokens`` 1 every sequence is alone, and its result does not
+        depend on others. Raises ``ValueError`` for a sequence without tokens or longer than there are
+        positions.
         """
         lengths = [len(sequence) for sequence in sequences]
         most = self.config.max_position_embeddings
@@ -239,7 +240,8 @@ class Encoder:
         return F.linear(torch.tanh(F.linear(first, *self._pooler)), *self._classifier)
 
     def _layer(self, layer: _Layer, x: Tensor, h: Tensor, mask: Tensor | None) -> Tensor:
-        """x: [batch, t, hidden], the positions that are wanted of h: [batch, longest, hidden]."""
+        """``x``, [batch, t, hidden], are those positions of ``h``, [batch, longest, hidden], that are
+        needed."""
         batch, heads = len(h), self.config.num_attention_heads
         q = F.linear(x, *layer.query).view(batch, x.shape[1], heads, -1).transpose(1, 2)
         key_value = F.linear(h, *layer.key_value).view(batch, h.shape[1], 2, heads, -1)
@@ -254,7 +256,7 @@ class Encoder:
 
 
 def _micro_batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Rows by falling length, so that each batch's first row is its longest."""
+    """Batches of rows in order of falling length, so that the first row of each batch is its longest."""
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     start = 0
     while start < len(order):

@@ -1,9 +1,9 @@
 """The stage ``regressor``: one score per document from a BERT encoder with a linear head.
 
-Knows what the published classifiers were given and what is made of their output: the first 512 tokens, the
-score clipped to 0 to 5. Does not know the network (``bert``) or thresholds (``ensemble``).
+Knows the input of the published classifiers (the first 512 tokens) and how their output is used (the score
+clipped to 0 to 5). Does not know the network (``bert``) or thresholds (``ensemble``).
 
-Read are checkpoints of transformers' ``BertForSequenceClassification`` with one label, among them
+It reads checkpoints of transformers' ``BertForSequenceClassification`` with one label, among them
 
     nvidia/nemocurator-fineweb-mixtral-edu-classifier       educational value, labels by Mixtral 8x22B
     nvidia/nemocurator-fineweb-nemotron-4-edu-classifier    the same, labels by Nemotron-4-340B
@@ -11,9 +11,10 @@ Read are checkpoints of transformers' ``BertForSequenceClassification`` with one
     HuggingFaceTB/finemath-classifier                       reasoning in mathematics
 
 The first two are in Nemotron-CC's ensemble (arXiv 2412.02595, section 2.2). On the CPU the arithmetic is
-fp32, one document at a time on one core: as fast as batches are there, and a text has the same score to the
-last bit whatever it stands beside. On CUDA it is fp16, as in NVIDIA's own pipeline, with other rounding. A
-run is to be the same wherever it is done, so the device is a setting and not a discovery.
+fp32, one document at a time on one core: batches would not be faster there, and a text has the same score to
+the last bit whatever other texts are scored with it. On CUDA it is fp16, as in NVIDIA's own pipeline, with
+different rounding. A run should give the same result on every machine, so the device is a setting and is not
+detected.
 """
 
 from __future__ import annotations
@@ -33,20 +34,20 @@ if TYPE_CHECKING:
 
     from stages.quality.regressor.bert import Encoder
 
-#: Tokens that are read, the special ones included; what the classifiers were trained with.
+#: Number of tokens that are read, including special ones, as in the training of the classifiers.
 TOKENS = 512
 
-#: Characters that are tokenized to get them, so that a text of a megabyte costs no more than a page. Of 2,086
-#: real pages in 20 languages the half of it changes none.
+#: Number of characters that are tokenized for these, so that a text of a megabyte costs no more than a page.
+#: Half as many would be enough for each of 2,086 real pages in 20 languages.
 CHARS = 16 * TOKENS
 
-#: Scores that the annotations had.
+#: Range of scores in the annotations.
 LOWEST, HIGHEST = 0.0, 5.0
 
-#: Tokens in a micro-batch; 1: each text on its own.
+#: Tokens in a micro-batch; with 1, each text is scored alone.
 _BATCH_TOKENS = {"cpu": 1, "cuda": 16_384}
 
-#: Documents in a call: on one core a long one takes most of a second; on a GPU they must fill micro-batches.
+#: Documents per call: on one core a long one takes most of a second; on a GPU they must fill micro-batches.
 _ROWS = {"cpu": 16, "cuda": 256}
 
 
@@ -55,7 +56,8 @@ class RegressorConfig(StageConfig):
     model: AssetFile
     #: Name of the score: the column is ``quality.<name>``.
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    #: Where it runs. It is part of what is done: scores differ a little between CPU (fp32) and GPU (fp16).
+    #: Where the model runs. The device affects the result: scores differ slightly between CPU (fp32) and GPU
+    #: (fp16).
     device: Literal["cpu", "cuda"] = "cpu"
 
 
@@ -83,12 +85,13 @@ class Regressor(Annotator):
     def requires(cls, config: RegressorConfig) -> Resources:
         if config.device == "cpu":
             return Resources(memory=1024 * MIB)
-        # A worker's one core, with the tokenizer and other stages to run, keeps part of a GPU at work.
+        # The one core of a worker, which also runs the tokenizer and other stages, can keep only part of a
+        # GPU busy.
         return Resources(gpus=0.25, memory=3072 * MIB)
 
     def open(self) -> None:
         """Loads tokenizer and network. Raises ``ImportError`` without the extra ``[model]``, ``ValueError``
-        where the directory is no checkpoint of such a regressor or there is no CUDA device."""
+        if the directory is not a checkpoint of such a regressor or there is no CUDA device."""
         try:
             import torch
 
@@ -99,7 +102,7 @@ class Regressor(Annotator):
             raise ImportError(f"regressor needs {error.name}: pip install 'nanocorpus[model]'") from error
         device, path = self.config.device, self.config.model
         if device == "cpu":
-            # One core per worker is what the executor counts with; both libraries would take them all.
+            # The executor assumes one core per worker; both libraries would use all of them.
             torch.set_num_threads(1)
         elif not torch.cuda.is_available():
             raise ValueError("regressor.device: cuda, and torch finds no CUDA device here")

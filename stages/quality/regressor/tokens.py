@@ -1,7 +1,8 @@
 """Tokenizers of BERT checkpoints: ``tokenizer.json``, or WordPiece built from an older ``vocab.txt``.
 
-Knows the files. Does not know the network. Special tokens that a text spells out ("[SEP]") stay special, as
-they were when the published classifiers were trained and scored: here a text is measured, not continued.
+Knows the files. Does not know the network. Special tokens spelled out in a text ("[SEP]") are treated as
+special, as they were when the published classifiers were trained and scored; this is harmless here, because a
+text is measured, not continued.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def load_tokenizer(path: str | Path, most: int) -> Tokenizer:
-    """The tokenizer of a checkpoint directory; what it encodes has special tokens and is cut to ``most``.
+    """The tokenizer of a checkpoint directory; its encodings have special tokens and are cut to ``most``
+    tokens.
 
-    Raises ``ValueError`` where there is none or it cannot be read.
+    Raises ``ValueError`` if there is none or it cannot be read.
     """
     folder = Path(path)
     file, vocabulary = folder / "tokenizer.json", folder / "vocab.txt"
@@ -28,14 +30,14 @@ def load_tokenizer(path: str | Path, most: int) -> Tokenizer:
     except Exception as error:  # the library raises nothing more specific
         raise ValueError(f"{folder}: the tokenizer cannot be read: {error}") from error
     if not tokenizer.num_special_tokens_to_add(is_pair=False):
-        raise ValueError(f"{file}: puts no special token before a text, whose state would be the score")
+        raise ValueError(f"{file}: puts no special token before a text; the score is computed from its state")
     tokenizer.no_padding()
     tokenizer.enable_truncation(most)
     return tokenizer
 
 
 def _word_piece(folder: Path) -> Tokenizer:
-    """As BERT's: ``tokenizer_config.json`` says whether it lowers, which it does by default."""
+    """Same as BERT's: ``tokenizer_config.json`` says whether it lower-cases, which is the default."""
     settings = folder / "tokenizer_config.json"
     said = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
     ids = models.WordPiece.read_file(str(folder / "vocab.txt"))

@@ -15,12 +15,13 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import IO, NamedTuple, Self
 
 from stages.base import MIB, Fault
+from stages.read.code import temporary
 from stages.read.code.columns import Repository
 from stages.read.code.content import path_of
 from stages.read.code.tree import BadRepository, Entry
@@ -62,8 +63,8 @@ class Objects:
         self._deaths = 0
 
     def __enter__(self) -> Self:
-        self._home = tempfile.TemporaryDirectory(prefix="nanocorpus-git-")
-        home = self._home.name
+        self._opened = ExitStack()
+        home = self._home = self._opened.enter_context(temporary.folder())
         os.makedirs(f"{home}/objects")
         os.makedirs(f"{home}/refs")
         with open(f"{home}/HEAD", "w") as file:
@@ -93,7 +94,7 @@ class Objects:
         for process in self._processes:
             _end(process)
         self._errors.close()
-        self._home.cleanup()
+        self._opened.close()
 
     def commit(self, name: str) -> Commit:
         """The commit that an object name leads to: whole or abbreviated, of a commit or an annotated tag.
@@ -229,7 +230,7 @@ class Objects:
         self._errors.seek(max(self._errors.tell() - 4096, 0))
         said = self._errors.read().decode("utf-8", "replace")
         # where things lie on this machine is no part of a result
-        for place in (self._directory, self._home.name):
+        for place in (self._directory, self._home):
             said = said.replace(place, "…")
         lines = said.strip().splitlines()
         return "; ".join(dict.fromkeys(lines[-3:])) or "it ended without a word"

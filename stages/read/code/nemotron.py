@@ -27,6 +27,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from stages.base import Batch, Fault, Input, InputPath, Reader, Reject, Resources, Storage
+from stages.read.code import temporary
 from stages.read.code.about import About, OptOut, with_metadata
 from stages.read.code.columns import WITH_NOTICES, FileBatch, Repository
 from stages.read.code.git import GitTree, Objects, check_git
@@ -75,7 +76,8 @@ class NemotronCode(Reader):
     config: NemotronCodeConfig
 
     def open(self) -> None:
-        """Load the list and look at the table of metadata."""
+        """Load the list, look at the table of metadata, and remove what killed processes left."""
+        temporary.clear()
         self._about = About(self.config.metadata)
         self._wanted = Wanted(self.config.max_bytes, OptOut.of(self.config.opt_out))
 

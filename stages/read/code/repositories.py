@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -45,6 +44,7 @@ from stages.base import (
     StageConfig,
     Storage,
 )
+from stages.read.code import temporary
 from stages.read.code.about import About, OptOut, with_metadata
 from stages.read.code.columns import WITH_NOTICES, FileBatch, Repository
 from stages.read.code.git import GitTree, Objects, check_git
@@ -93,7 +93,8 @@ class CodeReader(Reader):
     config: Any
 
     def open(self) -> None:
-        """Load the list and look at the table."""
+        """Load the list, look at the table, and remove what killed processes left."""
+        temporary.clear()
         self._about = About(self.config.metadata)
         self._wanted = Wanted(self.config.max_bytes, OptOut.of(self.config.opt_out))
 
@@ -206,7 +207,7 @@ def mirror(storage: Storage, folder: str, most: int) -> Iterator[str]:
     infos = storage.list(objects)
     if (size := sum(info.size for info in infos)) > most:
         raise BadRepository("oversized_repository", f"{size} bytes to copy", failed=False)
-    with tempfile.TemporaryDirectory(prefix="nanocorpus-mirror-") as copy:
+    with temporary.folder() as copy:
         for info in infos:
             name = info.path.removeprefix(objects)
             if name.startswith("/") or ".." in name.split("/"):

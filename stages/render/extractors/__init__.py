@@ -1,6 +1,8 @@
-"""Other ways from a page to text, to compare with and for whoever prefers one, behind one interface.
+"""Other renderers of pages to text behind one interface: for comparison, and for users who prefer one of
+them.
 
-Knows their names, what each can give, and where its module is; imports none of them before it is asked for.
+Knows their names, which ``content`` each can return, and where its module is; imports none before it is
+requested.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ __all__ = ["ExtractionError", "Extractor", "Name", "Text", "check", "open_extrac
 
 Name = Literal["lynx", "resiliparse", "trafilatura", "justext"]
 
-#: What of a page each can give, and its class.
+#: For each, the values of ``content`` that it supports, and its class.
 _EXTRACTORS: dict[str, tuple[tuple[str, ...], str]] = {
     "lynx": (("full",), "lynx:Lynx"),
     "resiliparse": (("full", "main"), "libraries:Resiliparse"),
@@ -26,7 +28,7 @@ assert tuple(_EXTRACTORS) == get_args(Name)
 
 
 def check(name: str, content: str) -> None:
-    """ValueError unless there is an extractor ``name`` and it can give ``content``. Imports nothing."""
+    """Raises ValueError unless there is an extractor ``name`` that supports ``content``. Imports nothing."""
     if name not in _EXTRACTORS:
         close = difflib.get_close_matches(name, _EXTRACTORS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(_EXTRACTORS))}"
@@ -39,7 +41,7 @@ def check(name: str, content: str) -> None:
 
 
 def open_extractor(name: str, **options: Any) -> Extractor:
-    """The extractor, ready; ``options`` are its constructor's.
+    """The extractor, ready to use; ``options`` are passed to its constructor.
 
     Raises ValueError for an unknown name, ImportError or FileNotFoundError with the command that installs
     what is missing.

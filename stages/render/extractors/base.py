@@ -1,4 +1,4 @@
-"""What all extractors are and need: the interface, their one kind of failure, a page's title."""
+"""What all extractors have in common: the interface, one exception for failures, the title of a page."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from selectolax.lexbor import LexborHTMLParser
 
 
 class Text(NamedTuple):
-    text: str  # "" only if there is none to be had, never for a failure
+    text: str  # "" only if the page has no text, never for a failure
     title: str  # of <title>, on one line; "" without one
 
 
 class ExtractionError(Exception):
-    """The extractor could not do this page; the message says what it said."""
+    """The extractor failed on this page; the message contains its own message."""
 
 
 class Extractor(Protocol):
@@ -23,7 +23,7 @@ class Extractor(Protocol):
         ...
 
     def close(self) -> None:
-        """Ends what it holds; rendering after it is a mistake."""
+        """Releases processes and other resources; do not render after it."""
         ...
 
 
@@ -34,7 +34,7 @@ def title(data: bytes) -> str:
     """The title of a page that ``guards.to_parse`` has prepared."""
     if (end := _TITLE_END.search(data)) is None:
         return ""
-    # Nearly always the first title is the one; that spares a parse of the whole page.
+    # Nearly always the first <title> is the right one; using it avoids a parse of the whole page.
     for part in (data[: end.end()], data):
         if (node := LexborHTMLParser(part).css_first("head title")) is not None:
             return " ".join(node.text().split())

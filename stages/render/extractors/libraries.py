@@ -1,9 +1,9 @@
 """The extractors that are Python packages: resiliparse, trafilatura, jusText.
 
 Knows how each is called for plain text with its own defaults, and how each fails. They parse in this process,
-so pages are tamed first; trafilatura and jusText can still take minutes for a hostile page of 1 MB (jusText
-for 90,000 paragraphs), which is for the caller's deadline. An empty text for ``content="main"`` is what they
-found: no content on this page.
+so pages first pass ``guards.to_parse``; trafilatura and jusText can still take minutes for a hostile page of
+1 MB (jusText for 90,000 paragraphs), so the caller needs a deadline. An empty text for ``content="main"``
+means that they found no content on this page.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from stages.render.extractors.base import ExtractionError, Text, shows_text, tit
 from stages.render.guards import to_parse
 
 _INSTALL = "pip install 'nanocorpus[extractors]'"
-#: lxml takes no text that declares an encoding.
+#: lxml rejects a str that declares an encoding.
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*>")
 
 
-#: libxml2 drops, in silence, what is deeper than 255 elements.
+#: libxml2 silently drops elements deeper than 255.
 _LXML_DEPTH = 240
 
 
@@ -39,7 +39,8 @@ def _only_main(name: str, content: str) -> None:
 
 
 class Resiliparse:
-    """Rules in compiled code on lexbor; both contents. Image descriptions are part of its text by default."""
+    """Rules in compiled code on lexbor; main and full content. Image descriptions are part of its text by
+    default."""
 
     def __init__(self) -> None:
         from resiliparse.extract.html2text import extract_plain_text
@@ -78,7 +79,7 @@ class Trafilatura:
             text = None if tree is None else self._extract(tree, url=url)
         except Exception as error:
             raise ExtractionError(f"trafilatura: {type(error).__name__}: {error}") from error
-        # It answers None for a page that it cannot parse, and for one without content.
+        # It returns None for a page that it cannot parse, and for a page without content.
         if tree is None and shows_text(data):
             raise ExtractionError("trafilatura could not parse a page that has text")
         return Text((text or "").strip(), title(data))
@@ -89,8 +90,9 @@ class Trafilatura:
 
 # jusText -----------------------------------------------------------------------------------------------
 
-#: Its stop lists by script, and by the ISO 639 code that a page's ``lang`` has. Where the page does not say
-#: its language (135 of 500), the list that fits its words best is taken: right for 299 of 311 that do say.
+#: Its stop lists by script, and by the ISO 639 code in a page's ``lang``. If the page does not declare its
+#: language (135 of 500), the list that fits its words best is taken: this is right for 299 of 311 pages that
+#: do declare it.
 _LISTS = {
     "Latin": {
         **{"en": "English", "es": "Spanish", "de": "German", "fr": "French", "it": "Italian"},
@@ -145,17 +147,17 @@ _SCRIPTS = {
     }.items()
 }
 _WORD = re.compile(r"[^\W\d_]+")
-#: Code points of a page that its language is told from.
+#: Number of code points of a page from which its language is determined.
 _SAMPLE = 20_000
 
 
 class Justext:
     """Paragraphs by length, links and stop words; main content only. Written for web corpora.
 
-    The share of stop words decides, so the stop list must be the page's language's: by its ``lang`` if that
-    is written in the script of its text, else by the text. jusText has no list for Chinese, Japanese and Thai
-    (nor for some others); with an empty one it takes every page for boilerplate, in silence. Here such a page
-    is an ``ExtractionError``.
+    The share of stop words decides, so the stop list must be that of the page's language: its ``lang`` if
+    that language is written in the script of the text, otherwise the language that fits the text. jusText has
+    no list for Chinese, Japanese, Thai and some others; with an empty list it silently treats every page as
+    boilerplate. Here such a page raises ``ExtractionError``.
     """
 
     def __init__(self) -> None:
@@ -170,7 +172,7 @@ class Justext:
         _only_main("justext", content)
         data = to_parse(html)
         if not shows_text(data):
-            return Text("", title(data))  # lxml takes an empty page for a mistake
+            return Text("", title(data))  # lxml raises an error for an empty page
         stop_list = self._stop_list(data)
         try:
             paragraphs = self._justext(_for_lxml(html), stop_list)
@@ -198,7 +200,7 @@ class Justext:
         words = Counter(_WORD.findall(sample.lower()))
 
         def fit(stop_list: frozenset[str]) -> float:
-            # Some lists have ten times the words of others, and more of other languages' among them.
+            # Some lists have ten times as many words as others, including more words of other languages.
             return sum(words[word] for word in words.keys() & stop_list) / math.log(len(stop_list))
 
         return max([self._named(name) for name in lists.values()], key=fit)

@@ -1,22 +1,22 @@
 """The real text browser: ``lynx -dump``, one process per page, the next one started ahead.
 
 A lynx process renders one page and ends. As distributed that takes 24 ms for a page of 128 kB, of which 20
-are for starting. What is done about it:
+are for starting. This is reduced as follows:
 
 - a ``lynx.cfg`` of our own. With Debian's, lynx starts shells to test the programs of ``/etc/mailcap``, which
-  no dump needs: 20 ms to start become 4.
+  no dump needs: starting takes 4 ms instead of 20.
 - no initialisation of GnuTLS, which only https needs: another 0.6 ms.
 - the page comes through a pipe that lynx opens as ``/dev/stdin``, where ``-stdin`` copies it to a temporary
-  file; the text goes to memory that both share. Nothing is written to a disk.
-- the next process starts while the last one renders. It waits in its first read, and costs nothing there; it
-  is a gain where a second core is free.
+  file; the text goes to shared memory. Nothing is written to disk.
+- the next process starts while the last one renders. It waits in its first read, which costs nothing; this
+  helps if a second core is free.
 
-Text is decoded before it comes here. Lynx believes the first charset that a page names, whatever it was told,
-so every page is given UTF-8 with a ``<meta charset=utf-8>`` in front of all others; NUL, at which lynx
-stops reading, is left out, as a browser does in text.
+Text is decoded before it comes here. Lynx uses the first charset that a page names, whatever its options say,
+so every page is encoded as UTF-8 and starts with a ``<meta charset=utf-8>``; NUL, at which lynx stops
+reading, is left out, as browsers do in text.
 
-Processes do not outlive this one: all are in the process group of a shell that waits for the end of a pipe
-from here and then kills its group, however this process ended. Needs Linux (memfd, pidfd).
+Lynx processes do not outlive this one: all are in the process group of a shell that waits until a pipe from
+here is closed and then kills its group, however this process ended. Needs Linux (memfd, pidfd).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from stages.render.guards import to_parse
 
 _OPTIONS = [
     *("-dump", "-nolist", "-dont_wrap_pre", "-force_html", "-localhost"),
-    "-width=1024",  # lynx has no longer lines
+    "-width=1024",  # the longest lines that lynx can print
     *("-assume_charset=utf-8", "-display_charset=utf-8"),
     "/dev/stdin",
 ]
@@ -57,15 +57,15 @@ _CHARSET = b"<meta charset=utf-8>\n"
 
 #: Bytes of address space of a process: ordinary pages need 60 MB.
 _MEMORY = 2 << 30
-#: Bytes of text: a page of rules (<hr>) comes out 250 times as long.
+#: Bytes of text: the text of a page of rules (<hr>) is 250 times as long as the page.
 _OUTPUT = 256 << 20
 
-#: Kills its process group when nobody has the other end of its standard input any more.
+#: Kills its process group when the other end of its standard input is closed.
 _KEEPER = ("/bin/sh", "-c", "read _; kill -KILL 0")
 
 
 class _Process:
-    """A lynx that waits for its page."""
+    """A lynx process that waits for its page."""
 
     def __init__(self, command: list[str], group: int, seconds: float) -> None:
         theirs, self._pipe = os.pipe()
@@ -100,7 +100,7 @@ class _Process:
                 resource.prlimit(self._process.pid, kind, (limit, limit))
 
     def waits(self) -> bool:
-        """Whether it is still there for a page."""
+        """Whether it still waits for a page."""
         return self._process.poll() is None
 
     def render(self, page: bytes, seconds: float, meanwhile: Callable[[], None]) -> tuple[int, bytes, bytes]:
@@ -119,7 +119,7 @@ class _Process:
             except BlockingIOError:
                 continue
             except BrokenPipeError:
-                break  # it reads no more: its exit status says why
+                break  # it has stopped reading: its exit status says why
         poll.unregister(self._pipe)
         os.close(self._pipe)
         self._pipe = -1
@@ -135,11 +135,11 @@ class _Process:
         return events
 
     def kill(self) -> None:
-        """Ends it, whatever it does."""
+        """Kills it, whatever it is doing."""
         self._process.kill()
 
     def close(self) -> None:
-        """Reaps it; it has ended or been killed."""
+        """Reaps it after it has ended or been killed."""
         self._process.wait()
         self._close()
 
@@ -155,7 +155,7 @@ def _contents(descriptor: int) -> bytes:
 
 
 class _Pool:
-    """The keeper, the process that waits, and no other. Belongs to the process that made it."""
+    """The keeper and the one lynx process that waits. Belongs to the process that made it."""
 
     def __init__(self, command: list[str], seconds: float) -> None:
         self._command = command
@@ -189,10 +189,10 @@ class _Pool:
             process.close()
 
     def kill(self) -> None:
-        """Ends the keeper and all that is in its group, and reaps what is known here."""
+        """Kills the keeper and its process group, and reaps the processes known here."""
         if self.owner != os.getpid():
             return
-        if self._keeper.returncode is None:  # not reaped, so the number is still its group's
+        if self._keeper.returncode is None:  # not reaped yet, so the id still belongs to its group
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._keeper.pid, signal.SIGKILL)
         self._keeper.wait()
@@ -203,7 +203,7 @@ class _Pool:
             self._waiting = None
 
     def forget(self) -> None:
-        """Lets go of the keeper's pipe."""
+        """Closes the pipe to the keeper."""
         assert self._keeper.stdin is not None
         self._keeper.stdin.close()
 
@@ -211,8 +211,8 @@ class _Pool:
 class Lynx:
     """``content="full"`` as ``lynx -dump -nolist`` prints it, headings padded to the middle included.
 
-    ``deadline``: seconds for a page. Raises FileNotFoundError without the binary. Not for several threads;
-    in a forked process it starts anew.
+    ``deadline``: seconds for a page. Raises FileNotFoundError without the binary. Not thread-safe; in a
+    forked process it starts processes of its own.
     """
 
     def __init__(self, *, binary: str = "lynx", deadline: float = 20.0) -> None:

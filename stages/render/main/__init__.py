@@ -1,13 +1,13 @@
-"""Main content: which blocks of a page are what the page is there for.
+"""Main content: which blocks of a page are the content that the page exists for.
 
 A small network (``network``) reads numbers about blocks and their containers (``features``, ``words``) and
-gives a probability per block; here they become a choice. ``train`` finds the weights from pages whose content
-is known. Knows blocks, not HTML.
+gives a probability per block; this module chooses blocks by these probabilities. ``train`` finds the weights
+from pages whose content is known. Knows blocks, not HTML.
 
-The choice. The set of blocks with the largest expected F1 of tokens is always "the most probable blocks,
-down to some bound", and the bound follows from the probabilities themselves. On a page where the model is
-sure of nothing it falls, so a page with text never comes out empty. The model is surer of itself than it is
-right, so its odds are taken to a power below one before the choice.
+The choice. The set of blocks with the largest expected F1 of tokens is always "the most probable blocks, down
+to some bound", and the bound follows from the probabilities themselves. On a page where the model is unsure
+of every block the bound falls, so a page with text is never left empty. The model is overconfident, so its
+odds are raised to a power below one before the choice.
 """
 
 from __future__ import annotations
@@ -27,29 +27,30 @@ from stages.render.main.words import Floats, Ints
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
 
-#: A formula is content, whatever the network, which has seen few, holds for likely.
+#: A formula is content, whatever probability the network gives it, since it has seen few.
 FORMULA_PROBABILITY = 0.9
-#: The power of the odds. Of those tried (0.5 to 1, of the odds, of the probabilities, of the tokens), on
-#: pages that the model had not seen, the one that raises F1 in each of the five folds of wcxb_dev (by .0008
-#: in the mean, twice the standard error) and costs neither set of articles more than chance.
+#: The power of the odds. Of the powers tried (0.5 to 1, of the odds, of the probabilities, of the tokens), on
+#: pages that the model had not seen, this one raises F1 in each of the five folds of wcxb_dev (by .0008 on
+#: average, twice the standard error) and lowers neither set of articles by more than chance.
 ODDS_POWER = 0.8
 
-#: A page of more blocks is a dump of data or a trap, not a page with a menu: it is taken whole.
+#: A page with more blocks is a data dump or a trap, not a page with a menu: all its blocks are kept.
 MAX_BLOCKS = 20_000
 
-#: Blocks that count for more than their words: kept when the content goes on around them.
+#: Kinds of blocks that matter more than their words: kept if the content continues around them.
 _KEPT_WITHIN = ("pre", "row", "equation")
 
 
 class Model(NamedTuple):
-    """What ``train`` saves."""
+    """The model that ``train`` saves."""
 
     vocabulary: Vocabulary
     weights: Weights
 
 
 def load(path: Path) -> Model:
-    """Reads a file of ``train``. Raises OSError if there is none, ValueError if it is something else."""
+    """Reads a file that ``train`` wrote. Raises OSError if there is none, ValueError if it is something
+    else."""
     with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     if "vocabulary" not in arrays:
@@ -75,9 +76,9 @@ def choose(probability: Floats, tokens: Ints) -> NDArray[np.bool_]:
 
 
 def soften(probability: Floats) -> Floats:
-    """Probabilities with their odds taken to the power ``ODDS_POWER``: the order stays, 0.5 stays.
+    """Probabilities with their odds raised to the power ``ODDS_POWER``: their order and 0.5 do not change.
 
-    In double precision, of which what is left does not depend on the processor.
+    Computed in double precision and rounded, so that the result does not depend on the processor.
     """
     double = probability.astype(np.float64)
     yes, no = double**ODDS_POWER, (1 - double) ** ODDS_POWER
@@ -108,7 +109,7 @@ def _bridge(chosen: NDArray[np.bool_], blocks: Sequence[Block], containers: Sequ
 
 
 def _is_own(block: Block) -> bool:
-    """Whether most of a block is no link: a teaser or a menu is not what the page is there for."""
+    """Whether most of a block is not link text: teasers and menus are not main content."""
     return 2 * block.link_chars < len(block.text)
 
 
@@ -117,26 +118,26 @@ def select(
 ) -> list[bool]:
     """Whether each block is main content. Containers in document order, parents first, the body at 0.
 
-    At least one block is chosen if there is any, and all beyond ``MAX_BLOCKS``. ``model``: another than the
-    one shipped.
+    At least one block is chosen if there is any, and all beyond ``MAX_BLOCKS``. ``model``: a model other than
+    the one shipped.
     """
     if not blocks or len(blocks) > MAX_BLOCKS:
         return [True] * len(blocks)
     vocabulary, weights = model or _shipped()
     features = extract(blocks, containers, vocabulary)
     if not features.tokens.any():
-        return [True] * len(blocks)  # nothing but signs: nothing to go by
+        return [True] * len(blocks)  # only signs: the model has nothing to judge
     likely = soften(probabilities(features, weights))
     formulas = [block.equations > 0 and _is_own(block) for block in blocks]
     likely[formulas] = np.maximum(likely[formulas], FORMULA_PROBABILITY)
     chosen = choose(likely, features.tokens)
-    # Code is content wherever it stands; not before the choice, where long listings would raise the bound.
+    # Code is always content; it is added after the choice, because long listings would raise the bound.
     chosen |= [block.kind == "pre" and _is_own(block) for block in blocks]
     _bridge(chosen, blocks, containers)
     return list(map(bool, chosen.tolist()))
 
 
 def prepare() -> None:
-    """Loads the model, and the machine code that it runs as, which a fresh installation takes seconds to
-    make: time that should be no page's."""
+    """Loads the model and its compiled code, which takes seconds to compile in a fresh installation, so that
+    this time is not charged to a page."""
     select([Block("x", "text", 0, 0, "", 1, 0, 0, 0)], [Container(-1, "body", "", 0, 1)])

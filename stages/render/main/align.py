@@ -1,7 +1,7 @@
 """Which tokens of a page are in its gold text: labels for the main-content model.
 
-Knows two token sequences. Does not know blocks' features, nor the network. Used in training and
-evaluation only.
+Knows two token sequences. Does not know features of blocks, nor the network. Used in training and evaluation
+only.
 
 Words that boilerplate shares with the content must not make it positive, so tokens are matched in
 order: n-grams unique on both sides are anchors (patience diff), the longest increasing chain of them is
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 #: A word, or one character of a script that is written without spaces.
 _TOKEN = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|\w+")
 _EXACT = 20_000  # a gap of this many token pairs is aligned exactly
-_GRAM = 4  # of the second step
+_GRAM = 4  # length of n-grams in the second step
 _SUPPORTED = 0.7  # of a block's tokens, for the second step
 
 
@@ -101,7 +101,7 @@ def aligned(a: Sequence[str], b: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def matched(blocks: Sequence[Sequence[str]], gold: Sequence[str]) -> NDArray[np.float32]:
-    """Tokens of each block (given as its tokens) that the gold text has: (len(blocks),)."""
+    """Number of tokens of each block (a list of tokens) that are in the gold text: (len(blocks),)."""
     flat = [token for block in blocks for token in block]
     hit = aligned(flat, gold)
     ends = np.cumsum([len(block) for block in blocks], dtype=np.int64)

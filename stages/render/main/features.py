@@ -1,4 +1,4 @@
-"""What the main-content model sees of a page: numbers per block, per group of containers, and a few words.
+"""The input of the main-content model: numbers per block, per group of containers, and a few words.
 
 Knows the shape of the block tree (``tree``), and what ``words`` counted. Does not know HTML, weights, nor
 which block is content. A group's blocks are contiguous, so its sums are differences of prefix sums. Cost is
@@ -37,7 +37,8 @@ class Vocabulary:
     """Words that have an embedding. Built by ``train``, shipped with the weights."""
 
     def __init__(self, names: Sequence[str], text: Sequence[str]) -> None:
-        """``names``: of class, id, role and itemprop, and tags as ``"<div>"``; ids are positions."""
+        """``names``: words of class, id, role and itemprop, and tags as ``"<div>"``; the id of a word is its
+        position."""
         self.names = Names(names)
         self.text = Lexicon(text)
 
@@ -57,7 +58,7 @@ class Features(NamedTuple):
     tokens: Ints  # (n,)
 
 
-#: A block at least this long counts as prose when groups count their blocks.
+#: A block at least this long counts as prose in the features of groups.
 LONG = 20
 
 KINDS = ("text", "heading", "item", "term", "definition", "pre", "row", "equation", "caption")
@@ -80,7 +81,7 @@ GROUP_FEATURES = (
     *("depth", "start", "end", "wraps", "repeats", "parent_share", "money", "years"),
 )
 
-# Counts and lengths, of which the logarithm is taken.
+# Counts and lengths, which are replaced by their logarithm.
 _LOGGED_OF_BLOCK = np.array(
     [
         BLOCK_FEATURES.index(name)
@@ -99,24 +100,24 @@ _LOGGED_OF_GROUP = np.array(
         )
     ]
 )
-#: Of whole numbers from 0 on, and one more: most counts are small.
+#: Logarithms of n + 1 for small whole numbers n: most counts are small.
 _LOGS = np.array([math.log1p(number) for number in range(1024)], np.float32)
-#: Classes of characters that are looked at by themselves.
+#: Classes of characters that have a feature of their own.
 _MARKS = np.array([STOP, COMMA, DIGIT, MONEY, UPPER])
-#: What is summed over the blocks of a group.
+#: Quantities that are summed over the blocks of a group.
 _SUMMANDS = 17
 
 
 def extract(blocks: Sequence[Block], containers: Sequence[Container], vocabulary: Vocabulary) -> Features:
-    """Features of a page with at least one block. Containers without blocks are passed over.
+    """Features of a page with at least one block. Containers without blocks are ignored.
 
     A permalink counts as the link and the characters that it is on the page: headings of the content have
-    one, where those of menus, often with the same words, have none.
+    one, while those of menus, often with the same words, have none.
     """
     texts = [block.text + block.permalink for block in blocks]
     words = count(texts)
     seen = Counter(texts)
-    # Pages with formulas are too rare to learn from: a block that holds one is taken for the text that it is.
+    # Pages with formulas are too rare to learn from: a block with formulas is treated as plain text.
     facts = [
         (
             _KIND["text" if block.equations else block.kind],
@@ -146,8 +147,8 @@ def extract(blocks: Sequence[Block], containers: Sequence[Container], vocabulary
 
 @compiled
 def _take_logs(row: Floats, columns: Ints, logs: Floats) -> None:
-    """Of one more, as counts begin at 0. In double precision, of which what is left does not depend on the
-    library of the machine."""
+    """Logarithm of one more than the value, since counts begin at 0. Computed in double precision and
+    rounded, so that the result does not depend on the machine's library."""
     for column in columns:
         value = row[column]
         whole = int(value)
@@ -173,7 +174,7 @@ def _of_blocks(
     logs: Floats,
     columns: int,
 ) -> tuple[Floats, Ints]:
-    """``Features.block``, and what is summed for groups: (n, _SUMMANDS).
+    """``Features.block``, and the quantities summed for groups: (n, _SUMMANDS).
 
     ``facts``, per block: kind, level, links, characters in links, and how many blocks have the same text.
     """

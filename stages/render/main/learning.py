@@ -1,11 +1,11 @@
 """The main-content network in torch, and what it is trained on: batches, augmentation, loss.
 
-In training, pages lose at random the words of their class names, the words of their text, and what tells
-languages apart: most pages of the web come from sites and languages that the training sets do not have.
-The loss is cross-entropy per block plus one minus the F1 that the page is expected to reach.
+In training, pages randomly lose words of their class names, words of their text, and features that
+distinguish languages: most pages of the web come from sites and languages that the training sets do not have.
+The loss is cross-entropy per block plus one minus the expected F1 of the page.
 
-Knows features and targets as arrays. Does not know pages, files or folds (``train``). Computes what
-``network.probabilities`` does; a test holds the two together.
+Knows features and targets as arrays. Does not know pages, files or folds (``train``). Computes the same as
+``network.probabilities``; a test compares the two.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Example:
 
     features: Features
     size: Floats  # (n,) tokens
-    matched: Floats  # (n,) of these in the gold text
+    matched: Floats  # (n,) tokens in the gold text
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Batch:
     stops: Tensor
     group_starts: Tensor  # of pages, in groups
     group_stops: Tensor
-    before: list[Tensor]  # per dilation: the block so far back
+    before: list[Tensor]  # per dilation: the block at that distance before
     after: list[Tensor]
     size: Tensor
     matched: Tensor
@@ -77,21 +77,22 @@ def _columns(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
 
 
 class Blur:
-    """Takes from pages, at random, what would tie the model to the sites and languages it was trained on."""
+    """Augmentation: randomly removes what would tie the model to the sites and languages of the training
+    set."""
 
     def __init__(self, rng: np.random.Generator, tags: int) -> None:
         self.rng = rng
         self.tags = tags  # ids of names below this are tags, which are never dropped
 
     def words(self, pages: Ints, ids: Ints, count: int, spared: int) -> Floats:
-        """1 or 0 per word. A word dropped is dropped throughout its page; some pages lose all."""
+        """1 or 0 per word. A dropped word is dropped throughout its page; some pages lose all words."""
         rates = np.where(self.rng.random(count) < PAGE_LOSS, 1.0, WORD_LOSS)
         draws = self.rng.random(1 << 16)[(pages * 100_003 + ids) * 2_654_435_761 % (1 << 16)]
         kept: Floats = ((ids < spared) | (draws >= rates[pages])).astype(np.float32)
         return kept
 
     def numbers(self, rows: Floats, names: Sequence[str], stretch: float, mute: bool) -> Floats:
-        """Standardised features with lengths stretched, and with those that depend on the language muted."""
+        """Standardised features, with lengths randomly scaled and language-dependent features muted."""
         rows[:, _columns(names, _LENGTHS)] += stretch
         if mute:
             rows[:, _columns(names, _LANGUAGE)] = 0
@@ -172,7 +173,7 @@ def _most(x: Tensor, first: Tensor, last: Tensor) -> Tensor:
 
 
 class Network(nn.Module):
-    """``network.probabilities`` for many pages at once, as logits. Parts are named as the weights."""
+    """``network.probabilities`` for many pages at once, as logits. Parts have the names of the weights."""
 
     def __init__(self, names: int, text: int) -> None:
         super().__init__()
@@ -234,7 +235,7 @@ def loss(logits: Tensor, batch: Batch) -> Tensor:
     probability = torch.sigmoid(logits)
     gold = per_page(batch.matched)
     f1 = 2 * per_page(probability * batch.matched) / (per_page(probability * batch.size) + gold)
-    # Long blocks matter more to the metric, but a page is not its longest block alone.
+    # Long blocks matter more to the metric, but a page is more than its longest block.
     weight = torch.sqrt(batch.size)
     weight = weight / per_page(weight)[batch.page]
     target = batch.matched / batch.size.clamp(min=1)

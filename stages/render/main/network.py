@@ -9,8 +9,8 @@ The network, for a page of n blocks in g groups and a width of D:
 2. *Blocks*: features, summed embeddings of their first words, and a linear map of their ``LEVELS`` innermost
    groups: (n, D). Means and maxima over the page tell every block what kind of page it is on.
 3. *Neighbours*: residual convolutions over the sequence of blocks, of growing dilation.
-4. *Tree*: in between, groups take the mean of their blocks, and blocks hear of it from their groups: that is
-   how a comment learns that its siblings look like comments.
+4. *Tree*: between convolutions, groups take the mean of their blocks and pass it back to their blocks: this
+   tells a comment that its siblings look like comments.
 5. One logit per block.
 
 Sums are taken in the order of the loops below, in single precision: the same on every processor.
@@ -28,9 +28,9 @@ from stages.compiled import compiled
 from stages.render.main.features import Features
 from stages.render.main.words import Floats, Ints
 
-#: D. Known when the loops are compiled, or they would not be vectorised.
+#: D. A constant at compile time; otherwise the loops would not be vectorised.
 WIDTH = 40
-#: Dilations of the convolutions, and before which of them there is a tree step.
+#: Dilations of the convolutions, and those that are preceded by a tree step.
 DILATIONS = (1, 2, 4, 8)
 TREE_STEP = 2
 
@@ -106,7 +106,7 @@ def probabilities(features: Features, weights: Weights) -> Floats:
 
 @compiled
 def _add_product(y: Floats, x: Floats, matrix: Floats) -> None:
-    """``y += x @ matrix``, two rows and four terms at a time: that is what stays in registers."""
+    """``y += x @ matrix``, two rows and four terms at a time, which fit in registers."""
     n, terms = x.shape
     fours = terms // 4 * 4
     for i in range(0, n // 2 * 2, 2):
@@ -129,7 +129,7 @@ def _add_product(y: Floats, x: Floats, matrix: Floats) -> None:
 
 @compiled
 def _add_row(y: Floats, x: Floats) -> None:
-    """``y += x``; Numba takes seconds to compile what can be said with arrays."""
+    """``y += x`` as a loop, because Numba takes seconds to compile the array expression."""
     for j in range(len(x)):
         y[j] += x[j]
 
@@ -178,7 +178,7 @@ def _add(y: Floats, x: Floats) -> None:
 @compiled
 def _add_from_groups(y: Floats, h: Floats, ancestors: Ints, matrices: Floats) -> None:
     """Adds to each block, over levels, a linear map of its group at that level. Many blocks share their
-    groups: what comes of a group at a level is computed once."""
+    groups, so the map of a group at a level is computed once."""
     places = np.zeros(len(h), np.int64)
     rows = np.empty((len(h), WIDTH), np.float32)
     for level in range(len(matrices)):
@@ -224,7 +224,7 @@ def _add_page(y: Floats, x: Floats, h: Floats, matrices: Floats) -> None:
 
 @compiled
 def _means(x: Floats, first: Ints, last: Ints) -> Floats:
-    """Of the blocks of each group."""
+    """Means over the blocks of each group."""
     sums = np.zeros((len(x) + 1, WIDTH), np.float64)
     for i in range(len(x)):
         for j in range(WIDTH):
@@ -239,7 +239,8 @@ def _means(x: Floats, first: Ints, last: Ints) -> Floats:
 
 @compiled
 def _convolved(x: Floats, dilation: int, matrices: Floats, bias: Floats) -> Floats:
-    """Maps of the block ``dilation`` before, itself, and the one ``dilation`` after, where there is one."""
+    """Sum of linear maps of the block ``dilation`` before, the block itself, and the block ``dilation``
+    after, where they exist."""
     y: Floats = _dense(x, matrices[1], bias)
     _add_product(y[dilation:], x[:-dilation], matrices[0])
     _add_product(y[:-dilation], x[dilation:], matrices[2])

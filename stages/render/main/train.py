@@ -4,11 +4,11 @@
 
 DIR holds ``*.jsonl.gz`` with rows ``{"id", "group", "html", "main"}``: a page and its gold text. With
 --folds-out it prints precision, recall and F1 of tokens per set and group, every page judged by a model that
-saw no page of its fold, and leaves those models there. Then it trains on all pages and saves that model.
-One thread, seeded: the same pages give the same weights on the same machine.
+saw no page of its fold, and saves those models there. Then it trains on all pages and saves that model. One
+thread, seeded: the same pages give the same weights on the same machine.
 
-Knows pages, folds and files. Does not know the inside of the network, nor what is lost in training so that
-it generalises (``learning``). Each block's target is the share of its tokens that align with the gold text
+Knows pages, folds and files. Does not know the inside of the network, nor the augmentation that makes it
+generalise (``learning``). Each block's target is the share of its tokens that align with the gold text
 (``align``).
 """
 
@@ -41,10 +41,10 @@ FOLDS = 5
 EPOCHS = 12
 PAGES_PER_STEP = 8
 RATE = 3e-3
-#: A word gets an embedding if so many sites have it.
+#: A word gets an embedding if at least this many sites have it.
 NAME_SITES = 10
 TEXT_SITES = 40
-#: Pages whose text is not in their HTML teach nothing.
+#: Pages whose gold text is not in their HTML are not used for training.
 MIN_FOUND = 0.2
 
 
@@ -117,7 +117,7 @@ def vocabulary_of(pages: Sequence[Page]) -> tuple[list[str], list[str]]:
 
 
 def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[list[str], list[str]]]:
-    """Weights as ``network`` wants them, and the words of the vocabulary."""
+    """Weights as ``network`` needs them, and the words of the vocabulary."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     words = vocabulary_of(pages)
@@ -164,7 +164,8 @@ def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[
 
 
 def save(path: Path, weights: Mapping[str, Floats], words: tuple[list[str], list[str]]) -> Model:
-    """Writes what ``main.load`` reads, matrices in half precision, and gives back what it would read."""
+    """Writes what ``main.load`` reads, matrices in half precision, and returns what ``main.load`` would
+    read."""
     arrays = {
         name: a.astype(np.float32 if name.endswith("bias") else np.float16) for name, a in weights.items()
     }
@@ -203,7 +204,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def cross_validated(pages: Sequence[Page], folds_out: Path) -> list[Row]:
-    """Every page judged by the model of its fold; these models are left in ``folds_out/fold<k>.npz``."""
+    """Every page judged by the model of its fold; these models are saved in ``folds_out/fold<k>.npz``."""
     rows = []
     for fold in range(FOLDS):
         model = save(

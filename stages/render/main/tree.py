@@ -1,8 +1,8 @@
 """The containers of a page as groups, and the known words of their class names.
 
-Containers that wrap exactly the same blocks (``<main><div><div>``) are one *group*: what matters is
-which blocks belong together, not how many elements say so. A block sees its ``LEVELS`` innermost groups.
-Knows containers and class names. Does not know what is in a block.
+Containers that wrap exactly the same blocks (``<main><div><div>``) are one *group*: what matters is which
+blocks belong together, not how many elements group them. A block sees its ``LEVELS`` innermost groups. Knows
+containers and class names. Does not know what is in a block.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stages.render.main.words import Ints, Lexicon
 
 #: Groups that a block sees, from the innermost out.
 LEVELS = 6
-#: Class names per container that are looked at; utility-class style sheets put dozens on an element.
+#: Limit on class names read per container; utility-class style sheets put dozens on an element.
 NAMES = 16
 _LONGEST = 40  # letters of a word
 
@@ -44,7 +44,7 @@ class Names:
         self._words = Lexicon(names)
 
     def of_looks(self, looks: Sequence[tuple[str, str]]) -> tuple[Ints, Ints, Ints]:
-        """For each (tag, names): the id of its tag, -1 for others; the ids of the known words in its names,
+        """For each (tag, names): the id of its tag, -1 if unknown; the ids of the known words in its names,
         once each; and how many those are."""
         tags = np.array([self._tags.get(tag, -1) for tag, _ in looks], np.int64)
         return tags, *self._words.names([names for _, names in looks], NAMES, _LONGEST)
@@ -66,7 +66,8 @@ class Tree(NamedTuple):
 
 
 def tree(blocks: Sequence[Block], containers: Sequence[Container], known: Names) -> Tree:
-    """Containers are in document order, parents first; those without blocks are passed over."""
+    """Builds the groups. Containers are in document order, parents first; those without blocks are
+    ignored."""
     looks: dict[tuple[str, str], int] = {}
     look_of = [looks.setdefault((c.tag, c.names), len(looks)) for c in containers]
     return Tree(
@@ -94,8 +95,8 @@ def _group(
     inner: Ints,
     levels: int,
 ) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints]:
-    """Of containers, what ``Container`` says and the number of each one's look; of looks, what ``Names``
-    says; ``inner``: the container of each block."""
+    """Takes the fields of ``Container`` and the number of each container's look (tag and names), the result
+    of ``Names`` for each look, and ``inner``, the container of each block."""
     c, n = len(parent), len(inner)
     of = np.empty(c, np.int64)  # group of each container with blocks
     heads = np.empty(c, np.int64)  # the outermost container of each group
@@ -105,8 +106,8 @@ def _group(
     for i in range(c):
         if first[i] == last[i]:
             continue
-        # One with just its parent's blocks has only empty ones between itself and its parent, so groups are
-        # runs of containers once the empty ones are taken away.
+        # Between a container and a parent with the same blocks there are only empty containers, so groups are
+        # runs of containers once the empty ones are removed.
         around = parent[i]
         if around < 0 or first[i] != first[around] or last[i] != last[around]:
             heads[g] = i
@@ -169,7 +170,7 @@ def _names(
 
 @compiled
 def _siblings(up: Ints, look: Ints) -> tuple[Ints, Ints]:
-    """By group: how many siblings before it look the same, and how many do in all, itself included."""
+    """For each group: how many siblings before it look the same, and how many in all, including itself."""
     g = len(up)
     # Siblings are counted in a table of (group around, look) with open addressing, at most half full.
     capacity = 4

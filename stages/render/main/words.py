@@ -1,10 +1,9 @@
-"""What the characters and words of a page's blocks are: counts per block, by one pass over an array.
+"""Counts of characters and words per block of a page, by one pass over an array.
 
-Knows scripts and the most frequent words of 16 languages. Does not know HTML, nor what counts are good
-for. All texts are joined and looked at as one array of code points, so the cost per character is that of a
-few table look-ups. A word is a run of letters, marks and digits, or one character of a script
-written without spaces (Han, kana, Thai). Words of class names are found likewise; they end where the case
-changes as well.
+Knows scripts and the most frequent words of 16 languages. Does not know HTML, nor what counts are used for.
+All texts are joined into one array of code points, so the cost per character is a few table look-ups. A word
+is a run of letters, marks and digits, or one character of a script written without spaces (Han, kana, Thai).
+Words of class names are found in the same way, but also end where the case changes.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]
 
-#: Only so many words at the start of a block are kept for look-ups: "Related articles", "By ...".
+#: Number of words at the start of a block that are kept for look-ups: "Related articles", "By ...".
 EARLY = 8
 
 #: Classes of characters, in the order of the columns of ``Words.classes``.
@@ -77,7 +76,7 @@ _YEARS = range(1990, 2040)
 
 _CLASSES = len(CLASSES)
 _FLAG_BITS = 18
-_LONGEST = 64  # characters of a word that make its hash
+_LONGEST = 64  # leading characters of a word that its hash covers
 
 
 class Words(NamedTuple):
@@ -140,7 +139,7 @@ def _codes(texts: Sequence[str]) -> tuple[NDArray[np.uint32], Ints]:
 
 @compiled
 def _plane_0(code: np.uint32) -> np.uint32:
-    """A code point within the tables. Plane 2 is ideographs; what else there is up there is mostly emoji."""
+    """A code point within the tables. Plane 2 is ideographs; the rest above the BMP is mostly emoji."""
     if code < _TABLE:
         return code
     return np.uint32(0x4E00) if code >> 16 == 2 else np.uint32(0x2600)
@@ -148,7 +147,7 @@ def _plane_0(code: np.uint32) -> np.uint32:
 
 @compiled
 def _hash(codes: NDArray[np.uint32], start: int, end: int, values: Hashes, powers: Hashes) -> np.uint64:
-    """The letters' values times powers by position."""
+    """Sum of the letters' values, each times a power by position."""
     total = np.uint64(0)
     for i in range(start, end):
         total += values[_plane_0(codes[i])] * powers[min(i - start, _LONGEST - 1)]
@@ -163,8 +162,8 @@ def word_hash(word: str) -> np.uint64:
 
 @cache
 def _flags() -> Bytes:
-    """By the first bits of a hash: 1 function word, 2 year. One word in 400 of all others shares bits with
-    one of these, which does not matter to a density."""
+    """By the first bits of a hash: 1 function word, 2 year. One in 400 other words shares bits with one of
+    these, which does not matter for a density."""
     flags = np.zeros(1 << _FLAG_BITS, np.uint8)
     for flag, words in ((1, _FUNCTION_WORDS.split()), (2, map(str, _YEARS))):
         for word in words:
@@ -240,7 +239,7 @@ class Lexicon:
     """Ids of words by their hashes: a table with open addressing, at most half full."""
 
     def __init__(self, words: Sequence[str]) -> None:
-        """``words``: different ones; the id is the position."""
+        """``words``: distinct words; the id is the position."""
         self._bits = max(len(words), 1).bit_length() + 1
         self._keys = np.zeros(1 << self._bits, np.uint64)
         self._ids = np.full(1 << self._bits, -1, np.int64)
@@ -260,7 +259,7 @@ class Lexicon:
     def names(self, texts: Sequence[str], tokens: int, longest: int) -> tuple[Ints, Ints]:
         """Ids of the known words in the class names of each text, once each, and how many each text has.
 
-        Only the first ``tokens`` names of a text are looked at, and words of two to ``longest`` letters.
+        Only the first ``tokens`` names of a text are used, and only words of two to ``longest`` letters.
         """
         codes, lengths = _codes(texts)
         tables = _tables()
@@ -303,7 +302,7 @@ def _known(hashes: Hashes, owners: Ints, keys: Hashes, ids: Ints, bits: int) -> 
     return found[:size], of[:size]
 
 
-# What a character is to the words of class names.
+# Classes of characters for splitting class names into words.
 _SIGN, _BLANK, _SMALL, _CAPITAL, _LETTER = range(5)
 
 
@@ -333,7 +332,7 @@ def _scan_names(
     ids: Ints,
     bits: int,
 ) -> tuple[Ints, Ints]:
-    found = np.empty(len(codes) // 2 + 1, np.int64)  # a word has two letters at least
+    found = np.empty(len(codes) // 2 + 1, np.int64)  # a word has at least two letters
     sizes = np.zeros(len(lengths), np.int64)
     seen = np.zeros(len(ids), np.int64)  # one more than the last text with each
     size = 0
@@ -359,7 +358,7 @@ def _scan_names(
             while i < end and kinds[_plane_0(codes[i])] == kind:
                 i += 1
             if kind == _CAPITAL and i < end and kinds[_plane_0(codes[i])] == _SMALL:
-                # "Post", or of "XMLFeed" the first word.
+                # "Post", or the first word of "XMLFeed".
                 if i - start > 1:
                     i -= 1
                 else:

@@ -1,4 +1,4 @@
-"""The atom: TeX's term for a nucleus with its class and scripts, of which rows are made.
+"""The atom, TeX's term for a nucleus with its class and scripts; rows are made of atoms.
 
 Knows what an atom may carry until its row is complete, and how scripts are typed. Does not know rows.
 """
@@ -25,7 +25,7 @@ SPACE, TEXT, PRIME, APPLY, DEGREE, SUPER, SUB, BREAK, NULL = (
 )
 FENCE, LEFT, RIGHT = "fence", "left", "right"  # an empty delimiter without a side; \left( and \right)
 
-#: A font command takes adjacent letters together up to this many: longer runs are not words (and cost n^2).
+#: A font command joins up to this many adjacent letters: longer runs are not words (and cost n^2).
 MAX_WORD = 64
 
 _ONE_TOKEN = re.compile(r"[^\\{}^_&%#~$\s']|\\[A-Za-z]+")
@@ -39,18 +39,18 @@ class Atom:
     sup: str | None = None
     primes: int = 0
     tall: bool = False
-    limits: bool = False  # what is under and over it are its scripts
+    limits: bool = False  # its scripts stand under and over it
     src: str = ""  # the character it was made from
     delim: str = ""  # LaTeX of a bracket without size
     stretch: bool | None = None
-    accent: str = ""  # accent="..." of <mo>
+    accent: str = ""  # attribute accent="..." of <mo>
     form: str = ""  # "prefix" or "postfix" of a bar that is known to open or close
     name: str = ""  # a word that may turn out to be an operator's name
-    spelled: bool = False  # whose font was given: only an applied one is an operator
+    spelled: bool = False  # a word whose font was given: an operator only if it is applied
     font: tuple[str, ...] = ()
     letters: str = ""
     table: Table | None = None
-    pile: tuple[str, str] | None = None  # fraction without a bar, until it is known what is around it
+    pile: tuple[str, str] | None = None  # fraction without a bar, until its brackets are known
     wide: str = ""  # "\\limits" for scripts that stand over and under an integral
 
     @property
@@ -79,7 +79,7 @@ class Atom:
 
 
 def braced(tex: str) -> str:
-    """A script as it is typed: x^2, x_\\alpha, but x^{10} and x_{\\max}."""
+    """A script as an author types it: x^2, x_\\alpha, but x^{10} and x_{\\max}."""
     if tex[1:] in FUNCTIONS:
         return f"{{{tex}}}"
     return tex if _ONE_TOKEN.fullmatch(tex) else f"{{{tex}}}"

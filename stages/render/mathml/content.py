@@ -1,8 +1,7 @@
-"""The common operators of Content MathML to atoms; for pages that have no Presentation MathML beside it.
+"""Converts the common operators of Content MathML to atoms, for pages without Presentation MathML beside it.
 
-Knows which operator is written how, and when an operand needs parentheses. Does not know binding (sums,
-integrals, lambda) beyond the operands themselves: an unknown operator is written as a function of its
-operands.
+Knows how each operator is written, and when an operand needs parentheses. Does not know bound variables
+(sums, integrals, lambda): an unknown operator is written as a function of its operands.
 """
 
 from __future__ import annotations
@@ -59,8 +58,8 @@ CONTENT = frozenset(("apply", "ci", "cn", "csymbol", "bind", *CONSTANTS))
 
 
 def apply(children: list[tuple[str, list[Atom]]]) -> list[Atom]:
-    """An <apply>: for every child its atoms, and its tag or, of an operand that is an <apply>, its
-    operator."""
+    """The atoms of an <apply>, given for every child its atoms and its tag or, if the child is an <apply>,
+    its operator."""
     if not children:
         return []
     (operator, head), operands = children[0], children[1:]
@@ -78,7 +77,7 @@ def apply(children: list[tuple[str, list[Atom]]]) -> list[Atom]:
             row += _bound(operand, strength + (operator == "minus" and i > 0))
         return row
     texts = [render(resolve(list(row)), False) for _, row in operands]
-    if operator in ("superscript", "subscript") and len(operands) == 2:  # LaTeXML, where it found no meaning
+    if operator in ("superscript", "subscript") and len(operands) == 2:  # LaTeXML, if it found no meaning
         script = operands[1][1]
         base = _bound(operands[0], 9 if operands[0][0] not in ("superscript", "subscript") else 0)
         return attach(base, script, None) if operator == "subscript" else attach(base, None, script)

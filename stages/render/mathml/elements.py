@@ -1,9 +1,9 @@
-"""Presentation elements to atoms, and a whole formula to LaTeX.
+"""Converts presentation elements to atoms, and a whole formula to LaTeX.
 
-Knows what each element does to its children, in the ways in which MathJax, KaTeX, Temml, LaTeXML, MathType
-and Word use it. An <mrow> and its like pass the atoms of their children on, so that brackets are matched in
-the flat row (``rows``); an element that sets its children apart (fraction, root, script, cell) renders them
-and becomes one atom.
+Knows what each element does to its children, as MathJax, KaTeX, Temml, LaTeXML, MathType and Word use it.
+<mrow> and similar elements pass on the atoms of their children, so that brackets are matched in the flat row
+(``rows``); an element that separates its children (fraction, root, script, cell) renders them and becomes one
+atom.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def to_latex(math: LexborNode) -> str:
 
 
 def _row(node: Node) -> list[Atom]:
-    """<mrow> and everything that only holds: the atoms of the children."""
-    if len(node.children) == 1:  # most often; spares a copy per level
+    """<mrow> and every element that is only a container: the atoms of the children."""
+    if len(node.children) == 1:  # the most frequent case; avoids a copy per level
         return node.children[0].row
     row = [atom for child in node.children for atom in child.row]
     if len(row) > 1:
@@ -151,7 +151,7 @@ def _mstyle(node: Node) -> list[Atom]:
     if atom.table is not None and node.get("scriptlevel") == "1":
         atom.table.small = True
     elif atom.src == "frac" and atom.tex.startswith("\\frac") and display:
-        parent = node.parent  # a formula or cell that is all one fraction has its style from around it
+        parent = node.parent  # a formula or cell that is a single fraction inherits its style
         while parent is not None and len(parent.children) == 1 and parent.tag not in ("math", "mtd"):
             parent = parent.parent
         if parent is None or parent.tag not in ("math", "mtd") or len(parent.children) > 1:
@@ -219,7 +219,7 @@ def _apply(node: Node) -> list[Atom]:
 
 
 def _mtr(node: Node) -> list[Atom]:
-    """A row outside of a table is as good as an <mrow>; ``table`` takes the cells of the others itself."""
+    """A row outside of a table is treated as an <mrow>; ``table`` reads the cells of other rows itself."""
     return [] if node.parent is not None and node.parent.tag == "mtable" else _row(node)
 
 

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from stages.render.mathml.symbols import SYMBOLS
 
-#: mathvariant -> font commands from the outside in; () is what letters are without one.
+#: mathvariant -> font commands from the outside in; () needs no command: it is how letters are set by
+#: default.
 VARIANTS: dict[str, tuple[str, ...]] = {
     "normal": ("\\mathrm",),
     "italic": (),
@@ -29,7 +30,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "sans-serif-bold-italic": ("\\boldsymbol", "\\mathsf"),
     "monospace": ("\\mathtt",),
 }
-#: The same for <mtext>; others are set as plain text.
+#: The same for <mtext>; text in other variants is set as plain text.
 TEXT_VARIANTS = {
     "bold": "\\textbf",
     "italic": "\\textit",
@@ -63,7 +64,7 @@ def styled(char: str) -> tuple[str, str]:
     if not ("\U0001d400" <= char <= "\U0001d7ff" or "ℂ" <= char <= "ⅉ") or char in SYMBOLS:
         return "", ""
     kind, _, code = unicodedata.decomposition(char).partition(" ")
-    if kind != "<font>":  # of one step: NFKC would also turn ϵ into ε
+    if kind != "<font>":  # decomposed by one step: NFKC would also turn ϵ into ε
         return "", ""
     name = unicodedata.name(char)
     return next(((chr(int(code, 16)), variant) for words, variant in _NAMED if words in name), ("", ""))

@@ -1,7 +1,7 @@
-"""Matrices, cases, aligned equations as LaTeX: which environment fits finished cells.
+"""Matrices, cases and aligned equations as LaTeX: chooses the environment for finished cells.
 
-Knows cells and how they are to look. Does not know MathML (``tables``), nor which brackets stand around a
-table and so make it pmatrix or cases (``rows``).
+Knows cells and their layout. Does not know MathML (``tables``), nor the brackets around a table that make it
+pmatrix or cases (``rows``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Table:
-    """Rows of finished cells, and what of the table's looks chooses its environment."""
+    """Rows of finished cells, and the properties of the table that decide its environment."""
 
     rows: list[list[str]]
     aligns: list[str]  # "l", "c", "r" or "" (not said) per column
@@ -19,8 +19,8 @@ class Table:
     rules: list[bool]  # a rule below row i
     frame: bool
     relations: bool  # every second column starts with a relation
-    stacked: bool  # of equations, if it has one column
-    script: bool  # stands in a script
+    stacked: bool  # holds equations, if it has one column
+    script: bool  # is in a script
     tags: list[str]  # number of the equation in each row, "" without one
     small: bool = False
 
@@ -30,7 +30,7 @@ class Table:
 
     @property
     def paired(self) -> bool:
-        """Columns are right, left, right, left ... as those of ``aligned``."""
+        """Whether columns are aligned right, left, right, left ... like those of ``aligned``."""
         said = "".join(self.aligns)
         if said and len(said) == len(self.aligns):
             return len(said) > 1 and said == ("rl" * len(said))[: len(said)]
@@ -38,7 +38,7 @@ class Table:
 
     @property
     def plain(self) -> bool:
-        """Set as a matrix is: centred, no rules."""
+        """Whether it is set like a matrix: centred, without rules."""
         return not self.ruled and not self.paired and set(self.aligns) <= {"", "c"}
 
     def environment(self, name: str) -> str:

@@ -1,13 +1,13 @@
-"""Rows of atoms: which brackets belong together and stretch, what takes a script, what is an operator's name.
+"""Rows of atoms: which brackets match and stretch, which atoms take a script, which words name an operator.
 
 Knows atoms and matrices. Does not know MathML (``elements`` and ``tokens`` make the atoms), nor spaces
 (``typeset``).
 
 A row is a flat list of atoms. MathML nests ``<mrow>``s freely and pages nest them wrongly, so brackets are
-matched in the flat row: ``resolve`` keeps a stack of open ones and looks, when one closes, at what stands
-between. Only tall content (a fraction, a matrix, a large operator) earns ``\\left`` and ``\\right``; a lone
-matrix makes them pmatrix and the like. Everything is one pass over the row; strings are joined once per
-level of real nesting.
+matched in the flat row: ``resolve`` keeps a stack of open brackets and, when one closes, examines the atoms
+between. Only tall content (a fraction, a matrix, a large operator) gets ``\\left`` and ``\\right``; around a
+single matrix the brackets become pmatrix and the like. Everything is one pass over the row; strings are
+joined once per level of real nesting.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from stages.render.mathml.symbols import (
 )
 from stages.render.mathml.typeset import render
 
-#: MathJax and KaTeX have a \\; on both sides of these, Temml around its \\xrightarrow.
+#: MathJax and KaTeX add a \\; on both sides of these, Temml around its \\xrightarrow.
 _LONG_ARROWS = frozenset(("\\iff", "\\implies", "\\impliedby"))
 
 
 def attach(
     base: list[Atom], sub: list[Atom] | None, sup: list[Atom] | None, wide: bool = False
 ) -> list[Atom]:
-    """The row ``base`` with scripts; ``wide`` where they stand under and over it."""
+    """The row ``base`` with scripts; ``wide`` if they stand under and over it."""
     sub_tex = render(resolve(sub), True) if sub else ""
     primes, rest = 0, list(sup or ())
     while primes < len(rest) and rest[primes].kind == PRIME and rest[primes].bare:
@@ -93,7 +93,7 @@ def _group(row: list[Atom]) -> Atom:
 
 
 def _takes_scripts(row: list[Atom]) -> bool:
-    """Whether scripts after a row of several atoms are seen as the scripts of all of it."""
+    """Whether scripts after a row of several atoms can be read as the scripts of the whole row."""
     first, last = row[0], row[-1]
     if all(atom.kind == OP for atom in row):  # \arg\max_x
         return True
@@ -129,8 +129,8 @@ def resolve(row: list[Atom]) -> list[Atom]:
     out: list[Atom] = []
     stack: list[_Open] = []
     brackets = 0  # entries of the stack that are not bars
-    previous: Atom | None = None  # that is no space
-    padded = False  # the space that follows is the renderer's, not the author's
+    previous: Atom | None = None  # that is not a space
+    padded = False  # the following space was added by the renderer, not by the author
     for atom in row:
         kind = atom.kind
         if kind == APPLY:
@@ -200,7 +200,7 @@ def resolve(row: list[Atom]) -> list[Atom]:
 
 
 def _script(out: list[Atom], script: Atom, above: bool) -> None:
-    """Put a script that is a character of its own to the atom before it, or to an empty one."""
+    """Attach a script that is a character of its own to the atom before it, or to an empty one."""
     last = out[-1] if out else None
     if last is None or last.kind not in (ORD, CLOSE) or (last.sup if above else last.sub) is not None:
         last = Atom("{}")
@@ -209,7 +209,7 @@ def _script(out: list[Atom], script: Atom, above: bool) -> None:
 
 
 def _append(out: list[Atom], atom: Atom) -> None:
-    """Put an atom that is no bracket to the row, together with the letters or the text before it."""
+    """Append an atom that is not a bracket to the row, joined with letters or text before it."""
     last = out[-1] if out else None
     if atom.letters and last is not None and last.letters and _one_word(last, atom):
         last.letters += atom.letters
@@ -232,7 +232,7 @@ def _one_text(last: Atom, atom: Atom) -> bool:
 
 
 def _side(atom: Atom, stack: list[_Open], previous: Atom | None) -> str:
-    """Whether a bar opens, closes, or stands between (BAR)."""
+    """Whether a bar opens, closes, or separates (BAR)."""
     if atom.form == "prefix":
         return OPEN
     if atom.form == "postfix":
@@ -253,7 +253,7 @@ def _side(atom: Atom, stack: list[_Open], previous: Atom | None) -> str:
 
 
 def _close(out: list[Atom], entry: _Open, atom: Atom) -> None:
-    """Put the closing bracket ``atom`` to ``out``, now that it is known what stands between."""
+    """Append the closing bracket ``atom`` to ``out``, now that the content between the brackets is known."""
     first = entry.atom
     count = len(out) - entry.index - 1
     inner = out[entry.index + 1] if count else None
@@ -272,7 +272,7 @@ def _close(out: list[Atom], entry: _Open, atom: Atom) -> None:
         and (first.delim, atom.delim) == ("(", ")")
     ):
         first.tex, first.kind, inner.kind = "\\pmod{", LEFT, NULL
-        for space in (entry.index - 1, entry.index + 2):  # \\pmod has its own
+        for space in (entry.index - 1, entry.index + 2):  # \\pmod adds its own brackets
             if space >= 0 and out[space].kind == SPACE:
                 out[space].kind = NULL
         atom.tex, atom.kind = "}", CLOSE
@@ -297,7 +297,7 @@ def _plain(bracket: Atom, kind: str) -> None:
 
 
 def _fenced(atom: Atom, left: str, right: str) -> str:
-    """LaTeX of a table or pile with its brackets; "" where they stay brackets."""
+    """LaTeX of a table or pile together with its brackets; "" if they remain ordinary brackets."""
     table = atom.table
     if table is not None:
         name = MATRICES.get((left, right))
@@ -318,7 +318,7 @@ def _fits_cases(table: Table) -> bool:
 
 
 def _cases(out: list[Atom], entry: _Open, close: Atom | None) -> bool:
-    """Turn a left brace that nothing closes, with a table after it, into cases."""
+    """Turn an unclosed left brace before a table into cases."""
     inner = out[entry.index + 1] if len(out) > entry.index + 1 else None
     if (
         entry.atom.delim != "\\{"

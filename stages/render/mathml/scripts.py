@@ -1,7 +1,7 @@
-"""What stands beside, over and under something: scripts, limits, accents, braces, labelled arrows.
+"""Content beside, over and under a base: scripts, limits, accents, braces, labelled arrows.
 
-Knows how <msub> and its like, <munder> and its like, and <mmultiscripts> are told apart into those. Does
-not know how a row takes a script (``rows.attach``).
+Knows which of these an <msub>, <munder>, <mmultiscripts> or similar element means. Does not know how a row
+takes a script (``rows.attach``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stages.render.mathml.tokens import enlarge
 from stages.render.mathml.tree import Node
 from stages.render.mathml.typeset import render
 
-#: LaTeX of a single symbol, perhaps in a font: an accent on it is narrow.
+#: LaTeX of a single symbol, perhaps in a font: it takes the narrow form of an accent.
 _SINGLE = re.compile(r"(?:\\[a-z]+\{)*(?:[^\\{}]|\\[A-Za-z]+)\}*")
 _LINES = frozenset("‾―_⎯─")
 _BRACES = frozenset("⏞⏟⎴⎵︷︸")
@@ -35,7 +35,8 @@ def scripts(node: Node) -> list[Atom]:
 
 
 def over(node: Node) -> list[Atom]:
-    """<munder>, <mover>, <munderover>: limits, accents, braces, arrows, or simply one above another."""
+    """<munder>, <mover>, <munderover>: limits, accents, braces, arrows, or just one expression above
+    another."""
     children = node.children + [Node("mrow", {}, node)] * 3
     under = None if node.tag == "mover" else children[1]
     above = None if node.tag == "munder" else children[2 if node.tag == "munderover" else 1]
@@ -52,8 +53,8 @@ def over(node: Node) -> list[Atom]:
 
 
 def _accented(node: Node, base: list[Atom], mark: Node, above: bool) -> tuple[list[Atom], Node | None]:
-    """The base with the accent, line, arrow or brace that ``mark`` is; and ``mark`` itself if it is none of
-    them."""
+    """The base with the accent, line, arrow or brace that ``mark`` stands for; also ``mark`` itself if it is
+    none of these."""
     row = [atom for atom in mark.row if atom.kind != SPACE]
     if not row or not base:
         return base, mark if row else None
@@ -69,9 +70,9 @@ def _accented(node: Node, base: list[Atom], mark: Node, above: bool) -> tuple[li
         narrow, wide = symbols.ACCENTS[sign.src]
         single = len(base) == 1 and base[0].bare and _SINGLE.fullmatch(base[0].tex) is not None
         stretch = sign.stretch if sign.stretch is not None else not single
-        if sign.src in _LINES:  # Temml has one as \\bar
+        if sign.src in _LINES:  # Temml writes \\bar as one
             stretch = sign.stretch is not False
-        elif narrow == "\\bar" and single:  # what its makers say contradicts each other, but for MathJax
+        elif narrow == "\\bar" and single:  # generators contradict each other here, except MathJax
             stretch = sign.accent == "false"
         elif narrow == "\\vec" and single:
             stretch = False
@@ -84,7 +85,7 @@ def _accented(node: Node, base: list[Atom], mark: Node, above: bool) -> tuple[li
     atom = Atom(f"{command}{{{render(inner, node.tight).strip(' ')}}}", tall=any(a.tall for a in inner))
     if command.endswith("brace") or command.endswith("bracket"):
         atom.limits, atom.tall, atom.src = True, True, command
-        atom.sub, atom.sup = sign.sub, sign.sup  # the label on the brace
+        atom.sub, atom.sup = sign.sub, sign.sup  # the label of the brace
     return [atom], None
 
 

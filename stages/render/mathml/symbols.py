@@ -1,12 +1,11 @@
-"""Tables of the MathML converter: which LaTeX command stands for a character, and of which class it is.
+"""Tables of the MathML converter: the LaTeX command and the class of each character.
 
 Knows characters, operator words, function names, accents, stretchy arrows and brackets. Does not know
-elements or attributes. Commands are those of LaTeX with amsmath and amssymb, as MathJax and KaTeX have
-them; where several are equal, the one that authors type most (``\\leq`` not ``\\le``, ``\\to`` not
-``\\rightarrow``).
+elements or attributes. Commands are those of LaTeX with amsmath and amssymb, as MathJax and KaTeX have them;
+among synonyms, the one that authors type most (``\\leq`` not ``\\le``, ``\\to`` not ``\\rightarrow``).
 
-Classes (``Symbol.kind``) are TeX's (The TeXbook, chapter 17), and "bar" for what may open, close or stand
-between.
+Classes (``Symbol.kind``) are TeX's (The TeXbook, chapter 17), and "bar" for a character that may open, close
+or separate.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ class Symbol(NamedTuple):
     kind: str
 
 
-# One text per class: characters and their LaTeX in turn.
+# One text per class: characters and their LaTeX alternate.
 _ROWS = {
     ORD: r"""
     α \alpha β \beta γ \gamma δ \delta ϵ \epsilon ε \varepsilon ζ \zeta η \eta θ \theta ϑ \vartheta ι \iota
@@ -100,7 +99,7 @@ SYMBOLS = {
     for char, tex in zip(words[::2], words[1::2], strict=True)
 }
 
-#: Operators that are large in display style and take limits; what holds one is tall.
+#: Operators that are large in display style and take limits; content with one of them is tall.
 LARGE = frozenset("∑∏∐∫∬∭⨌∮∯∰⋃⋂⨆⨅⋁⋀⨀⨁⨂⨄⨃")
 INTEGRALS = frozenset("∫∬∭⨌∮∯∰")
 
@@ -152,7 +151,7 @@ NEGATED = {
     "⪯": "\\npreceq",
 }
 
-# Functions with a LaTeX command; those of LIMITS take what is under them as a subscript.
+# Functions with a LaTeX command; for those in LIMITS, content under them is a subscript.
 LIMITS = frozenset(
     ["lim", "limsup", "liminf", "max", "min", "sup", "inf", "det", "gcd", "Pr", "injlim", "projlim"]
 )
@@ -278,8 +277,8 @@ CONJUNCTIONS = frozenset(
     ]
 )
 
-# Accents: character over the base -> (over one symbol, over several). A bar is told from an overline by
-# more than this.
+# Accents: character over the base -> (over one symbol, over several). Distinguishing a bar from an overline
+# takes more than this table.
 ACCENTS = {
     char: (narrow, wide)
     for chars, narrow, wide in (
@@ -344,7 +343,7 @@ LABELLED_ARROWS = {
     "⇋": "\\xleftrightharpoons",
 }
 
-#: Environment of a matrix between two brackets, by the LaTeX of both.
+#: Environment of a matrix between two brackets, by the LaTeX of the two brackets.
 MATRICES = {
     ("(", ")"): "pmatrix",
     ("[", "]"): "bmatrix",

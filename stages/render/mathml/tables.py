@@ -1,4 +1,4 @@
-"""<mtable> and what it says of alignment, rules and numbers.
+"""<mtable>, with its alignment, rules and equation numbers.
 
 Knows the attributes and styles of tables, and which cells are fillers. Does not know which LaTeX environment
 fits (``matrix``).
@@ -15,7 +15,7 @@ from stages.render.mathml.symbols import REL
 from stages.render.mathml.tree import Node
 from stages.render.mathml.typeset import render
 
-#: Cells that a columnspan stands for; more is an attack.
+#: Limit on the cells of a columnspan; more is an attack.
 MAX_SPAN = 20
 
 
@@ -63,7 +63,7 @@ def table(node: Node) -> list[Atom]:
     lines, rules = node.get("columnlines").split(), node.get("rowlines").split()
     made = Table(
         rows,
-        # the alignment of most cells counts
+        # the most frequent alignment of cells is used
         aligns=[max(sorted(set(values)), key=values.count) for values in said[:width]],
         lines=[i in ruled or _nth(lines, i) in _DRAWN for i in range(width - 1)],
         rules=[i in underlined or _nth(rules, i) in _DRAWN for i in range(len(rows) - 1)],
@@ -105,7 +105,7 @@ _STYLE = re.compile(r"text-align: ?(?:-webkit-|-moz-)?(left|right|center)")
 
 
 def _nth(values: list[str], index: int) -> str:
-    """One of the values of an attribute; the last holds for all that follow."""
+    """One of the values of an attribute; the last value applies to all further columns or rows."""
     return values[min(index, len(values) - 1)] if values else ""
 
 
@@ -119,7 +119,7 @@ def _align(cell: Node) -> str:
 
 
 def _tag(row: list[Atom]) -> str:
-    """The number of an equation from its label: (1) -> 1; "" if the label is no plain text."""
+    """The number of an equation from its label: (1) -> 1; "" if the label is not plain text."""
     tex = render(resolve(row), True).strip()
     match = re.fullmatch(r"\\text\{([^{}]*)\}", tex)
     tex = match[1].strip() if match else tex

@@ -1,11 +1,12 @@
-"""Token elements (<mi>, <mn>, <mo>, <mtext>, <ms>, <mspace>) to atoms.
+"""Converts token elements (<mi>, <mn>, <mo>, <mtext>, <ms>, <mspace>) to atoms.
 
-Knows what their text and attributes say: words and function names, commands by attribute and by mathematical
-letters, combining marks, sizes of brackets, widths of spaces. Does not know the elements around them.
+Knows the meaning of their text and attributes: words and function names, fonts given by attribute or by
+mathematical letters, combining marks, sizes of brackets, widths of spaces. Does not know the elements around
+them.
 
 Words in <mi>: ``\\sin`` where LaTeX has the function; ``\\operatorname{rank}`` if an invisible "function
-application" or a parenthesis follows (``rows.resolve`` sees that), or if it is a usual name of an operator;
-else ``\\mathrm{out}``, because MathML sets words upright. ``dx`` stays ``dx``.
+application" or a parenthesis follows (``rows.resolve`` sees that), or if it is a common operator name; else
+``\\mathrm{out}``, because MathML sets words upright. ``dx`` stays ``dx``.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def symbol(char: str, variant: str, token: str = "mi") -> Atom:
 
 
 def _unknown(char: str, variant: str, token: str) -> Atom:
-    """A character that has no command: what it is made of, or the character itself as text."""
+    """A character without a command: its decomposition, or the character itself as text."""
     if char.isspace():
         tex = fonts.space(fonts.SPACE_WIDTHS.get(char, 0.33))
         return Atom(tex, SPACE)
@@ -97,7 +98,7 @@ def _unknown(char: str, variant: str, token: str) -> Atom:
         return Atom(compatible if len(compatible) == 1 else f"\\text{{{compatible}}}")
     if unicodedata.category(char) in ("Mn", "Me", "Cc", "Cf", "Cs", "Co", "Cn"):
         return Atom("", src=char)
-    if unicodedata.category(char)[0] in "SP":  # ☉, ≙, ⦃: as it is; in text it is no symbol
+    if unicodedata.category(char)[0] in "SP":  # ☉, ≙, ⦃: unchanged; in text it would not be a symbol
         return Atom(char, src=char)
     return Atom(f"\\text{{{char}}}", src=char)
 
@@ -118,7 +119,7 @@ def _word(word: str, variant: str, operator: bool) -> list[Atom]:
             return [symbol(char, variant) for char in word]
         return [Atom(f"\\text{{{word}}}")]
     if not variant and len(word) == 2 and word[0] == "d" and word[1].islower():
-        return [Atom(word)]  # dx: nobody means it upright
+        return [Atom(word)]  # dx: never meant upright
     commands = fonts.VARIANTS.get(variant or "normal", ())
     if variant == "italic":
         commands = ("\\mathit",)
@@ -127,7 +128,7 @@ def _word(word: str, variant: str, operator: bool) -> list[Atom]:
 
 
 def characters(text: str, variant: str, token: str, operator: bool = False) -> list[Atom]:
-    """Atoms of the text of <mi>, <mn>, <mo>, which may be anything on broken pages."""
+    """Atoms of the text of <mi>, <mn>, <mo>; on broken pages this may be any text."""
     atoms: list[Atom] = []
     for part in _PARTS.findall(text):
         if fonts.styled(part[0])[0]:
@@ -147,7 +148,7 @@ def characters(text: str, variant: str, token: str, operator: bool = False) -> l
 
 
 def _run(atoms: list[Atom]) -> list[Atom]:
-    """Mathematical letters of one token, those of one font together."""
+    """Mathematical letters of one token; letters of one font are joined."""
     out: list[Atom] = []
     for atom in atoms:
         if (
@@ -181,7 +182,7 @@ def _marked(atom: Atom, mark: str) -> Atom:
 
 
 def clean(text: str) -> str:
-    """Text of a token without what is invisible, white space collapsed as XML says; no-break spaces stay."""
+    """Text of a token without invisible characters, white space collapsed as in XML; no-break spaces stay."""
     text = _IGNORED.sub("", text.replace("ﬁ", "fi").replace("ﬂ", "fl"))
     return unicodedata.normalize("NFC", " ".join(re.split("[ \t\r\n\f]+", text)).strip(" "))
 
@@ -227,7 +228,7 @@ def mo(node: Node) -> list[Atom]:
 
 
 def _operator(atom: Atom, node: Node) -> None:
-    """What the attributes of <mo> say about its symbol."""
+    """Applies the attributes of <mo> to its symbol."""
     stretchy, form = node.get("stretchy"), node.get("form")
     atom.accent = node.get("accent")
     if stretchy:
@@ -252,12 +253,12 @@ def _operator(atom: Atom, node: Node) -> None:
 
 
 def enlarge(atom: Atom) -> None:
-    """Make a binary operator the large one of the same shape."""
+    """Turn a binary operator into the large operator of the same shape."""
     atom.tex, atom.kind, atom.limits, atom.tall = symbols.ENLARGED[atom.src], OP, True, True
 
 
 def length(text: str) -> float | None:
-    """A length in em; None if it is not one."""
+    """A length in em; None if the text is not a length."""
     if text in fonts.NAMED_WIDTHS:
         return fonts.NAMED_WIDTHS[text]
     match = _LENGTH.match(text)
@@ -265,7 +266,7 @@ def length(text: str) -> float | None:
 
 
 def _blank(text: str) -> list[Atom]:
-    """Text of nothing but spaces, by its width."""
+    """Text that consists only of spaces, by its width."""
     em = sum(fonts.SPACE_WIDTHS.get(char, 0.333 if char == "\xa0" else 0.0) for char in text)
     tex = fonts.space(-em if _COMMA in text else em)
     return [Atom(tex, SPACE)] if tex else []
@@ -284,7 +285,8 @@ def mtext(node: Node) -> list[Atom]:
         return _blank(text.strip(" \t\r\n\f"))
     text = unicodedata.normalize("NFC", text.replace(_COMMA, "").replace(_APPLY, ""))
     words = " ".join(text.split())
-    # XML would drop all space at both ends, but pages mean one that is not a line end of a pretty printer
+    # XML would drop all space at both ends, but on pages it is meant, unless it is a line end of a pretty
+    # printer
     left, right = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
     before = " " if left and ("\xa0" in left or "\n" not in left) else ""
     after = " " if right and ("\xa0" in right or "\n" not in right) else ""

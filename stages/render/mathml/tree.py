@@ -1,9 +1,8 @@
 """The DOM of a formula as a small tree of its own: tokens with their text, everything else with its children.
 
-Knows what an HTML parser makes of MathML: prefixes in names, void elements that are not void, text where
-none should be, formulas inside <mtext>. Copies without recursion, so that nesting costs nothing; elements
-deeper than ``MAX_DEPTH`` hand their tokens to the ancestor at that depth. Does not know what the elements
-mean.
+Knows how an HTML parser represents MathML: prefixes in names, void elements that are not void, misplaced
+text, formulas inside <mtext>. Copies without recursion, so that nesting costs nothing; elements deeper than
+``MAX_DEPTH`` pass their tokens to the ancestor at that depth. Does not know what the elements mean.
 """
 
 from __future__ import annotations
@@ -12,9 +11,8 @@ from selectolax.lexbor import LexborNode
 
 from stages.render.mathml.atoms import Atom
 
-#: Formulas by hand nest to about 30, generated ones (a continued fraction of 20 terms) to about 80. Text is
-#: copied once
-#: per level, so the cap also bounds the cost.
+#: Formulas written by hand nest to about 30, generated ones (a continued fraction of 20 terms) to about 80.
+#: Text is copied once per level, so the cap also bounds the cost.
 MAX_DEPTH = 200
 
 TOKENS = frozenset(("mi", "mn", "mo", "mtext", "ms", "ci", "cn", "csymbol"))
@@ -28,7 +26,7 @@ _SKIPPED = frozenset(("annotation", "annotation-xml", "script", "style", "malign
 
 
 class Node:
-    """An element: ``row`` is what it has become, once its children have."""
+    """An element; ``row`` holds its atoms once its children have been converted."""
 
     __slots__ = ("attrs", "children", "parent", "row", "tag", "text", "tight", "variant")
 
@@ -68,7 +66,7 @@ def tree(math: LexborNode) -> list[Node]:
             elif dom.is_element_node:
                 tag = (dom.tag or "").rpartition(":")[2]
                 text_or_none = _text(dom) if tag in TOKENS and not prose else None
-                inside = False  # its children are to be the parent's
+                inside = False  # its children become children of the parent
                 if text_or_none is not None:
                     order.append(_child(parent, tag, dom.attributes, text_or_none))
                 elif (prose and tag != "math") or depth >= MAX_DEPTH or tag == "mtext":
@@ -78,7 +76,7 @@ def tree(math: LexborNode) -> list[Node]:
                     stack.append((dom.child, order[-1], depth + 1, False))
                 elif tag in _VOID:
                     order.append(_child(parent, tag, dom.attributes, ""))
-                    inside = True  # <mml:none/> is not void to an HTML parser: what follows comes inside
+                    inside = True  # <mml:none/> is not void in HTML: following siblings become children
                 elif tag not in _SKIPPED or (tag == "annotation-xml" and _presents(dom)):
                     node = _child(parent, tag, dom.attributes, "")
                     order.append(node)
@@ -108,7 +106,7 @@ def _presents(annotation: LexborNode) -> bool:
 
 
 def _text(token: LexborNode) -> str | None:
-    """All text in a token element; None if elements of MathML stand there instead."""
+    """All text in a token element; None if it contains MathML elements instead."""
     formula = _FORMULA if (token.tag or "").rpartition(":")[2] == "mtext" else _NO_TEXT
     parts: list[str] = []
     stack = [token.child]

@@ -1,7 +1,7 @@
 """A complete row as LaTeX, with the spaces that an author types.
 
-Knows where TeX must have a space, and where a reader wants one: around relations and operators (not those
-that are signs), after commas, beside functions. Does not know brackets: ``rows`` has matched them.
+Knows where TeX requires a space, and where a reader expects one: around relations and operators (except
+signs), after commas, beside functions. Does not know brackets: ``rows`` has matched them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WORD_END = re.compile(r"\\[A-Za-z]+\Z")
 def render(row: list[Atom], tight: bool) -> str:
     """LaTeX of a resolved row; ``tight`` (in scripts) without spaces around ``=`` and ``+``."""
     row = [atom for atom in row if atom.kind not in (NULL, FENCE, BREAK)]
-    while row and row[-1].kind == SPACE and row[-1].tex == "\\ ":  # would end in a backslash once stripped
+    while row and row[-1].kind == SPACE and row[-1].tex == "\\ ":  # would end in a backslash after stripping
         row.pop()
     out: list[str] = []
     tail = ""  # the end of the last piece
@@ -76,8 +76,8 @@ def render(row: list[Atom], tight: bool) -> str:
 
 
 def _needs_space(tail: str, tex: str) -> bool:
-    """Whether a space parts two pieces: because TeX must have one, or because it reads better (x^2 y,
-    \\alpha \\beta)."""
+    """Whether two pieces are separated by a space: because TeX requires one, or because it reads better (x^2
+    y, \\alpha \\beta)."""
     if not (tex[0].isalpha() or (tex[0] == "\\" and tex[1:].isalpha())):
         return False
     return tail[-2:-1] in ("^", "_") or _WORD_END.search(tail) is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -49,10 +50,13 @@ GATES = {
     "numbers_lost": "share of the figures of the source that are not there",
     "names_missing": "names within sentences that the source does not have",
     "grounded": "share of meaningful words whose stem the source has; of a pair, of its answer",
+    "words_missing": "meaningful words whose stem the source does not have, if grounded is below .3",
+    "all_grounded": "grounded of all items of the answer together",
     "question_grounded": "the same of the question of a pair",
     "copied": "share of runs of eight words that the source has",
     "coverage": "share of the source's meaningful words that are there",
     "length_ratio": "characters for one of the source",
+    "off_question": "1 if an answer says yes or no where the question asks who, what, how or the like",
     "refers_to_text": "1 if a question or answer speaks of the text",
     "duplicate": "1 if an earlier item of the segment says nearly the same",
     "words": "words of the item",
@@ -81,6 +85,12 @@ _SHARED = 8  # words of a run that two texts have in common
 _FINAL = re.compile(r"[.!?…。！？؟۔।:][\"'”’»)\]」』）*_]*$|```$|\$$|\\\]$|[)\]]$|\|$")
 _TRAILING = re.compile(r"[,;:\-–—(\[]$")
 _ENOUGH_LETTERS = 40
+_DOUBTFUL = 0.3
+#: Meaningful words of an answer from which on it can be told that it is about something else.
+ENOUGH_WORDS = 8
+#: Words that an answer may have without a final mark, and characters where words are not parted.
+_WITHOUT_END, _WITHOUT_END_UNSPACED = 1, 4
+_OPTION = re.compile(r"\(?[A-H][).:] \S")
 
 
 class Measured(dict[str, float]):
@@ -89,6 +99,8 @@ class Measured(dict[str, float]):
     def __init__(self) -> None:
         super().__init__()
         self.seen: dict[str, list[str]] = {}
+        #: Meaningful words of the item, and how many of them the source does not have.
+        self.compared = (0, 0)
 
     def count(self, gate: str, things: Iterable[str]) -> None:
         """Note things that were seen and how many they are."""
@@ -119,14 +131,11 @@ class Source:
         self.figures = frozenset(form for number in self.numbers for form in forms(number))
         spelled = {NUMBER_WORDS[word] for word in self.words if word in NUMBER_WORDS}
         self.values = self.figures | spelled
-        self._runs: frozenset[tuple[str, ...]] | None = None
 
-    @property
+    @cached_property
     def runs(self) -> frozenset[tuple[str, ...]]:
         """Runs of eight words."""
-        if self._runs is None:
-            self._runs = frozenset(runs(self.words))
-        return self._runs
+        return frozenset(runs(self.words))
 
     def has_name(self, name: str) -> bool:
         """Whether a name is there, in whatever case or ending."""
@@ -156,8 +165,8 @@ def surface(
     """What needs no comparison of meaning: phrases, loops, script, language, end. Returns the words."""
     lower = text.lower()
     said = words(text)
-    found.count("refusal", phrases.phrases(phrases.REFUSAL, lower, source.lower))
-    found.count("chat", phrases.phrases(phrases.CHAT, lower, source.lower))
+    found.count("refusal", phrases.REFUSAL.found(lower, source.lower))
+    found.count("chat", phrases.CHAT.found(lower, source.lower))
     leaked = [run for run in runs(said) if run in prompt] if prompt and len(said) >= _SHARED else []
     found.count("prompt_overlap", (" ".join(run) for run in leaked if run not in source.runs))
     found["repeats"] = loops.repeats(said)
@@ -209,8 +218,10 @@ def unfinished(text: str, said: list[str], source: Source, language: str) -> flo
     unknown = not last.isdigit() and last not in source.vocabulary and len(last) > 1
     if unknown and language not in UNSPACED and any(word.startswith(last) for word in source.vocabulary):
         return 1.0  # the beginning of a word
-    limit = 12 if language in UNSPACED else 6
-    return float(len(said) > limit)
+    if _OPTION.match(bare):
+        return 0.0
+    few = _WITHOUT_END_UNSPACED if language in UNSPACED else _WITHOUT_END
+    return float(len(said) > few and not (len(said) == 2 and any(word.isdigit() for word in said)))
 
 
 def comparison(found: Measured, text: str, said: list[str], source: Source, language: str) -> None:
@@ -224,15 +235,21 @@ def comparison(found: Measured, text: str, said: list[str], source: Source, lang
     )
     if language not in NO_NAMES:
         found.count("names_missing", (name for name in names(text) if not source.has_name(name)))
-    stems = content(said, language)
-    if stems:
-        there = [stem in source.stems for stem in stems]
-        found["grounded"] = sum(there) / len(stems)
-        if found["grounded"] < 0.5:
-            missing = (stem for stem, known in zip(stems, there, strict=True) if not known)
-            found.seen["grounded"] = list(dict.fromkeys(missing))
+    grounding(found, content(said, language), source.stems)
     if source.text:
         found["length_ratio"] = len(text) / len(source.text)
+
+
+def grounding(found: Measured, stems: list[str], known: frozenset[str]) -> None:
+    """Share of stems that are known; null where there are none."""
+    found.pop("grounded", None)
+    missing = [stem for stem in stems if stem not in known]
+    found.compared = len(stems), len(missing)
+    if stems:
+        found["grounded"] = 1 - len(missing) / len(stems)
+        found.count("words_missing", dict.fromkeys(missing) if found["grounded"] < _DOUBTFUL else ())
+        if found["grounded"] < 2 * _DOUBTFUL:
+            found.seen["grounded"] = list(dict.fromkeys(missing))
 
 
 def _spelled(word: str, source: Source) -> bool:

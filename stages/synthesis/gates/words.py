@@ -17,6 +17,7 @@ _WORD = re.compile(
     r"[\u0e00-\u0e7f\u3040-\u30ff\u4e00-\u9fff]|[^\W\d_\u0e00-\u0e7f\u3040-\u30ff\u4e00-\u9fff]+(?:['’][^\W\d_]+)?|\d+"
 )
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u4e00-\u9fff]")
+_FIRST_UNSPACED = "\u0e00"
 _NUMBER = re.compile(r"\d(?:[\d]|[.,'’\u00a0\u202f](?=\d))*")
 _GROUPED = re.compile(r"\d{1,3}(?:[.,'’\u00a0\u202f]\d{3})+")
 #: A capital within a sentence: after something that ends none, and not at the start of a line.
@@ -25,6 +26,7 @@ _NAME = re.compile(
 )
 _ACRONYM = re.compile(r"\b[A-Z]{2,}[A-Z0-9]*\b")
 STEM = 5
+_ENDINGS = ("ingly", "edly", "ings", "ing", "ies", "ed", "es", "ly", "s", "e", "y")
 _NOT_NAMES = frozenset(("I", "A", "B", "C", "D", "E", "X", "Y", "Z", "OK", "NONE"))
 
 _SMALL = [
@@ -64,15 +66,25 @@ def content(found: list[str], language: str) -> list[str]:
     stems: list[str] = []
     before = ""
     for word in found:
-        if _UNSPACED.match(word):
+        if word[0] >= _FIRST_UNSPACED and _UNSPACED.match(word):
             if before:
                 stems.append(before + word)
             before = word
             continue
         before = ""
         if len(word) > 2 and word not in function and not word.isdigit():
-            stems.append(word[:STEM])
+            stems.append(stem(word))
     return stems
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """The beginning of a word without common endings, so that forms of a word are alike."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word[: -len(ending)]
+            break
+    return (f"{word[:-1]}y" if word.endswith("i") else word)[:STEM]
 
 
 _NO_WORDS: frozenset[str] = frozenset()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -17,65 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numbers_corpus import EOS, PHASES, SIZES, write_corpus
 
 from pipeline.blend.reader import COLUMNS, BlendedReader
-from pipeline.blend.weights import Budget, Phase, megatron, weights
+from pipeline.blend.weights import Budget, Phase
 from pipeline.storage import S3Settings, Storage, StorageError, StorageSettings
 from pipeline.tasks.shards import SHARD
-
-EOS = 7  # no document's tokens: 7 modulo 16 is no dataset
-
-
-def write_corpus(
-    output: Path, sizes: dict[str, list[list[int]]], phases: list[Phase], budget: Budget | None = None
-) -> dict:
-    """A corpus whose datasets have these shards (document lengths); returns its blend."""
-    stats = {"name": "numbers", "seed": 5, "tokenizer": None, "datasets": {}}
-    for code, (name, shards) in enumerate(sizes.items()):
-        document, entries = 0, []
-        for i, lengths in enumerate(shards):
-            rows = []
-            for length in lengths:
-                rows.append(
-                    {
-                        "id": f"{name[:7]:7}{document:09}".encode(),
-                        "input_ids": [document * 16 + code] * length,
-                        "n_tokens": length,
-                        "dataset": name,
-                        "source": "test",
-                        "language": "en",
-                        "license": None,
-                    }
-                )
-                document += 1
-            path = f"corpus/{name}/train-{i:05}-of-{len(shards):05}.parquet"
-            (output / path).parent.mkdir(parents=True, exist_ok=True)
-            table = pa.Table.from_pylist(rows, schema=SHARD)
-            pq.write_table(table, output / path, compression="zstd", row_group_size=7)
-            entries.append({"path": path, "documents": len(lengths), "tokens": sum(lengths)})
-        stats["datasets"][name] = {
-            "inputs": document,
-            "stages": [],
-            "documents": document,
-            "tokens": sum(entry["tokens"] for entry in entries),
-            "languages": {},
-            "shards": entries,
-        }
-    blend = weights(phases, budget or Budget(), stats)
-    (output / "blend.json").write_text(json.dumps(blend))
-    return blend
-
-
-def lengths(seed: int, shards: list[int], longest: int = 60) -> list[list[int]]:
-    random = np.random.Generator(np.random.PCG64(seed))
-    return [random.integers(1, longest, count).tolist() for count in shards]
-
-
-SIZES = {"web": lengths(1, [40, 33]), "math": lengths(2, [25]), "code": lengths(3, [9, 9, 2])}
-PHASES = [
-    Phase(phase=1, until=0.4, weights={"web": 6, "math": 3, "code": 1}),
-    Phase(phase=2, weights={"web": 0.25, "math": 0.75}),
-]
 
 
 @pytest.fixture(scope="module")
@@ -83,26 +31,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("corpus")
     write_corpus(output, SIZES, PHASES, Budget(tokens=12_000))
     return output
-
-
-# weights
-
-
-def test_megatron_list(corpus: Path) -> None:
-    blend = json.loads((corpus / "blend.json").read_text())
-    words = megatron(blend, 1).split(" ")
-    share = dict(zip(words[1::2], map(float, words[::2]), strict=True))
-    assert list(share)[:2] == ["corpus/web/train-00000-of-00002", "corpus/web/train-00001-of-00002"]
-    assert all((corpus / f"{prefix}.parquet").exists() for prefix in share)
-    assert sum(share.values()) == pytest.approx(1)
-    assert sum(value for prefix, value in share.items() if "/web/" in prefix) == pytest.approx(0.6)
-    web = blend["datasets"]["web"]["shards"]
-    assert share["corpus/web/train-00000-of-00002"] / share[
-        "corpus/web/train-00001-of-00002"
-    ] == pytest.approx(web[0]["tokens"] / web[1]["tokens"])
-    assert "code" not in megatron(blend, 2)
-    with pytest.raises(ValueError, match="no phase 3; there are: 1, 2"):
-        megatron(blend, 3)
 
 
 # reader
@@ -135,7 +63,7 @@ def test_sequences_are_documents_with_eos_between(corpus: Path) -> None:
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_token_fractions_follow_the_weights_at_every_moment(corpus: Path, world_size: int) -> None:
-    blend = json.loads((corpus / "blend.json").read_text())
+    blend = json.loads((corpus / "corpus/blend.json").read_text())
     longest = 59
     for rank in range(world_size):
         counts: Counter[str] = Counter()
@@ -217,18 +145,18 @@ def test_order_is_that_of_the_raw_generator(tmp_path: Path) -> None:
 @given(
     world_size=st.integers(1, 4),
     length=st.sampled_from([None, 1, 17, 64, 250]),
-    eos=st.sampled_from([None, EOS]),
+    eos=st.sampled_from(["none", EOS]),
     data=st.data(),
 )
 def test_resuming_gives_what_was_still_to_come(
-    corpus: Path, world_size: int, length: int | None, eos: int | None, data: st.DataObject
+    corpus: Path, world_size: int, length: int | None, eos: int | str, data: st.DataObject
 ) -> None:
     rank = data.draw(st.integers(0, world_size - 1))
     arguments = {
         "sequence_length": length,
         "rank": rank,
         "world_size": world_size,
-        "eos": eos if length else None,
+        "eos": eos if length else "none",
     }
 
     def plain(item: object) -> object:
@@ -252,18 +180,19 @@ def test_resuming_gives_what_was_still_to_come(
 
 def test_ranks_give_equally_many_sequences(corpus: Path) -> None:
     counts = {
-        len(list(BlendedReader(str(corpus), sequence_length=128, rank=r, world_size=5))) for r in range(5)
+        len(list(BlendedReader(str(corpus), sequence_length=128, rank=r, world_size=5, eos="none")))
+        for r in range(5)
     }
     assert counts == {12_000 // (128 * 5)}
 
 
 def test_a_state_of_another_reading_is_refused(corpus: Path, tmp_path: Path) -> None:
-    state = BlendedReader(str(corpus), sequence_length=64, world_size=2).state_dict()
+    state = BlendedReader(str(corpus), sequence_length=64, world_size=2, eos="none").state_dict()
     with pytest.raises(ValueError, match="saved with world_size 2, this reader has world_size 4"):
-        BlendedReader(str(corpus), sequence_length=64, world_size=4).load_state_dict(state)
+        BlendedReader(str(corpus), sequence_length=64, world_size=4, eos="none").load_state_dict(state)
     write_corpus(tmp_path, SIZES, PHASES, Budget(tokens=13_000))
     with pytest.raises(ValueError, match="saved with blend"):
-        BlendedReader(str(tmp_path), sequence_length=64, world_size=2).load_state_dict(state)
+        BlendedReader(str(tmp_path), sequence_length=64, world_size=2, eos="none").load_state_dict(state)
 
 
 @pytest.mark.parametrize(
@@ -273,13 +202,54 @@ def test_a_state_of_another_reading_is_refused(corpus: Path, tmp_path: Path) -> 
         ({"sequence_length": 0}, "sequence_length is 0"),
         ({"sequence_length": None, "eos": 1}, "eos goes between packed documents"),
         ({"eos": -1}, "eos is -1"),
-        ({"sequence_length": 20_000}, "does not give each of 1 ranks one sequence of 20,000 tokens"),
-        ({"sequence_length": 16, "world_size": 21}, "dataset code has 20 documents: too few for 21 ranks"),
+        ({"eos": True}, "eos is True; give the id of a token"),
+        ({"eos": None}, "eos is None; give the id of a token"),
+        ({}, "does not say which token ends a document"),
+        (
+            {"sequence_length": 20_000, "eos": "none"},
+            "does not give each of 1 ranks one sequence of 20,000 tokens",
+        ),
+        (
+            {"sequence_length": 16, "world_size": 21, "eos": "none"},
+            "dataset code has 20 documents: too few for 21 ranks",
+        ),
     ],
 )
 def test_arguments_that_do_not_fit(corpus: Path, arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         BlendedReader(str(corpus), **arguments)
+
+
+def test_the_end_of_a_document_is_that_of_the_tokenizer(tmp_path: Path) -> None:
+    write_corpus(tmp_path, SIZES, PHASES, Budget(tokens=12_000))
+    path = tmp_path / "corpus/blend.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tokenizer": {"eos_id": EOS}}))
+    by_default = np.concatenate(list(BlendedReader(str(tmp_path), sequence_length=100)))
+    given = np.concatenate(list(BlendedReader(str(tmp_path), sequence_length=100, eos=EOS)))
+    np.testing.assert_array_equal(by_default, given)
+    assert EOS in by_default
+    assert EOS not in np.concatenate(list(BlendedReader(str(tmp_path), sequence_length=100, eos="none")))
+
+
+def test_outputs_of_earlier_versions_are_read(corpus: Path, tmp_path: Path) -> None:
+    """There ``blend.json`` lay beside ``corpus/``, and shards had no ``url``."""
+    shutil.copytree(corpus, tmp_path / "out")
+    path = tmp_path / "out/corpus/blend.json"
+    blend = json.loads(path.read_text())
+    path.unlink()
+    for dataset in blend["datasets"].values():
+        for shard in dataset["shards"]:
+            file = tmp_path / "out/corpus" / shard["path"]
+            table = pq.read_table(file).drop_columns(["url"])
+            pq.write_table(table, file, compression="zstd", row_group_size=7)
+            shard["path"] = f"corpus/{shard['path']}"
+    (tmp_path / "out/blend.json").write_text(json.dumps(blend))
+    ours, theirs = (
+        [(row["id"], row["input_ids"].tolist()) for row in BlendedReader(str(place), sequence_length=None)]
+        for place in (corpus, tmp_path / "out")
+    )
+    assert ours == theirs
+    assert "url" not in next(BlendedReader(str(tmp_path / "out"), sequence_length=None))
 
 
 def test_a_corpus_that_is_not_there(tmp_path: Path) -> None:
@@ -293,7 +263,7 @@ def test_shards_of_another_run(tmp_path: Path) -> None:
     shard = next(tmp_path.glob("corpus/web/*.parquet"))
     pq.write_table(pq.read_table(shard).slice(0, 8), shard)
     with pytest.raises(ValueError, match=r"has 8 documents, blend\.json says 9"):
-        next(BlendedReader(str(tmp_path), sequence_length=10))
+        next(BlendedReader(str(tmp_path), sequence_length=10, eos="none"))
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 5])
@@ -303,7 +273,7 @@ def test_documents_without_tokens(tmp_path: Path, tokens: list[int], world_size:
     phases = [Phase(phase=1, weights={"web": 1})]
     write_corpus(tmp_path, {"web": [tokens]}, phases, Budget(tokens=100))
     readers = [
-        BlendedReader(str(tmp_path), sequence_length=1, rank=rank, world_size=world_size)
+        BlendedReader(str(tmp_path), sequence_length=1, rank=rank, world_size=world_size, eos="none")
         for rank in range(world_size)
     ]
     assert [len(list(reader)) for reader in readers] == [100 // world_size] * world_size
@@ -316,7 +286,7 @@ def test_a_dataset_without_any_token_is_an_error(tmp_path: Path) -> None:
     empty = pa.array([[]] * len(table), table.schema.field("input_ids").type)
     pq.write_table(table.set_column(table.schema.names.index("input_ids"), "input_ids", empty), shard)
     with pytest.raises(ValueError, match="no document of rank 0 has any token"):
-        next(BlendedReader(str(tmp_path), sequence_length=1))
+        next(BlendedReader(str(tmp_path), sequence_length=1, eos="none"))
 
 
 def test_reads_from_s3(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,8 +306,10 @@ def test_reads_from_s3(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             if file.is_file():
                 client.upload_file(str(file), "corpora", f"numbers/{file.relative_to(corpus)}")
         storage = Storage(StorageSettings(s3=S3Settings(endpoint=endpoint, region="us-east-1")))
-        remote = BlendedReader("s3://corpora/numbers", sequence_length=500, storage=storage)
-        for ours, theirs in zip(remote, BlendedReader(str(corpus), sequence_length=500), strict=True):
+        remote = BlendedReader("s3://corpora/numbers", sequence_length=500, eos="none", storage=storage)
+        for ours, theirs in zip(
+            remote, BlendedReader(str(corpus), sequence_length=500, eos="none"), strict=True
+        ):
             np.testing.assert_array_equal(ours, theirs)
     finally:
         server.stop()

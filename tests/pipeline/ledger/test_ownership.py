@@ -80,7 +80,7 @@ def test_links_count_and_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "out/work").unlink()
     run(config)
     (tmp_path / "out/work/web/link").symlink_to(tmp_path / "mine")
-    (tmp_path / "out/corpus").symlink_to(tmp_path / "mine")
+    (tmp_path / "out/corpus/link").symlink_to(tmp_path / "mine")
     assert "2 files in" in run(config)
     assert untouched(tmp_path / "mine", before)
     # an output that is itself a link is where the user wants it
@@ -124,24 +124,26 @@ def test_files_that_appear_later_are_left_alone_and_named(tmp_path: Path) -> Non
 def test_a_file_that_stands_in_the_way_is_not_overwritten(tmp_path: Path) -> None:
     config, out = toy_config(tmp_path), tmp_path / "out"
     run(config)
-    (out / "README.md").write_text("a card that was edited")
+    card = out / "corpus/README.md"
+    card.write_text("a card that was edited")
     assert "README.md is not as this run wrote it and was left alone" in run(config)
-    assert (out / "README.md").read_text() == "a card that was edited"
-    (out / "README.md").unlink()
+    assert card.read_text() == "a card that was edited"
+    assert "all as written" in call("verify", out / "corpus").stdout  # its checksum is of the edited card
+    card.unlink()
     run(config)
-    assert (out / "README.md").exists()
+    assert card.exists()
     (out / "stats.json").write_text("{}")
     assert "1 damaged files were made again: stats.json" in run(config)
-    (out / "blend.json").write_text("of the user: this run has no blend")
+    (out / "corpus/blend.json").write_text("of the user: this run has no blend")
     run(config)
     tokens = f"tokenizer: {{path: {TOKENIZER}}}\nblend: [{{phase: 1, weights: {{en: 1}}}}]\n"
     config.write_text(config.read_text() + tokens)
     assert "blend.json was not written by this run" in run(config, check=2)
-    assert (out / "blend.json").read_text() == "of the user: this run has no blend"
+    assert (out / "corpus/blend.json").read_text() == "of the user: this run has no blend"
 
 
 @pytest.mark.parametrize(
-    "name", ["stats.json", "blend.json", "blend-phase1.txt", "corpus/SHA256SUMS", "plan.json"]
+    "name", ["stats.json", "corpus/blend.json", "corpus/tokenizer.json", "corpus/SHA256SUMS", "plan.json"]
 )
 def test_damaged_files_of_the_whole_are_made_again(tmp_path: Path, name: str) -> None:
     config, out = toy_config(tmp_path), tmp_path / "out"
@@ -176,7 +178,7 @@ def test_a_lost_manifest_does_not_lose_the_run(tmp_path: Path) -> None:
     assert "is damaged; remove it and start again" in run(config, check=2)
     (out / MANIFEST).unlink()
     assert "stats.json was not written by this run" in run(config, check=2)  # nothing says that it was
-    for name in ("stats.json", "README.md"):
+    for name in ("stats.json", "corpus/README.md", "corpus/SHA256SUMS"):
         (out / name).unlink()
     assert "0 parts computed" in run(config)
     assert hashes(out) == before

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from pipeline.blend.weights import Budget, Phase, weights
 from pipeline.report.card import _table, card
-from pipeline.tasks.shards import SHARD
+from pipeline.tasks.shards import SHARD, WITH_TEXT
 
 
 def stage(name: str, rows_in: int, kept: int, dropped: dict, failed: dict, generated: int = 0) -> dict:
@@ -35,7 +35,15 @@ def stage(name: str, rows_in: int, kept: int, dropped: dict, failed: dict, gener
 STATS = {
     "name": "cc_v2",
     "seed": 42,
-    "tokenizer": {"sha256": "0" * 64, "vocab_size": 4096},
+    "tokenizer": {
+        "file": "tokenizer.json",
+        "name": "mine",
+        "sha256": "0" * 64,
+        "vocabulary": 4096,
+        "special": {"<|endoftext|>": 0},
+        "eos_token": "<|endoftext|>",
+        "eos_id": 0,
+    },
     "datasets": {
         "english": {
             "inputs": 2,
@@ -127,7 +135,7 @@ def test_front_matter(text: str) -> None:
     assert matter["task_categories"] == ["text-generation"]
     assert matter["size_categories"] == ["n<1K"]
     files = {entry["config_name"]: entry["data_files"][0]["path"] for entry in matter["configs"]}
-    english, german = "corpus/english/train-*.parquet", "corpus/german-qa/train-*.parquet"
+    english, german = "english/train-*.parquet", "german-qa/train-*.parquet"
     assert files == {"default": [english, german], "english": [english], "german-qa": [german]}
     assert [entry["config_name"] for entry in matter["dataset_info"]] == list(files)
 
@@ -155,6 +163,21 @@ def test_the_columns_are_those_of_a_shard(text: str) -> None:
     assert rows == SHARD.names
 
 
+def test_the_text_stands_beside_the_tokens_where_it_was_asked_for() -> None:
+    found = card(STATS, BLEND, {**CONFIG, "shards": {"tokens": 1, "text": True}})
+    for info in front_matter(found)["dataset_info"]:
+        assert [feature["name"] for feature in info["features"]] == WITH_TEXT.names
+    assert re.findall(r"\| `(\w+)` +\|", section(found, "Use")) == WITH_TEXT.names
+
+
+def test_the_tokenizer_is_described(text: str) -> None:
+    said = section(text, "Tokenizer")
+    assert "`tokenizer.json` (mine)" in said
+    assert "ends with `<|endoftext|>`, id 0" in said
+    unknown = {**STATS, "tokenizer": {**STATS["tokenizer"], "eos_token": None, "eos_id": None}}
+    assert "Which token ends a document is not known" in section(card(unknown, BLEND, CONFIG), "Tokenizer")
+
+
 def test_load_dataset_opens_the_corpus(tmp_path: Path, text: str) -> None:
     pytest.importorskip("datasets", reason="datasets is not installed")
     corpus = tmp_path / "corpus-of-a-run"
@@ -164,7 +187,7 @@ def test_load_dataset_opens_the_corpus(tmp_path: Path, text: str) -> None:
                 {"id": bytes(16), "input_ids": [1, 2, 3], "n_tokens": 3, "dataset": name, "source": "s"}
                 for _ in range(shard["documents"])
             ]
-            path = corpus / shard["path"]
+            path = corpus / shard["path"].removeprefix("corpus/")
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(pa.Table.from_pylist(rows, schema=SHARD), path, compression="zstd")
     # what else a run leaves beside the corpus

@@ -92,3 +92,58 @@ def test_a_document_without_text_is_an_error() -> None:
     docs = documents(["a"]).set_column(1, "text", pa.array([None], pa.string()))
     with pytest.raises(ValueError, match="without text"):
         stage().map(docs)
+
+
+def ranked(texts: str, ranks: list[int | None], stars: list[int | None]) -> pa.Table:
+    """Documents 0, 1, 2 … with two columns of numbers."""
+    table = documents(list(texts), list(range(len(texts))))
+    return table.append_column("rank", pa.array(ranks, pa.int8())).append_column(
+        "stars", pa.array(stars, pa.int64())
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("aab"), st.none() | st.integers(-3, 3), st.none() | st.integers(0, 3)),
+        min_size=1,
+        max_size=24,
+    ),
+    st.integers(1, 5),
+    st.sampled_from(["max", "min"]),
+    st.integers(0, 8),
+)
+def test_prefer_and_carry_are_equal_to_brute_force(
+    rows: list[tuple[str, int | None, int | None]], batch_rows: int, how: str, earlier: int
+) -> None:
+    table = ranked(
+        "".join(text for text, _, _ in rows), [rank for _, rank, _ in rows], [n for _, _, n in rows]
+    )
+    cut = min(earlier, len(rows) - 1)
+    before, own = table.slice(0, cut), table.slice(cut)
+    made = stage(prefer=("stars desc",), carry={"rank": how})
+    parts = [own.slice(start, 4) for start in range(0, len(own), 4)]
+    tables, verdicts, _ = rounds.run(made, parts, [before], batch_rows=batch_rows)
+    found = pa.concat_tables(tables)
+    assert found.schema.field("rank").type == pa.int64()
+    listed = list(enumerate(rows))
+    for (place, (text, _, _)), row, verdict in zip(
+        listed[cut:], found.to_pylist(), itertools.chain(*verdicts), strict=True
+    ):
+        same = [(number, item) for number, item in listed if item[0] == text]
+        values = [rank for _, (_, rank, _) in same if rank is not None]
+        assert row["rank"] == ((max if how == "max" else min)(values) if values else None)
+        older = any(number < cut for number, _ in same)
+        first = min(same, key=lambda item: (item[1][2] is None, -(item[1][2] or 0), item[0]))[0]
+        assert (verdict is None) == (not older and place == first)
+
+
+def test_columns_that_cannot_be_carried() -> None:
+    config = ExactDedupConfig(carry={"rank": "max"}, prefer=("stars desc",))
+    assert ExactDedup.needs(config) == ("id", "text", "stars", "rank")
+    schema = pa.schema([("rank", pa.string()), ("stars", pa.int64())])
+    assert ExactDedup.check(config, schema) == (
+        "`carry: rank`: a column of type string does not hold whole numbers"
+    )
+    schema = pa.schema([("rank", pa.int8()), ("stars", pa.list_(pa.int8()))])
+    assert "`prefer: stars`" in str(ExactDedup.check(config, schema))

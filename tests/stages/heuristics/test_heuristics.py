@@ -12,13 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.base import Fault
+from stages.code.signals import table as of_code
 from stages.heuristics.rules import RuleError, load
 from stages.heuristics.stage import Heuristics, HeuristicsConfig
 from stages.signals import measure
 from stages.signals.table import SCHEMA, SIGNALS
 
-SETS = sorted((Path(__file__).parents[3] / "configs" / "rules").glob("*.yaml"))
+ALL = sorted((Path(__file__).parents[3] / "configs" / "rules").glob("*.yaml"))
+OF_CODE = [path for path in ALL if "sections" in yaml.safe_load(path.read_text())]
+SETS = [path for path in ALL if path not in OF_CODE]
 COLUMNS = pa.schema([("language", pa.string()), *SCHEMA])
+FILES = pa.schema(
+    [(name, pa.string()) for name in ("language", "code_language", "code_type", "blob")]
+    + list(of_code.SCHEMA)
+)
 WHOLE = {signal.name for signal in SIGNALS.values() if signal.type == pa.int32()}
 
 EXAMPLE = """\
@@ -64,9 +71,10 @@ def reasons(stage, batch):
     return [fault and fault.reason for fault in stage.judge(batch)]
 
 
-@pytest.mark.parametrize("path", SETS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_every_bundled_set_is_checked_against_the_signals_before_a_run(path):
-    assert Heuristics.check(HeuristicsConfig(rules=str(path)), COLUMNS) is None
+    columns = FILES if path in OF_CODE else COLUMNS
+    assert Heuristics.check(HeuristicsConfig(rules=str(path)), columns) is None
     assert yaml.safe_load(path.read_text())["name"] == path.stem
 
 
@@ -208,7 +216,7 @@ def test_all_mistakes_are_named_at_once(tmp_path):
 def test_columns_are_checked_before_a_run(example):
     bare = pa.schema([("language", pa.string())])
     config = HeuristicsConfig(rules=str(example), spare="quality.label = 'high'")
-    assert Heuristics.check(config, bare) == "needs the stage `signals` before it"
+    assert Heuristics.check(config, bare) == "needs the stage `signals` or `code_signals` before it"
     assert "no column 'quality.label'" in (Heuristics.check(config, COLUMNS) or "")
     remote = HeuristicsConfig(rules="s3://bucket/rules.yaml")
     assert Heuristics.check(remote, COLUMNS) is None
@@ -242,3 +250,161 @@ def test_measured_texts_are_judged(name, short, spam):
     measured = {f"signal.{signal}": values for signal, values in measure(texts, ["en"] * 3).items()}
     (path,) = (path for path in SETS if path.stem == name)
     assert reasons(opened(path), pa.table({"language": ["en"] * 3} | measured)) == [None, short, spam]
+
+
+SECTIONS = """\
+name: example
+source: made up
+sections_by: [code_language, code_type]
+seed: blob
+rules:
+  digits: {signal: code_digit_ratio, max: 0.2}
+  lines: {signal: code_lines, min: 10, max: 100}
+  comments: {signal: code_comment_ratio, max: 0.8}
+sections:
+  SQL:
+    rules:
+      digits: {max: 0.3}
+      comments: off
+  data:
+    values: [CSS, data]
+    rules:
+      lines: {signal: code_code_lines, min: 3}
+      tests: {signal: code_go_test, max: 0, drop_share: 0.75}
+"""
+
+
+@pytest.fixture
+def sections(tmp_path):
+    path = tmp_path / "sections.yaml"
+    path.write_text(SECTIONS)
+    return path
+
+
+def files(*rows):
+    """Files from (language, type, signals that are not usual ones); each has a blob of its own."""
+    usual = {"code_digit_ratio": 0.1, "code_lines": 50, "code_comment_ratio": 0.1, "code_code_lines": 40,
+             "code_go_test": 0}  # fmt: skip
+    columns = {
+        "language": pa.array([None] * len(rows), pa.string()),
+        "code_language": pa.array([language for language, _, _ in rows], pa.string()),
+        "code_type": pa.array([kind for _, kind, _ in rows], pa.string()),
+        "blob": pa.array([f"{number:040x}" for number in range(len(rows))], pa.string()),
+    }
+    for name in usual:
+        values = [(usual | other)[name] for _, _, other in rows]
+        columns[f"signal.{name}"] = pa.array(values, of_code.SIGNALS[name].type)
+    return pa.table(columns)
+
+
+def test_sections_change_switch_off_and_add_rules(sections):
+    digits, comments = {"code_digit_ratio": 0.25}, {"code_comment_ratio": 0.9}
+    batch = files(
+        ("C", "programming", digits), ("SQL", "data", digits), ("SQL", "data", {"code_digit_ratio": 0.31}),
+        ("C", "programming", comments), ("SQL", "data", comments), (None, None, comments),
+    )  # fmt: skip
+    assert reasons(opened(sections), batch) == ["digits", None, "digits", "comments", None, "comments"]
+
+
+def test_a_section_is_that_of_the_first_column_that_has_one(sections):
+    few = {"code_code_lines": 2, "code_lines": 5}
+    batch = files(("JSON", "data", few), ("CSS", "markup", few), ("SQL", "data", few), ("C", None, few))
+    assert [fault.detail for fault in opened(sections).judge(batch)] == [
+        "signal.code_code_lines 2 < 3", "signal.code_code_lines 2 < 3",
+        "signal.code_lines 5 < 10", "signal.code_lines 5 < 10",
+    ]  # fmt: skip
+
+
+def test_a_signal_of_code_that_is_null_says_nothing(sections):
+    assert reasons(opened(sections), files(("C", "programming", {"code_comment_ratio": None}))) == [None]
+
+
+def test_chance_is_of_the_seed_and_drops_its_share(sections):
+    batch = files(*[("JSON", "data", {"code_go_test": 1})] * 1000)
+    first = reasons(opened(sections), batch)
+    assert 0.7 < first.count("tests") / 1000 < 0.8
+    turned = batch.take(list(range(999, -1, -1)))
+    assert reasons(opened(sections), turned) == first[::-1]
+    assert len(set(reasons(opened(sections), batch.take([7] * 20)))) == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(path=st.sampled_from(OF_CODE), seed=st.integers(0, 2**32 - 1))
+def test_verdicts_by_section_are_those_of_the_file_as_it_stands(path, seed):
+    """Read from the YAML: the rules of all, with what a section changes."""
+    read, random = yaml.safe_load(path.read_text()), np.random.default_rng(seed)
+    by_value = {value: name for name, section in read["sections"].items()
+                for value in section.get("values", [name])}  # fmt: skip
+    languages = random.choice([*by_value, "Cobol"], 12)
+    kinds = random.choice(["data", "prose", "programming"], 12)
+    columns = {
+        "language": pa.array([None] * 12, pa.string()),
+        "code_language": pa.array(languages, pa.string()),
+        "code_type": pa.array(kinds, pa.string()),
+        "blob": pa.array(languages, pa.string()),
+    }
+    for name, signal in of_code.SIGNALS.items():
+        top = 2 if signal.unit == "0 or 1" else random.choice([1.0, 20.0, 2000.0, 200_000.0])
+        values = random.random(12) * top
+        values = values.astype(np.int32) if pa.types.is_integer(signal.type) else values
+        columns[f"signal.{name}"] = pa.array(values, signal.type)
+    batch = pa.table(columns)
+    for row, fault in zip(batch.to_pylist(), opened(path).judge(batch), strict=True):
+        section = next((by_value[row[of]] for of in read["sections_by"] if row[of] in by_value), None)
+        changes = read["sections"][section].get("rules", {}) if section else {}
+        broken = set()
+        for name in [*read["rules"], *(new for new in changes if new not in read["rules"])]:
+            change = changes.get(name, {})
+            if change is False:
+                continue
+            rule = change if "signal" in change else read["rules"][name] | change
+            value = row["signal." + rule["signal"]]
+            if value < np.float32(rule.get("min", -np.inf)) or value > np.float32(rule.get("max", np.inf)):
+                broken.add((name, rule.get("drop_share", 1)))
+        certain = {name for name, share in broken if share == 1}
+        said = (
+            {fault.reason, *filter(None, fault.detail.partition("; also ")[2].split(", "))}
+            if fault
+            else set()
+        )
+        assert certain <= said <= {name for name, _ in broken}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("sections_by: []", "`sections` and `sections_by` (columns) go together"),
+        ("  none: off", "rules.none: there is no such rule to switch off"),
+        ("  none: {max: 5}", "there is no such rule to change"),
+        ("  digits: {max: 2}", "drops no document"),
+        ("  digits: {min: 0.5}", "min 0.5 is above max 0.2"),
+        ("  digits: {signal: code_digit_ratios, max: 0.5}", "did you mean 'code_digit_ratio'?"),
+        ("  digits: {drop_share: 0}", "Input should be greater than 0"),
+        ("  digits: {maxi: 0.5}", "there is no such key"),
+    ],
+)
+def test_mistakes_in_sections_are_named(tmp_path, change, message):
+    path = tmp_path / "r.yaml"
+    text = SECTIONS.replace(
+        "      digits: {max: 0.3}", f"    {change}" if change[0] == " " else "      digits: {max: 0.3}"
+    )
+    path.write_text(
+        text if change[0] == " " else text.replace("sections_by: [code_language, code_type]", change)
+    )
+    with pytest.raises(RuleError) as error:
+        load(path)
+    assert message in str(error.value)
+
+
+def test_a_value_is_in_one_section_only(tmp_path, sections):
+    path = tmp_path / "r.yaml"
+    path.write_text(SECTIONS.replace("[CSS, data]", "[CSS, SQL]"))
+    with pytest.raises(RuleError, match="'SQL' is in the section 'SQL' already"):
+        load(path)
+
+
+def test_columns_of_sections_and_seed_must_be_there(sections):
+    without = pa.schema([field for field in FILES if field.name not in ("code_type", "blob")])
+    said = Heuristics.check(HeuristicsConfig(rules=str(sections)), without)
+    assert said is not None
+    assert said.endswith("asks for columns that there are not: code_type, blob")

@@ -286,7 +286,7 @@ def test_a_text_in_another_script_goes() -> None:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"second": "py3langid"}, "the first identifier already"),
+        ({"second": "py3langid"}, "already the first identifier"),
         ({"second": "lingua"}, "py3langid"),
         ({"keep": ["EN"]}, "'EN' is not an ISO 639 code"),
         ({"keep": ["english"]}, "'english' is not an ISO 639 code"),

@@ -116,39 +116,48 @@ def test_lines_and_compression() -> None:
     assert loops.compression("again and " * 200) < 0.1
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "I'm sorry, but I cannot help with that.",
-        "As an AI language model, I have no opinion.",
-        "Es tut mir leid, aber ich kann dabei nicht helfen.",
-        "Lo siento, pero no puedo ayudar.",
-        "К сожалению, я не могу ответить.",
-        "很抱歉，我无法回答。",
-        "申し訳ありませんが、お答えできません。",
-        "ขออภัยค่ะ ฉันไม่สามารถตอบได้",
-    ],
-)
+REFUSED = [
+    "I'm sorry, but I cannot help with that.",
+    "As an AI language model, I have no opinion.",
+    "Es tut mir leid, aber ich kann dabei nicht helfen.",
+    "Lo siento, pero no puedo ayudar.",
+    "К сожалению, я не могу ответить.",
+    "很抱歉，我无法回答。",
+    "申し訳ありませんが、お答えできません。",
+    "ขออภัยค่ะ ฉันไม่สามารถตอบได้",
+]
+
+
+@pytest.mark.parametrize("text", REFUSED)
 def test_refusals(text: str) -> None:
-    assert phrases.phrases(phrases.REFUSAL, text.lower(), "")
-    assert not phrases.phrases(phrases.REFUSAL, text.lower(), f"he said: {text}".lower())
+    assert phrases.REFUSAL.found(text.lower(), "")
+    assert not phrases.REFUSAL.found(text.lower(), f"he said: {text}".lower())
 
 
-@pytest.mark.parametrize(
-    ("text", "there"),
-    [
-        ("Sure, here is a version:", True),
-        ("Here are the questions and answers based on it:", True),
-        ("Let me know if you need more.", True),
-        ("Based on the passage, it is red.", True),
-        ("<|im_start|>user", True),
-        ("User: do this", True),
-        ("Here are the boats that I saw.", False),
-        ("The system was built in 1990.", False),
-    ],
-)
+SAID = [
+    ("Sure, here is a version:", True),
+    ("Here are the questions and answers based on it:", True),
+    ("Let me know if you need more.", True),
+    ("Based on the passage, it is red.", True),
+    ("<|im_start|>user", True),
+    ("User: do this", True),
+    ("Here are the boats that I saw.", False),
+    ("The system was built in 1990.", False),
+]
+
+
+@pytest.mark.parametrize(("text", "there"), SAID)
 def test_chat(text: str, there: bool) -> None:
-    assert bool(phrases.phrases(phrases.CHAT, text.lower(), "")) is there
+    assert bool(phrases.CHAT.found(text.lower(), "")) is there
+
+
+def test_hints_leave_nothing_out() -> None:
+    for pattern in (phrases.REFUSAL, phrases.CHAT):
+        for said in (*REFUSED, *(text for text, there in SAID if there)):
+            text = said.lower()
+            assert bool(pattern.found(text, "")) is bool(
+                pattern.found(f"{text} –", "")
+            )  # the dash: not ASCII
 
 
 def test_prompt_leaks_name_the_words() -> None:
@@ -301,3 +310,24 @@ def test_every_gate_is_a_column() -> None:
     row = measure.row(Measured())
     assert set(row) == {*(f"gate.{name}" for name in GATES), "gate.seen"}
     assert set(row.values()) == {None}
+
+
+def test_yes_and_no_answer_other_questions() -> None:
+    for question, off in (("How many boats?", True), ("Is it a boat?", False), ("Wie viele?", True)):
+        assert bool(phrases.ASKS_WHAT.match(question.lower())) is off
+    assert phrases.YES_NO.match("no, there is none.")
+    assert not phrases.YES_NO.match("nobody, they say.")
+
+
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [
+        ("according to the passage, it is red", True),
+        ("what does the text say?", True),
+        ("the author argues that", True),
+        ("how long does the passage to lunna last?", False),
+        ("who wrote the document of 1215?", False),
+    ],
+)
+def test_speaking_of_the_text(text: str, there: bool) -> None:
+    assert bool(phrases.REFERS.search(text)) is there
