@@ -69,8 +69,8 @@ languages it has not seen.
 ## Training
 
 By `train_checkpoint.py` on the sample's pages, all of which were written for it, on random words in the shape of sentences, and on
-sentences of a closed vocabulary: {tokens} tokens, Muon and AdamW, about 25 minutes of one core. Trained again on one thread of the
-same machine it comes out the same, byte for byte.
+sentences of a closed vocabulary: {tokens} tokens, Muon and AdamW, about 25 minutes of one core. Nothing in it depends on the clock or
+on threads: the first steps, trained twice on one machine, give the same bytes (a test does so). The whole was trained once.
 """
 
 
