@@ -48,7 +48,6 @@ def options(folder: Path, mirrors: Path, name: str) -> list[str]:
     """Arguments of a run of the recipe over ``mirrors``."""
     settings = {
         "datasets.code.read.paths": f"['{mirrors}']",
-        "datasets.code.read.metadata": "null",
         "tokenizer.path": str(ROOT / "configs/sample/tokenizer.json"),
         "shards.tokens": "2_000_000",
         "output": str(folder / name),

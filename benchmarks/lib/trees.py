@@ -42,7 +42,7 @@ class File(NamedTuple):
 
 def find(repo: str) -> Path | None:
     """Where a repository (``owner/name``) is; None where it is not to be had."""
-    return data.find(f"code/{repo.replace('/', '+')}")
+    return data.find(f"code/{repo.replace('/', '+')}") or data.find(f"code/mirrors/{repo}.git")
 
 
 def files(repo: str) -> list[File]:

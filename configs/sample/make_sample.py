@@ -1,5 +1,5 @@
-"""Writes the bundled sample: ``sample.warc.gz``, ``truth.jsonl``, ``tokenizer.json``, ``phrases.jsonl``, the archives in
-``repositories/`` with ``repositories.jsonl``, and ``code_truth.jsonl``.
+"""Writes the bundled sample: ``sample.warc.gz``, ``truth.jsonl``, ``tokenizer.json``, the archives in
+``repositories/`` with ``repositories.jsonl``, ``code_truth.jsonl``, and ``phrases.jsonl``.
 
     python configs/sample/make_sample.py [--out DIRECTORY]
 
