@@ -4,7 +4,7 @@
 
 It lets the sample generate text for real, offline and on one core; it knows little more than copying, a few rules
 and a German vocabulary of 80 words. What it is taught is in ``lessons``. Needs torch; takes some 25 minutes of one
-core. One thread, and nothing depends on the clock: trained twice on one machine it is the same bytes.
+core. One thread, and nothing depends on the clock: the same steps on one machine give the same bytes.
 """
 
 from __future__ import annotations

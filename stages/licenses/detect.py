@@ -61,7 +61,7 @@ _OTHERS = re.compile(
     re.IGNORECASE,
 )
 _BADGE = re.compile(r"badge/licen[sc]e-((?:[\w.+]|--|_|%20)+)-\w+", re.IGNORECASE)
-_OPENING = 2500  # characters at the head of such a text, where it may say what it is
+_OPENING = 1000  # characters at the head of such a text, where it may say what it is
 _OWN_WORDS = 400  # and with more, a licence of somebody's own is not told by a few of its words
 _SHORT = 60  # words: a file of terms with fewer is no licence of its own
 _SECTION = 30  # lines
@@ -106,11 +106,11 @@ def tags(text: str) -> Expression | None:
         value = _TAG_END.sub("", match[1].strip()).strip()
         if not value:
             continue
-        first = match.start() if first is None else first
+        first = match.start(1) if first is None else first
         expression = table().expression(value)
         if expression is None and (named := names(value)):  # "BSD 3-Clause"
             expression = both([item.expression for item in named])
-        if match.start() - first <= _TAGS and FAR not in text[first : match.start()]:
+        if match.start(1) - first <= _TAGS and FAR not in text[first : match.start(1)]:
             found.append(expression or single(UNKNOWN_ID))
         elif expression is not None and not _permissive(expression):
             found.append(expression)

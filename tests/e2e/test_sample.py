@@ -217,16 +217,18 @@ def test_anything_opens_it(out: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     import datasets
 
-    english = datasets.load_dataset(str(out), "english", split="train", cache_dir=str(tmp_path / "cache"))
+    english = datasets.load_dataset(
+        str(out / "corpus"), "english", split="train", cache_dir=str(tmp_path / "cache")
+    )
     assert len(english) == found["english"]["documents"]
 
 
 def test_training_reads_it(out: Path) -> None:
     from pipeline.blend.reader import BlendedReader
 
-    ranks = [BlendedReader(str(out), sequence_length=512, rank=rank, world_size=2, eos=0) for rank in (0, 1)]
+    ranks = [BlendedReader(str(out), sequence_length=512, rank=rank, world_size=2) for rank in (0, 1)]
     sequences = [sum(1 for _ in reader) for reader in ranks]
-    blend = json.loads((out / "blend.json").read_text())
+    blend = json.loads((out / "corpus/blend.json").read_text())
     assert sequences[0] == sequences[1]
     assert abs(sum(sequences) * 512 - blend["tokens"]) <= 2 * 512
 
