@@ -131,6 +131,35 @@ def report(config: ConfigOption, set_: SetOption = None) -> None:
 
 
 @app.command()
+def trace(
+    what: Annotated[str, typer.Argument(help="An address as captured, or an id in hex.")],
+    config: Annotated[
+        str | None, typer.Option("--config", "-c", help="Whose output, and how storage is reached.")
+    ] = None,
+    set_: SetOption = None,
+    output: Annotated[str | None, typer.Option(help="Another output; default: that of --config.")] = None,
+    text: Annotated[
+        bool, typer.Option("--text", help="With the text, before and after each change.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Show what became of a document: stages, reasons, the copy that stayed, what was cut, shard and row."""
+    from pipeline.report import trace as traces
+    from pipeline.report import trace_text
+
+    with _answered():
+        storage, place = _place(config, set_, output)
+        try:
+            found = traces.trace(storage, place, what)
+        except (traces.NotTraced, Damaged) as error:
+            raise RunFailed(str(error)) from None
+        if as_json:
+            print(json.dumps(found.as_json(), ensure_ascii=False, indent=1, default=_plain))
+        else:
+            print("\n".join(trace_text.lines(found, text)))
+
+
+@app.command()
 def verify(
     path: Annotated[
         str | None,
@@ -289,6 +318,19 @@ def _load(
     name: str, overrides: list[str] | None, executor: str | None = None, workers: int | None = None
 ) -> Config:
     return api.load(name, overrides or (), executor, workers)
+
+
+def _place(config: str | None, overrides: list[str] | None, output: str | None) -> tuple[Storage, str]:
+    """An output that is there, given as such or as that of a config, and the storage that it is on."""
+    loaded = _load(config, overrides) if config is not None else None
+    if (place := output or (loaded.output if loaded else None)) is None:
+        raise ConfigError("give --output, or --config")
+    place = place if not is_local(place) else os.path.abspath(os.path.expanduser(place))
+    return Storage(loaded.storage if loaded else None), place
+
+
+def _plain(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _status_table(groups: list[tuple[str, int | None, int]]) -> Table:
