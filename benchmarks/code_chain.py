@@ -48,7 +48,6 @@ def options(folder: Path, mirrors: Path, name: str) -> list[str]:
     """Arguments of a run of the recipe over ``mirrors``."""
     settings = {
         "datasets.code.read.paths": f"['{mirrors}']",
-        "datasets.code.read.metadata": "null",
         "tokenizer.path": str(ROOT / "configs/sample/tokenizer.json"),
         "shards.tokens": "2_000_000",
         "output": str(folder / name),
@@ -59,12 +58,12 @@ def options(folder: Path, mirrors: Path, name: str) -> list[str]:
     return found
 
 
-def run(arguments: list[str]) -> None:
-    """``nanocorpus`` with arguments. RuntimeError with what it said if it fails."""
+def run(arguments: list[str], check: bool = True) -> None:
+    """``nanocorpus`` with arguments. RuntimeError with what it said if it fails and that matters."""
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", *arguments], capture_output=True, text=True, check=False
     )
-    if done.returncode:
+    if check and done.returncode:
         raise RuntimeError(f"exit {done.returncode}: {done.stderr[-3000:]}")
 
 
@@ -146,7 +145,7 @@ def inline(folder: Path, mirrors: Path) -> tuple[float, int]:
     one = min(mirrors.glob("*/*.git"), key=lambda path: sum(f.stat().st_size for f in path.rglob("*.pack")))
     (small / one.parent.name).mkdir(parents=True)
     (small / one.parent.name / one.name).symlink_to(one.resolve())
-    run([*options(folder, small, "warm"), "--executor", "inline"])
+    run([*options(folder, small, "warm"), "--executor", "inline"], check=False)  # it may leave no tokens
     before, wall = cpu(), time.perf_counter()
     run([*options(folder, mirrors, "inline"), "--executor", "inline"])
     seconds, wall = cpu() - before, time.perf_counter() - wall

@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from pipeline import layout
+from pipeline.blend import export
 from pipeline.blend.weights import weights
 from pipeline.config.located import ConfigError
 from pipeline.config.schema import Config
@@ -81,6 +82,10 @@ def run(
         ledger.take_over()
         prepare(plan, ledger, manifest)
         _open_stages(plan, executor, console)
+        said = tokenizer(plan, storage) if config.export.megatron is not None else None
+        if said is not None and said["eos_id"] is None:
+            what = "it is not known which token ends a document, which an export needs: give `eos`"
+            raise config.problem(("tokenizer",), what)
         with tables.Board(console) as board:
             schedule = Schedule(
                 groups(plan, limit),
@@ -98,6 +103,8 @@ def run(
             found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
             blend = _blend(config, found, dry=limit is not None)
             kept, left = finish(plan, ledger, manifest, schedule, found, blend)
+        if config.export.megatron is not None and blend is not None and limit is None:
+            _export(storage, config, config.export.megatron, console)
     except (StorageError, Superseded, ConservationError, Damaged, StageError, RunFailed, SystemExit) as error:
         reason = f"a stage called sys.exit({error})" if isinstance(error, SystemExit) else str(error)
         if schedule is not None:
@@ -110,6 +117,17 @@ def run(
     for line in tables.notices(config.output, found, {*schedule.damages, *manifest.mended}, kept, left):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     return found
+
+
+def _export(storage: Storage, config: Config, folder: str, console: Console) -> None:
+    try:
+        made = export.megatron(storage, join(config.output, layout.CORPUS), folder)
+    except ValueError as error:
+        raise RunFailed(f"the run is finished, but not exported to {folder}: {error}") from None
+    console.print(
+        f"for Megatron: {made.shards} shards ({made.reused} there already) in {folder}",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 def survey(config: Config) -> tuple[Plan, list[tuple[str, int | None, int]]]:

@@ -194,6 +194,8 @@ class Stage:
     resources: ClassVar[Resources] = Resources()
     #: Settings that are for people and other programs, and do not change what the stage does.
     notes_only: ClassVar[frozenset[str]] = frozenset()
+    #: Columns whose sums over the rows that leave the stage are in ``stats.json``: tokens, words.
+    sums: ClassVar[tuple[str, ...]] = ()
     #: A column: consecutive rows with equal values in it are passed in one call, however many there are.
     together: ClassVar[str | None] = None
     #: For the dataset card; only for stages in ``registry.EXPECTED``.

@@ -1,5 +1,5 @@
 """Writes the bundled sample: ``sample.warc.gz``, ``truth.jsonl``, ``tokenizer.json``, the archives in
-``repositories/`` with ``repositories.jsonl``, and ``code_truth.jsonl``.
+``repositories/`` with ``repositories.jsonl``, ``code_truth.jsonl``, and ``phrases.jsonl``.
 
     python configs/sample/make_sample.py [--out DIRECTORY]
 
@@ -17,6 +17,7 @@ import os
 from pathlib import Path
 
 from generator import hostile, pages, poor, repositories, texts, variants, warc
+from lessons import phrases
 
 HERE = Path(__file__).parent
 VOCABULARY = 4096
@@ -77,6 +78,12 @@ def tokenizer() -> str:
     return str(model.to_str(pretty=False)) + "\n"
 
 
+def phrase_lines() -> str:
+    """One JSON object a text in the closed vocabulary that the sample's checkpoint can translate."""
+    rows = [{"id": f"phrases-{n:02}", "text": text} for n, text in enumerate(phrases.documents(), 1)]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
 def main() -> None:
     """Write all files."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -86,6 +93,7 @@ def main() -> None:
     (out / "sample.warc.gz").write_bytes(warc.warc_file(found))
     (out / "truth.jsonl").write_text(truth_lines(found), encoding="utf-8")
     (out / "tokenizer.json").write_text(tokenizer(), encoding="utf-8")
+    (out / "phrases.jsonl").write_text(phrase_lines(), encoding="utf-8")
     sources = repositories.load_all()
     for name, content in map(repositories.archive, sources):
         path = out / "repositories" / name

@@ -4,8 +4,9 @@
     python examples/training/train.py out/sample
 
 The model is a toy (an embedding, a GRU and a head). What matters is around it: every rank makes its own
-reader, sequences come packed and mixed by the weights of ``blend.json``, and the reader's state goes into the
-checkpoint, so that training goes on with the sequences that were still to come.
+reader, sequences come packed and mixed by the weights of ``blend.json``, and the reader's state goes into
+the checkpoint, so that training goes on with the sequences that were still to come, also with another number
+of ranks.
 """
 
 from __future__ import annotations
@@ -14,23 +15,12 @@ import argparse
 import itertools
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 
 from nanocorpus import BlendedReader
-
-
-class Sequences(IterableDataset[Tensor]):
-    """The reader as PyTorch wants it. With ``num_workers`` above 0 make the reader in the worker, as a rank
-    of its own: ``rank * num_workers + worker_id`` of ``world_size * num_workers``."""
-
-    def __init__(self, reader: BlendedReader) -> None:
-        self._reader = reader
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (torch.from_numpy(sequence.astype(np.int64)) for sequence in self._reader)
+from pipeline.blend.loader import Batches
 
 
 class Toy(nn.Module):
@@ -50,6 +40,7 @@ def steps(model: Toy, optimizer: torch.optim.Optimizer, batches: Iterator[Tensor
     """One step per batch; the losses."""
     losses = []
     for batch in batches:
+        batch = batch.long()
         logits = model(batch[:, :-1])
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
         optimizer.zero_grad()
@@ -85,7 +76,7 @@ def main() -> None:
     model = Toy(options.vocabulary)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     first = reader()
-    batches = iter(DataLoader(Sequences(first), batch_size=options.batch))
+    batches = iter(DataLoader(Batches(first, options.batch), batch_size=None))
     losses = steps(model, optimizer, itertools.islice(batches, options.steps))
     print(f"step {len(losses)}: loss {losses[0]:.2f} to {losses[-1]:.2f}")
 
@@ -95,10 +86,11 @@ def main() -> None:
         "data": first.state_dict(),
     }
 
-    # another process, later: the same arguments, and the state of the data with that of the model
+    # another process, later, with as many ranks as there are then: the same arguments, and the state of the
+    # data with that of the model
     second = reader()
     second.load_state_dict(checkpoint["data"])
-    batches = iter(DataLoader(Sequences(second), batch_size=options.batch))
+    batches = iter(DataLoader(Batches(second, options.batch), batch_size=None))
     losses += steps(model, optimizer, itertools.islice(batches, options.steps))
     print(f"step {len(losses)}: loss {losses[-1]:.2f}")
 

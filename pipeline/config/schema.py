@@ -63,6 +63,13 @@ class Shards(_Section):
     text: bool = False
 
 
+class Export(_Section):
+    """Folders that a finished run also writes its corpus to, in the forms of training frameworks. They lie
+    outside of the output."""
+
+    megatron: str | None = None
+
+
 class _Dataset(_Section):
     read: dict[str, Any] | None = None
     from_: str | list[str] | None = Field(None, alias="from")
@@ -88,6 +95,7 @@ class _File(_Section):
     shards: Shards = Field(default_factory=Shards)
     blend: list[Phase] = []
     budget: Budget = Budget()
+    export: Export = Field(default_factory=Export)
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,7 @@ class Config:
     shards: Shards
     blend: tuple[Phase, ...]
     budget: Budget
+    export: Export
     source: Located
     output_relative: bool = False  # as given in the config
 
@@ -195,6 +204,7 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
         )
     order = checker.order(datasets)
     checker.blend(raw, datasets)
+    export = checker.export(raw, _absolute(raw.output, Path.cwd()).rstrip("/"))
     if checker.problems:
         raise ConfigError("\n".join(checker.problems))
     return Config(
@@ -209,6 +219,7 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
         shards=raw.shards,
         blend=tuple(raw.blend),
         budget=raw.budget,
+        export=export,
         source=source,
         output_relative=is_local(raw.output) and not os.path.isabs(_expanded(raw.output)),
     )
@@ -342,6 +353,20 @@ class _Checker:
             visit(name, ())
         return list(done)
 
+    def export(self, raw: _File, output: str) -> Export:
+        """With absolute folders."""
+        if raw.export.megatron is None:
+            return raw.export
+        key: KeyPath = ("export", "megatron")
+        folder = _absolute(raw.export.megatron, Path.cwd()).rstrip("/")
+        if not raw.blend:
+            self.problem(key, "only tokens can be exported: give `blend` and `tokenizer`")
+        if _within(folder, output) or _within(output, folder):
+            self.problem(key, f"{folder} and the output lie in each other; give a folder of its own")
+        if folder.split() != [folder]:
+            self.problem(key, f"{folder!r}: Megatron splits its lists at blanks; give a path without any")
+        return Export(megatron=folder)
+
     def blend(self, raw: _File, datasets: dict[str, Dataset]) -> None:
         for i, phase in enumerate(raw.blend):
             for name in phase.weights:
@@ -361,6 +386,10 @@ class _Checker:
         if raw.tokenizer is not None and not raw.blend:
             what = "tokens are written for blended datasets only: give `blend`, or leave `tokenizer` out"
             self.problem(("tokenizer",), what)
+
+
+def _within(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder}/")
 
 
 def _absolute(path: str, base: Path) -> str:

@@ -58,6 +58,7 @@ class Receipt:
         default_factory=list
     )  # while begun: files that were there, and files that will be
     counts: dict[str, int] = field(default_factory=dict)
+    sums: dict[str, dict[str, int]] = field(default_factory=dict)  # of columns, by stage
     clusters: dict[str, int] = field(default_factory=dict)  # see ``stages.global_stage.Summary``
     given: Sketch = field(default_factory=dict)  # sketch of the ids that the input gave to its rows
     languages: dict[str, dict[str, int]] = field(default_factory=dict)

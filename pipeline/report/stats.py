@@ -48,8 +48,11 @@ def _keys(plan: Plan) -> Iterator[str]:
 def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) -> dict[str, Any]:
     keys = [segment.key for segment in plan.segments.values() if segment.dataset == name]
     stages: list[Tally] = []
+    sums: dict[str, Counter[str]] = {}
     for key in keys:
         stages += states[key].tallies
+        for label, found in states[key].sums.items():
+            sums.setdefault(label, Counter()).update(found)
     if not partial:
         stages = list(merge_steps(stages))
         check_chain(stages)
@@ -68,6 +71,7 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) 
         "failed_inputs": sorted(failed),
         "inputs": len(plan.inputs.get(name, ())) or len(states[keys[0]].made),
         "stages": [stage.as_json() for stage in stages],
+        **({"sums": {label: dict(sorted(one.items())) for label, one in sums.items()}} if sums else {}),
         "rounds": {
             segment.judged.label: _rounds(segment, states)
             for segment in plan.segments.values()

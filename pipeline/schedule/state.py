@@ -37,6 +37,7 @@ class State:
     made: dict[str, Made] = field(default_factory=dict)
     tallies: list[Tally] = field(default_factory=list)
     languages: dict[str, Counter[str]] = field(default_factory=dict)
+    sums: dict[str, Counter[str]] = field(default_factory=dict)
     given: given_ids.Sketch = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     reused: int = 0
@@ -51,6 +52,8 @@ class State:
         if receipt.status != DONE:
             self.failures[task.label] = receipt.error or "failed"
         add_tallies(self.tallies, receipt.tallies)
+        for label, sums in receipt.sums.items():
+            self.sums.setdefault(label, Counter()).update(sums)
         given_ids.add(self.given, receipt.given)
         for language, counts in receipt.languages.items():
             self.languages.setdefault(language, Counter()).update(counts)

@@ -125,6 +125,7 @@ class _Run:
         self.tallies: list[Tally] = []
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.counts: Counter[str] = Counter()
+        self.sums: dict[str, Counter[str]] = {}
         self.languages: dict[str, Counter[str]] = {}
         self.projects = Projects()
         self.given: given_ids.Sketch = {}
@@ -168,6 +169,7 @@ class _Run:
                 task.fingerprint,
                 tallies=self.tallies,
                 counts=dict(sorted(self.counts.items())),
+                sums={label: dict(sorted(sums.items())) for label, sums in sorted(self.sums.items())},
                 given=dict(sorted(self.given.items())),
                 languages={name: dict(count) for name, count in sorted(self.languages.items())},
                 projects=self.projects.rows(),
@@ -266,6 +268,7 @@ class _Run:
             started, read = time.perf_counter(), self.seconds["read"]
             for before, result in streamed(stage, source, journal, self.guard, 0):
                 self.seconds[label] += time.perf_counter() - started - (self.seconds["read"] - read)
+                self._sum(stage, label, result.table)
                 yield self._account(tallies[0], before, result), 1
                 started, read = time.perf_counter(), self.seconds["read"]
             return
@@ -284,6 +287,7 @@ class _Run:
         result = apply(recipe, stage, table, self.context.seed, self.guard, self.batch, number)
         self.seconds[recipe.label] += time.perf_counter() - started
         self._account(tally, table, result)
+        self._sum(stage, recipe.label, result.table)
         if result.partials is not None and recipe.role == "map":
             result = result._replace(partials=shifted(result.partials, self.counts["documents"]))
         return result
@@ -304,6 +308,11 @@ class _Run:
             for loss, row in zip(recorded, rows, strict=True):
                 self.rejects.append(_reject(tally.stage, loss.failed, loss.fault) | row)
         return result.table
+
+    def _sum(self, stage: Any, label: str, table: pa.Table) -> None:
+        """Add up the columns that a stage wants to be added up."""
+        for column in stage.sums:
+            self.sums.setdefault(label, Counter())[column] += int(pc.sum(table.column(column)).as_py() or 0)
 
     def _count(self, table: pa.Table) -> None:
         self.counts["documents"] += len(table)

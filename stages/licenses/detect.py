@@ -15,8 +15,9 @@ from typing import Literal, NamedTuple
 from stages.licenses import phrases
 from stages.licenses.expressions import Expression, both, single
 from stages.licenses.groups import RANK
-from stages.licenses.lines import bare, telling
+from stages.licenses.lines import FAR, bare, telling
 from stages.licenses.match import Match, matches
+from stages.licenses.naming import names
 from stages.licenses.table import UNKNOWN_ID, table
 from stages.licenses.words import Words, words
 
@@ -26,6 +27,8 @@ Role = Literal["source", "terms", "prose"]
 _TAG = re.compile(
     r"^\W{0,8}(?:\w{1,12}\W{1,3})?SPDX-License-Identifier\s*:[ \t]*([^\n]*)", re.IGNORECASE | re.MULTILINE
 )
+_TAG_END = re.compile(r"\s*(?:\*+/|-->|\*\)|#\}|-\}|\"+|'+|\|#|%>|\?>|\]\]|=#|<.*|\$|\\n.*)\s*$")
+_TAGS = 1500  # characters after the first tag of a text within which others are as good
 _PERMISSIVE = RANK["permissive"]
 _PARTS = re.compile(
     r"\w\.(?:[chsS]|cc|cpp|hpp|py|js|ts|rb|go|rs|java|php|pl|lua|swift|css|txt|md)\b|\w/\w*|files?\b"
@@ -95,14 +98,22 @@ def statement(text: str, role: Role) -> Statement:
 
 
 def tags(text: str) -> Expression | None:
-    """All SPDX tags of a text, which hold together; ``LicenseRef-unknown`` for one that is no expression."""
-    found = []
+    """The SPDX tags at the head of a text, which hold together, and of those further down (parts of others,
+    texts of tests) the ones that ask for more; ``LicenseRef-unknown`` for one that names no licence."""
+    found: list[Expression] = []
+    first: int | None = None
     for match in _TAG.finditer(text):
-        value = re.sub(
-            r"\s*(?:\*+/|-->|\*\)|#\}|-\}|\"+|'+|\|#|%>|\?>|\]\]|=#|<.*|\$|\\n.*)\s*$", "", match[1].strip()
-        ).strip()
-        if value:
-            found.append(table().expression(value) or single(UNKNOWN_ID))
+        value = _TAG_END.sub("", match[1].strip()).strip()
+        if not value:
+            continue
+        first = match.start(1) if first is None else first
+        expression = table().expression(value)
+        if expression is None and (named := names(value)):  # "BSD 3-Clause"
+            expression = both([item.expression for item in named])
+        if match.start(1) - first <= _TAGS and FAR not in text[first : match.start(1)]:
+            found.append(expression or single(UNKNOWN_ID))
+        elif expression is not None and not _permissive(expression):
+            found.append(expression)
     return both(found) if found else None
 
 

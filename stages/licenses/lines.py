@@ -66,6 +66,9 @@ _BEFORE, _AFTER = 6, 32  # lines around a telling one
 _MOST = 400  # lines in all
 _MOST_PROSE = 3000
 _DENSE = 0.06  # share of telling lines in a text on terms
+#: White space that stands for lines of program.
+FAR = "\f"
+_FAR = 40  # lines
 _LONG = 2000  # characters of a line that are looked at
 _MARK = re.compile(
     r"[ \t]*(?:(?://+!?|/\*+!?|\*+/?|#+!?|--+|;+|%+|!+|\"|'|<!--+|\(\*+|\{-+\|?|-\}|\|\||REM\b|rem\b"
@@ -96,7 +99,7 @@ def bare(line: str) -> str:
 
 def telling(text: str) -> str:
     """The lines of a source file that may state its licence, bare, with an empty line where some were left
-    out; "" where there are none."""
+    out, or ``FAR`` where many were; "" where there are none."""
     lower = text.lower()
     if not any(word in lower for word in _QUICK):
         return ""
@@ -125,7 +128,7 @@ def telling(text: str) -> str:
     result: list[str] = []
     for place, number in enumerate(order):
         if place and order[place - 1] != number - 1:
-            result.append("")
+            result.append(FAR if number - order[place - 1] > _FAR else "")
         result.append(bare(lines[number]))
     return "\n".join(result)
 

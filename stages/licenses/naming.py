@@ -35,9 +35,14 @@ _LATER = re.compile(
 )
 
 
+#: The abbreviation behind a name: ``(the "GPL")``.
+_SHORT_FORM = re.compile(r"(?:\s*\(\s*(?:the\s+)?[\"']?(?:gnu\s+)?[al]?gpl[\"']?\s*\))?", re.IGNORECASE)
+
+
 def _gnu(kind: str, text: str, start: int, stop: int, said: str | None, later: bool) -> Expression:
     """``said`` is a version within the name; otherwise it may be shortly after or before it."""
     if said is None:
+        stop += len(_SHORT_FORM.match(text, stop)[0])  # type: ignore[index]
         near = text[stop : stop + _AFTER]
         cut = re.search(r"general\s+public|\b[al]?gpl|\n\s*\n", near, re.IGNORECASE)
         near = near[: cut.start()] if cut else near
@@ -291,6 +296,7 @@ _ROWS = (
     _Row("bouncy", r"bouncy castle LIC", "MIT"),
     _Row("server side|sspl", r"server side public LIC|\bsspl(?:v?1)?\b", "SSPL-1.0"),
     _Row("business|busl|bsl", r"business source LIC|\bbusl\b|\bbsl[\s-]1\.1", "BUSL-1.1"),
+    _Row("additional use grant", r"additional use grant", "BUSL-1.1"),
     _Row("functional|fsl", r"functional source LIC(?:[^.\n]{0,40}\bmit\b)?|\bfsl-1\.\d-(?:a\w*|mit)", _fsl),
     _Row("elastic", r"elastic LIC", "Elastic-2.0"),
     _Row("commons clause", r"commons clause", "LicenseRef-Commons-Clause"),

@@ -34,6 +34,7 @@ _GRANT = re.compile(
     r"|\bunder\s+(?:the\s+|a\s+|an\s+|either\s+|both\s+|your\s+choice\s+of\s+|terms\s+of\s+"
     r"|conditions\s+of\s+|gnu\s+|version\s+\d\S*\s+of\s+)*(?:the\s+)?[\s\W]*$"
     r"|\bterms\s+(?:and\s+conditions\s+)?(?:of|in)\s[^.;]{0,90}$"
+    r"|received\s+a\s+copy\s+of\s+(?:the|a)\s+$"
     r"|@licen[sc]e\s+(?:the\s+)?$|__licen[sc]e__\s*=\s*\W*$|copyright\s+and\s+licen[sc]e\W+$"
     r"|^\s*(?:\*\s*)?licen[sc]e[\s:]+$"
     r"|licen[sc]iado\s+(?:bajo|sob)\s[^.]{0,40}$|licen[sc]ia\s[^.]{0,40}$|lizenz\s[^.]{0,40}$"
@@ -68,6 +69,8 @@ _CHOOSE = re.compile(
     r"(?:(?!\n\s*\n).){0,300}?(?:you\s+may\s+(?:select|choose|use)|at\s+your\s+(?:option|choice)(?!\)))",
     re.IGNORECASE | re.DOTALL,
 )
+#: Words that only stand in the terms of a licence that is adapted to each work.
+_TERMED = re.compile(r"additional\s+use\s+grant", re.IGNORECASE)
 _WAIVED = single("LicenseRef-public-domain")
 _PLACED = re.compile(r"(?:in(?:to|\s+to)?|to)\s+(?:the\s+)?public", re.IGNORECASE)
 _NOT = re.compile(
@@ -199,7 +202,9 @@ def _states(text: str, name: Named, before: Said | None, lax: bool) -> bool:
     lead = text[max(0, name.start - 160) : name.start]
     if _NOT.search(lead):
         return False
-    if name.expression == _WAIVED and _PLACED.match(text, name.start):
+    if name.expression == _WAIVED and (_PLACED.match(text, name.start) or re.search(r"100\s?%\s*$", lead)):
+        return True
+    if _TERMED.match(text, name.start):
         return True
     if (
         before is not None
@@ -299,6 +304,8 @@ def _without_repeats(found: Sequence[Said]) -> list[Said]:
                 continue
             if kind == "GPL" and _within_lesser(told, number):
                 continue
+        if ids == ["LicenseRef-public-domain"] and told & {"CC0-1.0", "Unlicense"}:
+            continue
         if ids == ["Artistic-1.0"] and "Artistic-1.0-Perl" in told:
             continue
         result.append(item)

@@ -131,9 +131,11 @@ def _own(path: str, text: str, notices: Sequence[Notice]) -> _Own | None:
                 return _Own(found, "tag", notice.path)
         elif what == "reuse" and (found := _annotated(notice, path)) is not None:
             return _Own(found, "tag", notice.path)
-    if kind(path) == "manifest" and (found := declared(path.rpartition("/")[2], text)) is not None:
-        return _Own(found, "manifest", path)
     said = statement(text, role(path))
+    if kind(path) == "manifest" and said.how != "tag":
+        declaration = declared(path.rpartition("/")[2], text)
+        if declaration is not None:
+            return _Own(declaration, "manifest", path)
     if said.expression is not None and not (said.how == "limits" and said.pointers and notices):
         # of a file of terms itself all counts that it holds
         told = _whole(said, "all") if kind(path) == "licence" else said.expression

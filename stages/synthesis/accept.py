@@ -101,6 +101,7 @@ class Accept(Filter):
     name = "accept"
     version = 1
     Config = AcceptConfig
+    sums = ("gate.words",)
     reads = ("task.name", "language", f"{PREFIX}seen")
 
     def __init__(self, config: AcceptConfig) -> None:

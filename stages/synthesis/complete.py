@@ -114,6 +114,8 @@ class Complete(Streamer):
     reads = ("id", "text", "parent", "language", "task.name", "task.target", "task.variant", "task.sample")
     adds = COMPLETION
     keeps = tuple(COMPLETION.names)
+    notes_only = frozenset(("batch", "gpus", "memory"))
+    sums = ("completion.tokens_in", "completion.tokens_out")
 
     def __init__(self, config: CompleteConfig) -> None:
         super().__init__(config)

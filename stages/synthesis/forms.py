@@ -83,6 +83,8 @@ class MathCleanupConfig(_Common):
 
 
 class CodeQAConfig(_Common):
+    #: Language of the exercises, ISO 639-1: code has none of its own.
+    to: list[str] = Field(default=["en"], min_length=1)
     #: The task.
     task: TaskFile = Field(default="code_qa", validate_default=True)
 

@@ -54,6 +54,7 @@ class Parse(Generator):
     )
     adds = pa.schema([*ITEM, *measure.SCHEMA])
     consumes = ("completion.text",)
+    sums = ("gate.words",)
 
     def __init__(self, config: ParseConfig) -> None:
         super().__init__(config)

@@ -119,3 +119,37 @@ def test_files_that_earlier_versions_left_beside_the_corpus(made: Path, tmp_path
     assert (out / "README.md").read_text() == "edited"
     assert not (out / "blend.json").exists()
     assert not (out / "blend-phase1.txt").exists()
+
+
+def test_a_run_that_exports(made: Path, tmp_path: Path) -> None:
+    out, folder = tmp_path / "out", tmp_path / "megatron"
+    shutil.copytree(made.parent / "out", out)
+    options = ("run", "-c", made, "--set", f"output={out}", "--set", f"export.megatron={folder}")
+    assert "(0 there already)" in call(*options).stderr
+    words = (folder / "blend-phase1.txt").read_text().split()
+    assert sum(map(float, words[::2])) == pytest.approx(1)
+    for prefix in words[1::2]:
+        assert Path(f"{prefix}.bin").exists()
+        assert Path(f"{prefix}.idx").exists()
+    said = call(*options).stderr
+    assert "0 parts computed" in said
+    assert "(0 there already)" not in said
+    inside = call("run", "-c", made, "--set", f"export.megatron={made.parent / 'out/x'}", check=2).stderr
+    assert "lie in each other; give a folder of its own" in inside
+
+
+def test_an_export_without_an_end_token_is_refused_before_any_work(made: Path, tmp_path: Path) -> None:
+    tokenizer = json.loads(TOKENIZER.read_text())
+    for token in tokenizer["added_tokens"]:
+        token["content"] = token["content"].replace("endoftext", "other")
+    vocabulary = tokenizer["model"]["vocab"]
+    tokenizer["model"]["vocab"] = {key.replace("endoftext", "other"): id for key, id in vocabulary.items()}
+    path = tmp_path / "unknown.json"
+    path.write_text(json.dumps(tokenizer))
+    out = tmp_path / "out"
+    answer = call(
+        "run", "-c", made, "--set", f"output={out}", "--set", f"tokenizer.path={path}",
+        "--set", f"export.megatron={tmp_path / 'megatron'}", check=2,
+    ).stderr  # fmt: skip
+    assert "it is not known which token ends a document" in answer
+    assert not list(out.glob("work/web/*/part-*"))

@@ -17,6 +17,7 @@ import pytest
 from runs import ROOT, command, documents, hashes, rejects, stats
 
 SAMPLE = ROOT / "configs" / "sample"
+CODE_TRUTH = [json.loads(line) for line in (SAMPLE / "code_truth.jsonl").read_text().splitlines()]
 TRUTH = [json.loads(line) for line in (SAMPLE / "truth.jsonl").read_text().splitlines()]
 
 
@@ -144,9 +145,49 @@ def test_damage_is_reported(out: Path) -> None:
     assert read["rows_in"] == len(TRUTH)
 
 
+def test_every_file_of_a_repository_as_the_truth_says(out: Path) -> None:
+    """Files are kept whole, and those that go do so where and why the truth says; nothing else is there."""
+    kept = {(row["repo"], row["path"]): row for row in documents(out, "code")}
+    gone = {}
+    for row in rejects(out, "code"):
+        archive = row["provenance"]["file"].removesuffix(".tar.gz").removesuffix(".zip")
+        gone[archive, row["provenance"]["record"]] = tuple(row[key] for key in ("kind", "stage", "reason"))
+    assert not kept.keys() & gone.keys()
+    wrong = []
+    for line in CODE_TRUTH:
+        name = (line["repo"], line["path"])
+        found = ("kept", None, None) if name in kept else gone.pop(name, ("none", None, None))
+        if found != (line["outcome"], line["stage"], line["reason"]):
+            wrong.append((name, found))
+        if (row := kept.pop(name, None)) is not None:
+            missing = [piece for piece in line["must_contain"] if piece not in row["text"]]
+            extra = [piece for piece in line["must_not_contain"] if piece in row["text"]]
+            secrets = {one["rule"]: one["count"] for one in row["secrets"]}
+            if missing or extra or secrets != line["secrets"]:
+                wrong.append((name, (missing, extra, secrets)))
+            assert row["code_language"] == (line["code_language"] or row["code_language"])
+            assert row["license_group"] in ("public_domain", "permissive")
+    assert (wrong, list(kept), list(gone)) == ([], [], [])
+
+
+def test_secrets_are_in_no_text_and_no_shard(out: Path) -> None:
+    texts = [row["text"] for row in documents(out, "code")]
+    assert sum("REDACTED_SECRET" in text for text in texts) >= 3
+    for text in texts:
+        assert not re.search(r"AKIA[A-Z2-7]{16}(?<!EXAMPLE)|ghp_[A-Za-z0-9]{36}|BEGIN RSA PRIVATE KEY", text)
+
+
+def test_of_near_duplicates_of_code_the_one_with_more_stars_stays(out: Path) -> None:
+    (gone,) = [row for row in rejects(out, "code") if row["stage"] == "fuzzy_dedup"]
+    stays = {row["id"].hex(): row for row in documents(out, "code")}[gone["detail"]]
+    near = {line["repo"]: line["near"] for line in CODE_TRUTH if line["near"]}
+    assert near[gone["provenance"]["file"].removesuffix(".zip")] == near[stays["repo"]]
+    assert stays["stars"] == max(row["stars"] for row in documents(out, "code") if row["repo"] in near)
+
+
 def test_shards_are_the_documents(out: Path) -> None:
     found = stats(out)["datasets"]
-    for name in ("english", "multilingual"):
+    for name in ("english", "multilingual", "code"):
         shards = [pq.read_table(out / shard["path"]) for shard in found[name]["shards"]]
         ids = [i for shard in shards for i in shard["id"].to_pylist()]
         assert sorted(ids) == sorted(row["id"] for row in documents(out, name))
@@ -169,7 +210,7 @@ def test_anything_opens_it(out: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     query = f"select count(*), sum(n_tokens) from '{out}/corpus/*/*.parquet'"
     row = duckdb.sql(query).fetchall()[0]
     found = stats(out)["datasets"]
-    blended = [found[name] for name in ("english", "multilingual")]
+    blended = [found[name] for name in ("english", "multilingual", "code")]
     assert row == (sum(d["documents"] for d in blended), sum(d["tokens"] for d in blended))
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

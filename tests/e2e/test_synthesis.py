@@ -96,6 +96,9 @@ def test_every_row_is_accounted_for_when_requests_fail(
     assert found["complete"]["kept"] == 120 - failed == found["parse"]["dropped"]["source"]
     lost = [row for row in rejects(tmp_path / "out", "qa") if row["stage"] == "complete"]
     assert Counter(row["detail"] for row in lost) == {"it was to fail": failed}
+    sums = stats(tmp_path / "out")["datasets"]["qa"]["sums"]
+    assert sums["complete"]["completion.tokens_in"] > 100 * found["complete"]["kept"]
+    assert 0 < sums["accept"]["gate.words"] <= sums["parse"]["gate.words"]
     items = found["parse"]["kept"]
     assert items == found["accept"]["kept"] + sum(found["accept"]["dropped"].values())
     made = documents(tmp_path / "out", "qa")

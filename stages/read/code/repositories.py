@@ -30,7 +30,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stages.base import (
     MIB,
@@ -69,6 +69,11 @@ class CodeConfig(StageConfig):
     host: str | None = None
     #: Value of the column ``source``; the name of the dataset if not given.
     source: str | None = None
+
+    @field_validator("metadata", "opt_out", "host", mode="before")
+    @classmethod
+    def _or_none(cls, value: object) -> object:
+        return value or None  # "" from an environment variable that is not set
 
 
 class RepositoriesConfig(CodeConfig):

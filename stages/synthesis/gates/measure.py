@@ -28,6 +28,7 @@ from stages.synthesis.languages import (
     FUNCTION_WORDS,
     LATIN,
     LETTER,
+    NAMES,
     NEVER_LAST,
     NO_NAMES,
     SCRIPTS,
@@ -190,7 +191,7 @@ def script(text: str, language: str) -> float:
 
 def wrong_language(said: list[str], language: str) -> float:
     """Function words of that other language which has most, less twice those of this one; 0 or more."""
-    if len(said) < 6:
+    if len(said) < 6 or language not in NAMES:
         return 0.0
     own = FUNCTION_WORDS.get(language, frozenset())
     right = sum(word in own for word in said)

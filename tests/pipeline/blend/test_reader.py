@@ -18,8 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numbers_corpus import EOS, PHASES, SIZES, write_corpus
+from numbers_corpus import EOS, PHASES, SIZES, lengths, write_corpus
 
+from pipeline.blend import order
+from pipeline.blend.groups import Group, Groups
 from pipeline.blend.reader import COLUMNS, BlendedReader
 from pipeline.blend.weights import Budget, Phase
 from pipeline.storage import S3Settings, Storage, StorageError, StorageSettings
@@ -46,80 +48,101 @@ def test_rows_are_whole_and_of_the_schema(corpus: Path) -> None:
     assert row["epoch"] == 0
 
 
-def test_sequences_are_documents_with_eos_between(corpus: Path) -> None:
-    sequences = list(BlendedReader(str(corpus), sequence_length=100, eos=EOS))
-    assert len(sequences) == 120
-    assert all(s.dtype == np.int32 and s.shape == (100,) for s in sequences)
+def test_sequences_are_documents_with_eos_between(tmp_path: Path) -> None:
+    write_corpus(
+        tmp_path, {"web": SIZES["web"]}, [Phase(phase=1, weights={"web": 1})], Budget(tokens=2 * 3000)
+    )
+    flat = [length for shard in SIZES["web"] for length in shard]
+    sequences = list(BlendedReader(str(tmp_path), sequence_length=50, eos=EOS, ahead=3))
+    assert all(s.dtype == np.int32 and s.shape == (50,) for s in sequences)
     stream = np.concatenate(sequences)
-    documents = np.split(stream, np.flatnonzero(stream == EOS) + 1)[:-1]
-    assert len(documents) > 200
-    by_name = dict(enumerate(SIZES.values()))
-    for document in documents:
-        token = int(document[0])
-        assert list(document) == [token] * (len(document) - 1) + [EOS]
-        flat = [length for shard in by_name[token % 16] for length in shard]
-        assert len(document) - 1 == flat[token // 16]
+    documents = np.split(stream, np.flatnonzero(stream == EOS) + 1)
+    whole = Counter(int(document[0]) // 16 for document in documents[1:-1] if len(document) > 1)
+    assert len(whole) == len(flat)  # in two epochs, every document
+    for document in documents[1:-1]:
+        if (token := int(document[0])) != EOS and len(document) <= flat[token // 16]:
+            continue  # a row group is a circle: the document where it starts may be cut there
+        assert list(document[:-1]) == [token] * flat[token // 16]
+        assert document[-1] == EOS
 
 
-@pytest.mark.parametrize("world_size", [1, 2, 3])
-def test_token_fractions_follow_the_weights_at_every_moment(corpus: Path, world_size: int) -> None:
-    blend = json.loads((corpus / "corpus/blend.json").read_text())
-    longest = 59
-    for rank in range(world_size):
-        counts: Counter[str] = Counter()
-        spent = 0
-        end = blend["phases"][0]["until"] // world_size
-        current = blend["phases"][0]
-        for row in BlendedReader(str(corpus), sequence_length=None, rank=rank, world_size=world_size):
-            if spent >= end and current is blend["phases"][0]:
-                current, counts = blend["phases"][1], Counter()
-            assert row["dataset"] in current["datasets"]
-            counts[row["dataset"]] += row["n_tokens"]
-            spent += row["n_tokens"]
-            for name, data in current["datasets"].items():
-                wanted = data["weight"] * counts.total()
-                # above by one document at most; below by the share of one document of each dataset
-                assert counts[name] <= wanted + longest + 1
-                assert counts[name] >= wanted - data["weight"] * longest * len(current["datasets"]) - 1
-        assert current is blend["phases"][1]
-        assert 0 <= spent - blend["tokens"] // world_size <= longest
+@pytest.mark.parametrize("lanes", [1, 8])
+@pytest.mark.parametrize("length", [10, None])
+def test_weights_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lanes: int, length: int | None
+) -> None:
+    monkeypatch.setattr(order, "_RUN", 1)
+    blend = write_corpus(tmp_path, SIZES, PHASES, Budget(tokens=40_000))
+    reader = BlendedReader(str(tmp_path), sequence_length=length, eos="none", lanes=lanes)
+    assert reader.state_dict()["reader"]["lanes"] == lanes
+    counts: Counter[int] = Counter()
+    phase, spent = blend["phases"][0], 0
+    for item in reader:
+        tokens = item if length else item["input_ids"]
+        code = int(tokens[0]) % 16
+        if length:
+            assert set((tokens % 16).tolist()) == {code}
+        counts[code] += len(tokens)
+        spent += len(tokens)
+        if phase is blend["phases"][0] and spent >= phase["until"]:
+            for code, name in enumerate(SIZES):
+                wanted = phase["datasets"][name]["tokens"]
+                # one item for every lane; documents by their average length
+                assert abs(counts[code] - wanted) <= (10 * lanes if length else 59 * lanes + 0.15 * wanted)
+            phase, counts = blend["phases"][1], Counter()
+    assert abs(spent - 40_000) <= (10 if length else 4000)
+    assert counts[1] / counts.total() == pytest.approx(0.75, abs=0.03)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     shards=st.lists(st.integers(1, 30), min_size=1, max_size=5),
     world_size=st.integers(1, 9),
+    lanes=st.sampled_from([1, 2, 8]),
     seed=st.integers(0, 2**64),
 )
 def test_every_epoch_gives_every_document_once_over_all_ranks(
-    tmp_path_factory: pytest.TempPathFactory, shards: list[int], world_size: int, seed: int
+    tmp_path_factory: pytest.TempPathFactory, shards: list[int], world_size: int, lanes: int, seed: int
 ) -> None:
     output = tmp_path_factory.mktemp("epochs")
     documents = sum(shards)
-    # enough tokens that every rank finishes two epochs
-    budget = Budget(tokens=3 * world_size * (documents + 1) * 10)
-    phases = [Phase(phase=1, weights={"web": 1})]
-    write_corpus(output, {"web": [[10] * count for count in shards]}, phases, budget)
-    if documents < world_size:
-        with pytest.raises(ValueError, match=f"has {documents} documents: too few for {world_size} ranks"):
-            BlendedReader(str(output), world_size=world_size, sequence_length=None)
-        return
+    # also of datasets shorter than the ranks; enough tokens that all finish two epochs
+    budget = Budget(tokens=(2 * documents + 8 + world_size) * 10)
+    write_corpus(
+        output, {"web": [[10] * count for count in shards]}, [Phase(phase=1, weights={"web": 1})], budget
+    )
     seen: dict[int, Counter[bytes]] = {0: Counter(), 1: Counter()}
-    for rank in range(world_size):
-        reader = BlendedReader(str(output), sequence_length=None, rank=rank, world_size=world_size, seed=seed)
-        for row in reader:
-            if row["epoch"] > 1:
-                break
-            seen[row["epoch"]][row["id"]] += 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(order, "_RUN", 1)
+        for rank in range(world_size):
+            for row in BlendedReader(
+                str(output), sequence_length=None, rank=rank, world_size=world_size, seed=seed, lanes=lanes
+            ):
+                if row["epoch"] < 2:
+                    seen[row["epoch"]][row["id"]] += 1
     for counts in seen.values():
         assert len(counts) == documents
         assert set(counts.values()) == {1}
 
 
-def test_default_budget_is_every_document_once(tmp_path: Path) -> None:
-    write_corpus(tmp_path, {"web": SIZES["web"]}, [Phase(phase=1, weights={"web": 1})])
-    ids = [row["id"] for row in BlendedReader(str(tmp_path), sequence_length=None)]
-    assert len(ids) == len(set(ids)) == 73
+@pytest.mark.parametrize("lanes", [1, 4, 32])
+def test_every_epoch_gives_every_token_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lanes: int
+) -> None:
+    monkeypatch.setattr(order, "_RUN", 1)
+    sizes = lengths(4, [200, 190])
+    tokens = sum(map(sum, sizes))
+    length = 7
+    budget = Budget(tokens=tokens // length * length)
+    write_corpus(tmp_path, {"web": sizes}, [Phase(phase=1, weights={"web": 1})], budget)
+    reader = BlendedReader(str(tmp_path), sequence_length=length, eos="none", lanes=lanes)
+    assert reader.state_dict()["reader"]["lanes"] == lanes
+    found = Counter(np.concatenate(list(reader)).tolist())
+    flat = [count for shard in sizes for count in shard]
+    missing = [count - found[document * 16] for document, count in enumerate(flat)]
+    # the budget ends within a sequence, and one sequence goes over the end of the epoch
+    assert sum(count for count in missing if count > 0) < 2 * length
+    assert sum(-count for count in missing if count < 0) < length
 
 
 def test_epochs_and_seeds_shuffle_differently(tmp_path: Path) -> None:
@@ -136,63 +159,180 @@ def test_epochs_and_seeds_shuffle_differently(tmp_path: Path) -> None:
 
 def test_order_is_that_of_the_raw_generator(tmp_path: Path) -> None:
     """Pinned, so that a change of NumPy or of this code cannot reorder corpora in silence."""
-    write_corpus(tmp_path, {"web": [[1] * 9]}, [Phase(phase=1, weights={"web": 1})])
-    order = [int(row["input_ids"][0]) // 16 for row in BlendedReader(str(tmp_path), sequence_length=None)]
-    assert order == [6, 1, 4, 5, 3, 2, 0, 7, 8]
+    write_corpus(tmp_path, {"web": [[1] * 30]}, [Phase(phase=1, weights={"web": 1})])
+    found = [int(row["input_ids"][0]) // 16 for row in BlendedReader(str(tmp_path), sequence_length=None)]
+    assert found == [*range(14), 29, 28, 18, 19, 20, 14, 15, 16, 17, *range(21, 28)]
+
+
+def plain(item: object) -> object:
+    return item.tolist() if isinstance(item, np.ndarray) else (item["id"], item["epoch"])  # type: ignore[index]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    world_size=st.integers(1, 4),
     length=st.sampled_from([None, 1, 17, 64, 250]),
     eos=st.sampled_from(["none", EOS]),
+    lanes=st.sampled_from([1, 2, 16]),
     data=st.data(),
 )
-def test_resuming_gives_what_was_still_to_come(
-    corpus: Path, world_size: int, length: int | None, eos: int | str, data: st.DataObject
+def test_resuming_gives_what_was_still_to_come_at_any_world_size(
+    corpus: Path, length: int | None, eos: int | str, lanes: int, data: st.DataObject
 ) -> None:
-    rank = data.draw(st.integers(0, world_size - 1))
-    arguments = {
-        "sequence_length": length,
-        "rank": rank,
-        "world_size": world_size,
-        "eos": eos if length else "none",
-    }
+    arguments = {"sequence_length": length, "eos": eos if length else "none", "lanes": lanes}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(order, "_RUN", 1)
+        everything = [plain(item) for item in BlendedReader(str(corpus), **arguments)]
+        got: list[object] = []
+        state: str | None = None
+        for _ in range(data.draw(st.integers(1, 4))):
+            # killed after some steps, and started with as many ranks as there are now
+            world = data.draw(st.sampled_from([1, 2, 3, 5, 8]))
+            ranks = [BlendedReader(str(corpus), rank=r, world_size=world, **arguments) for r in range(world)]
+            for reader in ranks:
+                if state is not None:
+                    reader.load_state_dict(json.loads(state))
+            left = {len(reader) for reader in ranks}
+            assert left == {(len(everything) - len(got)) // world}
+            for _ in range(data.draw(st.integers(0, min(left)))):
+                got += [plain(next(reader)) for reader in ranks]
+            states = {json.dumps(reader.state_dict()) for reader in ranks}
+            assert len(states) == 1
+            (state,) = states
+            assert len(state) < 300
+            assert pickle.loads(pickle.dumps(ranks[0])).state_dict() == json.loads(state)
+        last = BlendedReader(str(corpus), **arguments)
+        last.load_state_dict(json.loads(state))
+        got += [plain(item) for item in last]
+        assert got == everything
+        assert list(last) == []
 
-    def plain(item: object) -> object:
-        return item.tolist() if isinstance(item, np.ndarray) else (item["id"], item["epoch"])  # type: ignore[index]
 
-    everything = [plain(item) for item in BlendedReader(str(corpus), **arguments)]
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(everything)), min_size=1, max_size=3)))
-    got: list[object] = []
-    state: str | None = None
-    for cut in [*cuts, len(everything)]:
-        reader = BlendedReader(str(corpus), **arguments)
-        if state is not None:
-            reader.load_state_dict(json.loads(state))
-        got += [plain(next(reader)) for _ in range(cut - len(got))]
-        state = json.dumps(reader.state_dict())
-        assert len(state) < 2000
-        assert json.dumps(pickle.loads(pickle.dumps(reader)).state_dict()) == state
-    assert got == everything
-    assert list(reader) == []
+def test_ranks_are_alike_for_1_3_and_64(corpus: Path) -> None:
+    whole = [row.tolist() for row in BlendedReader(str(corpus), sequence_length=16, eos="none")]
+    for world in (3, 64):
+        ranks = [
+            [row.tolist() for row in BlendedReader(
+                str(corpus), sequence_length=16, eos="none", rank=rank, world_size=world
+            )]
+            for rank in range(world)
+        ]  # fmt: skip
+        assert {len(rows) for rows in ranks} == {len(whole) // world}
+        together = [row for step in zip(*ranks, strict=True) for row in step]
+        assert together == whole[: len(together)]
 
 
-def test_ranks_give_equally_many_sequences(corpus: Path) -> None:
-    counts = {
-        len(list(BlendedReader(str(corpus), sequence_length=128, rank=r, world_size=5, eos="none")))
-        for r in range(5)
-    }
-    assert counts == {12_000 // (128 * 5)}
+def test_batches_are_the_sequences(corpus: Path) -> None:
+    one = list(BlendedReader(str(corpus), sequence_length=16, eos="none"))
+    reader = BlendedReader(str(corpus), sequence_length=16, eos="none")
+    batches = list(reader.batches(32))
+    assert {batch.shape for batch in batches[:-1]} == {(32, 16)}
+    np.testing.assert_array_equal(np.concatenate(batches), one)
+    with pytest.raises(ValueError, match="batches are of sequences"):
+        next(BlendedReader(str(corpus), sequence_length=None).batches(2))
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_torch_loads_the_same_batches_with_any_number_of_workers(corpus: Path, workers: int) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from pipeline.blend.loader import Batches
+
+    arguments = {"sequence_length": 16, "eos": "none", "rank": 1, "world_size": 2}
+    wanted = list(BlendedReader(str(corpus), **arguments).batches(32))
+    reader = BlendedReader(str(corpus), **arguments)
+    loader = torch.utils.data.DataLoader(Batches(reader, 32), batch_size=None, num_workers=workers)
+    got = []
+    for batch in loader:
+        got.append(batch.numpy().copy())
+        if len(got) == 5:
+            break
+    for ours, theirs in zip(got, wanted, strict=False):
+        np.testing.assert_array_equal(ours, theirs)
+    state = reader.state_dict(5 * 32)
+    if not workers:
+        assert reader.state_dict() == state
+    resumed = BlendedReader(str(corpus), **arguments)
+    resumed.load_state_dict(state)
+    rest = torch.utils.data.DataLoader(Batches(resumed, 32), batch_size=None, num_workers=workers)
+    for ours, theirs in zip(rest, wanted[5:], strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs)
+
+
+def test_each_row_group_is_read_by_one_rank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the world size divides the lanes: of two neighbouring runs both may read the one where they meet."""
+    monkeypatch.setattr(order, "_RUN", 4)
+    write_corpus(tmp_path, {"web": [[9] * 70] * 8}, [Phase(phase=1, weights={"web": 1})])
+    read: list[Counter[tuple[int, int]]] = []
+    load = Groups.load
+
+    def counted(self: Groups, epoch: int, index: int) -> Group:
+        if not epoch:
+            read[-1][epoch, index] += 1
+        return load(self, epoch, index)
+
+    monkeypatch.setattr(Groups, "load", counted)
+    for rank in range(8):
+        read.append(Counter())
+        list(BlendedReader(str(tmp_path), sequence_length=9, eos="none", rank=rank, world_size=8, lanes=8))
+    assert all(set(counts.values()) == {1} for counts in read)
+    total = sum(read, Counter())
+    assert len(total) == 80
+    assert sum(total.values()) <= 80 + 8
+
+
+@pytest.mark.parametrize("ahead", [0, 5])
+def test_what_could_not_be_read_is_still_to_come(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    wanted = [row.tolist() for row in BlendedReader(str(corpus), sequence_length=64, eos="none")]
+    reader = BlendedReader(str(corpus), sequence_length=64, eos="none", ahead=ahead)
+    load, failures = Groups.load, iter([False] * 4 + [True] * 2 + [False] * 1000)
+
+    def failing(self: Groups, epoch: int, index: int) -> Group:
+        if next(failures):
+            raise StorageError("the network is down")
+        return load(self, epoch, index)
+
+    monkeypatch.setattr(Groups, "load", failing)
+    got: list[list[int]] = []
+    errors = 0
+    while len(reader):
+        assert reader.state_dict()["given"] == len(got)
+        try:
+            got.append(next(reader).tolist())
+        except StorageError:
+            errors += 1
+    assert errors
+    assert got == wanted
 
 
 def test_a_state_of_another_reading_is_refused(corpus: Path, tmp_path: Path) -> None:
     state = BlendedReader(str(corpus), sequence_length=64, world_size=2, eos="none").state_dict()
-    with pytest.raises(ValueError, match="saved with world_size 2, this reader has world_size 4"):
-        BlendedReader(str(corpus), sequence_length=64, world_size=4, eos="none").load_state_dict(state)
+    with pytest.raises(ValueError, match="saved with sequence_length 64, this reader has sequence_length 32"):
+        BlendedReader(str(corpus), sequence_length=32, eos="none").load_state_dict(state)
+    with pytest.raises(ValueError, match="saved with eos None, this reader has eos 7"):
+        BlendedReader(str(corpus), sequence_length=64, eos=EOS).load_state_dict(state)
     write_corpus(tmp_path, SIZES, PHASES, Budget(tokens=13_000))
+    reader = BlendedReader(str(tmp_path), sequence_length=64, world_size=2, eos="none")
     with pytest.raises(ValueError, match="saved with blend"):
-        BlendedReader(str(tmp_path), sequence_length=64, world_size=2, eos="none").load_state_dict(state)
+        reader.load_state_dict(state)
+    with pytest.raises(ValueError, match="saved by an earlier version"):
+        reader.load_state_dict({"reader": {}, "phase": 0, "spent": 0, "given": 0})
+
+
+def test_a_dataset_without_any_token_is_an_error(tmp_path: Path) -> None:
+    write_corpus(tmp_path, {"web": [[1, 2]]}, [Phase(phase=1, weights={"web": 1})])
+    shard = next(tmp_path.rglob("*.parquet"))
+    table = pq.read_table(shard)
+    empty = pa.array([[]] * len(table), table.schema.field("input_ids").type)
+    pq.write_table(table.set_column(table.schema.names.index("input_ids"), "input_ids", empty), shard)
+    with pytest.raises(ValueError, match="dataset web: no document has any token"):
+        BlendedReader(str(tmp_path), sequence_length=1, eos="none")
+
+
+def test_default_budget_is_every_document_once(tmp_path: Path) -> None:
+    write_corpus(tmp_path, {"web": SIZES["web"]}, [Phase(phase=1, weights={"web": 1})])
+    ids = [row["id"] for row in BlendedReader(str(tmp_path), sequence_length=None)]
+    assert len(ids) == len(set(ids)) == 73
 
 
 @pytest.mark.parametrize(
@@ -207,12 +347,10 @@ def test_a_state_of_another_reading_is_refused(corpus: Path, tmp_path: Path) -> 
         ({}, "does not say which token ends a document"),
         (
             {"sequence_length": 20_000, "eos": "none"},
-            "does not give each of 1 ranks one sequence of 20,000 tokens",
+            "12,000 tokens is 0 sequences of 20,000 tokens: not one for each of 1 ranks",
         ),
-        (
-            {"sequence_length": 16, "world_size": 21, "eos": "none"},
-            "dataset code has 20 documents: too few for 21 ranks",
-        ),
+        ({"lanes": 12}, "lanes is 12; it must be a power of two"),
+        ({"ahead": -1}, "ahead is -1"),
     ],
 )
 def test_arguments_that_do_not_fit(corpus: Path, arguments: dict, message: str) -> None:
@@ -277,16 +415,6 @@ def test_documents_without_tokens(tmp_path: Path, tokens: list[int], world_size:
         for rank in range(world_size)
     ]
     assert [len(list(reader)) for reader in readers] == [100 // world_size] * world_size
-
-
-def test_a_dataset_without_any_token_is_an_error(tmp_path: Path) -> None:
-    write_corpus(tmp_path, {"web": [[1, 2]]}, [Phase(phase=1, weights={"web": 1})])
-    shard = next(tmp_path.rglob("*.parquet"))
-    table = pq.read_table(shard)
-    empty = pa.array([[]] * len(table), table.schema.field("input_ids").type)
-    pq.write_table(table.set_column(table.schema.names.index("input_ids"), "input_ids", empty), shard)
-    with pytest.raises(ValueError, match="no document of rank 0 has any token"):
-        next(BlendedReader(str(tmp_path), sequence_length=1, eos="none"))
 
 
 def test_reads_from_s3(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:

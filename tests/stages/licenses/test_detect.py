@@ -146,6 +146,8 @@ def test_several_texts_in_a_file() -> None:
         ("This file has been placed in the public domain.", "LicenseRef-public-domain"),
         ("PROPRIETARY AND CONFIDENTIAL. Unauthorized copying is prohibited.", "LicenseRef-proprietary"),
         ("Licensed under the Timescale License.", "LicenseRef-unknown"),
+        ("SPDX-License-Identifier: BSD 3-Clause", "BSD-3-Clause"),
+        ("100% Public Domain", "LicenseRef-public-domain"),
         ("This file may be used for research purposes only.", "LicenseRef-noncommercial"),
         ("See the README for help. Copyright 2020 Somebody.", None),
         ("Use of this source code is governed by a license that can be found in the LICENSE file.", None),
@@ -154,6 +156,21 @@ def test_several_texts_in_a_file() -> None:
 def test_headers(header: str, expected: str | None) -> None:
     for text in (f"/* {header}\n */\nint x;\n", f"#!/bin/sh\n# Copyright 2020 A\n#\n# {header}\n\necho\n"):
         assert said(text) == expected
+
+
+def test_tags_further_down() -> None:
+    head = "# SPDX-License-Identifier: MIT\n" + "x = 1\n" * 600
+    assert said(f"{head}# SPDX-License-Identifier: 0BSD\n") == "MIT"
+    assert said(f"{head}# SPDX-License-Identifier: GPL-2.0\n") == "MIT AND GPL-2.0-only"
+
+
+def test_a_choice_with_a_text() -> None:
+    text = (
+        text_of("BSD-2-Clause")
+        + "\n\nAlternatively, the contents of this file may be used under the terms of\nthe GNU General Public License "
+        '("GPL") version 2 or any later version,\nin which case the provisions of the GPL are applicable.\n'
+    )
+    assert said(commented(text, " * ")) == "BSD-2-Clause OR GPL-2.0-or-later"
 
 
 def test_pointers() -> None:

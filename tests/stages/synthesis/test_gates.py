@@ -175,6 +175,7 @@ def test_language_and_script() -> None:
     german = "Der Hafen ist nicht alt und wurde von Maurern mit Steinen gebaut."
     assert measure.wrong_language(words(german), "de") == 0
     assert measure.wrong_language(words(german), "en") >= 4
+    assert measure.wrong_language(words(german), "und") == 0
     assert measure.script("Утром в порту было тихо и холодно.", "ru") == 1
     assert measure.script("In the morning it was quiet and cold.", "ru") == 0
     assert measure.script("NATO", "ru") == 1  # too short to tell

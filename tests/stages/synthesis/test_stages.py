@@ -338,3 +338,35 @@ def test_items_segments_and_documents(tmp_path: Path) -> None:
         assert (len(made) == 1) is (by == "document")
         assert min(made["synthetic.items"].to_pylist()) >= least
     assert made["text"].to_pylist()[0].count("Paragraph") == 6
+
+
+# code_qa
+
+
+def test_exercises_from_code_have_code_that_parses(tmp_path: Path) -> None:
+    pytest.importorskip("tree_sitter", reason="parsers of code (pip install 'nanocorpus[code]')")
+    from stages.synthesis.forms import CodeQA
+
+    code = "def mean_of(values):\n    return sum(values) / len(values)\n" * 8
+    given = CodeQA.Config.model_validate(settings())
+    first = {name: one for entry in CodeQA.expand(given) for name, one in entry.items()}
+    assert first["segments"]["to"] == ["en"]
+    table = documents(code, code.replace("mean", "total"))
+    table = table.set_column(table.schema.get_field_index("language"), "language", pa.nulls(2, pa.string()))
+    rows, _ = through(opened("segments", **first["segments"]), table)
+    answers = [
+        f" Write mean_of, which gives the mean of values.\nAnswer:\n```python\n{body}\n```\nIt divides the sum by the length."
+        for body in (
+            "def mean_of(values):\n    return sum(values) / len(values)",
+            "def mean_of(values:\n    return",
+        )
+    ]
+    columns = {"completion.text": answers, "completion.finish": ["stop"] * 2}
+    for field in COMPLETION:
+        rows = rows.append_column(field.name, pa.array(columns.get(field.name, [None] * 2), field.type))
+    items, _ = through(opened("parse", **first["parse"]), rows)
+    kept, faults = through(opened("accept"), items)
+    assert [fault.reason for fault in faults.values()] == ["code_error"]
+    made, _ = through(opened("assemble", **first["assemble"]), kept)
+    assert made["language"].to_pylist() == ["en"]
+    assert "```python" in made["text"].to_pylist()[0]
