@@ -63,7 +63,8 @@ to {most} sentences each, of pages (for `translate`: of pairs of noun and adject
 {tasks}
 
 Of the answers to questions {verbatim:.1%} stand word for word in the text (before any filter), and {written:.0%} of the questions
-that could be asked were. It never says that there is nothing to say. Texts with formulas, tables or code, longer ones, and other
+that could be asked were. Of those that pass the gates of
+`../tasks/rules.yaml` (171 of 192) it is 90 %. It never says that there is nothing to say. Texts with formulas, tables or code, longer ones, and other
 languages it has not seen.
 
 ## Training
