@@ -119,15 +119,48 @@ def status(
 
 
 @app.command()
-def report(config: ConfigOption, set_: SetOption = None) -> None:
+def report(
+    config: ConfigOption,
+    set_: SetOption = None,
+    html: Annotated[
+        str | None, typer.Option("--html", help="Write a report to look at: one HTML file.")
+    ] = None,
+    speed: Annotated[
+        bool, typer.Option(help="HTML: with seconds and memory. Without, equal runs give equal bytes.")
+    ] = True,
+) -> None:
     """Show what happened to the documents of a run, and the largest clusters of duplicates."""
     with _answered():
-        found, texts = accounts.account(_load(config, set_))
+        loaded = _load(config, set_)
+        found, texts = accounts.account(loaded)
+        if html is not None:
+            _report_page(loaded, found, html, speed)
+            print(html)
+            return
         console = _console()
         if "failed" in found:
             print(f"not finished: {found['failed']}")
         for table in (reporting.attrition(found), *reporting.clusters(found, texts)):
             console.print(table)
+
+
+def _report_page(config: Config, found: dict[str, Any], target: str, speed: bool) -> None:
+    from pipeline import layout
+    from pipeline.report.looked import look
+    from pipeline.report.page import page
+
+    storage = Storage(config.storage)
+    place = storage.join(config.output, layout.PLAN)
+    plan = json.loads(storage.read(place))
+    blend_path = storage.join(config.output, layout.BLEND)
+    blend = json.loads(storage.read(blend_path)) if storage.stat(blend_path) else None
+    try:
+        looked = {name: look(storage, config.output, plan, name) for name in found["datasets"]}
+    except Damaged as error:
+        raise RunFailed(f"{error}; start the run again, which makes it anew") from None
+    if is_local(target):
+        target = os.path.abspath(os.path.expanduser(target))
+    storage.write(target, page(found, blend, looked, speed).encode())
 
 
 @app.command()
