@@ -193,6 +193,27 @@ def trace(
 
 
 @app.command()
+def diff(
+    first: Annotated[str, typer.Argument(help="An output.")],
+    second: Annotated[str, typer.Argument(help="Another output.")],
+    config: Annotated[
+        str | None, typer.Option("--config", "-c", help="Whose `storage` says how addresses are reached.")
+    ] = None,
+    set_: SetOption = None,
+) -> None:
+    """Compare two outputs: settings, attrition, documents lost and gained by reason, with examples."""
+    from pipeline.report import compare
+
+    with _answered():
+        (storage, a), (_, b) = (_place(config, set_, place) for place in (first, second))
+        try:
+            found = compare.compare(storage, a, b)
+        except (compare.NotCompared, Damaged) as error:
+            raise RunFailed(str(error)) from None
+        print("\n".join(compare.lines(found)))
+
+
+@app.command()
 def verify(
     path: Annotated[
         str | None,
