@@ -119,15 +119,98 @@ def status(
 
 
 @app.command()
-def report(config: ConfigOption, set_: SetOption = None) -> None:
+def report(
+    config: ConfigOption,
+    set_: SetOption = None,
+    html: Annotated[
+        str | None, typer.Option("--html", help="Write a report to look at: one HTML file.")
+    ] = None,
+    speed: Annotated[
+        bool, typer.Option(help="HTML: with seconds and memory. Without, equal runs give equal bytes.")
+    ] = True,
+) -> None:
     """Show what happened to the documents of a run, and the largest clusters of duplicates."""
     with _answered():
-        found, texts = accounts.account(_load(config, set_))
+        loaded = _load(config, set_)
+        found, texts = accounts.account(loaded)
+        if html is not None:
+            _report_page(loaded, found, html, speed)
+            print(html)
+            return
         console = _console()
         if "failed" in found:
             print(f"not finished: {found['failed']}")
         for table in (reporting.attrition(found), *reporting.clusters(found, texts)):
             console.print(table)
+
+
+def _report_page(config: Config, found: dict[str, Any], target: str, speed: bool) -> None:
+    from pipeline import layout
+    from pipeline.report.looked import look
+    from pipeline.report.page import page
+
+    storage = Storage(config.storage)
+    place = storage.join(config.output, layout.PLAN)
+    plan = json.loads(storage.read(place))
+    blend_path = storage.join(config.output, layout.BLEND)
+    blend = json.loads(storage.read(blend_path)) if storage.stat(blend_path) else None
+    try:
+        looked = {name: look(storage, config.output, plan, name) for name in found["datasets"]}
+    except Damaged as error:
+        raise RunFailed(f"{error}; start the run again, which makes it anew") from None
+    if is_local(target):
+        target = os.path.abspath(os.path.expanduser(target))
+    storage.write(target, page(found, blend, looked, speed).encode())
+
+
+@app.command()
+def trace(
+    what: Annotated[str, typer.Argument(help="An address as captured, or an id in hex.")],
+    config: Annotated[
+        str | None, typer.Option("--config", "-c", help="Whose output, and how storage is reached.")
+    ] = None,
+    set_: SetOption = None,
+    output: Annotated[str | None, typer.Option(help="Another output; default: that of --config.")] = None,
+    text: Annotated[
+        bool, typer.Option("--text", help="With the text, before and after each change.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Show what became of a document: stages, reasons, the copy that stayed, what was cut, shard and row."""
+    from pipeline.report import trace as traces
+    from pipeline.report import trace_text
+
+    with _answered():
+        storage, place = _place(config, set_, output)
+        try:
+            found = traces.trace(storage, place, what)
+        except (traces.NotTraced, Damaged) as error:
+            raise RunFailed(str(error)) from None
+        if as_json:
+            print(json.dumps(found.as_json(), ensure_ascii=False, indent=1, default=_plain))
+        else:
+            print("\n".join(trace_text.lines(found, text)))
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(help="An output.")],
+    second: Annotated[str, typer.Argument(help="Another output.")],
+    config: Annotated[
+        str | None, typer.Option("--config", "-c", help="Whose `storage` says how addresses are reached.")
+    ] = None,
+    set_: SetOption = None,
+) -> None:
+    """Compare two outputs: settings, attrition, documents lost and gained by reason, with examples."""
+    from pipeline.report import compare
+
+    with _answered():
+        (storage, a), (_, b) = (_place(config, set_, place) for place in (first, second))
+        try:
+            found = compare.compare(storage, a, b)
+        except (compare.NotCompared, Damaged) as error:
+            raise RunFailed(str(error)) from None
+        print("\n".join(compare.lines(found)))
 
 
 @app.command()
@@ -289,6 +372,19 @@ def _load(
     name: str, overrides: list[str] | None, executor: str | None = None, workers: int | None = None
 ) -> Config:
     return api.load(name, overrides or (), executor, workers)
+
+
+def _place(config: str | None, overrides: list[str] | None, output: str | None) -> tuple[Storage, str]:
+    """An output that is there, given as such or as that of a config, and the storage that it is on."""
+    loaded = _load(config, overrides) if config is not None else None
+    if (place := output or (loaded.output if loaded else None)) is None:
+        raise ConfigError("give --output, or --config")
+    place = place if not is_local(place) else os.path.abspath(os.path.expanduser(place))
+    return Storage(loaded.storage if loaded else None), place
+
+
+def _plain(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _status_table(groups: list[tuple[str, int | None, int]]) -> Table:

@@ -14,6 +14,7 @@
     work/<dataset>/<segment>/journal/<part>-<number>.parquet, with receipts/ beside, while the run goes on
     work/<dataset>/<segment>/<round>/<bucket>.runs, with receipts/ beside
     work/<dataset>/shards/receipts/<shard>.json work/receipts/manifest, work/receipts/index, work/account.json
+    work/receipts/trace-00000-of-00001.parquet    where each document comes from, for ``trace``; trace-parts
     dry-run/                                      the same files again, for a dry run
 
 Knows names; does not know what is in the files, nor how they are written.
@@ -47,6 +48,8 @@ SUMS = f"corpus/{SUMS_NAME}"
 MANIFEST = "work/receipts/manifest"
 #: Names of all receipts of a finished run, so that ``verify`` knows which must exist.
 INDEX = "work/receipts/index"
+#: The parts that the index of documents counts, one a line.
+TRACE_PARTS = "work/receipts/trace-parts"
 #: Names the driver that may publish.
 TOKEN = "work/.token"
 DRY_RUN = "dry-run"
@@ -147,6 +150,21 @@ def asset(sha256: str, suffix: str) -> str:
 def megatron_list(phase: int) -> str:
     """The list of weights for a phase, as Megatron-LM takes it, in the folder of an export."""
     return f"blend-phase{phase}.txt"
+
+
+def trace_file(index: int, count: int) -> str:
+    """A file of the index of documents (``report.trace_index``)."""
+    return f"{RECEIPTS}/trace-{index:05d}-of-{count:05d}.parquet"
+
+
+def is_trace_file(name: str) -> bool:
+    """Whether it is a file of the index of documents; the list of parts is not."""
+    return name.startswith(f"{RECEIPTS}/trace-") and name.endswith(".parquet")
+
+
+def is_trace(name: str) -> bool:
+    """Whether it belongs to the index of documents."""
+    return is_trace_file(name) or name == TRACE_PARTS
 
 
 def is_receipt(name: str) -> bool:

@@ -21,8 +21,10 @@ from pipeline.ledger.receipts import DONE, RUNS, load_all
 from pipeline.plan import assets
 from pipeline.plan.recipe import unopened
 from pipeline.plan.segment import Plan
+from pipeline.report import trace_index
 from pipeline.report.card import card
 from pipeline.report.tokenizer import content
+from pipeline.report.trace_index import Origin
 from pipeline.schedule.loop import Schedule
 from pipeline.schedule.rounds import round_key
 from pipeline.sealed import SEAL, checksum, digest
@@ -106,6 +108,7 @@ def finish(
     files[layout.STATS] = _json(
         {**found, "artefacts": sorted(name for name in files if name.startswith(f"{layout.ARTEFACTS}/"))}
     )
+    index = _index(plan, ledger, manifest, schedule)
     files[layout.CARD] = card(found, blend, config.as_json()).encode()
     receipts = (g.receipt(name) for key, g in schedule.groups.items() for name in schedule.states[key].made)
     files[layout.INDEX] = "".join(f"{name}\n" for name in sorted(receipts)).encode()
@@ -114,7 +117,8 @@ def finish(
     kept += manifest.put(ledger, {layout.SUMS: files[layout.SUMS]})
     if any(name != layout.CARD for name in kept):
         raise Foreign(ledger.path(next(name for name in kept if name != layout.CARD)))
-    left = ownership.tidy(ledger, manifest, _current(plan, ledger, schedule, files), set(config.datasets))
+    current = _current(plan, ledger, schedule, [*files, *index])
+    left = ownership.tidy(ledger, manifest, current, set(config.datasets))
     manifest.save(ledger)
     ledger.release()
     return kept, [name for name in left if name not in kept]
@@ -132,6 +136,28 @@ def _current(plan: Plan, ledger: Ledger, schedule: Schedule, files: Iterable[str
         for name, made in schedule.states[key].made.items():
             current |= {group.receipt(name), *(file.name for file in made.files.values())}
     return current
+
+
+def _index(plan: Plan, ledger: Ledger, manifest: Manifest, schedule: Schedule) -> list[str]:
+    """Write the index of documents, unless it is there. Returns the names of its files."""
+    origins = []
+    for key, segment in plan.segments.items():
+        generates = any(step.role == "generate" for step in segment.steps)
+        if segment.reader is None and not generates:
+            continue
+        for part, made in sorted(schedule.states[key].made.items()):
+            files = trace_index.origin_files(made.files.values())
+            origins += [Origin(key, part, files)] if segment.reader else []
+            origins += [Origin(key, part, files, generates=True)] if generates else []
+    if trace_index.is_current(ledger.storage, ledger.output, origins, manifest.files):
+        return [name for name in manifest.files if layout.is_trace(name)]
+    manifest.drop(ledger, [name for name in manifest.files if layout.is_trace(name)])  # never a mixture
+    names = []
+    for name, data in trace_index.make(ledger.storage, ledger.output, origins):
+        if manifest.put(ledger, {name: data}):
+            raise Foreign(ledger.path(name))
+        names.append(name)
+    return names
 
 
 def artefacts(plan: Plan, ledger: Ledger, schedule: Schedule) -> dict[str, Any]:

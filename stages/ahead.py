@@ -20,6 +20,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ _ROOT = Path(__file__).parent.parent
 Signatures = dict[str, dict[str, list[list[Any]]]]
 
 
+@cache
 def signatures() -> Signatures:
     """What is known of the loops of this package."""
     found: Signatures = json.loads(SIGNATURES.read_text(encoding="utf-8"))
@@ -111,6 +113,12 @@ def start() -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+
+def wait() -> None:
+    """Compile what modules that this process has imported lack, or wait for the process that is at it: before
+    the first document, whose time is limited."""
+    compile_loops([name for name in missing() if name in sys.modules])
 
 
 def compile_beside(names: Sequence[str]) -> None:

@@ -64,7 +64,7 @@ to {most} sentences each, of pages (for `translate`: of pairs of noun and adject
 
 Of the answers to questions {verbatim:.1%} stand word for word in the text (before any filter), and {written:.0%} of the questions
 that could be asked were. Of those that pass the gates of
-`../rules.yaml` (171 of 192) it is 90 %. It never says that there is nothing to say. Texts with formulas, tables or code, longer ones, and other
+`../tasks/rules.yaml` (171 of 192) it is 90 %. It never says that there is nothing to say. Texts with formulas, tables or code, longer ones, and other
 languages it has not seen.
 
 ## Training

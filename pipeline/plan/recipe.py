@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pipeline.config.marks import each, marked
 from pipeline.plan.assets import Asset, fetch
 from pipeline.storage import Storage, StorageSettings
-from stages import registry
+from stages import ahead, registry
 from stages.base import AssetMark, InputMark, RunMark, Stage, StageConfig
 
 Role = Literal["read", "annotate", "filter", "generate", "map", "judge", "tokens"]
@@ -82,6 +82,7 @@ def _open_stage(recipe: Recipe, storage_json: str) -> Stage:
             settings[name] = each(settings[name], lambda sha, _: local[sha])
     stage = cls(cls.Config.model_validate(settings))
     stage.open()
+    ahead.wait()
     return stage
 
 

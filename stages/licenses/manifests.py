@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -122,7 +122,14 @@ def _told(value: str) -> Expression | None:
 
 def _all(values: Iterator[str], chosen: bool) -> Expression | None:
     found = [expression for value in values if (expression := _told(value)) is not None]
-    return (either(found) if chosen else both(found)) if found else None
+    return (_listed(found) if chosen else both(found)) if found else None
+
+
+def _listed(found: Sequence[Expression]) -> Expression:
+    """Two licences in a list are a choice, as Maven, gems and Python's classifiers mean it. A longer list
+    names what the parts of a bundle are under (jersey lists ten): the friendliest of them frees no file."""
+    distinct = list(dict.fromkeys(found))
+    return either(distinct) if len(distinct) <= 2 else both(distinct)
 
 
 def _values(value: Any) -> Iterator[str]:
@@ -189,7 +196,7 @@ def _classifiers(text: str) -> Expression | None:
         and value.lower() not in ("osi approved",)
         and (expression := table().known(_CLASSIFIERS.get(value.lower(), "")) or _told(value)) is not None
     ]
-    return either(found) if found else None
+    return _listed(found) if found else None
 
 
 def _xml(text: str) -> Expression | None:
@@ -205,7 +212,7 @@ def _xml(text: str) -> Expression | None:
                 expression = _told(address[1]) or expression
             if expression is not None:
                 found.append(expression)
-        return either(found) if found else None
+        return _listed(found) if found else None
     return None
 
 

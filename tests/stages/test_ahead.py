@@ -81,6 +81,7 @@ def test_loops_are_called_as_the_record_says():
     if os.environ.get("RENEW_SIGNATURES"):
         # the first time, a loop may have been compiled as part of another before it is called itself
         record = json.dumps(observed(), indent=1, sort_keys=True)
+        ahead.signatures.cache_clear()
         ahead.SIGNATURES.write_text(record + "\n", encoding="utf-8")
     known = ahead.signatures()
     unknown = [
@@ -132,8 +133,10 @@ def checkout(tmp_path, monkeypatch):
     record = {"stages.room.loops": {"total": [["int64[1C]"], ["const int64[1C]"]]}}
     (tmp_path / "stages" / "signatures.json").write_text(json.dumps(record))
     monkeypatch.setattr(ahead, "_ROOT", tmp_path)
+    ahead.signatures.cache_clear()
     monkeypatch.setattr(ahead, "SIGNATURES", tmp_path / "stages" / "signatures.json")
-    return tmp_path
+    yield tmp_path
+    ahead.signatures.cache_clear()
 
 
 def test_what_is_missing_is_compiled_once(checkout, monkeypatch):
@@ -156,6 +159,19 @@ def test_two_processes_share_the_work(checkout, monkeypatch):
         beside = [sys.executable, "-m", "stages.ahead", "--beside", "stages.room.loops"]
         subprocess.run(beside, cwd=checkout, check=True)
     assert ahead.missing() == ["stages.room.loops"]
+
+
+def test_before_the_first_document_everything_imported_is_compiled(checkout):
+    code = """
+import stages.room.loops as room
+from stages import ahead
+ahead.wait()
+print(len(room.total.signatures))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=checkout, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "2\n"
 
 
 def test_nothing_is_started_where_nothing_can_be_kept(checkout, monkeypatch):

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.licenses.manifests import declared
+from stages.licenses.table import table
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,18 @@ def test_damaged(name: str, text: str) -> None:
 
 def test_deep_json() -> None:
     assert declared("package.json", '{"license": ' + "[" * 5000) is None
+
+
+def _pom(*names: str) -> str:
+    return f"<licenses>{''.join(f'<license><name>{name}</name></license>' for name in names)}</licenses>"
+
+
+def test_a_list_of_two_is_a_choice_and_a_longer_one_a_bundle() -> None:
+    assert (
+        str(declared("pom.xml", _pom("Apache License, Version 2.0", "LGPL-2.1")))
+        == "Apache-2.0 OR LGPL-2.1-only"
+    )
+    bundle = declared("pom.xml", _pom("EPL 2.0", "MIT License", "Apache License, 2.0"))
+    assert str(bundle) == "EPL-2.0 AND MIT AND Apache-2.0"
+    assert bundle is not None
+    assert bundle.group(table().group) == "weak_copyleft"
