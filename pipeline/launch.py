@@ -89,6 +89,8 @@ def run(
             what = "it is not known which token ends a document, which an export needs: give `eos`"
             raise config.problem(("tokenizer",), what)
         with tables.Board(console) as board:
+            if isinstance(executor, InlineExecutor):  # others show their parts as they end
+                executor.beat = board.beat
             schedule = Schedule(
                 groups(plan, limit),
                 ledger,

@@ -38,6 +38,7 @@ class _Line:
     ended: int = 0
     failed: int = 0
     documents: int = 0
+    running: int = 0  # documents that the part has read which is running
 
     @property
     def cells(self) -> tuple[str, str, str, str, str]:
@@ -48,7 +49,7 @@ class _Line:
             f" ({self.failed} failed)" if self.failed else ""
         )
         rate = f"{self.documents / seconds:,.0f}" if self.ended else ""
-        return self.group.key, parts, f"{self.documents:,}", rate, eta
+        return self.group.key, parts, f"{self.documents + self.running:,}", rate, eta
 
 
 class Board:
@@ -81,7 +82,7 @@ class Board:
     def end(self, group: Group, task: Task, receipt: Receipt) -> None:
         """A task has ended."""
         line = self._lines[group.key]
-        line.ended += 1
+        line.ended, line.running = line.ended + 1, 0
         line.failed += receipt.status == FAILED
         line.documents += (
             receipt.tallies[0].rows_in if receipt.tallies else receipt.counts.get("documents", 0)
@@ -90,6 +91,17 @@ class Board:
             self._say(line)
         if receipt.status == FAILED:
             self.console.print(f"{task.label}: failed: {receipt.error}", style="red", markup=False)
+
+    def beat(self, label: str, documents: int) -> None:
+        """A sign of life of a part that is running; called from another thread."""
+        key = label.rpartition("/")[0]
+        if self._live:
+            if line := self._lines.get(key):
+                line.running = documents
+            self._live.update(self._table())
+        else:
+            said = f"{label}: running, {documents:,} documents read"
+            self.console.print(said, markup=False, highlight=False, soft_wrap=True)
 
     def damaged(self, damage: Damaged) -> None:
         """A file of the run is damaged."""

@@ -72,6 +72,8 @@ class Guard:
         journal: Path | None = None,
         suspects: Suspects | None = None,
     ) -> None:
+        #: Documents that the part has read so far, for those who watch it from another thread.
+        self.documents = 0
         self.seconds = seconds
         self.killable = killable
         self.suspects = suspects or Suspects()

@@ -212,6 +212,7 @@ class _Run:
             if table is None:
                 return
             self.batch += 1
+            self.guard.documents += len(table)
             yield table.select(schema.names).cast(schema)
 
     def _read(self, source: FromInput, tally: Tally) -> Iterator[pa.Table]:
