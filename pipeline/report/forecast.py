@@ -20,6 +20,9 @@ from pipeline.plan.segment import Plan, Segment
 from pipeline.schedule.state import State
 from stages.base import Input, Resources, Streamer
 
+#: Requests below which a forecast is little more than a guess: they are those of a document or two.
+_ENOUGH = 32
+
 
 class Line(NamedTuple):
     """A kind of requests of a dataset."""
@@ -87,6 +90,9 @@ def forecast(plan: Plan, states: Mapping[str, State]) -> Iterator[Table | str]:
         "read. Hours are an upper bound: with few requests at once an engine is slower. Duplicates in what "
         "was not read are not known yet."
     )
+    for one in found:
+        if (asked := sum(line.asked for line in one.lines)) < _ENOUGH:
+            yield f"{one.dataset}: {asked} requests say little about the rest; try more with --records"
     for name in sorted({one.dataset for one in found if not one.scaled}):
         yield f"{name}: what share of the inputs was read is not known; its lines are for the records read"
 

@@ -162,6 +162,12 @@ def test_a_share_that_is_not_known_is_said(tmp_path: Path, monkeypatch: pytest.M
     assert "is not known" not in said
 
 
+def test_a_forecast_from_next_to_nothing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, said = tried(config(tmp_path, "jsonl", files=1, rows=4), 2, None, monkeypatch)
+    asked = sum(line.asked for line in found["qa"].lines)
+    assert f"qa: {asked} requests say little about the rest" in said
+
+
 @pytest.mark.parametrize("arguments", [("--dry-run",), ()])
 def test_a_model_without_the_tokens_of_the_chat_is_refused_before_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
