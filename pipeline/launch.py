@@ -27,6 +27,7 @@ from pipeline.output import claim, finish, prepare, whole
 from pipeline.plan import build as planning
 from pipeline.plan.segment import Plan
 from pipeline.report import account, tables
+from pipeline.report.forecast import forecast, sizes
 from pipeline.report.stats import stats
 from pipeline.report.tokenizer import tokenizer
 from pipeline.schedule.groups import groups
@@ -47,6 +48,7 @@ def dry(config: Config) -> Config:
 def make_plan(config: Config, storage: Storage, inputs: int | None = None) -> Plan:
     """The plan. ``inputs``: take only this many inputs of each dataset."""
     plan = planning.build(config, storage)
+    plan.sizes.update({name: sizes(items) for name, items in plan.inputs.items()})
     if inputs is not None:
         for name, items in plan.inputs.items():
             plan.inputs[name] = items[:inputs]
@@ -115,6 +117,9 @@ def run(
     finally:
         executor.close()
     console.print(tables.attrition(found))
+    if limit is not None:
+        for line in forecast(plan, schedule.states):
+            console.print(line, markup=False, highlight=False)
     console.print(tables.work(schedule.states, time.monotonic() - started), markup=False, highlight=False)
     for line in tables.notices(config.output, found, {*schedule.damages, *manifest.mended}, kept, left):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -276,6 +276,11 @@ class Reader(Stage):
         """
         raise NotImplementedError
 
+    def share(self, item: Input, storage: Storage, records: int, offset: int) -> float | None:
+        """About how much of an input its first ``records`` records are, 0 to 1, where ``offset`` is the
+        ``provenance.offset`` of the last; None if that is not known. For forecasts of dry runs."""
+        return None
+
 
 @dataclass(frozen=True)
 class Annotation:
@@ -316,6 +321,10 @@ class Streamer(Annotator):
     #: The added columns that are kept in the journal. The first is a key, binary(16): rows with the same key
     #: have the same result.
     keeps: ClassVar[tuple[str, ...]]
+    #: A column: a dry run passes on a few rows of each of its values, and forecasts the rest.
+    kinds: ClassVar[str | None] = None
+    #: The column of ``sums`` that time is proportional to.
+    cost: ClassVar[str | None] = None
     #: Seconds without a result after which the process counts as hung.
     patience: float = 3600.0
 

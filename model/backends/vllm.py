@@ -1,6 +1,8 @@
 """vLLM in this process (``pip install 'nanocorpus[vllm]'``): its offline ``LLM``, fed with token ids.
 
-Knows vLLM's ``LLM``, ``SamplingParams`` and outputs, as they are in 0.33. Does not know prompts: they come as
+Knows vLLM's ``LLM``, ``SamplingParams`` and outputs, as they are in 0.32 and 0.33. Greedy completions of the
+CPU build of 0.32 in float32 are those of the engine, token by token
+(``tests/model/backends/test_vllm_itself.py``); on GPUs it is untried. Does not know prompts: they come as
 ids, so vLLM's own templates, beginning tokens and reasoning parsers are not used.
 """
 

@@ -63,6 +63,7 @@ class Receipt:
     given: Sketch = field(default_factory=dict)  # sketch of the ids that the input gave to its rows
     languages: dict[str, dict[str, int]] = field(default_factory=dict)
     projects: list[dict[str, Any]] = field(default_factory=list)  # see ``pipeline.tasks.projects``
+    dry: dict[str, Any] = field(default_factory=dict)  # of a dry run, see ``pipeline.tasks.dry``
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory: int = 0  # largest resident memory of the worker up to the end of this part, in bytes
     attempts: int = 1

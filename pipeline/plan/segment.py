@@ -96,6 +96,8 @@ class Plan:
     segments: dict[str, Segment]
     inputs: dict[str, list[tuple[str, Input]]]  # dataset → (part, input)
     assets: dict[str, Asset] = field(default_factory=dict)  # by the path that the config names
+    #: Bytes of all inputs, by dataset and part: a dry run may take some of them.
+    sizes: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def last(self, dataset: str) -> Segment:
         """The segment whose parts are the dataset's documents."""

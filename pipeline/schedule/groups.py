@@ -17,6 +17,7 @@ from pipeline.plan.recipe import fingerprint
 from pipeline.plan.segment import Plan, Segment
 from pipeline.schedule.rounds import APPLY, FIRST, Chain
 from pipeline.schedule.state import Group, State
+from pipeline.tasks import dry
 from pipeline.tasks.base import Task
 from pipeline.tasks.part import FromInput, FromPart, PartTask
 from pipeline.tasks.shards import ShardTask
@@ -58,6 +59,7 @@ class PartGroup:
             return
         judged = states[self.judged.key(LAST)].digest(RUNS) if self.judged else ""
         about = self.judged.about(APPLY, states) if self.judged else None
+        few = self._few(states)
         for parent in segment.parents:
             for index, (part, made) in enumerate(sorted(states[parent].made.items()), FIRST):
                 if not made.done:
@@ -70,13 +72,32 @@ class PartGroup:
                     source = FromPart(documents)
                 dataset = parent.split("/")[0]
                 name = part if len(segment.parents) == 1 else child_part(dataset, part)
-                yield self._task(name, source, [made.digest(DOCUMENTS), source.index, judged])
+                identity = [made.digest(DOCUMENTS), source.index, judged]
+                if few is None:
+                    yield self._task(name, source, identity)
+                else:
+                    count = few.get((parent, part), 0)
+                    yield self._task(name, source, [*identity, "few", count], count)
+
+    def _few(self, states: Mapping[str, State]) -> dict[tuple[str, str], int] | None:
+        """How many rows of each kind are taken of the parts of the parents in a dry run; None for all."""
+        if self.limit is None or not dry.samples(self.segment.steps):
+            return None
+        rows = {
+            (parent, part): made.counts.get("documents", 0)
+            for parent in self.segment.parents
+            for part, made in sorted(states[parent].made.items())
+            if made.done
+        }
+        return dry.spread(rows)
 
     def following(self, states: Mapping[str, State]) -> Iterator[Group]:
         if self.chain and (group := self.chain.following(self.chain.first(), states)):
             yield group
 
-    def _task(self, part: str, source: FromInput | FromPart, identity: list[object]) -> Task:
+    def _task(
+        self, part: str, source: FromInput | FromPart, identity: list[object], few: int | None = None
+    ) -> Task:
         segment = self.segment
         return PartTask(
             segment.directory,
@@ -87,6 +108,7 @@ class PartGroup:
             segment.steps,
             segment.resources,
             segment.where.text if segment.where else None,
+            few,
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pipeline.ledger import given_ids
 from pipeline.ledger.receipts import DONE, File, Receipt
@@ -39,6 +39,8 @@ class State:
     languages: dict[str, Counter[str]] = field(default_factory=dict)
     sums: dict[str, Counter[str]] = field(default_factory=dict)
     given: given_ids.Sketch = field(default_factory=dict)
+    #: By task; see ``pipeline.tasks.dry``.
+    dry: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     reused: int = 0
     seconds: Counter[str] = field(default_factory=Counter)
@@ -55,6 +57,8 @@ class State:
         for label, sums in receipt.sums.items():
             self.sums.setdefault(label, Counter()).update(sums)
         given_ids.add(self.given, receipt.given)
+        if receipt.dry:
+            self.dry[name] = receipt.dry
         for language, counts in receipt.languages.items():
             self.languages.setdefault(language, Counter()).update(counts)
         self.seconds.update(receipt.seconds)

@@ -28,6 +28,7 @@ from pipeline.sealed import ParquetFile, Stored
 from pipeline.storage import Storage, StorageError
 from pipeline.tasks.base import Again, Context
 from pipeline.tasks.calls import TOKEN_ORDER, Result, apply, judged
+from pipeline.tasks.dry import Few, share
 from pipeline.tasks.guard import READING, Guard
 from pipeline.tasks.journal import PartJournal
 from pipeline.tasks.outputs import REJECT, Outputs, read_batches
@@ -69,6 +70,7 @@ class PartTask:
     steps: tuple[Recipe, ...]
     resources: Resources
     where: str | None = None  # only rows for which this is true are taken
+    few: int | None = None  # dry run: about so many rows of each kind are taken, see ``pipeline.tasks.dry``
 
     @property
     def label(self) -> str:
@@ -129,6 +131,8 @@ class _Run:
         self.languages: dict[str, Counter[str]] = {}
         self.projects = Projects()
         self.given: given_ids.Sketch = {}
+        self.dry: dict[str, Any] = {}
+        self.few: Few | None = None
         self.rejects: list[dict[str, Any]] = []
         self.batch = -1
 
@@ -142,6 +146,8 @@ class _Run:
             if not any(recipe.role == "tokens" for recipe in task.steps):
                 name = layout.documents(task.directory, task.part)
                 documents = outputs.table(DOCUMENTS, name, result_schema)
+            if task.few is not None:
+                self.few = Few(stages[0], task.few)
             source = self._source(schema)
             tallies = [self._tally(recipe.label) for recipe in task.steps]
             for table, first in self._entering(source, stages, tallies):
@@ -173,6 +179,7 @@ class _Run:
                 given=dict(sorted(self.given.items())),
                 languages={name: dict(count) for name, count in sorted(self.languages.items())},
                 projects=self.projects.rows(),
+                dry=self.dry | ({"kinds": self.few.found} if self.few else {}),
                 seconds={name: round(value, 3) for name, value in self.seconds.items()},
             )
             return outputs.publish(receipt)
@@ -192,6 +199,8 @@ class _Run:
             tables = self._part(source, self._tally(source.judge.label) if source.judge else None, schema)
         if self.task.where:
             tables = self._selected(tables, where.parse(self.task.where), self._tally("where"))
+        if self.few:
+            tables = self.few.picked(tables, self._tally("dry run"))
         return self._timed(tables, schema)
 
     def _timed(self, tables: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -213,7 +222,9 @@ class _Run:
             raise StorageError(f"{source.item.path}: the input is gone, or cannot be seen from this machine")
         if etag != source.item.etag:
             raise StorageError(f"{source.item.path}: the input changed after the plan was made; start again")
+        last = None
         for batch in reader.read(source.item, self.storage, self.context.limit):
+            last = batch
             tally.rows_in += len(batch.documents) + len(batch.rejects)
             tally.kept += len(batch.documents)
             for reject in batch.rejects:
@@ -225,6 +236,10 @@ class _Run:
             if reader.gives_ids:
                 given_ids.add_rows(self.given, batch.documents)
             yield batch.documents
+        if self.context.limit is not None:
+            self.dry["share"] = share(
+                reader, source.item, self.storage, tally.rows_in, self.context.limit, last
+            )
 
     def _part(self, source: FromPart, tally: Tally | None, schema: pa.Schema) -> Iterator[pa.Table]:
         judge = open_stage(source.judge, self.context.storage) if source.judge else None
@@ -270,6 +285,8 @@ class _Run:
             for before, result in streamed(stage, source, journal, self.guard, 0):
                 self.seconds[label] += time.perf_counter() - started - (self.seconds["read"] - read)
                 self._sum(stage, label, result.table)
+                if self.few:
+                    self.few.count(before, result.table)
                 yield self._account(tallies[0], before, result), 1
                 started, read = time.perf_counter(), self.seconds["read"]
             return

@@ -43,6 +43,7 @@ from stages.read.json_rows import TooManyValues, parse
 from stages.read.listing import list_files
 from stages.read.pages import Broken
 from stages.read.parquet import Lost, Table
+from stages.read.share import compressed, passed
 from stages.read.values import Kind, holds_strings, is_nested, is_text, number_of, string_of, text_of
 
 #: Columns of a document that a table can give, besides ``id`` (which is hashed, never used unchanged).
@@ -134,6 +135,14 @@ class Tables(Reader):
                     yield pending.flush()
         if not pending.empty():
             yield pending.flush()
+
+    def share(self, item: Input, storage: Storage, records: int, offset: int) -> float | None:
+        """By rows of Parquet, by bytes of lines."""
+        with storage.open(item.path) as file:
+            if self.config.format == "jsonl":
+                return passed(compressed(file, offset), records, item.size)
+            stop = item.stop if item.stop is not None else Table(item, Source(file)).metadata.num_rows
+            return records / (stop - item.start) if stop > item.start else None
 
     def _lines(self, item: Input, source: Source) -> Iterator[_Row | Reject]:
         names = {ours: self.config.columns.get(ours, ours) for ours in ("id", *_TAKEN)}

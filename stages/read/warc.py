@@ -65,6 +65,7 @@ from stages.read.listing import list_files
 from stages.read.optout import Signals, signals
 from stages.read.payload import Oversized, Undecodable, decode_body, kind_of
 from stages.read.records import captures
+from stages.read.share import passed
 
 _NO_FILE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.EINVAL)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s;\"']+)", re.IGNORECASE)
@@ -151,6 +152,12 @@ class Warc(Reader):
                 yield pending.flush()
         if not pending.empty():
             yield pending.flush()
+
+    def share(self, item: Input, storage: Storage, records: int, offset: int) -> float | None:
+        """By bytes, or by rows of the index."""
+        if self.config.index:
+            return records / (item.stop - item.start) if item.stop is not None else None
+        return passed(offset, records, item.size)
 
     def _whole(self, item: Input, storage: Storage) -> Iterator[tuple[str, Capture | Damage | Reject]]:
         with storage.open(item.path) as file:

@@ -116,6 +116,8 @@ class Complete(Streamer):
     keeps = tuple(COMPLETION.names)
     notes_only = frozenset(("batch", "gpus", "memory"))
     sums = ("completion.tokens_in", "completion.tokens_out")
+    kinds = "task.name"
+    cost = "completion.tokens_out"
 
     def __init__(self, config: CompleteConfig) -> None:
         super().__init__(config)

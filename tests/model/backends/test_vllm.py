@@ -1,4 +1,4 @@
-"""The vLLM backend with a FAKE vllm module: vLLM itself needs a GPU and is not here.
+"""The vLLM backend with a FAKE vllm module; ``test_vllm_itself`` asks vLLM, where there is one.
 
 The fake records what it is called with and answers from a script. Its names, signatures and errors are those
 read in vLLM 0.33 (entrypoints/llm.py, sampling_params.py, outputs.py, exceptions.py). What it cannot show is
