@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
@@ -16,6 +17,14 @@ from pipeline.storage import requests as s3_requests
 from tests.azurite import Azurite, make_container
 from tests.places import s3
 from tests.s3_server import S3Server
+
+
+@pytest.fixture(autouse=True)
+def spools(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A temporary directory of its own: what killed writers leave there is swept up by whoever comes first."""
+    folder = str(tmp_path_factory.mktemp("spools"))
+    monkeypatch.setenv("TMPDIR", folder)
+    monkeypatch.setattr(tempfile, "tempdir", folder)
 
 
 @pytest.fixture
