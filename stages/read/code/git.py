@@ -21,7 +21,7 @@ from itertools import islice
 from typing import IO, NamedTuple, Self
 
 from stages.base import MIB, Fault
-from stages.read.code import temporary
+from stages.files import temporary
 from stages.read.code.columns import Repository
 from stages.read.code.content import path_of
 from stages.read.code.tree import BadRepository, Entry

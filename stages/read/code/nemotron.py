@@ -27,7 +27,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from stages.base import Batch, Fault, Input, InputPath, Reader, Reject, Resources, Storage
-from stages.read.code import temporary
+from stages.files import temporary
 from stages.read.code.about import About, OptOut, with_metadata
 from stages.read.code.columns import WITH_NOTICES, FileBatch, Repository
 from stages.read.code.git import GitTree, Objects, check_git

@@ -44,7 +44,7 @@ from stages.base import (
     StageConfig,
     Storage,
 )
-from stages.read.code import temporary
+from stages.files import temporary
 from stages.read.code.about import About, OptOut, with_metadata
 from stages.read.code.columns import WITH_NOTICES, FileBatch, Repository
 from stages.read.code.git import GitTree, Objects, check_git

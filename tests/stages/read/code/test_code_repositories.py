@@ -29,7 +29,8 @@ from code_trees import (
 
 from pipeline.storage import S3Settings, Storage, StorageSettings
 from stages.base import Input
-from stages.read.code import repositories, temporary
+from stages.files import temporary
+from stages.read.code import repositories
 from stages.read.code.content import blob_of
 from stages.read.code.repositories import Repositories, RepositoriesConfig
 from stages.read.documents import document_id
@@ -319,9 +320,7 @@ def test_small_repositories_are_read_together(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    code = (
-        "from stages.read.code import temporary; import os\nwith temporary.folder(): os.kill(os.getpid(), 9)"
-    )
+    code = "from stages.files import temporary; import os\nwith temporary.folder(): os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", code], env=os.environ | {"TMPDIR": str(tmp_path)}, check=False)
     (left,) = tmp_path.iterdir()
     with temporary.folder() as own:

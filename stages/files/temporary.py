@@ -1,4 +1,4 @@
-"""Temporary folders of readers, and the removal of those that killed processes left.
+"""Temporary folders of one process, and the removal of those that killed processes left.
 
 Each is locked by the process that made it. The lock ends with the process, however it ends, so a folder that
 can be locked belongs to nobody. Knows folders and locks.
@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_PREFIX = "nanocorpus-reader-"
+#: How names of readers' folders begin.
+READER = "nanocorpus-reader-"
 
 
 @contextmanager
-def folder() -> Iterator[str]:
+def folder(prefix: str = READER) -> Iterator[str]:
     """A temporary folder, removed at the end."""
-    path, lock = _locked()
+    path, lock = _locked(prefix)
     try:
         yield path
     finally:
@@ -28,9 +29,9 @@ def folder() -> Iterator[str]:
         os.close(lock)
 
 
-def _locked() -> tuple[str, int]:
+def _locked(prefix: str) -> tuple[str, int]:
     while True:
-        path = tempfile.mkdtemp(prefix=_PREFIX)
+        path = tempfile.mkdtemp(prefix=prefix)
         # before it is locked, another process may remove it as that of a dead one
         with suppress(FileNotFoundError):
             lock = os.open(path, os.O_RDONLY)
@@ -40,10 +41,10 @@ def _locked() -> tuple[str, int]:
             os.close(lock)
 
 
-def clear() -> int:
+def clear(prefix: str = READER) -> int:
     """Remove the folders of dead processes of this user on this machine; how many there were."""
     found = 0
-    for path in sorted(Path(tempfile.gettempdir()).glob(f"{_PREFIX}*")):
+    for path in sorted(Path(tempfile.gettempdir()).glob(f"{prefix}*")):
         with suppress(OSError):  # of another user, or removed meanwhile
             lock = os.open(path, os.O_RDONLY)
             try:
