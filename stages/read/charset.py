@@ -13,10 +13,11 @@ from __future__ import annotations
 import codecs
 import re
 
+import numpy as np
 from resiliparse.parse.encoding import detect_encoding
 
 from stages.read.metas import metas
-from stages.read.utf import is_utf8, utf16_order
+from stages.read.utf import is_utf8, utf8_within, utf16_order
 
 #: Bytes in which a document's own declaration is searched for (the HTML standard looks at 1,024).
 DECLARED_WITHIN = 4096
@@ -114,11 +115,8 @@ _MARKS = (  # UTF-32 first: its little-endian mark starts with UTF-16's
 _LABEL = re.compile(rb"[\w.:+-]+")
 _CONTENT = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:+-]+)""")
 _XML = re.compile(rb"""\s*<\?xml\s[^>]*?encoding\s*=\s*["']([\w.:-]+)""", re.IGNORECASE)
-_HANGUL = re.compile("[가-힣]")
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _CONTROL = re.compile("[\x80-\x9f]")
-_ASCII = bytes(range(0x80))
 _REPLACEMENT = "�".encode()
 
 
@@ -211,7 +209,7 @@ def _legacy(body: bytes, http_charset: str | None) -> tuple[str, str]:
         # UTF-16.
         if codec and codec not in declared and not codec.startswith("utf-16"):
             declared.append(codec)
-    share, characters = _utf8_in(body)
+    share, characters = utf8_within(body)
     if _is_mostly_utf8(body, declared, share, characters):
         return body.decode("utf-8", "replace"), "utf-8"
     if declared and "utf-8" not in declared:
@@ -275,8 +273,15 @@ def _detected(body: bytes) -> str:
     if guess is None or guess.startswith("utf"):
         # The detector returns UTF-8 if it cannot decide, and always for Korean.
         text = _strictly(body, "cp949") or ""
-        return "cp949" if 2 * len(_HANGUL.findall(text)) > len(_NOT_ASCII.findall(text)) else "cp1252"
+        return "cp949" if _is_hangul(text) else "cp1252"
     return guess
+
+
+def _is_hangul(text: str) -> bool:
+    """Whether most characters beyond ASCII are Hangul syllables."""
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    syllables = (codes >= 0xAC00) & (codes <= 0xD7A3)
+    return 2 * int(np.count_nonzero(syllables)) > int(np.count_nonzero(codes > 0x7F))
 
 
 def _sample(body: bytes) -> bytes:
@@ -299,14 +304,6 @@ def _strictly(body: bytes, codec: str) -> str | None:
             continue
         return text + "�" if decoder.getstate()[0] else text
     return None
-
-
-def _utf8_in(body: bytes) -> tuple[float, int]:
-    """Share of the bytes above 0x7F that belong to UTF-8 sequences, and the number of those."""
-    high = len(body.translate(None, _ASCII))
-    valid = body.decode("utf-8", "ignore")
-    characters = len(_NOT_ASCII.findall(valid))
-    return (len(valid.encode()) - (len(body) - high)) / high if high else 1.0, characters
 
 
 def _euro(error: UnicodeError) -> tuple[str, int]:

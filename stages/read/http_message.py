@@ -13,12 +13,15 @@ from typing import NamedTuple, Protocol
 
 #: Longest header block that is accepted.
 MAX_HEADER = 64 << 10
+_LONGEST = MAX_HEADER + 1
 
 _STATUS = re.compile(rb"HTTP/\d+(?:\.\d+)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
 #: The fields that readers use. Repeated fields are joined by commas, except those with a single value.
 _USED = frozenset(
     b"content-type content-encoding transfer-encoding x-robots-tag tdm-reservation tdm-policy".split()
 )
+#: What their lines begin with: most other fields are skipped without a further look.
+_FIRST = frozenset(name[:3] for name in _USED)
 _SINGLE = "content-type"
 _TUNNEL = re.compile(rb"connection established", re.IGNORECASE)
 
@@ -45,11 +48,12 @@ def parse(block: Lines) -> Message | None:
     """The header of the final response in ``block``, which is read up to its payload; None if no header ends
     within 64 KiB."""
     length = 0
-    line = _line(block)
+    readline = block.readline
+    line = readline(_LONGEST)
     while True:
         while line in (b"\r\n", b"\n") and length <= MAX_HEADER:
             length += len(line)
-            line = _line(block)
+            line = readline(_LONGEST)
         first, last = line, ""
         fields: dict[str, str] = {}
         while line not in (b"\r\n", b"\n", b""):
@@ -60,19 +64,17 @@ def parse(block: Lines) -> Message | None:
                 if last:
                     fields[last] = f"{fields[last]} {_text(line)}".strip()
             else:
-                last = _add(fields, line)
-            line = _line(block)
+                last = _add(fields, line) if line[:3].lower() in _FIRST else ""
+            line = readline(_LONGEST)
         length += len(line)
         status = _STATUS.match(first)
         line = b""
         if status and ((status[1][:1] == b"1" and status[1] != b"101") or _TUNNEL.search(first)):
-            line = _line(block)  # status line of the response after an interim one, or after a proxy's reply
+            line = readline(
+                _LONGEST
+            )  # status line of the response after an interim one, or after a proxy's reply
         if not _STATUS.match(line):
             return Message(_text(first), int(status[1]) if status else None, fields, length, line)
-
-
-def _line(block: Lines) -> bytes:
-    return block.readline(MAX_HEADER + 1)
 
 
 def _add(fields: dict[str, str], line: bytes) -> str:

@@ -10,9 +10,12 @@ It knows these signals. It does not know what follows from them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+import numpy as np
+
+from stages.read.head_kernels import marked_meta
 from stages.read.metas import attributes
 
 #: Limit on the bytes of a page (of its head) in which meta elements are searched for.
@@ -39,11 +42,10 @@ def signals(fields: Mapping[str, str], html: bytes) -> Signals:
     ASCII."""
     robots = [fields.get("x-robots-tag", "").lower()]
     reservation, policy = fields.get("tdm-reservation", ""), fields.get("tdm-policy", "")
-    end = html.find(b"</head", 0, WITHIN)
-    head = html[: end if end >= 0 else WITHIN].lower()
-    robots += [content for name, content in _metas(head, b"robots") if name == b"robots"]
-    for name, content in _metas(head, b"tdm-"):
-        if name == b"tdm-reservation":
+    for name, content in _metas(html):
+        if name == b"robots":
+            robots.append(content)
+        elif name == b"tdm-reservation":
             reservation = reservation or content
         elif name == b"tdm-policy":
             policy = policy or content
@@ -59,19 +61,17 @@ def _kept(value: str) -> str | None:
     return value[:_LONGEST].replace("\0", "�") or None
 
 
-def _metas(head: bytes, mark: bytes) -> list[tuple[bytes, str]]:
-    """Name and content of the meta elements that contain ``mark``, except those in comments."""
-    found = []
-    position = -1
-    while (position := head.find(mark, position + 1)) >= 0:
-        start = head.rfind(b"<", 0, position)
-        if start < 0 or not head.startswith(b"<meta", start) or _in_comment(head, start):
+def _metas(html: bytes) -> Iterator[tuple[bytes, str]]:
+    """Name and content of the meta elements of the head that may be signals, except those in comments."""
+    data, end = np.frombuffer(html, np.uint8), min(len(html), WITHIN)
+    position = 0
+    while (start := marked_meta(data, position, end)) >= 0:
+        if _in_comment(html, start):
+            position = start + 1
             continue
-        about, end = attributes(head, start + 5)
-        found.append((about.get(b"name", b"").strip(), about.get(b"content", b"").decode("utf-8", "replace")))
-        position = max(position, end - 1)
-    return found
+        about, position = attributes(html, start + 5)
+        yield about.get(b"name", b"").strip(), about.get(b"content", b"").decode("utf-8", "replace")
 
 
-def _in_comment(head: bytes, position: int) -> bool:
-    return head.rfind(b"<!--", 0, position) > head.rfind(b"-->", 0, position)
+def _in_comment(html: bytes, position: int) -> bool:
+    return html.rfind(b"<!--", 0, position) > html.rfind(b"-->", 0, position)

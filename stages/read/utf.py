@@ -5,7 +5,10 @@ from __future__ import annotations
 import struct
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
+
+from stages.read.utf_kernels import sequences
 
 
 def is_utf8(body: bytes) -> bool:
@@ -18,6 +21,14 @@ def is_utf8(body: bytes) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def utf8_within(body: bytes) -> tuple[float, int]:
+    """Share of the bytes above 0x7F that belong to valid UTF-8 sequences, and the number of those."""
+    found = np.empty(3, np.int64)
+    sequences(np.frombuffer(body, np.uint8), found)
+    inside, characters, high = found.tolist()
+    return inside / high if high else 1.0, characters
 
 
 def utf16_order(head: bytes) -> Literal["utf-16-le", "utf-16-be"] | None:

@@ -14,7 +14,7 @@ from warc_files import captures_of_the_web
 from stages.files.source import Source
 from stages.read.charset import codec_of, decode
 from stages.read.records import captures
-from stages.read.utf import is_utf8
+from stages.read.utf import is_utf8, utf8_within
 
 RUSSIAN = "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 5
 JAPANESE = "いろはにほへとちりぬるを わかよたれそつねならむ。漢字とカタカナ、①も。" * 5
@@ -327,3 +327,13 @@ def test_real_pages_are_decoded_as_their_charset_says():
     assert right[False] >= 0.995 * seen[False]
     assert seen[True] > 100
     assert right[True] >= 0.99 * seen[True]
+
+
+@given(st.lists(st.sampled_from([b"a", b"\xe9", b"\x80", b"\xed\xa0", b"\xf0\x9f", b"\xf4\x90", b"\xc0"]) | st.text(max_size=3).map(str.encode)))  # fmt: skip
+def test_the_part_that_is_utf8(pieces):
+    body = b"".join(pieces)
+    beyond = [character for character in body.decode("utf-8", "ignore") if character > "\x7f"]
+    high = sum(byte > 0x7F for byte in body)
+    share, characters = utf8_within(body)
+    assert characters == len(beyond)
+    assert share == (sum(len(character.encode()) for character in beyond) / high if high else 1.0)

@@ -454,6 +454,9 @@ def test_signals_are_looked_for_in_the_head_and_kept_short(tmp_path):
     assert one(tmp_path, http(late.encode()))["warc.noai"]
     body = f"<html><head></head><body>{robots('noai')}</body></html>"
     assert one(tmp_path, http(body.encode()))["warc.robots"] is None
+    assert one(tmp_path, http(body.upper().encode()))["warc.robots"] is None
+    cut = f"<html><head><!-- {robots('none')} -->{robots('noai')}<meta name=robots content=no"
+    assert one(tmp_path, http(cut.encode()))["warc.robots"] == "noai, no"
     assert len(one(tmp_path, http(robots("x" * 5000).encode()))["warc.robots"]) == 1000
     text = one(tmp_path, http(b"words", "text/plain", headers=["X-Robots-Tag: noai"]))
     assert (text["warc.robots"], text["warc.noai"]) == ("noai", True)
