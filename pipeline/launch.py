@@ -10,7 +10,7 @@ import re
 import time
 import uuid
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.console import Console
 
@@ -27,7 +27,9 @@ from pipeline.output import claim, finish, prepare, whole
 from pipeline.plan import build as planning
 from pipeline.plan.segment import Plan
 from pipeline.report import account, tables
+from pipeline.report.estimate import Cluster, Estimate, estimate
 from pipeline.report.forecast import forecast, sizes
+from pipeline.report.measured import finished, measured
 from pipeline.report.stats import stats
 from pipeline.report.tokenizer import tokenizer
 from pipeline.schedule.groups import groups
@@ -36,6 +38,7 @@ from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, join
 from pipeline.tasks.base import Context
 from pipeline.tasks.calls import StageError
+from pipeline.tasks.clock import spent_by_tasks
 from pipeline.tasks.part import OpenTask
 from stages import ahead
 
@@ -78,7 +81,7 @@ def run(
     seconds = config.limits.document_seconds
     context = Context(config.output, ledger.token, config.storage, config.seed, seconds, limit, config.name)
     executor = _executor(config, context)
-    schedule = None
+    schedule, clock = None, _Clock(executor)
     try:
         executor.check(segment.resources for segment in plan.segments.values())
         ledger.take_over()
@@ -99,14 +102,16 @@ def run(
                 lambda: manifest.drop(ledger, [*whole(config), *layout.EARLIER]),
                 retry_failed,
             )
+            clock.begun()
             try:
                 schedule.run(executor)
+                clock.ended()
             finally:
                 if any(state.failures for state in schedule.states.values()):
                     console.print(tables.failures(schedule.states.values()))
             found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
             blend = _blend(config, found, dry=limit is not None)
-            kept, left = finish(plan, ledger, manifest, schedule, found, blend)
+            kept, left = finish(plan, ledger, manifest, schedule, found, blend, clock.spent)
         if config.export.megatron is not None and blend is not None and limit is None:
             _export(storage, config, config.export.megatron, console)
     except (StorageError, Superseded, ConservationError, Damaged, StageError, RunFailed, SystemExit) as error:
@@ -144,6 +149,20 @@ def survey(config: Config) -> tuple[Plan, list[tuple[str, int | None, int]]]:
     ledger = Ledger(storage, config.output, "", config.name)
     schedule = Schedule(groups(plan), ledger, config.limits, _Silent())
     return plan, [(group.key, total, done) for group, total, done in schedule.survey()]
+
+
+def estimated(config: Config, cluster: Cluster, basis: str | None = None) -> Estimate:
+    """What the inputs of a config will cost, from the finished run in ``basis``: by default that of its dry
+    run, or else its own. NotMeasured if there is none."""
+    storage = Storage(config.storage)
+    plan = make_plan(config, storage)
+    own = finished(storage, config.output)
+    if basis is None:
+        basis = dry(config).output
+        if own and not finished(storage, basis):
+            basis = config.output
+    ran = measured(storage, config.output) if own and basis != config.output else None
+    return estimate(plan, measured(storage, basis), cluster, ran)
 
 
 def _check_job(config: Config) -> None:
@@ -200,6 +219,38 @@ def _named(plan: Plan, error: str) -> str:
         kept = asset.path.rsplit("/", 1)[1]
         error = re.sub(rf"\S*/{re.escape(kept)}", source.replace("\\", r"\\"), error)
     return error
+
+
+class _Clock:
+    """Seconds of the processor that the driver takes, without the tasks that it runs itself."""
+
+    _until: ClassVar[float] = 0.0  # what this process spent on earlier runs
+
+    def __init__(self, executor: Executor) -> None:
+        self._workers = 1 if isinstance(executor, InlineExecutor) else executor.slots
+        self._before = self._begun = self._ended = 0.0
+
+    def begun(self) -> None:
+        """The stages are opened, and tasks start."""
+        self._before, self._begun = spent_by_tasks(), time.process_time()
+
+    def ended(self) -> None:
+        """The tasks are done."""
+        self._ended = time.process_time()
+
+    def spent(self) -> dict[str, float]:
+        """``start``: to the first task; with the inline executor with what opening stages takes. ``tasks``:
+        to start tasks and collect their receipts. ``finish``: what remained so far. ``workers``: at once."""
+        own = spent_by_tasks() - self._before
+        now = time.process_time()
+        found = {
+            "workers": self._workers,
+            "start": round(self._begun - _Clock._until, 3),
+            "tasks": round(self._ended - self._begun - own, 3),
+            "finish": round(now - self._ended, 3),
+        }
+        _Clock._until = now
+        return found
 
 
 class _Silent:

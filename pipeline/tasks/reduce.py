@@ -69,6 +69,13 @@ class _Task:
             writer: RunWriter | None = None
             counts: Counter[str] = Counter()
             clusters: dict[str, int] = {}
+            with outputs.clock.aside("opening"):
+                self._open(context)
+            if context.limit is not None and outputs.clock.first:
+                with outputs.clock.aside("warming"):
+                    for _ in self._tables(context, storage, Counter(), {}):
+                        pass
+            outputs.clock.begin()
             for table in self._tables(context, storage, counts, clusters):
                 if len(table):
                     writer = writer or outputs.runs(file, table.schema, (), self.block_bytes)
@@ -76,6 +83,9 @@ class _Task:
             counts["rows"] = writer.rows if writer else 0
             made = Receipt(self.fingerprint, counts=dict(sorted(counts.items())), clusters=clusters)
             return outputs.publish(made)
+
+    def _open(self, context: Context) -> None:
+        """Load the stage, if the task has one."""
 
     def _tables(
         self, context: Context, storage: Storage, counts: Counter[str], clusters: dict[str, int]
@@ -115,6 +125,9 @@ class ReduceTask(_Task):
     low: int
     high: int
 
+    def _open(self, context: Context) -> None:
+        open_stage(self.judge, context.storage)
+
     def _tables(
         self, context: Context, storage: Storage, counts: Counter[str], clusters: dict[str, int]
     ) -> Iterator[pa.Table]:
@@ -134,6 +147,9 @@ class JoinTask(_Task):
     documents: Stored  # Parquet file of the part, relative to the output
     index: int  # of the part
     schema: bytes  # of the columns that the stage reads, as an Arrow schema message
+
+    def _open(self, context: Context) -> None:
+        open_stage(self.judge, context.storage)
 
     def _tables(
         self, context: Context, storage: Storage, counts: Counter[str], clusters: dict[str, int]
