@@ -93,7 +93,7 @@ def estimate(plan: Plan, basis: Measured, cluster: Cluster, ran: Measured | None
         costs,
         max((did.peak for tasks in basis.tasks.values() for did in tasks), default=0),
         max((cost.needs.memory for cost in costs), default=0),
-        list(_notes(model, plan, known)),
+        list(_notes(model, plan)),
         _took(plan, ran, cluster) if ran is not None else {},
     )
 
@@ -182,7 +182,7 @@ def _around(value: float, spread: float) -> tuple[float, float]:
     return value / (1 + spread), value * (1 + spread)
 
 
-def _notes(model: Model, plan: Plan, known: float) -> Iterator[str]:
+def _notes(model: Model, plan: Plan) -> Iterator[str]:
     for name in sorted(model.unknown):
         yield f"{name}: what share of the inputs was read is not known; its costs are for the records read"
     if any(segment.judged for segment in plan.segments.values()):
@@ -190,8 +190,6 @@ def _notes(model: Model, plan: Plan, known: float) -> Iterator[str]:
             "Of more documents, more are duplicates: what is behind a stage that compares all documents is "
             "an upper bound."
         )
-    if not known:
-        yield "No inputs were read."
     old = [key for key, one in model.states.items() if one.made and key not in model.basis.tasks]
     if old:
         yield f"{old[0]} and {len(old) - 1} more were computed by an earlier version, which measured less"
