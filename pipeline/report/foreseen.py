@@ -3,8 +3,8 @@
 Nothing is run. Where all that a part depends on is reused, its fate is known from its fingerprint. What comes
 after parts that are computed again is computed again where those come out otherwise, which only a run can
 tell; where a later segment itself differs, that is known beforehand. The rounds of a global stage that is
-new are not counted. Why something differs is read from ``plan.json`` of the output, which says in plain values
-what fingerprints are hashes of.
+new are not counted. Why something differs is read from ``plan.json`` of the output, which says in plain
+values what fingerprints are hashes of.
 
 Knows plans, groups and receipts; does not know how to show it (``report.foreseen_text``).
 """
