@@ -26,7 +26,7 @@ def run(
     earlier: Sequence[pa.Table] = (),
     buckets: int = 3,
     batch_rows: int = 7,
-    split_rows: int = SPLIT_ROWS,
+    split_rows: int | None = None,
 ) -> tuple[list[pa.Table], list[list[Fault | None]], dict[str, dict[str, int]]]:
     """Per part: the documents with the columns that ``apply`` gave (none taken out) and the verdicts;
     and the counts of every round. ``earlier``: parts of an earlier run."""
@@ -53,7 +53,9 @@ def run(
                         rows[name].append(_positions(stage.join(name, batch, found), base + start))
             elif merged is not None:
                 for bucket in _buckets(
-                    merged, 1 if current.whole else buckets, split_rows if current.split else 0
+                    merged,
+                    1 if current.whole else buckets,
+                    (split_rows or SPLIT_ROWS) if current.split else 0,
                 ):
                     found_counts = _drain(stage.reduce(name, bucket), rows[name])
                     for key, value in found_counts.items():

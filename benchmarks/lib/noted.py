@@ -1,7 +1,7 @@
 """The engine in NumPy, which writes a line for each request that it begins with.
 
-A config names it ``backend: benchmarks.lib.noted:make``, the environment the file: ``NOTED_ENGINE``. Knows nothing
-of runs.
+A config names it ``backend: benchmarks.lib.noted:make``; the environment names the file: ``NOTED_ENGINE``.
+Knows nothing of runs.
 """
 
 from __future__ import annotations
