@@ -1,7 +1,7 @@
 """Files of real repositories, for benchmarks of code: they are not part of the repository.
 
-``NANOCORPUS_DATA/code/OWNER+NAME`` are bare repositories or clones; what is read is the tree of HEAD, or of the
-revision in ``OWNER/NAME@REVISION``. Knows git.
+``NANOCORPUS_DATA/code/OWNER+NAME`` are bare repositories or clones; what is read is the tree of HEAD, or of
+the revision in ``OWNER/NAME@REVISION``. Knows git.
 """
 
 from __future__ import annotations
