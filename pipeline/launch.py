@@ -29,6 +29,7 @@ from pipeline.plan.segment import Plan
 from pipeline.report import account, tables
 from pipeline.report.estimate import Cluster, Estimate, estimate
 from pipeline.report.forecast import forecast, sizes
+from pipeline.report.foreseen import Foreseen, foresee
 from pipeline.report.measured import finished, measured
 from pipeline.report.stats import stats
 from pipeline.report.tokenizer import tokenizer
@@ -163,6 +164,13 @@ def estimated(config: Config, cluster: Cluster, basis: str | None = None) -> Est
             basis = config.output
     ran = measured(storage, config.output) if own and basis != config.output else None
     return estimate(plan, measured(storage, basis), cluster, ran)
+
+
+def foreseen(config: Config, output: str) -> Foreseen:
+    """What the config would do if ``output``, where a run was before, were its own. Runs nothing."""
+    storage = Storage(config.storage)
+    plan = make_plan(replace(config, output=output.rstrip("/")), storage)
+    return foresee(storage, output.rstrip("/"), plan)
 
 
 def _check_job(config: Config) -> None:

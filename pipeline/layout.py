@@ -53,6 +53,7 @@ INDEX = "work/receipts/index"
 TRACE_PARTS = "work/receipts/trace-parts"
 #: What the driver of a run took besides the tasks.
 SPENT = "work/receipts/spent"
+RECEIPTS_NAME = "receipts"
 #: Names the driver that may publish.
 TOKEN = "work/.token"
 DRY_RUN = "dry-run"

@@ -122,7 +122,9 @@ def test_what_there_is_no_measurement_for_is_said(tmp_path: Path) -> None:
     assert "holds no finished run" in said.stderr
     assert "--dry-run" in said.stderr
     call("run", "-c", config, *INLINE, "--dry-run", "--inputs", 1)
-    said = call("estimate", "-c", config, "--set", "datasets.web.stages=[{toys:AtLeast: {chars: 3}}]", check=2)
+    said = call(
+        "estimate", "-c", config, "--set", "datasets.web.stages=[{toys:AtLeast: {chars: 3}}]", check=2
+    )
     assert "was made by other stages" in said.stderr
     said = call("estimate", "-c", config)
     assert "what share of the inputs was read is not known" not in said.stdout
@@ -138,9 +140,7 @@ def test_an_unknown_share_is_said(tmp_path: Path) -> None:
 
 def test_the_command_prints_numbers_with_their_spread(tmp_path: Path) -> None:
     config = made(tmp_path)
-    said = call(
-        "estimate", "-c", config, "--nodes", 2, "--cores", 8, "--node-hour", 2.5, "--groups"
-    ).stdout
+    said = call("estimate", "-c", config, "--nodes", 2, "--cores", 8, "--node-hour", 2.5, "--groups").stdout
     for word in ("core-hours", "bytes written", "duration on 2 × 8 cores", "price", "largest worker", "–"):
         assert word in said
     assert "more are duplicates" in said
