@@ -21,6 +21,7 @@ from pipeline.plan.recipe import unopened
 from pipeline.plan.segment import Plan
 from pipeline.report import composition, trace_index
 from pipeline.report.card import card
+from pipeline.report.croissant import croissant
 from pipeline.report.tokenizer import content
 from pipeline.report.trace_index import Origin
 from pipeline.schedule.loop import Schedule
@@ -35,7 +36,7 @@ from stages.global_stage import LAST, Global
 def whole(config: Config) -> list[str]:
     """Names of the files that describe the run as a whole."""
     names = [layout.STATS, layout.CARD, layout.SUMS, layout.ACCOUNT, layout.INDEX]
-    of_tokens = [layout.BLEND, layout.TOKENIZER, layout.ATTRIBUTION, layout.DOMAINS]
+    of_tokens = [layout.BLEND, layout.TOKENIZER, layout.ATTRIBUTION, layout.DOMAINS, layout.CROISSANT]
     return names + (of_tokens if config.blend else [])
 
 
@@ -115,6 +116,14 @@ def finish(
     about = config.card.model_dump(mode="json")
     assets = {path: asset.sha256 for path, asset in plan.assets.items()}
     files[layout.CARD] = card(found, blend, config.as_json(), about, plan.version, assets).encode()
+    if blend is not None:
+        others = {
+            layout.in_corpus(name): (len(data), hashlib.sha256(data).hexdigest())
+            for name, data in files.items()
+            if name != layout.in_corpus(name) and name not in layout.EDITED
+        }
+        said = croissant(found, config.as_json(), about, plan.version, others)
+        files[layout.CROISSANT] = _json(said)
     receipts = (g.receipt(name) for key, g in schedule.groups.items() for name in schedule.states[key].made)
     files[layout.INDEX] = "".join(f"{name}\n" for name in sorted(receipts)).encode()
     kept = manifest.put(ledger, files)

@@ -31,6 +31,8 @@ class About(BaseModel):
     contact: _Line | None = None
     #: Where the corpus is published.
     url: _Address | None = None
+    #: Version of the corpus: MAJOR.MINOR.PATCH.
+    version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")] | None = None
     #: Day of publication.
     date: datetime.date | None = None
     #: How to cite it, as it should be printed (BibTeX or one line).

@@ -48,7 +48,7 @@ def card(
         making.tokenizer(stats["tokenizer"]) if sharded else "",
         making.use(sharded, blend, columns),
         making.making(config, stats.get("artefacts", ()), version, assets or {}),
-        making.not_for(about.get("not_for") or ()),
+        making.not_for(about),
         making.limitations(sharded or stats["datasets"], config),
         publisher.summary(stats),
         publisher.license_of(about),

@@ -76,21 +76,9 @@ def use(sharded: Mapping[str, Any], blend: Mapping[str, Any] | None, columns: Co
 def making(
     config: Mapping[str, Any], artefacts: Sequence[str], version: str | None, assets: Mapping[str, str]
 ) -> str:
+    """Steps, checksums of what decided, and the settings."""
     said = shown(config)
-    lines = []
-    for name, data in said["datasets"].items():
-        steps = []
-        if data.get("read"):
-            read = dict(data["read"])
-            steps.append(f"read {_call(read.pop('format', 'input'), read)}")
-        elif data.get("from"):
-            steps.append("from " + ", ".join(f"`{parent}`" for parent in listed(data["from"])))
-        if data.get("where"):
-            steps.append(f"where {inline_code(data['where'])}")
-        steps += [
-            _call(stage, settings) for step in data.get("stages") or () for stage, settings in step.items()
-        ]
-        lines.append(f"- **{name}**: {' → '.join(steps)}")
+    lines = [f"- **{name}**: {' → '.join(steps)}" for name, steps in steps_of(config).items()]
     seed = f" (seed {said['seed']})" if "seed" in said else ""
     steps_taken = "\n".join(lines)
     if artefacts:
@@ -110,6 +98,25 @@ def making(
     )
 
 
+def steps_of(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The steps of each dataset in order, as Markdown."""
+    found: dict[str, list[str]] = {}
+    for name, data in shown(config)["datasets"].items():
+        steps = []
+        if data.get("read"):
+            read = dict(data["read"])
+            steps.append(f"read {_call(read.pop('format', 'input'), read)}")
+        elif data.get("from"):
+            steps.append("from " + ", ".join(f"`{parent}`" for parent in listed(data["from"])))
+        if data.get("where"):
+            steps.append(f"where {inline_code(data['where'])}")
+        steps += [
+            _call(stage, settings) for step in data.get("stages") or () for stage, settings in step.items()
+        ]
+        found[name] = steps
+    return found
+
+
 def _assets(assets: Mapping[str, str]) -> Iterator[str]:
     """Rules, models, word lists and the tokenizer, by their checksums."""
     if assets:
@@ -125,12 +132,23 @@ _NOT_FOR = (
 )
 
 
-def not_for(given: Sequence[str]) -> str:
-    """Uses that the corpus is not meant for; ``given`` in place of those that hold for every corpus."""
-    return "## What it is not for\n\n" + "\n".join(f"- {plain(point)}" for point in given or _NOT_FOR)
+def not_for_of(about: Mapping[str, Any]) -> Sequence[str]:
+    """Uses that the corpus is not meant for: those that the publisher names, or those of every corpus."""
+    return about.get("not_for") or _NOT_FOR
+
+
+def not_for(about: Mapping[str, Any]) -> str:
+    """The same as a section."""
+    return "## What it is not for\n\n" + "\n".join(f"- {plain(point)}" for point in not_for_of(about))
 
 
 def limitations(datasets: Iterable[str], config: Mapping[str, Any]) -> str:
+    """What a reader of the corpus should not expect of it."""
+    return "## Limitations\n\n" + "\n".join(f"- {point}" for point in limitations_of(datasets, config))
+
+
+def limitations_of(datasets: Iterable[str], config: Mapping[str, Any]) -> list[str]:
+    """Sentences about what these datasets went through and what not."""
     ran = {name: list(lineage(config["datasets"], name)) for name in datasets}
     points = [
         "Documents belong to their authors and stay under their terms; this corpus grants no rights in them. "
@@ -151,7 +169,7 @@ def limitations(datasets: Iterable[str], config: Mapping[str, Any]) -> str:
             points.append(stage.caveat.undone.format(datasets=", ".join(without)))
         elif stage.caveat.done:
             points.append(stage.caveat.done)
-    return "## Limitations\n\n" + "\n".join(f"- {point}" for point in points)
+    return points
 
 
 def lineage(datasets: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

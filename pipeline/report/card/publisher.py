@@ -16,6 +16,7 @@ from pipeline.report.card.origins import datasets
 
 #: Classes of size of the template, tokens of text.
 _SIZES = ((10**9, "less than 1 billion tokens"), (10**13, "1 billion to 10 trillion tokens"))
+_POINTS = {"creator": "Publisher", "url": "Address", "version": "Version", "date": "Published"}
 _COMMON_CRAWL = "CC-MAIN-"
 
 
@@ -33,11 +34,7 @@ def license_of(about: Mapping[str, Any]) -> str:
 
 def contact(about: Mapping[str, Any]) -> str:
     """Who publishes it, where, since when, and whom to write to."""
-    points = [
-        f"- {label}: {plain(str(about[key]))}"
-        for key, label in (("creator", "Publisher"), ("url", "Address"), ("date", "Published"))
-        if about.get(key)
-    ]
+    points = [f"- {label}: {plain(str(about[key]))}" for key, label in _POINTS.items() if about.get(key)]
     if about.get("contact"):
         what = "questions, and requests to remove a document (name its address, or the `id` of its row)"
         points.append(f"- Contact: {plain(about['contact'])}, for {what}")

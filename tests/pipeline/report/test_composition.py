@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from corpora import notes_config
 from runs import launched, stats
 
 from pipeline.ledger.receipts import DOMAINS, Receipt
 
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def config(folder: Path) -> Path:
-    """Two files of five documents each, of which one has a mail address."""
-    (folder / "in").mkdir()
-    for number in range(2):
-        rows = [
-            {"id": f"{number}-{i}", "text": f"text number {number} {i}" + " of jo@mail.org" * (i == 3),
-             "url": f"https://www.site{i % 2}.co.uk/{number}/{i}", "date": f"2025-0{number + 1}-0{i + 1}"}
-            for i in range(5)
-        ]  # fmt: skip
-        (folder / f"in/{number}.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    path = folder / "config.yaml"
-    path.write_text(
-        f"name: x\noutput: {folder / 'out'}\n"
-        f"tokenizer: {{path: {ROOT / 'configs/sample/tokenizer.json'}}}\n"
-        "datasets:\n  notes:\n    read: {format: jsonl, source: notes, paths: ['in/*.jsonl']}\n"
-        "    stages:\n      - pii: {}\n"
-        "blend: [{phase: 1, weights: {notes: 1}}]\n"
-    )
-    return path
-
 
 def test_a_corpus_says_what_it_is_made_of(tmp_path: Path) -> None:
-    path, out = config(tmp_path), tmp_path / "out"
+    path, out = notes_config(tmp_path), tmp_path / "out"
     launched(path, "card.license=odc-by", "card.date=2026-11-30", "card.creator=Somebody")
     found = stats(out)["composition"]
     notes = found["datasets"]["notes"]
@@ -60,7 +37,7 @@ def test_a_corpus_says_what_it_is_made_of(tmp_path: Path) -> None:
 
 
 def test_parts_of_an_earlier_version_are_kept_and_said_to_be_uncounted(tmp_path: Path) -> None:
-    path, out = config(tmp_path), tmp_path / "out"
+    path, out = notes_config(tmp_path), tmp_path / "out"
     launched(path)
     first = sorted((out / "work/notes/tokens/receipts").glob("part-*.json"))[0]
     receipt = Receipt.from_bytes(first.read_bytes())
