@@ -122,8 +122,8 @@ def main() -> int:
         return ""
 
     def killed(name: str) -> str:
-        starts = run_with_kills([*run, "--workers", "2", *output(name)], options.kills, seed=2, window=9.0)
-        return f"{options.kills} kills, {starts} starts"
+        struck = run_with_kills([*run, "--workers", "2", *output(name)], options.kills, seed=2, window=9.0)
+        return f"{struck.kills} kills, {struck.starts} starts"
 
     ways: dict[str, Callable[[str], str]] = {
         "inline": lambda name: plain(name, "--executor", "inline"),

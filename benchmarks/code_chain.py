@@ -180,8 +180,8 @@ def main() -> int:
     for way in asked.ways.split(",")[1:]:
         arguments = [*options(folder, mirrors, way), "--workers", "2"]
         if way == "killed":
-            starts = run_with_kills(arguments, asked.kills, seed=3, window=asked.window, patience=3600)
-            note = f"{asked.kills} kills, {starts} starts"
+            struck = run_with_kills(arguments, asked.kills, seed=3, window=asked.window, patience=3600)
+            note = f"{struck.kills} kills, {struck.starts} starts"
         else:
             run(arguments)
             note = "2 workers"

@@ -81,7 +81,9 @@ def documents(texts: list[str]) -> pa.Table:
 def deduplicated(texts: list[str]) -> tuple[list[str], list[int], dict[str, dict[str, int]]]:
     """What the stage makes of the texts, how many tokens it cut from each, and its counts."""
     stage = PassageDedup(PassageDedupConfig(min_tokens=LENGTH))
-    (result,), _, counts = rounds.run(stage, [documents(texts)], buckets=1, batch_rows=1024)
+    (result,), _, counts = rounds.run(
+        stage, [documents(texts)], buckets=1, batch_rows=1024, split_rows=1 << 16
+    )
     return result["text"].to_pylist(), result["dedup.passage_tokens"].to_pylist(), counts
 
 

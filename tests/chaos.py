@@ -9,16 +9,25 @@ import signal
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
 import psutil
 
 
+class Struck(NamedTuple):
+    """How often a run was started until it was done, and struck: less often than was asked if it was done
+    before."""
+
+    starts: int
+    kills: int
+
+
 def run_with_kills(
     arguments: list[str], kills: int, seed: int, window: float, patience: float = 240.0
-) -> int:
+) -> Struck:
     """``nanocorpus`` with ``arguments``, struck by SIGKILL at ``kills`` random moments: by turns the driver,
     one worker, or driver and all workers at once. Starts it again after each death of the driver, until it
-    exits with 0; returns how often it was started. ``window``: a strike comes at most so many seconds after
+    exits with 0. ``window``: a strike comes at most so many seconds after
     a start or the strike before; ``patience``: the last start may take so many."""
     rng = random.Random(seed)
     starts = struck = 0
@@ -41,7 +50,7 @@ def run_with_kills(
         _, stderr = process.communicate(timeout=patience)
         _bury(process.pid)
         if process.returncode == 0:
-            return starts
+            return Struck(starts, struck)
         if process.returncode != -signal.SIGKILL:
             raise AssertionError(f"exit {process.returncode}: {stderr.decode()[-2000:]}")
 

@@ -26,6 +26,7 @@ def run(
     earlier: Sequence[pa.Table] = (),
     buckets: int = 3,
     batch_rows: int = 7,
+    split_rows: int | None = None,
 ) -> tuple[list[pa.Table], list[list[Fault | None]], dict[str, dict[str, int]]]:
     """Per part: the documents with the columns that ``apply`` gave (none taken out) and the verdicts;
     and the counts of every round. ``earlier``: parts of an earlier run."""
@@ -51,7 +52,11 @@ def run(
                         found = _about(merged, base + start, len(batch))
                         rows[name].append(_positions(stage.join(name, batch, found), base + start))
             elif merged is not None:
-                for bucket in _buckets(merged, 1 if current.whole else buckets, current.split):
+                for bucket in _buckets(
+                    merged,
+                    1 if current.whole else buckets,
+                    (split_rows or SPLIT_ROWS) if current.split else 0,
+                ):
                     found_counts = _drain(stage.reduce(name, bucket), rows[name])
                     for key, value in found_counts.items():
                         counts[name][key] = counts[name].get(key, 0) + value
@@ -101,8 +106,8 @@ def _about(merged: pa.Table, base: int, count: int) -> pa.Table:
     return merged.slice(low, high - low).drop_columns("key").append_column("row", rows)
 
 
-def _buckets(merged: pa.Table, count: int, split: bool) -> Iterator[Iterator[pa.Table]]:
-    """Ranges of keys, each in tables that part equal keys only where a round is ``split``."""
+def _buckets(merged: pa.Table, count: int, split: int) -> Iterator[Iterator[pa.Table]]:
+    """Ranges of keys, each in tables that part equal keys only where a round is ``split``: by so many rows."""
     keys = merged.column("key").to_numpy()
     edges = [0]
     for index in range(1, count):
@@ -111,7 +116,7 @@ def _buckets(merged: pa.Table, count: int, split: bool) -> Iterator[Iterator[pa.
     edges.append(len(keys))
     for low, high in itertools.pairwise(edges):
         if split:
-            yield iter([merged.slice(a, min(SPLIT_ROWS, high - a)) for a in range(low, high, SPLIT_ROWS)])
+            yield iter([merged.slice(a, min(split, high - a)) for a in range(low, high, split)])
             continue
         middle = int(np.searchsorted(keys, keys[(low + high) // 2])) if high > low else low
         yield iter([merged.slice(a, b - a) for a, b in ((low, middle), (middle, high)) if b > a])

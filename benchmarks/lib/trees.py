@@ -1,7 +1,7 @@
 """Files of real repositories, for benchmarks of code: they are not part of the repository.
 
-``NANOCORPUS_DATA/code/OWNER+NAME`` are bare repositories or clones; what is read is the tree of HEAD, or of the
-revision in ``OWNER/NAME@REVISION``. Knows git.
+``NANOCORPUS_DATA/code/OWNER+NAME`` are bare repositories or clones; what is read is the tree of HEAD, or of
+the revision in ``OWNER/NAME@REVISION``. Knows git.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def files(repo: str) -> list[File]:
     """The files of one revision, without links, submodules and objects that are missing, by path."""
     if (path := find(repo)) is None:
         raise FileNotFoundError(data.missing(f"code/{repo.replace('/', '+')}"))
-    listed = _git(path, "ls-tree", "-r", "-z", "-l", repo.partition("@")[2] or "HEAD").decode("utf-8", "surrogateescape")
+    listed = _git(path, "ls-tree", "-r", "-z", "-l", repo.partition("@")[2] or "HEAD").decode(
+        "utf-8", "surrogateescape"
+    )
     found = []
     for line in listed.rstrip("\0").split("\0"):
         facts, _, name = line.partition("\t")

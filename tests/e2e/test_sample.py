@@ -7,7 +7,7 @@ import re
 import runpy
 import shutil
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -206,11 +206,21 @@ def test_tokens_decode_to_the_text(out: Path) -> None:
         assert tokenizer.decode(row["input_ids"], skip_special_tokens=False) == texts[row["id"]]
 
 
+def test_every_task_writes_something(out: Path) -> None:
+    made = documents(out, "generated") + documents(out, "german")
+    tasks = Counter(row["synthetic.task"] for row in made)
+    assert set(tasks) == {"qa", "list", "distill", "rephrase", "translate"}
+    assert min(tasks.values()) >= 3
+    parents = {row["id"] for name in ("english", "phrases") for row in documents(out, name)}
+    assert {row["parent"] for row in made} <= parents
+    assert {row["language"] for row in documents(out, "german")} == {"de"}
+
+
 def test_anything_opens_it(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     query = f"select count(*), sum(n_tokens) from '{out}/corpus/*/*.parquet'"
     row = duckdb.sql(query).fetchall()[0]
     found = stats(out)["datasets"]
-    blended = [found[name] for name in ("english", "multilingual", "code")]
+    blended = [found[name] for name in ("english", "multilingual", "code", "generated", "german")]
     assert row == (sum(d["documents"] for d in blended), sum(d["tokens"] for d in blended))
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

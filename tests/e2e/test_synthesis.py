@@ -183,7 +183,7 @@ def test_kills_lose_one_open_batch_each(
     workers = 2
     arguments = ["run", "-c", str(path), "--executor", executor, "--workers", str(workers),
                  "--set", f"output={tmp_path / 'again'}"]  # fmt: skip
-    runs = run_with_kills(arguments, kills, seed=3, window=window)
+    runs = run_with_kills(arguments, kills, seed=3, window=window).starts
     assert runs > 1
     assert hashes(tmp_path / "again") == expected
     counts = Counter(asked(notes))

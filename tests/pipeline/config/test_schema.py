@@ -247,6 +247,6 @@ def test_a_users_own_files_come_before_those_of_the_package(
     assert schema.find("sample.yaml") == Path("sample.yaml")
     with pytest.raises(
         ConfigError,
-        match=r"nanocorpus comes with cc_math\.yaml, cc_v2\.yaml, code_v1\.yaml, generation\.yaml, sample\.yaml",
+        match=r"nanocorpus comes with cc_math\.yaml, cc_v2\.yaml, code_v1\.yaml, sample\.yaml",
     ):
         schema.find("sampel.yaml")
