@@ -164,8 +164,7 @@ def _report_page(config: Config, found: dict[str, Any], target: str, speed: bool
         looked = {name: look(storage, config.output, plan, name) for name in found["datasets"]}
     except Damaged as error:
         raise RunFailed(f"{error}; start the run again, which makes it anew") from None
-    if is_local(target):
-        target = os.path.abspath(os.path.expanduser(target))
+    target = _absolute(target)
     storage.write(target, page(found, blend, looked, speed).encode())
 
 
@@ -201,22 +200,29 @@ def trace(
 @app.command()
 def diff(
     first: Annotated[str, typer.Argument(help="An output.")],
-    second: Annotated[str, typer.Argument(help="Another output.")],
+    second: Annotated[str, typer.Argument(help="Another output, or a config: a .yaml file.")],
     config: Annotated[
         str | None, typer.Option("--config", "-c", help="Whose `storage` says how addresses are reached.")
     ] = None,
     set_: SetOption = None,
 ) -> None:
-    """Compare two outputs: settings, attrition, documents lost and gained by reason, with examples."""
-    from pipeline.report import compare
+    """Compare two outputs: settings, attrition, documents lost and gained by reason, with examples. Or an
+    output with a config: what would be computed again there and why, and what reused; runs nothing."""
+    from pipeline.report import compare, foreseen, foreseen_text
 
     with _answered():
-        (storage, a), (_, b) = (_place(config, set_, place) for place in (first, second))
         try:
-            found = compare.compare(storage, a, b)
-        except (compare.NotCompared, Damaged) as error:
+            if second.endswith((".yaml", ".yml")):
+                if config is not None:
+                    raise ConfigError("--config is for two outputs; here the second argument is the config")
+                loaded = _load(second, set_)
+                found = launch.foreseen(loaded, _absolute(first))
+                print("\n".join(foreseen_text.lines(found)))
+                return
+            (storage, a), (_, b) = (_place(config, set_, place) for place in (first, second))
+            print("\n".join(compare.lines(compare.compare(storage, a, b))))
+        except (compare.NotCompared, foreseen.NotForeseen, Damaged) as error:
             raise RunFailed(str(error)) from None
-        print("\n".join(compare.lines(found)))
 
 
 @app.command()
@@ -266,7 +272,7 @@ def export_megatron(
 
     with _answered():
         storage = Storage(_load(config, set_).storage if config is not None else None)
-        target = target if not is_local(target) else os.path.abspath(os.path.expanduser(target))
+        target = _absolute(target)
         console = _console(stderr=True)
         try:
             made = export.megatron(
@@ -385,8 +391,11 @@ def _place(config: str | None, overrides: list[str] | None, output: str | None) 
     loaded = _load(config, overrides) if config is not None else None
     if (place := output or (loaded.output if loaded else None)) is None:
         raise ConfigError("give --output, or --config")
-    place = place if not is_local(place) else os.path.abspath(os.path.expanduser(place))
-    return Storage(loaded.storage if loaded else None), place
+    return Storage(loaded.storage if loaded else None), _absolute(place)
+
+
+def _absolute(place: str) -> str:
+    return place if not is_local(place) else os.path.abspath(os.path.expanduser(place))
 
 
 def _plain(value: Any) -> str:

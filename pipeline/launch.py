@@ -28,6 +28,7 @@ from pipeline.plan import build as planning
 from pipeline.plan.segment import Plan
 from pipeline.report import account, tables
 from pipeline.report.forecast import forecast, sizes
+from pipeline.report.foreseen import Foreseen, foresee
 from pipeline.report.progress import Board, Event
 from pipeline.report.stats import stats
 from pipeline.report.tokenizer import tokenizer
@@ -161,6 +162,13 @@ def survey(config: Config) -> tuple[Plan, list[tuple[str, int | None, int]]]:
     ledger = Ledger(storage, config.output, "", config.name)
     schedule = Schedule(groups(plan), ledger, config.limits, _Silent())
     return plan, [(group.key, total, done) for group, total, done in schedule.survey()]
+
+
+def foreseen(config: Config, output: str) -> Foreseen:
+    """What the config would do if ``output``, where a run was before, were its own. Runs nothing."""
+    storage = Storage(config.storage)
+    plan = make_plan(replace(config, output=output.rstrip("/")), storage)
+    return foresee(storage, output.rstrip("/"), plan)
 
 
 def _check_job(config: Config) -> None:
