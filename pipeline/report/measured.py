@@ -63,7 +63,7 @@ class Measured:
     output: str
     recipes: Mapping[str, str]  # of segments, by key
     inputs: dict[str, list[tuple[str, Input]]]
-    driver: Mapping[str, float]  # see ``pipeline.launch``; empty if not known
+    driver: Mapping[str, float]  # see ``pipeline.tasks.clock``; empty if not known
     whole: int  # bytes of files about the whole
     states: dict[str, State] = field(default_factory=dict)
     tasks: dict[str, list[Did]] = field(default_factory=dict)

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 #: In this process, by kind: tasks that went before.
 _before: Counter[str] = Counter()
@@ -77,3 +78,35 @@ class Clock:
         now = time.process_time()
         _spent["publishing"] = now - self._ended
         _spent["all"] += now - self._cpu
+
+
+class DriverClock:
+    """Seconds of the processor that a driver takes, without the tasks that it runs itself. ``workers``: tasks
+    that run at once."""
+
+    _until: ClassVar[float] = 0.0  # what this process spent on earlier runs
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._before = self._begun = self._ended = 0.0
+
+    def begin(self) -> None:
+        """The stages are opened, and tasks start."""
+        self._before, self._begun = spent_by_tasks(), time.process_time()
+
+    def end(self) -> None:
+        """The tasks are done."""
+        self._ended = time.process_time()
+
+    def read(self) -> dict[str, float]:
+        """``start``: to the first task; with the inline executor with what opening stages takes. ``tasks``:
+        to start tasks and collect their receipts. ``finish``: what came after the tasks."""
+        own = spent_by_tasks() - self._before
+        start, now = self._begun - DriverClock._until, time.process_time()
+        DriverClock._until = now
+        return {
+            "workers": self._workers,
+            "start": round(start, 3),
+            "tasks": round(max(self._ended - self._begun - own, 0.0), 3),
+            "finish": round(now - self._ended, 3),
+        }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,14 +20,17 @@ from pipeline.exchange.found import Found
 from pipeline.exchange.positions import position, shifted
 from pipeline.exchange.runs import KEYS, merge
 from pipeline.ledger import given_ids
-from pipeline.ledger.receipts import DOCUMENTS, REJECTS, Receipt
+from pipeline.ledger.receipts import DOCUMENTS, DOMAINS, REJECTS, Receipt
 from pipeline.ledger.tallies import Tally, check_chain
 from pipeline.plan.columns import output_schema
 from pipeline.plan.recipe import Recipe, open_stage
 from pipeline.sealed import ParquetFile, Stored
 from pipeline.storage import Storage, StorageError
+from pipeline.tasks import census
 from pipeline.tasks.base import Again, Context
+from pipeline.tasks.beat import Beat, Watched
 from pipeline.tasks.calls import TOKEN_ORDER, Result, apply, judged
+from pipeline.tasks.census import Census
 from pipeline.tasks.dry import Few, share
 from pipeline.tasks.guard import READING, Guard
 from pipeline.tasks.journal import PartJournal
@@ -35,7 +38,7 @@ from pipeline.tasks.outputs import REJECT, Outputs, read_batches
 from pipeline.tasks.projects import Projects
 from pipeline.tasks.stream import streamed, whole_groups
 from stages import where
-from stages.base import Fault, Input, Journal, MoreMemory, Resources, Streamer
+from stages.base import Fault, Input, Journal, MoreMemory, Resources, Streamer, Told
 
 BATCH_ROWS = 256
 
@@ -71,6 +74,7 @@ class PartTask:
     resources: Resources
     where: str | None = None  # only rows for which this is true are taken
     few: int | None = None  # dry run: about so many rows of each kind are taken, see ``pipeline.tasks.dry``
+    told: tuple[Told, ...] = ()  # what is counted of documents that become tokens
 
     @property
     def label(self) -> str:
@@ -130,11 +134,15 @@ class _Run:
         self.sums: dict[str, Counter[str]] = {}
         self.languages: dict[str, Counter[str]] = {}
         self.projects = Projects()
+        self.census = Census(task.told)
         self.given: given_ids.Sketch = {}
         self.dry: dict[str, Any] = {}
         self.few: Few | None = None
         self.rejects: list[dict[str, Any]] = []
         self.batch = -1
+        #: Documents that were read, and how far that is.
+        self.documents = 0
+        self.progress: Callable[[], Beat] = lambda: Beat(self.documents)
 
     def run(self) -> Receipt:
         task = self.task
@@ -174,6 +182,10 @@ class _Run:
                     rejects = rejects or outputs.table(REJECTS, name, REJECT)
                     rejects.add(pa.Table.from_pylist(self.rejects, schema=REJECT))
                     self.rejects.clear()
+            tokens = documents is None
+            if tokens:
+                name = layout.domains(task.directory, task.part)
+                outputs.table(DOMAINS, name, census.DOMAINS).add(self.census.domains())
             check_chain(self.tallies)
             self.counts["partials"] = runs.rows if runs else 0
             receipt = Receipt(
@@ -184,6 +196,7 @@ class _Run:
                 given=dict(sorted(self.given.items())),
                 languages={name: dict(count) for name, count in sorted(self.languages.items())},
                 projects=self.projects.rows(),
+                census=self.census.as_json() if tokens else {},
                 dry=self.dry | ({"kinds": self.few.found} if self.few else {}),
                 seconds={name: round(value, 3) for name, value in self.seconds.items()},
             )
@@ -231,7 +244,8 @@ class _Run:
             if table is None:
                 return
             self.batch += 1
-            self.guard.documents += len(table)
+            self.documents += len(table)
+            self.guard.beat = self.progress()
             yield table.select(schema.names).cast(schema)
 
     def _read(self, source: FromInput, tally: Tally) -> Iterator[pa.Table]:
@@ -242,7 +256,9 @@ class _Run:
         if etag != source.item.etag:
             raise StorageError(f"{source.item.path}: the input changed after the plan was made; start again")
         last = None
-        for batch in reader.read(source.item, self.storage, self.context.limit):
+        watched = Watched(self.storage, source.item)
+        self.progress = lambda: watched.beat(self.documents, tally.rows_in)
+        for batch in reader.read(source.item, watched, self.context.limit):
             last = batch
             tally.rows_in += len(batch.documents) + len(batch.rejects)
             tally.kept += len(batch.documents)
@@ -269,6 +285,8 @@ class _Run:
         found = Found(about, judge.verdicts if judge else None)
         offset = 0
         parquet = ParquetFile(self.storage, source.file.below(self.context.output))
+        rows_there = parquet.metadata.num_rows
+        self.progress = lambda: Beat(self.documents, offset, rows_there, "rows", "read")
         for table in read_batches(parquet, schema, BATCH_ROWS):
             stop = offset + len(table)
             if tally is not None:
@@ -321,6 +339,7 @@ class _Run:
 
     def _step(self, number: int, recipe: Recipe, stage: Any, tally: Tally, table: pa.Table) -> Result:
         started = time.perf_counter()
+        self.guard.beat = self.guard.beat._replace(stage=recipe.label)
         result = apply(recipe, stage, table, self.context.seed, self.guard, self.batch, number)
         self.seconds[recipe.label] += time.perf_counter() - started
         self._account(tally, table, result)
@@ -358,6 +377,7 @@ class _Run:
         if tokens:
             self.counts["tokens"] += pc.sum(table.column("n_tokens")).as_py() or 0
             self.projects.count(table)
+            self.census.count(table)
         named = pa.table(
             {
                 "language": pc.fill_null(table.column("language"), "und"),
