@@ -23,6 +23,8 @@ from pipeline.execute.on_ray import ClusterError
 from pipeline.ledger import verify as verifying
 from pipeline.report import account as accounts
 from pipeline.report import tables as reporting
+from pipeline.report.log import as_json
+from pipeline.report.view import Format
 from pipeline.schedule.loop import RunFailed
 from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, is_local
@@ -77,18 +79,22 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Do parts again in which documents failed.")
     ] = False,
+    log_format: Annotated[
+        Format,
+        typer.Option(help="auto: a table on a terminal, else text; text: a log; json: one for programs."),
+    ] = "auto",
 ) -> None:
     """Run a config to its end. Started again, it continues where it stopped."""
-    with _answered():
+    with _answered(log_format):
         loaded = _load(config, set_, executor, workers)
         console = _console(stderr=True)
         if dry_run:
             loaded = launch.dry(loaded)
-            launch.run(loaded, console, records or 100, inputs, retry_failed)
+            launch.run(loaded, console, records or 100, inputs, retry_failed, log_format)
         elif records is not None or inputs is not None:
             raise ConfigError("--records and --inputs are for --dry-run")
         else:
-            launch.run(loaded, console, retry_failed=retry_failed)
+            launch.run(loaded, console, retry_failed=retry_failed, log_format=log_format)
         print(loaded.output)
 
 
@@ -415,21 +421,24 @@ def _console(stderr: bool = False) -> Console:
 
 
 @contextmanager
-def _answered() -> Iterator[None]:
+def _answered(log_format: Format = "auto") -> Iterator[None]:
     """Answers a user's mistake with a message and an exit code instead of a traceback."""
     try:
         yield
     except (ConfigError, ClusterError, StorageError) as error:
-        _fail(str(error), 2)
+        _fail(str(error), 2, log_format)
     except RunFailed as error:
-        _fail(str(error), 1)
+        _fail(str(error), 1, log_format)
     except SystemExit as error:
-        _fail(f"a stage called sys.exit({error})", 1)
+        _fail(f"a stage called sys.exit({error})", 1, log_format)
     except KeyboardInterrupt:
-        _fail("interrupted; run the same command again to continue", 130)
+        _fail("interrupted; run the same command again to continue", 130, log_format)
 
 
-def _fail(message: str, code: int) -> None:
-    for line in message.splitlines():
-        print(f"nanocorpus: {line}", file=sys.stderr)
+def _fail(message: str, code: int, log_format: Format) -> None:
+    if log_format == "json":
+        print(as_json("error", {"text": message, "exit_code": code}), file=sys.stderr)
+    else:
+        for line in message.splitlines():
+            print(f"nanocorpus: {line}", file=sys.stderr)
     raise typer.Exit(code)

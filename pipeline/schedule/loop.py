@@ -46,16 +46,20 @@ class Progress(Protocol):
         """A group starts; ``reused`` of its tasks were done in an earlier run."""
         ...
 
+    def start(self, group: Group, task: Task) -> None:
+        """An attempt at a task starts, or waits for a worker."""
+        ...
+
+    def stop(self, task: Task) -> None:
+        """The attempt has ended, in whatever way."""
+        ...
+
     def end(self, group: Group, task: Task, receipt: Receipt) -> None:
-        """A task has ended."""
+        """A task is done, or has failed for good."""
         ...
 
     def damaged(self, damage: Damaged) -> None:
         """A file of the run is damaged and will be made again."""
-        ...
-
-    def tick(self) -> None:
-        """Called about once a second."""
         ...
 
 
@@ -108,6 +112,7 @@ class Schedule:
                 if not self._changing and not isinstance(waiting.task, CheckTask):
                     self._begin_change()
                 self._running[waiting.task.label] = waiting
+                self.progress.start(waiting.group, waiting.task)
                 executor.submit(waiting.task, waiting.deaths >= DEATHS_BEFORE_ISOLATION)
             if not self._running:
                 break
@@ -115,7 +120,6 @@ class Schedule:
                 self._end(ended)
             if self._parts_exceeded() is not None:
                 self._queue.clear()  # tasks that are running may end
-            self.progress.tick()
         if (reason := self._exceeded()) is not None:
             raise RunFailed(reason)
         if self._queue or set(self.states) != set(self.groups):
@@ -195,6 +199,7 @@ class Schedule:
 
     def _end(self, ended: Ended) -> None:
         waiting = self._running.pop(ended.task.label)
+        self.progress.stop(ended.task)
         receipt = ended.receipt
         if ended.fatal:
             raise RunFailed(ended.error)
