@@ -9,11 +9,11 @@ where it is. Millions of tokens per second of CPU time of the whole process, its
 in turn, the median of the ratios.
 
 What a consumer that takes 2 ms for a sequence waits for one, with 20 ms of latency on every read of storage,
-has a ceiling: 5 ms for 999 of 1,000, from the 65th on. Also printed, without a floor, is how fast one of 3 and
-of 64 ranks reads, and how many row groups it reads of those there are: on this corpus, which is small and has
-few lanes, and with the 64 lanes of a corpus of 3 billion tokens (there the ends of lanes are far apart; here
-they are not, and where one ends a row group is read twice). With few lanes one of 64 ranks reads a row group
-for a sequence or two: what it waits for is shown, too, but has no ceiling.
+has a ceiling: 5 ms for 999 of 1,000, from the 65th on. Also printed, without a floor, is how fast one of 3
+and of 64 ranks reads, and how many row groups it reads of those there are: on this corpus, which is small and
+has few lanes, and with the 64 lanes of a corpus of 3 billion tokens (there the ends of lanes are far apart;
+here they are not, and where one ends a row group is read twice). With few lanes one of 64 ranks reads a row
+group for a sequence or two: what it waits for is shown, too, but has no ceiling.
 """
 
 from __future__ import annotations
