@@ -52,7 +52,7 @@ def test_the_folder_is_complete_and_holds_nothing_else(made: Path, tmp_path: Pat
     shutil.copytree(made.parent / "out/corpus", corpus)
     names = sorted(path.relative_to(corpus).as_posix() for path in corpus.rglob("*") if path.is_file())
     whole = [name for name in names if not name.startswith("web/train-")]
-    assert whole == ["README.md", "SHA256SUMS", "blend.json", "tokenizer.json"]
+    assert whole == ["README.md", "SHA256SUMS", "blend.json", "croissant.json", "tokenizer.json"]
     sums = (corpus / "SHA256SUMS").read_text().split()[1::2]
     assert sorted([*sums, "SHA256SUMS"]) == names
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=corpus, check=True)
