@@ -79,6 +79,10 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Do parts again in which documents failed.")
     ] = False,
+    cache: Annotated[
+        list[str] | None,
+        typer.Option(help="Another output: parts that are the same are copied from there. Repeatable."),
+    ] = None,
     log_format: Annotated[
         Format,
         typer.Option(help="auto: a table on a terminal, else text; text: a log; json: one for programs."),
@@ -90,11 +94,11 @@ def run(
         console = _console(stderr=True)
         if dry_run:
             loaded = launch.dry(loaded)
-            launch.run(loaded, console, records or 100, inputs, retry_failed, log_format)
+            launch.run(loaded, console, records or 100, inputs, retry_failed, log_format, cache or ())
         elif records is not None or inputs is not None:
             raise ConfigError("--records and --inputs are for --dry-run")
         else:
-            launch.run(loaded, console, retry_failed=retry_failed, log_format=log_format)
+            launch.run(loaded, console, retry_failed=retry_failed, log_format=log_format, caches=cache or ())
         print(loaded.output)
 
 
