@@ -69,6 +69,7 @@ class Receipt:
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory: int = 0  # largest resident memory of the worker up to the end of this part, in bytes
     attempts: int = 1
+    copied: str = ""  # the output that it was copied from, see ``pipeline.ledger.cache``
     error: str | None = None
     notes: list[str] = field(default_factory=list)  # of stages, from when they were opened
 
