@@ -240,11 +240,12 @@ def main() -> int:
         folder = Path(name)
         wrong = compared(folder)
         print(f"{COMPARED} parts as a run leaves them: {'no' if wrong else 'yes'}", flush=True)
-        started = time.monotonic()
+        started, busy = time.monotonic(), time.process_time()
         config = inputs(folder / "large", options.parts)
         output = Output(config)
         output.write()
-        print(f"{options.parts:,} parts written in {time.monotonic() - started:.0f} s", flush=True)
+        started, busy = time.monotonic() - started, time.process_time() - busy
+        print(f"{options.parts:,} parts written in {started:.0f} s, {busy:.0f} s of CPU", flush=True)
         copies: dict[str, str] = {}
         for path in config.parent.glob("out/work/web/02-*/rejects/*.parquet"):
             copies |= dict.fromkeys(pq.read_table(path)["url"].to_pylist(), COPY)

@@ -192,6 +192,7 @@ def report(
 
 def _report_page(config: Config, found: dict[str, Any], target: str, speed: bool) -> None:
     from pipeline import layout
+    from pipeline.config.told import told
     from pipeline.report.looked import look
     from pipeline.report.page import page
 
@@ -201,7 +202,10 @@ def _report_page(config: Config, found: dict[str, Any], target: str, speed: bool
     blend_path = storage.join(config.output, layout.BLEND)
     blend = json.loads(storage.read(blend_path)) if storage.stat(blend_path) else None
     try:
-        looked = {name: look(storage, config.output, plan, name) for name in found["datasets"]}
+        known = {name: told(config, name) for name in config.datasets}
+        looked = {
+            name: look(storage, config.output, plan, name, known.get(name, ())) for name in found["datasets"]
+        }
     except Damaged as error:
         raise RunFailed(f"{error}; start the run again, which makes it anew") from None
     target = _absolute(target)
@@ -293,32 +297,76 @@ def verify(
         print(f"{found.files:,} files, {found.bytes:,} bytes in parts and shards: all as written")
 
 
+CorpusArgument = Annotated[str, typer.Argument(help="A corpus, or the output of a run; local or an address.")]
+TargetArgument = Annotated[str, typer.Argument(help="The folder to write to; local or an address.")]
+EosOption = Annotated[
+    int | None, typer.Option(help="Id of the token that ends a document; default: the tokenizer's.", min=0)
+]
+WorkersOption = Annotated[int | None, typer.Option(help="Shards worked on at once; default 4.", min=1)]
+StorageOption = Annotated[
+    str | None, typer.Option("--config", "-c", help="Whose `storage` says how addresses are reached.")
+]
+
+
 @export_app.command("megatron")
 def export_megatron(
-    corpus: Annotated[str, typer.Argument(help="A corpus, or the output of a run; local or an address.")],
-    target: Annotated[str, typer.Argument(help="The folder to write to; local or an address.")],
-    eos: Annotated[
-        int | None,
-        typer.Option(help="Id of the token that ends a document; default: the tokenizer's.", min=0),
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Shards worked on at once; default 4.", min=1)] = None,
-    config: Annotated[
-        str | None, typer.Option("--config", "-c", help="Whose `storage` says how addresses are reached.")
-    ] = None,
+    corpus: CorpusArgument,
+    target: TargetArgument,
+    eos: EosOption = None,
+    workers: WorkersOption = None,
+    config: StorageOption = None,
     set_: SetOption = None,
 ) -> None:
     """Write .bin and .idx for Megatron-LM, and its blend list for each phase. Started again, it continues."""
+    _export("megatron", corpus, target, eos, workers, config, set_)
+
+
+@export_app.command("nanotron")
+def export_nanotron(
+    corpus: CorpusArgument,
+    target: TargetArgument,
+    eos: EosOption = None,
+    workers: WorkersOption = None,
+    config: StorageOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Write .ds, .ds.index and .ds.metadata for nanotron and datatrove. Started again, it continues."""
+    _export("nanotron", corpus, target, eos, workers, config, set_)
+
+
+@export_app.command("npy")
+def export_npy(
+    corpus: CorpusArgument,
+    target: TargetArgument,
+    eos: EosOption = None,
+    workers: WorkersOption = None,
+    config: StorageOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Write flat arrays: .npy of tokens and .ends.npy of where documents end. Started again, it continues."""
+    _export("npy", corpus, target, eos, workers, config, set_)
+
+
+def _export(
+    form: str,
+    corpus: str,
+    target: str,
+    eos: int | None,
+    workers: int | None,
+    config: str | None,
+    overrides: list[str] | None,
+) -> None:
     from pipeline.blend import export
 
+    write = {"megatron": export.megatron, "nanotron": export.nanotron, "npy": export.npy}[form]
     with _answered():
-        storage = Storage(_load(config, set_).storage if config is not None else None)
-        target = _absolute(target)
+        storage = Storage(_load(config, overrides).storage if config is not None else None)
         console = _console(stderr=True)
         try:
-            made = export.megatron(
+            made = write(
                 storage,
                 corpus,
-                target,
+                _absolute(target),
                 "tokenizer" if eos is None else eos,
                 workers or export.WORKERS,
                 lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
