@@ -8,7 +8,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -308,43 +308,30 @@ StorageOption = Annotated[
 ]
 
 
-@export_app.command("megatron")
-def export_megatron(
-    corpus: CorpusArgument,
-    target: TargetArgument,
-    eos: EosOption = None,
-    workers: WorkersOption = None,
-    config: StorageOption = None,
-    set_: SetOption = None,
-) -> None:
-    """Write .bin and .idx for Megatron-LM, and its blend list for each phase. Started again, it continues."""
-    _export("megatron", corpus, target, eos, workers, config, set_)
+_FORMS = {
+    "megatron": "Write .bin and .idx for Megatron-LM, and its blend list for each phase.",
+    "nanotron": "Write .ds, .ds.index and .ds.metadata for nanotron and datatrove.",
+    "olmo": "Write .npy without a header and .csv.gz for OLMo-core, as Dolma does.",
+    "npy": "Write arrays for numpy.load: .npy of tokens, .ends.npy of where documents end.",
+}
 
 
-@export_app.command("nanotron")
-def export_nanotron(
-    corpus: CorpusArgument,
-    target: TargetArgument,
-    eos: EosOption = None,
-    workers: WorkersOption = None,
-    config: StorageOption = None,
-    set_: SetOption = None,
-) -> None:
-    """Write .ds, .ds.index and .ds.metadata for nanotron and datatrove. Started again, it continues."""
-    _export("nanotron", corpus, target, eos, workers, config, set_)
+def _exporting(form: str) -> Callable[..., None]:
+    def export(
+        corpus: CorpusArgument,
+        target: TargetArgument,
+        eos: EosOption = None,
+        workers: WorkersOption = None,
+        config: StorageOption = None,
+        set_: SetOption = None,
+    ) -> None:
+        _export(form, corpus, target, eos, workers, config, set_)
+
+    return export
 
 
-@export_app.command("npy")
-def export_npy(
-    corpus: CorpusArgument,
-    target: TargetArgument,
-    eos: EosOption = None,
-    workers: WorkersOption = None,
-    config: StorageOption = None,
-    set_: SetOption = None,
-) -> None:
-    """Write flat arrays: .npy of tokens and .ends.npy of where documents end. Started again, it continues."""
-    _export("npy", corpus, target, eos, workers, config, set_)
+for _form, _help in _FORMS.items():
+    export_app.command(_form, help=f"{_help} Started again, it continues.")(_exporting(_form))
 
 
 def _export(
@@ -358,7 +345,7 @@ def _export(
 ) -> None:
     from pipeline.blend import export
 
-    write = {"megatron": export.megatron, "nanotron": export.nanotron, "npy": export.npy}[form]
+    write = getattr(export, form)
     with _answered():
         storage = Storage(_load(config, overrides).storage if config is not None else None)
         console = _console(stderr=True)
