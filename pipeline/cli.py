@@ -104,11 +104,14 @@ def run(
 
 @app.command()
 def plan(config: ConfigOption, set_: SetOption = None) -> None:
-    """Show what a run would do: segments, parts, and what is already done. Runs nothing."""
+    """Show what a run would do: segments, parts, and what is already done; after a dry run also about how
+    many documents and bytes. Runs nothing."""
+    from pipeline.report import costs, plans
+
     with _answered():
         loaded = _load(config, set_)
         made, groups = launch.survey(loaded)
-        table = _status_table(groups)
+        table = plans.table(groups, costs.parts(made), launch.expected(loaded, made))
         for name, items in made.inputs.items():
             size = sum(item.size for _, item in items)
             print(f"{name}: {len(items)} inputs, {size:,} bytes")
@@ -120,12 +123,14 @@ def status(
     config: ConfigOption, set_: SetOption = None, as_json: Annotated[bool, typer.Option("--json")] = False
 ) -> None:
     """Show the progress of a run: parts done and to do, for each segment."""
+    from pipeline.report import costs, plans
+
     with _answered():
-        _, groups = launch.survey(_load(config, set_))
+        made, groups = launch.survey(_load(config, set_))
         if as_json:
             print(json.dumps([{"group": key, "parts": total, "done": done} for key, total, done in groups]))
         else:
-            _console().print(_status_table(groups))
+            _console().print(plans.table(groups, costs.parts(made), {}))
 
 
 @app.command()
@@ -475,18 +480,6 @@ def _absolute(place: str) -> str:
 
 def _plain(value: Any) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
-
-
-def _status_table(groups: list[tuple[str, int | None, int]]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("segment", "parts", "done", "to do"):
-        table.add_column(name, justify="left" if name == "segment" else "right")
-    for key, total, done in groups:
-        if total is None:
-            table.add_row(key, "?", "?", "after those before it")
-        else:
-            table.add_row(key, f"{total:,}", f"{done:,}", f"{total - done:,}")
-    return table
 
 
 def _console(stderr: bool = False) -> Console:

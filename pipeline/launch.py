@@ -10,6 +10,7 @@ import re
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -29,10 +30,11 @@ from pipeline.output import claim, finish, prepare, whole
 from pipeline.plan import build as planning
 from pipeline.plan.segment import Plan
 from pipeline.report import account, tables
+from pipeline.report.costs import Cost, Model
 from pipeline.report.estimate import Cluster, Estimate, estimate
 from pipeline.report.forecast import forecast, sizes
 from pipeline.report.foreseen import Foreseen, foresee
-from pipeline.report.measured import finished, measured
+from pipeline.report.measured import NotMeasured, finished, measured
 from pipeline.report.progress import Board, Event
 from pipeline.report.stats import stats
 from pipeline.report.tokenizer import tokenizer
@@ -212,6 +214,15 @@ def _caches(plan: Plan, storage: Storage, outputs: Sequence[str]) -> list[Cache]
         except NoCache as error:
             raise ConfigError(f"--cache: {error}") from None
     return found
+
+
+def expected(config: Config, plan: Plan) -> dict[str, Cost]:
+    """By group, what the dry run of a config (or the run itself) lets expect; empty without one."""
+    storage = Storage(config.storage)
+    for output in (dry(config).output, config.output):
+        with suppress(NotMeasured):
+            return {cost.key: cost for cost in Model(plan, measured(storage, output)).costs()}
+    return {}
 
 
 def _check_job(config: Config) -> None:

@@ -51,6 +51,15 @@ class Cost:
     needs: Resources
 
 
+def parts(plan: Plan) -> dict[str, int]:
+    """By segment, the number of its parts as far as the inputs tell: those of which nothing fails."""
+    found: dict[str, int] = {}
+    for key, segment in plan.segments.items():
+        own = len(plan.inputs.get(segment.dataset, ())) if segment.reader else 0
+        found[key] = own + sum(found[parent] for parent in segment.parents)
+    return found
+
+
 class Model:
     """The costs of a plan, from a basis that was measured. NotMeasured if the basis is of other stages."""
 
@@ -68,7 +77,7 @@ class Model:
         self._asked = {
             f"{one.dataset}/{one.stage}": one for one in forecasts(taken, self.states, basis.sizes)
         }
-        self._tasks: dict[str, int] = {}
+        self._tasks = parts(plan)
         self._files: dict[str, dict[str, float]] = {}  # by segment and role
         self._once = 0.0
         #: Datasets of which it is not known what share of the inputs was read.
@@ -82,7 +91,6 @@ class Model:
                 yield from self._rounds(segment)
             if segment.name == "tokens":
                 yield self._shards(segment)
-        assert self._tasks.keys() >= self.plan.segments.keys()
 
     def scale(self, segment: Segment, after: bool = True) -> float:
         """How many times the rows of the basis come out of a segment, or go into it."""
@@ -106,9 +114,7 @@ class Model:
     def _segment(self, segment: Segment) -> Cost:
         key = segment.key
         before, after = self.scale(segment, after=False), self.scale(segment)
-        tasks = len(self.plan.inputs.get(segment.dataset, ())) if segment.reader else 0
-        tasks += sum(self._tasks[parent] for parent in segment.parents)
-        self._tasks[key] = tasks
+        tasks = self._tasks[key]
         files = self._sizes(
             key, tasks, {DOCUMENTS: after, RUNS: after, REJECTS: before},
             {DOCUMENTS: segment.output, REJECTS: REJECT},

@@ -42,7 +42,8 @@ def lines(found: Estimate, cluster: Cluster, groups: bool = False) -> Iterator[s
             off = f"{100 * (total.value / before - 1):+.0f} %" if before else ""
             line += f"{_shown(name, before):>12}{off:>8}"
         yield line.rstrip()
-    yield f"{'largest worker':26}{_bytes(found.peak):>12}  measured; Ray sets {_bytes(found.asked)} aside"
+    aside = f"Ray sets {shown_bytes(found.asked)} aside"
+    yield f"{'largest worker':26}{shown_bytes(found.peak):>12}  measured; {aside}"
     if groups:
         yield ""
         yield f"{'group':44}{'tasks':>9}{'rows':>12}{'core-hours':>12}{'read':>10}{'written':>10}"
@@ -50,8 +51,8 @@ def lines(found: Estimate, cluster: Cluster, groups: bool = False) -> Iterator[s
             rows = f"{cost.rows:,.0f}" if cost.rows else ""
             hours = _number(cost.cpu / 3600)
             yield (
-                f"{cost.key:44}{cost.tasks:>9,}{rows:>12}{hours:>12}{_bytes(cost.read):>10}"
-                f"{_bytes(cost.written):>10}"
+                f"{cost.key:44}{cost.tasks:>9,}{rows:>12}{hours:>12}{shown_bytes(cost.read):>10}"
+                f"{shown_bytes(cost.written):>10}"
             )
     yield ""
     share = f"{100 * found.share:.2g} %" if found.share <= 1 else f"{found.share:.3g} times"
@@ -71,7 +72,7 @@ def _between(name: str, total: Total) -> str:
 
 def _shown(name: str, value: float) -> str:
     if name in BYTES:
-        return _bytes(value)
+        return shown_bytes(value)
     if name == "hours":
         return _duration(value)
     return _number(value)
@@ -89,7 +90,8 @@ def _duration(hours: float) -> str:
     return f"{hours * 60:.2g} min" if hours * 60 >= 1 else f"{hours * 3600:.2g} s"
 
 
-def _bytes(value: float) -> str:
+def shown_bytes(value: float) -> str:
+    """Three digits and a decimal unit."""
     unit = 0
     while value >= 999.5 and unit < len(_UNITS) - 1:
         value, unit = value / 1000, unit + 1

@@ -158,6 +158,29 @@ def test_the_command_prints_numbers_with_their_spread(tmp_path: Path) -> None:
     assert json.loads(own)["basis"]["share_of_inputs"] == 1.0
 
 
+def test_plan_says_what_is_known(tmp_path: Path) -> None:
+    config = toy_config(tmp_path, files=6, bad=False)
+    config.write_text(config.read_text().replace('"toys:Lines"', "jsonl"))
+
+    def rows() -> dict[str, list[str]]:
+        lines = call("plan", "-c", config).stdout.splitlines()
+        return {line.split()[0]: line.split()[1:] for line in lines if "/" in line.split()[0]}
+
+    before = rows()
+    twice = next(key for key in before if key.startswith("twice/"))
+    assert before[twice][0] == "~12"  # parts of both datasets that it comes from
+    assert not any("?" in cell for key, cells in before.items() if "shards" not in key for cell in cells)
+    call("run", "-c", config, *INLINE, "--dry-run", "--records", 20, "--inputs", 3)
+    after = rows()
+    assert set(before) < set(after)  # the rounds are shown too
+    reads = next(key for key in after if key.startswith("web/00"))
+    assert after[reads][:3] == ["6", "0", "6"]
+    assert float(after[reads][3].removeprefix("~")) == pytest.approx(360, rel=0.2)
+    assert after[reads][-2].startswith("~")
+    call("run", "-c", config, *INLINE)
+    assert all(cells[2] == "0" for cells in rows().values())
+
+
 def test_a_run_that_computes_nothing_keeps_what_the_driver_took(tmp_path: Path) -> None:
     config = toy_config(tmp_path, bad=False)
     spent = tmp_path / "out/work/receipts/spent"
