@@ -1,5 +1,5 @@
-"""Claim: from a dry run of some pages, ``nanocorpus estimate`` foretells what ten times as many bytes of other
-pages take, in seconds of the processor and in bytes, within 15 %.
+"""Claim: from a dry run of some pages, ``nanocorpus estimate`` foretells what ten times as many bytes of
+other pages take, in seconds of the processor and in bytes, within 15 %.
 
     python benchmarks/estimate.py FILE.warc.gz [--times 10] [--share 1.0] [--keep FOLDER]
 
@@ -109,9 +109,7 @@ def main() -> int:
     parser.add_argument("warc", type=Path, nargs="?" if default else None, default=default)
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--share", type=float, default=1.0)
-    parser.add_argument(
-        "--keep", type=Path, help="work in this folder, and leave it; started again, it goes on"
-    )
+    parser.add_argument("--keep", type=Path, help="work in this folder, and leave it")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="estimate-") as name:
         folder = (options.keep or Path(name)).resolve()
