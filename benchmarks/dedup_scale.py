@@ -162,7 +162,10 @@ class Watch:
         self.shuffled += sum(file.size for file in receipt.files if file.name.endswith(".runs"))
         self.peak = max(self.peak, receipt.peak_memory)
 
-    def tick(self) -> None:
+    def start(self, group: Any, task: Any) -> None:
+        """Nothing to show."""
+
+    def stop(self, task: Any) -> None:
         """Nothing to show."""
 
 

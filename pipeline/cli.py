@@ -23,6 +23,8 @@ from pipeline.execute.on_ray import ClusterError
 from pipeline.ledger import verify as verifying
 from pipeline.report import account as accounts
 from pipeline.report import tables as reporting
+from pipeline.report.log import as_json
+from pipeline.report.view import Format
 from pipeline.schedule.loop import RunFailed
 from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, is_local
@@ -77,18 +79,22 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Do parts again in which documents failed.")
     ] = False,
+    log_format: Annotated[
+        Format,
+        typer.Option(help="auto: a table on a terminal, else text; text: a log; json: one for programs."),
+    ] = "auto",
 ) -> None:
     """Run a config to its end. Started again, it continues where it stopped."""
-    with _answered():
+    with _answered(log_format):
         loaded = _load(config, set_, executor, workers)
         console = _console(stderr=True)
         if dry_run:
             loaded = launch.dry(loaded)
-            launch.run(loaded, console, records or 100, inputs, retry_failed)
+            launch.run(loaded, console, records or 100, inputs, retry_failed, log_format)
         elif records is not None or inputs is not None:
             raise ConfigError("--records and --inputs are for --dry-run")
         else:
-            launch.run(loaded, console, retry_failed=retry_failed)
+            launch.run(loaded, console, retry_failed=retry_failed, log_format=log_format)
         print(loaded.output)
 
 
@@ -158,8 +164,7 @@ def _report_page(config: Config, found: dict[str, Any], target: str, speed: bool
         looked = {name: look(storage, config.output, plan, name) for name in found["datasets"]}
     except Damaged as error:
         raise RunFailed(f"{error}; start the run again, which makes it anew") from None
-    if is_local(target):
-        target = os.path.abspath(os.path.expanduser(target))
+    target = _absolute(target)
     storage.write(target, page(found, blend, looked, speed).encode())
 
 
@@ -195,22 +200,29 @@ def trace(
 @app.command()
 def diff(
     first: Annotated[str, typer.Argument(help="An output.")],
-    second: Annotated[str, typer.Argument(help="Another output.")],
+    second: Annotated[str, typer.Argument(help="Another output, or a config: a .yaml file.")],
     config: Annotated[
         str | None, typer.Option("--config", "-c", help="Whose `storage` says how addresses are reached.")
     ] = None,
     set_: SetOption = None,
 ) -> None:
-    """Compare two outputs: settings, attrition, documents lost and gained by reason, with examples."""
-    from pipeline.report import compare
+    """Compare two outputs: settings, attrition, documents lost and gained by reason, with examples. Or an
+    output with a config: what would be computed again there and why, and what reused; runs nothing."""
+    from pipeline.report import compare, foreseen, foreseen_text
 
     with _answered():
-        (storage, a), (_, b) = (_place(config, set_, place) for place in (first, second))
         try:
-            found = compare.compare(storage, a, b)
-        except (compare.NotCompared, Damaged) as error:
+            if second.endswith((".yaml", ".yml")):
+                if config is not None:
+                    raise ConfigError("--config is for two outputs; here the second argument is the config")
+                loaded = _load(second, set_)
+                found = launch.foreseen(loaded, _absolute(first))
+                print("\n".join(foreseen_text.lines(found)))
+                return
+            (storage, a), (_, b) = (_place(config, set_, place) for place in (first, second))
+            print("\n".join(compare.lines(compare.compare(storage, a, b))))
+        except (compare.NotCompared, foreseen.NotForeseen, Damaged) as error:
             raise RunFailed(str(error)) from None
-        print("\n".join(compare.lines(found)))
 
 
 @app.command()
@@ -260,7 +272,7 @@ def export_megatron(
 
     with _answered():
         storage = Storage(_load(config, set_).storage if config is not None else None)
-        target = target if not is_local(target) else os.path.abspath(os.path.expanduser(target))
+        target = _absolute(target)
         console = _console(stderr=True)
         try:
             made = export.megatron(
@@ -379,8 +391,11 @@ def _place(config: str | None, overrides: list[str] | None, output: str | None) 
     loaded = _load(config, overrides) if config is not None else None
     if (place := output or (loaded.output if loaded else None)) is None:
         raise ConfigError("give --output, or --config")
-    place = place if not is_local(place) else os.path.abspath(os.path.expanduser(place))
-    return Storage(loaded.storage if loaded else None), place
+    return Storage(loaded.storage if loaded else None), _absolute(place)
+
+
+def _absolute(place: str) -> str:
+    return place if not is_local(place) else os.path.abspath(os.path.expanduser(place))
 
 
 def _plain(value: Any) -> str:
@@ -406,21 +421,24 @@ def _console(stderr: bool = False) -> Console:
 
 
 @contextmanager
-def _answered() -> Iterator[None]:
+def _answered(log_format: Format = "auto") -> Iterator[None]:
     """Answers a user's mistake with a message and an exit code instead of a traceback."""
     try:
         yield
     except (ConfigError, ClusterError, StorageError) as error:
-        _fail(str(error), 2)
+        _fail(str(error), 2, log_format)
     except RunFailed as error:
-        _fail(str(error), 1)
+        _fail(str(error), 1, log_format)
     except SystemExit as error:
-        _fail(f"a stage called sys.exit({error})", 1)
+        _fail(f"a stage called sys.exit({error})", 1, log_format)
     except KeyboardInterrupt:
-        _fail("interrupted; run the same command again to continue", 130)
+        _fail("interrupted; run the same command again to continue", 130, log_format)
 
 
-def _fail(message: str, code: int) -> None:
-    for line in message.splitlines():
-        print(f"nanocorpus: {line}", file=sys.stderr)
+def _fail(message: str, code: int, log_format: Format) -> None:
+    if log_format == "json":
+        print(as_json("error", {"text": message, "exit_code": code}), file=sys.stderr)
+    else:
+        for line in message.splitlines():
+            print(f"nanocorpus: {line}", file=sys.stderr)
     raise typer.Exit(code)

@@ -28,8 +28,11 @@ from pipeline.plan import build as planning
 from pipeline.plan.segment import Plan
 from pipeline.report import account, tables
 from pipeline.report.forecast import forecast, sizes
+from pipeline.report.foreseen import Foreseen, foresee
+from pipeline.report.progress import Board, Event
 from pipeline.report.stats import stats
 from pipeline.report.tokenizer import tokenizer
+from pipeline.report.view import Format, view
 from pipeline.schedule.groups import groups
 from pipeline.schedule.loop import RunFailed, Schedule
 from pipeline.sealed import Damaged
@@ -61,36 +64,44 @@ def run(
     limit: int | None = None,
     inputs: int | None = None,
     retry_failed: bool = False,
+    log_format: Format = "auto",
 ) -> dict[str, Any]:
     """Run a config to its end and return its ``stats.json``. ``limit``: a dry run (see ``dry``) of this many
-    records of each input.
+    records of each input. ``log_format``: how progress is shown, see ``report.view``.
 
     Raises ConfigError, ClusterError or StorageError if it could not start, and RunFailed if it could not
     finish or more failed than the config allows. What was committed stays and is used by the next run.
     """
     started = time.monotonic()
-    _check_job(config)
-    storage = Storage(config.storage)
-    plan = make_plan(config, storage, inputs)
-    ahead.start()
-    manifest = claim(config, storage, dry=limit is not None)
-    ledger = Ledger(storage, config.output, uuid.uuid4().hex, config.name)
-    seconds = config.limits.document_seconds
-    context = Context(config.output, ledger.token, config.storage, config.seed, seconds, limit, config.name)
-    executor = _executor(config, context)
-    schedule = None
-    try:
-        executor.check(segment.resources for segment in plan.segments.values())
-        ledger.take_over()
-        prepare(plan, ledger, manifest)
-        _open_stages(plan, executor, console)
-        said = tokenizer(plan, storage) if config.export.megatron is not None else None
-        if said is not None and said["eos_id"] is None:
-            what = "it is not known which token ends a document, which an export needs: give `eos`"
-            raise config.problem(("tokenizer",), what)
-        with tables.Board(console) as board:
-            if isinstance(executor, InlineExecutor):  # others show their parts as they end
-                executor.beat = board.beat
+    shown = view(console, log_format)
+    with Board(shown) as board:
+        board.phase("listing inputs")
+        _check_job(config)
+        storage = Storage(config.storage)
+        plan = make_plan(config, storage, inputs)
+        ahead.start()
+        manifest = claim(config, storage, dry=limit is not None)
+        ledger = Ledger(storage, config.output, uuid.uuid4().hex, config.name)
+        seconds = config.limits.document_seconds
+        context = Context(
+            config.output, ledger.token, config.storage, config.seed, seconds, limit, config.name
+        )
+        board.phase(f"starting the executor ({config.execution.executor})")
+        executor = _executor(config, context)
+        executor.hear = board.beat
+        schedule = None
+        try:
+            executor.check(segment.resources for segment in plan.segments.values())
+            ledger.take_over()
+            board.phase("looking at the output")
+            prepare(plan, ledger, manifest)
+            board.phase("loading stages")
+            _open_stages(plan, executor, board)
+            ends = tokenizer(plan, storage) if config.export.megatron is not None else None
+            if ends is not None and ends["eos_id"] is None:
+                what = "it is not known which token ends a document, which an export needs: give `eos`"
+                raise config.problem(("tokenizer",), what)
+            board.phase("looking for work")
             schedule = Schedule(
                 groups(plan, limit),
                 ledger,
@@ -103,38 +114,45 @@ def run(
                 schedule.run(executor)
             finally:
                 if any(state.failures for state in schedule.states.values()):
-                    console.print(tables.failures(schedule.states.values()))
+                    failed = {k: e for state in schedule.states.values() for k, e in state.failures.items()}
+                    table = tables.failures(schedule.states.values())
+                    shown.result("failures", table, {"failures": failed})
+            board.phase("writing what describes the whole")
             found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
             blend = _blend(config, found, dry=limit is not None)
             kept, left = finish(plan, ledger, manifest, schedule, found, blend)
-        if config.export.megatron is not None and blend is not None and limit is None:
-            _export(storage, config, config.export.megatron, console)
-    except (StorageError, Superseded, ConservationError, Damaged, StageError, RunFailed, SystemExit) as error:
-        reason = f"a stage called sys.exit({error})" if isinstance(error, SystemExit) else str(error)
-        if schedule is not None:
-            reason = account.leave(plan, ledger, manifest, schedule.states, reason)
-        raise RunFailed(reason) from None
-    finally:
-        executor.close()
-    console.print(tables.attrition(found))
+            if config.export.megatron is not None and blend is not None and limit is None:
+                board.phase("exporting for Megatron")
+                _export(storage, config, config.export.megatron, board)
+        except (
+            StorageError, Superseded, ConservationError, Damaged, StageError, RunFailed, SystemExit,
+        ) as error:  # fmt: skip
+            reason = f"a stage called sys.exit({error})" if isinstance(error, SystemExit) else str(error)
+            if schedule is not None:
+                reason = account.leave(plan, ledger, manifest, schedule.states, reason)
+            raise RunFailed(reason) from None
+        finally:
+            executor.close()
+    shown.result("attrition", tables.attrition(found), {"datasets": found["datasets"]})
     if limit is not None:
-        for line in forecast(plan, schedule.states):
-            console.print(line, markup=False, highlight=False)
-    console.print(tables.work(schedule.states, time.monotonic() - started), markup=False, highlight=False)
+        for said in forecast(plan, schedule.states):
+            if isinstance(said, str):
+                board.note(said)
+            else:
+                shown.result("forecast", said, tables.cells(said))
+    work = tables.Work.of(schedule.states, time.monotonic() - started)
+    shown.event(Event("finished", str(work), work._asdict()))
     for line in tables.notices(config.output, found, {*schedule.damages, *manifest.mended}, kept, left):
-        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        board.note(line, "yellow")
     return found
 
 
-def _export(storage: Storage, config: Config, folder: str, console: Console) -> None:
+def _export(storage: Storage, config: Config, folder: str, board: Board) -> None:
     try:
         made = export.megatron(storage, join(config.output, layout.CORPUS), folder)
     except ValueError as error:
         raise RunFailed(f"the run is finished, but not exported to {folder}: {error}") from None
-    console.print(
-        f"for Megatron: {made.shards} shards ({made.reused} there already) in {folder}",
-        markup=False, highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    board.note(f"for Megatron: {made.shards} shards ({made.reused} there already) in {folder}")
 
 
 def survey(config: Config) -> tuple[Plan, list[tuple[str, int | None, int]]]:
@@ -144,6 +162,13 @@ def survey(config: Config) -> tuple[Plan, list[tuple[str, int | None, int]]]:
     ledger = Ledger(storage, config.output, "", config.name)
     schedule = Schedule(groups(plan), ledger, config.limits, _Silent())
     return plan, [(group.key, total, done) for group, total, done in schedule.survey()]
+
+
+def foreseen(config: Config, output: str) -> Foreseen:
+    """What the config would do if ``output``, where a run was before, were its own. Runs nothing."""
+    storage = Storage(config.storage)
+    plan = make_plan(replace(config, output=output.rstrip("/")), storage)
+    return foresee(storage, output.rstrip("/"), plan)
 
 
 def _check_job(config: Config) -> None:
@@ -175,7 +200,7 @@ def _executor(config: Config, context: Context) -> Executor:
     return RayExecutor(context, config.execution.workers, config.execution.address)
 
 
-def _open_stages(plan: Plan, executor: Executor, console: Console) -> None:
+def _open_stages(plan: Plan, executor: Executor, board: Board) -> None:
     """Open every stage once where it will run: a missing model or wrong setting shows before any work."""
     notes: dict[str, None] = {}
     waiting = [OpenTask(s.key, s.steps, s.resources) for s in plan.segments.values() if s.steps]
@@ -191,7 +216,7 @@ def _open_stages(plan: Plan, executor: Executor, console: Console) -> None:
                 raise ConfigError(f"{plan.config.source.path}: {ended.task.label}: {error}")
             notes |= dict.fromkeys(ended.receipt.notes)
     for note in sorted(notes):  # the roles of a stage give the same notes
-        console.print(note, markup=False, highlight=False)
+        board.note(note)
 
 
 def _named(plan: Plan, error: str) -> str:
@@ -205,8 +230,10 @@ def _named(plan: Plan, error: str) -> str:
 class _Silent:
     def begin(self, group: Any, total: int, reused: int) -> None: ...
 
+    def start(self, group: Any, task: Any) -> None: ...
+
+    def stop(self, task: Any) -> None: ...
+
     def end(self, group: Any, task: Any, receipt: Any) -> None: ...
 
     def damaged(self, damage: Any) -> None: ...
-
-    def tick(self) -> None: ...

@@ -50,6 +50,7 @@ MANIFEST = "work/receipts/manifest"
 INDEX = "work/receipts/index"
 #: The parts that the index of documents counts, one a line.
 TRACE_PARTS = "work/receipts/trace-parts"
+RECEIPTS_NAME = "receipts"
 #: Names the driver that may publish.
 TOKEN = "work/.token"
 DRY_RUN = "dry-run"

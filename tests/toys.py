@@ -143,6 +143,22 @@ class Poison(Annotator):
         return False
 
 
+class SlowConfig(StageConfig):
+    seconds: float = 0.1
+
+
+class Slow(Annotator):
+    """Takes so many seconds for a call."""
+
+    name = "slow"
+    Config = SlowConfig
+    adds = pa.schema([("toy.slow", pa.bool_())])
+
+    def annotate(self, batch: pa.Table) -> Annotation:
+        time.sleep(self.config.seconds)
+        return Annotation({"toy.slow": pa.array([True] * len(batch))})
+
+
 class AtLeastConfig(StageConfig):
     chars: int = 0
 

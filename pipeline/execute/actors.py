@@ -14,6 +14,9 @@ from typing import Any
 
 from pipeline.tasks.base import Task
 
+#: Arguments of ``on_ray``'s function for workers.
+Call = tuple[Any, ...]
+
 
 @dataclass(frozen=True)
 class Running:
@@ -31,21 +34,21 @@ class _Kind:
     options: dict[str, Any]
     most: int
     idle: list[Any] = field(default_factory=list)
-    waiting: deque[tuple[Task, bytes]] = field(default_factory=deque)
+    waiting: deque[tuple[Task, Call]] = field(default_factory=deque)
     busy: int = 0
 
 
 class Actors:
     """Starts, uses and ends actors."""
 
-    def __init__(self, ray: Any, caller: Callable[[bytes], Any]) -> None:
+    def __init__(self, ray: Any, caller: Callable[..., Any]) -> None:
         self._ray = ray
         self._class = _actor_class(caller)
         self._kinds: dict[str, _Kind] = {}
         #: By the reference of its result.
         self.running: dict[Any, Running] = {}
 
-    def submit(self, task: Task, call: bytes, options: dict[str, Any], most: int) -> None:
+    def submit(self, task: Task, call: Call, options: dict[str, Any], most: int) -> None:
         """Queue a task for an actor of its segment, of which there are ``most`` at once."""
         name = task.label.rpartition("/")[0] if "/part-" in task.label else task.label
         kind = self._kinds.setdefault(name, _Kind(options, most))
@@ -83,16 +86,16 @@ class Actors:
                 made = self._ray.remote(max_restarts=0, max_task_retries=0)(self._class)
                 actor = made.options(**kind.options).remote()
             kind.busy += 1
-            self.running[actor.run.remote(call)] = Running(task, name, actor)
+            self.running[actor.run.remote(*call)] = Running(task, name, actor)
 
 
-def _actor_class(caller: Callable[[bytes], Any]) -> type[Any]:
+def _actor_class(caller: Callable[..., Any]) -> type[Any]:
     """A class that Ray sends as code, since it is local to this function: nothing of this package may be
     imported before ``caller`` has set the path."""
 
     class Actor:
-        def run(self, call: bytes) -> Any:
+        def run(self, *call: Any) -> Any:
             """See ``on_ray``."""
-            return caller(call)
+            return caller(*call)
 
     return Actor

@@ -1,19 +1,33 @@
 """The interface of executors.
 
-Knows tasks and how they end. What to do after a death or an error is decided in ``pipeline.schedule``.
+Knows tasks, their heartbeat and how they end. What to do after a death or an error is decided in
+``pipeline.schedule``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from pipeline.tasks.base import Ended, Task
+from pipeline.tasks.beat import Beat
 from stages.base import Resources
+
+#: Receives the heartbeat of a task: its label, and how far it is. May be called from any thread.
+Hear = Callable[[str, Beat], None]
+
+#: Seconds between two heartbeats of a task.
+BEAT_SECONDS = 1.0
+
+
+def unheard(label: str, beat: Beat) -> None:
+    """For runs that nobody watches."""
 
 
 class Executor(Protocol):
     """Runs tasks, one or several at once."""
+
+    hear: Hear
 
     def check(self, needs: Iterable[Resources]) -> None:
         """Raise an error if a task could never run here; called before any work."""

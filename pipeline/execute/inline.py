@@ -6,18 +6,16 @@ after the last finished part. Deadlines work for Python code only (see ``guard``
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from functools import partial
 
+from pipeline.execute.base import Hear, unheard
+from pipeline.execute.beating import beating
 from pipeline.execute.isolated import run_isolated
 from pipeline.tasks.base import Context, Ended, Task, attempt
 from pipeline.tasks.guard import Guard
 from stages.base import Resources
-
-#: Seconds between two signs of life of a part.
-BEAT_SECONDS = 3.0
 
 
 class InlineExecutor:
@@ -27,8 +25,7 @@ class InlineExecutor:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        #: Called from a thread while a task runs: its label, and the documents that it has read so far.
-        self.beat: Callable[[str, int], None] = lambda label, documents: None
+        self.hear: Hear = unheard
         self._queue: deque[tuple[Task, bool]] = deque()
 
     def check(self, needs: Iterable[Resources]) -> None:
@@ -43,27 +40,12 @@ class InlineExecutor:
         if not self._queue:
             return []
         task, isolated = self._queue.popleft()
+        hear = partial(self.hear, task.label)
         if isolated:
-            return [run_isolated(task, self.context)]
+            return [run_isolated(task, self.context, hear)]
         guard = Guard(self.context.document_seconds)
-        with self._beating(task.label, guard):
+        with beating(guard, hear):
             return [attempt(task, self.context, guard)]
-
-    @contextmanager
-    def _beating(self, label: str, guard: Guard) -> Iterator[None]:
-        ended = threading.Event()
-
-        def beat() -> None:
-            while not ended.wait(BEAT_SECONDS):
-                self.beat(label, guard.documents)
-
-        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
 
     def close(self) -> None:
         """There is nothing to stop: nothing runs between calls."""

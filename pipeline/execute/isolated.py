@@ -19,12 +19,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.execute import memory
+from pipeline.execute import base, memory
 from pipeline.storage.spool import spool
 from pipeline.tasks.base import Context, Ended, Task, attempt
+from pipeline.tasks.beat import Beat
 from pipeline.tasks.guard import (
     HARD_EXTRA,
     HARD_FACTOR,
@@ -33,6 +35,7 @@ from pipeline.tasks.guard import (
     Entry,
     Guard,
     Suspects,
+    last_beat,
     last_entry,
     last_words,
     new_journal,
@@ -45,12 +48,12 @@ _LOOK_SECONDS = 0.02
 _PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
-def run_isolated(task: Task, context: Context) -> Ended:
-    """Run ``task`` in child processes until one survives."""
+def run_isolated(task: Task, context: Context, hear: Callable[[Beat], None]) -> Ended:
+    """Run ``task`` in child processes until one survives. ``hear``: called with its heartbeat."""
     suspects = Suspects()
     with spool(task.label) as folder:
         for _ in range(MAX_CHILDREN):
-            code, ended, entry, hungry = _child(folder, task, context, suspects)
+            code, ended, entry, hungry = _child(folder, task, context, suspects, hear)
             if ended is not None:
                 return replace(ended, task=task)
             how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
@@ -85,7 +88,7 @@ def _after(suspects: Suspects, entry: Entry, how: str, hungry: str | None, secon
 
 
 def _child(
-    folder: Path, task: Task, context: Context, suspects: Suspects
+    folder: Path, task: Task, context: Context, suspects: Suspects, hear: Callable[[Beat], None]
 ) -> tuple[int, Ended | None, Entry | None, str | None]:
     """Exit code, the answer, or else the last entry of the journal, and the reason if it was memory."""
     journal, answer = folder / "journal", folder / "answer"
@@ -103,8 +106,12 @@ def _child(
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
             pipe.write(pickle.dumps((task, context, suspects)))
+        heard = time.monotonic()
         while process.poll() is None and hungry is None:
             hungry = memory.too_much(process.pid)
+            if time.monotonic() - heard >= base.BEAT_SECONDS:
+                heard = time.monotonic()
+                hear(last_beat(journal))
             time.sleep(_LOOK_SECONDS)
     finally:
         process.kill()

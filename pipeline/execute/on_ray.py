@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.execute.actors import Actors
+from pipeline.execute.base import Hear, unheard
+from pipeline.execute.beating import beating
 from pipeline.execute.isolated import run_isolated
+from pipeline.execute.pulse import Pulse, telling
 from pipeline.storage import TEMP_PREFIX, Storage, StorageError, is_local, join
 from pipeline.tasks.base import Context, Ended, Task, attempt
 from pipeline.tasks.guard import Guard
@@ -64,6 +67,8 @@ class RayExecutor:
         self._caller = _caller([*filter(None, sys.path), _ROOT], here if here != _ROOT else "")
         self._remote = ray.remote(max_retries=0, max_calls=RECYCLE)(self._caller)
         self._running: dict[Any, Task] = {}
+        self.hear: Hear = unheard
+        self._pulse = Pulse(ray)
         self._actors = Actors(ray, self._caller)
         self._workers = workers
         self._check_output(context)
@@ -93,15 +98,17 @@ class RayExecutor:
         }
         if need.gpus:
             options["num_gpus"] = need.gpus
-        call = self._ray.cloudpickle.dumps((_run, (task, self._context, isolated)))
+        beat = self._pulse.seconds(len(self._running) + len(self._actors.running))
+        call = self._ray.cloudpickle.dumps((_run, (task, self._context, isolated, beat)))
         if need.lasting and not isolated:
             most = self.slots
             if need.gpus:
                 most = min(most, int(sum(node.get("GPU", 0) // need.gpus for node in self._nodes())))
             del options["name"]  # for actors it would have to be unique
-            self._actors.submit(task, call, options, max(most, 1))
+            self._actors.submit(task, (call, self._pulse.actor), options, max(most, 1))
         else:
-            self._running[self._remote.options(**options).remote(call)] = task
+            remote = self._remote.options(**options)
+            self._running[remote.remote(call, self._pulse.actor)] = task
 
     def _nodes(self) -> list[dict[str, float]]:
         return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
@@ -109,6 +116,7 @@ class RayExecutor:
     def wait(self, seconds: float) -> list[Ended]:
         """See ``execute.base.Executor``."""
         self._actors.begin()
+        self._pulse.listen(self.hear)
         running = [*self._running, *self._actors.running]
         done, _ = self._ray.wait(running, num_returns=1, timeout=seconds)
         if done:  # collect all that have ended, not just one
@@ -181,34 +189,38 @@ def _check_reachable(address: str) -> None:
         raise ClusterError(f"no Ray cluster at {address}: {error}") from None
 
 
-def _caller(paths: list[str], last: str) -> Callable[[bytes], Any]:
+def _caller(paths: list[str], last: str) -> Callable[..., Any]:
     """The function that Ray runs: sets the module path, then unpickles and makes a call.
 
     ``paths`` are those of the driver; ``last`` is its working directory, unless that is the checkout. Ray
     puts it first on a worker's path, and a folder there may be called ``pipeline`` or ``model``. So nothing
     of this package may be imported before the path is set: Ray sends this function as code, since it is
-    local to another, and the call comes as bytes.
+    local to another, and the call comes as bytes. Handles of actors cannot be among these: they are
+    arguments of their own, and passed on.
     """
 
-    def made(call: bytes) -> Any:
+    def made(call: bytes, *handles: Any) -> Any:
         import pickle
         import sys
 
         sys.path[:] = dict.fromkeys([*(entry for entry in sys.path if entry != last), *paths, last])
         function, arguments = pickle.loads(call)
-        return function(*arguments)
+        return function(*arguments, *handles)
 
     return made
 
 
-def _run(task: Task, context: Context, isolated: bool) -> Ended:
-    """In the worker."""
+def _run(task: Task, context: Context, isolated: bool, seconds: float, pulse: Any) -> Ended:
+    """In the worker. ``seconds``: between two heartbeats, which ``pulse`` gets."""
     import pyarrow as pa
 
     pa.set_cpu_count(1)  # one core for each part, since other parts use the other cores
+    tell = telling(pulse, task.label)
     if isolated:
-        return run_isolated(task, context)
-    return attempt(task, context, Guard(context.document_seconds, killable=True))
+        return run_isolated(task, context, tell)
+    guard = Guard(context.document_seconds, killable=True)
+    with beating(guard, tell, seconds):
+        return attempt(task, context, guard)
 
 
 def _sees(path: str) -> bool:

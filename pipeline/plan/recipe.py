@@ -46,6 +46,18 @@ class Recipe:
         carried = [list(self.carried)] if self.carried else []
         return [self.role, self.stage, self.version, settings, *carried]
 
+    def as_json(self) -> dict[str, Any]:
+        """The identity with its label, for people."""
+        role, stage, version, settings, *carried = self.identity
+        return {
+            "label": self.label,
+            "role": role,
+            "stage": stage,
+            "version": version,
+            "settings": settings,
+            **({"carried": carried[0]} if carried else {}),
+        }
+
 
 def located(recipe: Recipe) -> tuple[type[Stage], StageConfig]:
     """The class of a recipe's stage and its settings, in which checksums stand for assets."""

@@ -87,6 +87,24 @@ class Segment:
             self.seed if any(step.role in ("generate", "tokens") for step in self.steps) else None,
         )
 
+    def as_json(self) -> dict[str, Any]:
+        """Its entry in ``plan.json``. ``does`` and ``decides`` say in plain values what ``recipe`` and the
+        identity of the rounds are hashes of, so that a later plan can tell what differs."""
+        done = [recipe for recipe in (self.reader, self.judge, *self.steps) if recipe]
+        return {
+            "dataset": self.dataset,
+            "segment": self.name,
+            "from": list(self.parents),
+            "steps": [f"{step.label} ({step.role})" for step in self.steps],
+            "recipe": self.recipe,
+            "judged": self.judged.label if self.judged else None,
+            "maps": earlier.map_identity(self.steps[-1]) if self.judged else None,
+            "where": self.where.text if self.where else None,
+            "columns": self.schema.names,
+            "does": [recipe.as_json() for recipe in done],
+            "decides": self.judged.as_json() if self.judged else None,
+        }
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -112,18 +130,7 @@ class Plan:
             "versions": {"nanocorpus": _version("nanocorpus"), "python": platform.python_version()}
             | {package: _version(package) for package in _NOTED},
             "assets": {source: {"sha256": kept.sha256} for source, kept in sorted(self.assets.items())},
-            "segments": [
-                {
-                    "dataset": segment.dataset,
-                    "segment": segment.name,
-                    "from": list(segment.parents),
-                    "steps": [f"{step.label} ({step.role})" for step in segment.steps],
-                    "recipe": segment.recipe,
-                    "judged": segment.judged.label if segment.judged else None,
-                    "maps": earlier.map_identity(segment.steps[-1]) if segment.judged else None,
-                }
-                for segment in self.segments.values()
-            ],
+            "segments": [segment.as_json() for segment in self.segments.values()],
             "inputs": {
                 dataset: [{"part": part, **item._asdict()} for part, item in items]
                 for dataset, items in self.inputs.items()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,8 @@ from pipeline.storage import Missing, Storage, join
 #: Documents of a dataset that are compared at most: their ids are in memory, twice.
 DOCUMENTS_AT_MOST = 20_000_000
 EXAMPLES = 3
+#: A key, and its value before and after, as JSON; "" where there is none.
+Setting = tuple[str, str, str]
 #: Where a document is that was not rejected: never read, or not selected for the dataset.
 ABSENT = ("", "not there")
 
@@ -60,9 +62,9 @@ class Compared:
 
 @dataclass
 class Difference:
-    """``settings``: key, value before and after, as JSON; "" where there is none."""
+    """What ``compare`` found."""
 
-    settings: list[tuple[str, str, str]]
+    settings: list[Setting]
     datasets: dict[str, Compared]
     only: tuple[list[str], list[str]]  # datasets that only the first, or only the second has
 
@@ -120,9 +122,7 @@ def compare(storage: Storage, first: str, second: str, at_most: int = DOCUMENTS_
     """What differs between two outputs. NotCompared if one is not of a finished run; Damaged if a file of it
     cannot be read."""
     a, b = _Output(storage, first), _Output(storage, second)
-    before, after = _flat(a.plan["config"]), _flat(b.plan["config"])
-    keys = sorted({*before, *after})
-    settings = [(k, before.get(k, ""), after.get(k, "")) for k in keys if before.get(k) != after.get(k)]
+    settings = differing(a.plan["config"], b.plan["config"])
     datasets = {}
     for name, data in a.stats["datasets"].items():
         if name in b.stats["datasets"]:
@@ -197,6 +197,12 @@ def _chosen(ids: list[bytes], share: float) -> npt.NDArray[np.void]:
     return all_ids[first < int(share * 2.0**64)]
 
 
+def differing(before: Any, after: Any) -> list[Setting]:
+    """The settings that differ between two configs as ``plan.json`` holds them, or parts of them."""
+    old, new = _flat(before), _flat(after)
+    return [(k, old.get(k, ""), new.get(k, "")) for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
+
+
 def _flat(value: Any, key: str = "") -> dict[str, str]:
     """Every setting by its path; an element of a list by the name that it has, else by its number."""
     if isinstance(value, dict) and value:
@@ -214,11 +220,16 @@ def _flat(value: Any, key: str = "") -> dict[str, str]:
     return {key: json.dumps(value, ensure_ascii=False, sort_keys=True)}
 
 
+def said(settings: Sequence[Setting]) -> Iterator[str]:
+    """Settings that differ as text for people."""
+    yield from (f"{key}: {old or 'not there'} -> {new or 'not there'}" for key, old, new in settings)
+    if not settings:
+        yield "same settings"
+
+
 def lines(found: Difference) -> Iterator[str]:
     """The difference as text for people."""
-    yield from (f"{key}: {old or 'not there'} -> {new or 'not there'}" for key, old, new in found.settings)
-    if not found.settings:
-        yield "same settings"
+    yield from said(found.settings)
     for which, names in zip(("first", "second"), found.only, strict=True):
         yield from (f"{name}: only in the {which}" for name in names)
     for name, one in found.datasets.items():

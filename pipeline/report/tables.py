@@ -1,141 +1,21 @@
-"""Output for people: progress while a run works, tables of attrition and failures at its end.
+"""Output for people at the end of a run: tables of attrition and failures, and what they should know.
 
-Knows states and how to print; does not know how anything runs. Only this module measures time for people, and
-nothing that it prints goes into a result.
+Knows states and how to print; does not know how anything runs.
 """
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from pipeline.ledger.ownership import shown
-from pipeline.ledger.receipts import FAILED, Receipt
 from pipeline.ledger.tallies import Tally
-from pipeline.schedule.state import Group, State
-from pipeline.sealed import Damaged
-from pipeline.tasks.base import Task
+from pipeline.report.progress import duration
+from pipeline.schedule.state import State
 from stages.global_stage import LAST
-
-LOG_SECONDS = 5.0
-
-
-@dataclass
-class _Line:
-    """Progress of one group."""
-
-    group: Group
-    total: int
-    reused: int
-    started: float = field(default_factory=time.monotonic)
-    ended: int = 0
-    failed: int = 0
-    documents: int = 0
-    running: int = 0  # documents that the part has read which is running
-
-    @property
-    def cells(self) -> tuple[str, str, str, str, str]:
-        seconds = max(time.monotonic() - self.started, 1e-3)
-        left = self.total - self.reused - self.ended
-        eta = "" if not left else f"{_duration(left * seconds / self.ended)}" if self.ended else "…"
-        parts = f"{self.reused + self.ended}/{self.total}" + (
-            f" ({self.failed} failed)" if self.failed else ""
-        )
-        rate = f"{self.documents / seconds:,.0f}" if self.ended else ""
-        return self.group.key, parts, f"{self.documents + self.running:,}", rate, eta
-
-
-class Board:
-    """Shows progress: a live table on a terminal, or a line every few seconds in a log.
-
-    See ``schedule.Progress``. Use as a context manager.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self._lines: dict[str, _Line] = {}
-        self._live = Live(console=console, refresh_per_second=2) if console.is_terminal else None
-        self._said = time.monotonic()
-
-    def __enter__(self) -> Board:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if self._live:
-            self._live.stop()
-
-    def begin(self, group: Group, total: int, reused: int) -> None:
-        """A group starts."""
-        self._lines[group.key] = _Line(group, total, reused)
-        if not self._live and total == reused:
-            self._say(self._lines[group.key])
-
-    def end(self, group: Group, task: Task, receipt: Receipt) -> None:
-        """A task has ended."""
-        line = self._lines[group.key]
-        line.ended, line.running = line.ended + 1, 0
-        line.failed += receipt.status == FAILED
-        line.documents += (
-            receipt.tallies[0].rows_in if receipt.tallies else receipt.counts.get("documents", 0)
-        )
-        if not self._live and line.reused + line.ended == line.total:
-            self._say(line)
-        if receipt.status == FAILED:
-            self.console.print(f"{task.label}: failed: {receipt.error}", style="red", markup=False)
-
-    def beat(self, label: str, documents: int) -> None:
-        """A sign of life of a part that is running; called from another thread."""
-        key = label.rpartition("/")[0]
-        if self._live:
-            if line := self._lines.get(key):
-                line.running = documents
-            self._live.update(self._table())
-        else:
-            said = f"{label}: running, {documents:,} documents read"
-            self.console.print(said, markup=False, highlight=False, soft_wrap=True)
-
-    def damaged(self, damage: Damaged) -> None:
-        """A file of the run is damaged."""
-        text = f"damaged: {damage}; its part is made again"
-        self.console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-    def tick(self) -> None:
-        """Show the progress."""
-        if self._live:
-            self._live.update(self._table())
-        elif time.monotonic() - self._said >= LOG_SECONDS:
-            for line in self._lines.values():
-                if line.reused + line.ended < line.total:
-                    self._say(line)
-
-    def _say(self, line: _Line) -> None:
-        self._said = time.monotonic()
-        key, parts, documents, rate, eta = line.cells
-        text = f"{key}: {parts} parts"
-        if line.reused:
-            text += f", {line.reused} reused"
-        if line.documents:
-            text += f", {documents} documents, {rate}/s"
-        self.console.print(
-            text + (f", ETA {eta}" if eta else ""), markup=False, highlight=False, soft_wrap=True
-        )
-
-    def _table(self) -> Table:
-        table = Table(box=None, header_style="dim")
-        for name in ("segment", "parts", "documents", "per second", "ETA"):
-            table.add_column(name, justify="left" if name == "segment" else "right")
-        for line in self._lines.values():
-            table.add_row(*line.cells)
-        return table
 
 
 def attrition(stats: Mapping[str, Any]) -> Table:
@@ -211,18 +91,40 @@ def failures(states: Iterable[State], most: int = 20) -> Table:
     return table
 
 
-def work(states: Mapping[str, State], seconds: float) -> str:
-    """One line: parts computed and reused, time, and the memory of the largest worker."""
-    made = sum(len(state.made) for state in states.values())
-    reused = sum(state.reused for state in states.values())
-    busy: Counter[str] = Counter()
-    for state in states.values():
-        busy.update(state.seconds)
-    peak = max((state.peak_memory for state in states.values()), default=0)
-    return (
-        f"{made - reused} parts computed, {reused} reused, in {_duration(seconds)} "
-        f"({busy.total():,.0f} s of stage time, largest worker {peak / 2**20:,.0f} MiB)"
-    )
+class Work(NamedTuple):
+    """What a run took: parts computed and reused, seconds, and bytes of memory of the largest worker."""
+
+    parts: int
+    reused: int
+    seconds: float
+    stage_seconds: float
+    peak_memory: int
+
+    @classmethod
+    def of(cls, states: Mapping[str, State], seconds: float) -> Work:
+        """Of all groups."""
+        made = sum(len(state.made) for state in states.values())
+        reused = sum(state.reused for state in states.values())
+        busy: Counter[str] = Counter()
+        for state in states.values():
+            busy.update(state.seconds)
+        peak = max((state.peak_memory for state in states.values()), default=0)
+        return cls(made - reused, reused, round(seconds, 1), round(busy.total(), 1), peak)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.parts} parts computed, {self.reused} reused, in {duration(self.seconds)} "
+            f"({self.stage_seconds:,.0f} s of stage time, largest worker {self.peak_memory / 2**20:,.0f} MiB)"
+        )
+
+
+def cells(table: Table) -> dict[str, Any]:
+    """The content of a table, as text."""
+    columns = [[str(cell) for cell in column.cells] for column in table.columns]
+    return {
+        "columns": [str(column.header) for column in table.columns],
+        "rows": [*zip(*columns, strict=True)],
+    }
 
 
 def notices(
@@ -257,9 +159,3 @@ def _some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(map(shown, names[:most])) + (
         f" and {len(names) - most} more" if len(names) > most else ""
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,8 +1,8 @@
 """The driver's loop: starts tasks when their group is ready and there is room, and collects their receipts.
 
-Decides which parts are reused, which tasks are tried again, and when the run stops. Knows tasks and receipts;
-does not know what a task computes. It holds neither documents nor receipts, only a few kilobytes for each
-part.
+Decides which tasks are tried again, and when the run stops. Knows tasks and receipts; does not know what a
+task computes, nor which are done already (``schedule.reuse``). It holds neither documents nor receipts, only
+a few kilobytes for each part.
 
 If a worker dies, the task is tried again; after a second death it runs in a child process that finds the
 document at fault. After a transient storage error it is tried twice more. Any other error is final for its
@@ -23,13 +23,13 @@ from typing import Protocol
 from pipeline.config.schema import Limits
 from pipeline.execute.base import Executor
 from pipeline.ledger.commit import Ledger
-from pipeline.ledger.receipts import DONE, FAILED, File, Receipt, load_all
+from pipeline.ledger.receipts import FAILED, Receipt
+from pipeline.schedule.reuse import split
 from pipeline.schedule.state import Group, Made, State, task_name
 from pipeline.sealed import Damaged
 from pipeline.tasks import check
 from pipeline.tasks.base import Ended, Task
 from pipeline.tasks.check import CheckTask
-from stages.base import FileInfo
 
 DEATHS_BEFORE_ISOLATION = 2
 TRIES = 3
@@ -46,16 +46,20 @@ class Progress(Protocol):
         """A group starts; ``reused`` of its tasks were done in an earlier run."""
         ...
 
+    def start(self, group: Group, task: Task) -> None:
+        """An attempt at a task starts, or waits for a worker."""
+        ...
+
+    def stop(self, task: Task) -> None:
+        """The attempt has ended, in whatever way."""
+        ...
+
     def end(self, group: Group, task: Task, receipt: Receipt) -> None:
-        """A task has ended."""
+        """A task is done, or has failed for good."""
         ...
 
     def damaged(self, damage: Damaged) -> None:
         """A file of the run is damaged and will be made again."""
-        ...
-
-    def tick(self) -> None:
-        """Called about once a second."""
         ...
 
 
@@ -108,6 +112,7 @@ class Schedule:
                 if not self._changing and not isinstance(waiting.task, CheckTask):
                     self._begin_change()
                 self._running[waiting.task.label] = waiting
+                self.progress.start(waiting.group, waiting.task)
                 executor.submit(waiting.task, waiting.deaths >= DEATHS_BEFORE_ISOLATION)
             if not self._running:
                 break
@@ -115,7 +120,6 @@ class Schedule:
                 self._end(ended)
             if self._parts_exceeded() is not None:
                 self._queue.clear()  # tasks that are running may end
-            self.progress.tick()
         if (reason := self._exceeded()) is not None:
             raise RunFailed(reason)
         if self._queue or set(self.states) != set(self.groups):
@@ -131,9 +135,9 @@ class Schedule:
                 yield group, None, 0
                 continue
             state = State()
-            count, todo, _ = self._split_done(group, state)
-            yield group, count, count - len(todo)
-            if not todo:
+            found = split(group, self.ledger, self.states, state, self.retry_failed)
+            yield group, found.tasks, found.tasks - len(found.todo)
+            if not found.todo:
                 self.states[group.key] = state
                 waiting.extendleft(group.following(self.states))
 
@@ -182,47 +186,20 @@ class Schedule:
             ):
                 continue
             state = self.states[key] = State()
-            count, todo, unsure = self._split_done(group, state)
-            state.reused = count - len(todo)
-            self._left[key] = len(todo)
-            self._queue.extend(_Waiting(task, group) for task in todo)
-            self._queue.extend(_Waiting(task, group) for task in check.tasks(key, unsure))
-            self.progress.begin(group, count, state.reused)
-            if not todo:
+            found = split(group, self.ledger, self.states, state, self.retry_failed)
+            state.reused = found.tasks - len(found.todo)
+            self._left[key] = len(found.todo)
+            self._queue.extend(_Waiting(todo.task, group) for todo in found.todo)
+            self._queue.extend(_Waiting(task, group) for task in check.tasks(key, found.unsure))
+            self.progress.begin(group, found.tasks, state.reused)
+            if not found.todo:
                 self._follow(group)
                 again = True
         return again
 
-    def _split_done(self, group: Group, state: State) -> tuple[int, list[Task], list[tuple[str, int]]]:
-        """The number of tasks of a group, and those without a valid receipt; the others are added to
-        ``state``. Last, the receipts whose files must be read to be verified, with the bytes of the files."""
-        todo = {task_name(task): task for task in group.tasks(self.states)}
-        count, unsure = len(todo), []
-        storage, path = self.ledger.storage, self.ledger.path
-        there: dict[str, FileInfo] = {}
-        for directory in group.directories if todo else ():
-            there |= {info.path: info for info in storage.list(path(directory))}
-        for name, receipt in load_all(storage, path(group.receipts)) if there else ():
-            task = todo.get(name)
-            if (
-                task is not None
-                and receipt.status == DONE
-                and receipt.fingerprint == task.fingerprint
-                and all(self._stands(there, file) for file in receipt.files)
-                and not (self.retry_failed and any(tally.failed for tally in receipt.tallies))
-            ):
-                state.add(task, receipt)
-                del todo[name]
-                if not all(file.etag and there[path(file.name)].etag == file.etag for file in receipt.files):
-                    unsure.append((group.receipt(name), sum(file.size for file in receipt.files)))
-        return count, list(todo.values()), unsure
-
-    def _stands(self, there: Mapping[str, FileInfo], file: File) -> bool:
-        info = there.get(self.ledger.path(file.name))
-        return info is not None and info.size == file.size
-
     def _end(self, ended: Ended) -> None:
         waiting = self._running.pop(ended.task.label)
+        self.progress.stop(ended.task)
         receipt = ended.receipt
         if ended.fatal:
             raise RunFailed(ended.error)

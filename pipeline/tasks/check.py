@@ -14,6 +14,7 @@ from pipeline.ledger.receipts import Receipt
 from pipeline.sealed import Damaged
 from pipeline.storage import Missing, Storage, join
 from pipeline.tasks.base import Context
+from pipeline.tasks.beat import Beat
 from pipeline.tasks.guard import Guard
 from stages.base import MIB, Resources
 
@@ -38,7 +39,8 @@ class CheckTask:
 
     def run(self, context: Context, storage: Storage, guard: Guard) -> Receipt:
         """See ``execute.base.Task``; nothing is published."""
-        for name in self.receipts:
+        for number, name in enumerate(self.receipts):
+            guard.beat = Beat(0, number, len(self.receipts), "parts")
             path = join(context.output, name)
             try:
                 receipt = Receipt.from_bytes(storage.read(path))

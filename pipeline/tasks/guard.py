@@ -24,6 +24,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn
 
+from pipeline.tasks.beat import Beat
 from stages.base import Fault
 
 #: The watchdog waits this much longer than the alarm, which ends a call in an orderly way.
@@ -35,6 +36,8 @@ READING = -1
 #: Deadline for reading a batch, which may wait for storage requests that are retried.
 READ_SECONDS = 1800.0
 _ENTRY = struct.Struct("<qqqqd")
+_UNIT = 8
+_BEAT = struct.Struct(f"<qqq{_UNIT}s")
 
 
 class DeadlineExceeded(BaseException):
@@ -72,8 +75,7 @@ class Guard:
         journal: Path | None = None,
         suspects: Suspects | None = None,
     ) -> None:
-        #: Documents that the part has read so far, for those who watch it from another thread.
-        self.documents = 0
+        self._beat = Beat()
         self.seconds = seconds
         self.killable = killable
         self.suspects = suspects or Suspects()
@@ -83,6 +85,18 @@ class Guard:
         self._alarm = threading.current_thread() is threading.main_thread()
         self._calls: list[_Call] = []  # calls in progress; reading may continue inside a call
         self._previous: Any = None
+
+    @property
+    def beat(self) -> Beat:
+        """How far the part is, for those who watch it from another thread."""
+        return self._beat
+
+    @beat.setter
+    def beat(self, beat: Beat) -> None:
+        self._beat = beat
+        if self._journal is not None:
+            unit = beat.unit.encode()[:_UNIT]
+            self._journal[_ENTRY.size :] = _BEAT.pack(beat.documents, beat.done, beat.total, unit)
 
     def by_row(self, batch: int) -> bool:
         """True if this batch killed a worker and must be processed row by row."""
@@ -161,6 +175,12 @@ def last_entry(journal: Path) -> Entry | None:
     return entry if entry.started else None
 
 
+def last_beat(journal: Path) -> Beat:
+    """How far the part was when it was last looked at."""
+    documents, done, total, unit = _BEAT.unpack(journal.read_bytes()[_ENTRY.size :])
+    return Beat(documents, done, total, unit.rstrip(b"\0").decode())
+
+
 def last_words(journal: Path) -> str:
     """Why the process ended itself; empty if it did not."""
     place = _words(journal)
@@ -174,12 +194,12 @@ def _words(journal: Path) -> Path:
 def _map(journal: Path) -> mmap.mmap:
     # a shared mapping survives the death of the process without a flush
     with journal.open("r+b") as file:
-        return mmap.mmap(file.fileno(), _ENTRY.size)
+        return mmap.mmap(file.fileno(), _ENTRY.size + _BEAT.size)
 
 
 def new_journal(path: Path) -> None:
     """An empty journal file."""
-    path.write_bytes(bytes(_ENTRY.size))
+    path.write_bytes(bytes(_ENTRY.size + _BEAT.size))
     _words(path).unlink(missing_ok=True)
 
 

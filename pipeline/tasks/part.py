@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from pipeline.plan.recipe import Recipe, open_stage
 from pipeline.sealed import ParquetFile, Stored
 from pipeline.storage import Storage, StorageError
 from pipeline.tasks.base import Again, Context
+from pipeline.tasks.beat import Beat, Watched
 from pipeline.tasks.calls import TOKEN_ORDER, Result, apply, judged
 from pipeline.tasks.dry import Few, share
 from pipeline.tasks.guard import READING, Guard
@@ -135,6 +136,9 @@ class _Run:
         self.few: Few | None = None
         self.rejects: list[dict[str, Any]] = []
         self.batch = -1
+        #: Documents that were read, and how far that is.
+        self.documents = 0
+        self.progress: Callable[[], Beat] = lambda: Beat(self.documents)
 
     def run(self) -> Receipt:
         task = self.task
@@ -212,7 +216,8 @@ class _Run:
             if table is None:
                 return
             self.batch += 1
-            self.guard.documents += len(table)
+            self.documents += len(table)
+            self.guard.beat = self.progress()
             yield table.select(schema.names).cast(schema)
 
     def _read(self, source: FromInput, tally: Tally) -> Iterator[pa.Table]:
@@ -223,7 +228,9 @@ class _Run:
         if etag != source.item.etag:
             raise StorageError(f"{source.item.path}: the input changed after the plan was made; start again")
         last = None
-        for batch in reader.read(source.item, self.storage, self.context.limit):
+        watched = Watched(self.storage, source.item)
+        self.progress = lambda: watched.beat(self.documents, tally.rows_in)
+        for batch in reader.read(source.item, watched, self.context.limit):
             last = batch
             tally.rows_in += len(batch.documents) + len(batch.rejects)
             tally.kept += len(batch.documents)
@@ -250,6 +257,8 @@ class _Run:
         found = Found(about, judge.verdicts if judge else None)
         offset = 0
         parquet = ParquetFile(self.storage, source.file.below(self.context.output))
+        rows_there = parquet.metadata.num_rows
+        self.progress = lambda: Beat(self.documents, offset, rows_there, "rows", "read")
         for table in read_batches(parquet, schema, BATCH_ROWS):
             stop = offset + len(table)
             if tally is not None:
@@ -302,6 +311,7 @@ class _Run:
 
     def _step(self, number: int, recipe: Recipe, stage: Any, tally: Tally, table: pa.Table) -> Result:
         started = time.perf_counter()
+        self.guard.beat = self.guard.beat._replace(stage=recipe.label)
         result = apply(recipe, stage, table, self.context.seed, self.guard, self.batch, number)
         self.seconds[recipe.label] += time.perf_counter() - started
         self._account(tally, table, result)

@@ -21,6 +21,7 @@ from pipeline.plan.recipe import Recipe, open_stage
 from pipeline.sealed import ParquetFile, Stored
 from pipeline.storage import Storage, StorageError
 from pipeline.tasks.base import Context
+from pipeline.tasks.beat import Beat
 from pipeline.tasks.guard import Guard
 from pipeline.tasks.outputs import Outputs, read_batches
 from stages.base import MIB, Resources
@@ -69,7 +70,7 @@ class _Task:
             writer: RunWriter | None = None
             counts: Counter[str] = Counter()
             clusters: dict[str, int] = {}
-            for table in self._tables(context, storage, counts, clusters):
+            for table in self._tables(context, storage, guard, counts, clusters):
                 if len(table):
                     writer = writer or outputs.runs(file, table.schema, (), self.block_bytes)
                     writer.add(table)
@@ -78,11 +79,18 @@ class _Task:
             return outputs.publish(made)
 
     def _tables(
-        self, context: Context, storage: Storage, counts: Counter[str], clusters: dict[str, int]
+        self,
+        context: Context,
+        storage: Storage,
+        guard: Guard,
+        counts: Counter[str],
+        clusters: dict[str, int],
     ) -> Iterator[pa.Table]:
         raise NotImplementedError
 
-    def _merged(self, context: Context, storage: Storage, low: int, high: int) -> Iterator[pa.Table]:
+    def _merged(
+        self, context: Context, storage: Storage, guard: Guard, low: int, high: int
+    ) -> Iterator[pa.Table]:
         for run in self.runs:
             info = storage.stat(run.file.path) if run.etag else None
             if run.etag and (info is None or info.etag != run.etag):
@@ -90,7 +98,7 @@ class _Task:
                     f"{run.file.path}: the earlier run changed after the plan was made; start again"
                 )
         files = [(run.part, run.file if run.etag else run.file.below(context.output)) for run in self.runs]
-        return merge(storage, files, low, high, self.round.order, split=self.round.split)
+        return _watched(merge(storage, files, low, high, self.round.order, split=self.round.split), guard)
 
 
 @dataclass(frozen=True)
@@ -102,9 +110,14 @@ class RegroupTask(_Task):
     block_bytes: ClassVar[int] = MERGED_BLOCK_BYTES
 
     def _tables(
-        self, context: Context, storage: Storage, counts: Counter[str], clusters: dict[str, int]
+        self,
+        context: Context,
+        storage: Storage,
+        guard: Guard,
+        counts: Counter[str],
+        clusters: dict[str, int],
     ) -> Iterator[pa.Table]:
-        return self._merged(context, storage, self.low, self.high)
+        return self._merged(context, storage, guard, self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -116,10 +129,15 @@ class ReduceTask(_Task):
     high: int
 
     def _tables(
-        self, context: Context, storage: Storage, counts: Counter[str], clusters: dict[str, int]
+        self,
+        context: Context,
+        storage: Storage,
+        guard: Guard,
+        counts: Counter[str],
+        clusters: dict[str, int],
     ) -> Iterator[pa.Table]:
         stage = open_stage(self.judge, context.storage)
-        groups = self._merged(context, storage, self.low, self.high)
+        groups = self._merged(context, storage, guard, self.low, self.high)
         for table in _counted(stage.reduce(self.round.name, groups), counts, clusters):
             yield (
                 table.select(stage.verdicts.names).cast(stage.verdicts) if self.round.name == LAST else table
@@ -136,11 +154,16 @@ class JoinTask(_Task):
     schema: bytes  # of the columns that the stage reads, as an Arrow schema message
 
     def _tables(
-        self, context: Context, storage: Storage, counts: Counter[str], clusters: dict[str, int]
+        self,
+        context: Context,
+        storage: Storage,
+        guard: Guard,
+        counts: Counter[str],
+        clusters: dict[str, int],
     ) -> Iterator[pa.Table]:
         stage = open_stage(self.judge, context.storage)
         schema = pa.ipc.read_schema(pa.py_buffer(self.schema))
-        found = Found(self._merged(context, storage, position(self.index), position(self.index + 1)))
+        found = Found(self._merged(context, storage, guard, position(self.index), position(self.index + 1)))
         offset = 0
         parquet = ParquetFile(storage, self.documents.below(context.output))
         for batch in read_batches(parquet, schema, BATCH_ROWS):
@@ -148,6 +171,14 @@ class JoinTask(_Task):
             if rows is not None and len(rows):
                 yield shifted(stage.join(self.round.name, batch, rows), offset)
             offset += len(batch)
+
+
+def _watched(tables: Iterator[pa.Table], guard: Guard) -> Iterator[pa.Table]:
+    rows = 0
+    for table in tables:
+        rows += len(table)
+        guard.beat = Beat(done=rows, unit="rows")
+        yield table
 
 
 def _counted(tables: Reduced, counts: Counter[str], clusters: dict[str, int]) -> Generator[pa.Table]:

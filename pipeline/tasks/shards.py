@@ -20,6 +20,7 @@ from pipeline.ledger.receipts import Receipt
 from pipeline.sealed import Stored
 from pipeline.storage import Storage
 from pipeline.tasks.base import Context
+from pipeline.tasks.beat import Beat
 from pipeline.tasks.calls import TOKEN_ORDER
 from pipeline.tasks.guard import Guard
 from pipeline.tasks.outputs import Outputs
@@ -78,6 +79,7 @@ class ShardTask:
                 dataset = pa.array([self.dataset] * len(table), pa.string())
                 writer.add(table.append_column("dataset", dataset).select(schema.names).cast(schema))
                 counts["documents"] += len(table)
+                guard.beat = Beat(counts["documents"])
                 ids = np.array([last, *table.column("id").to_pylist()], "S16")
                 counts["repeated_ids"] += int(np.count_nonzero(ids[1:] == ids[:-1]))
                 last = table.column("id")[-1].as_py()  # rows with the same id are next to each other

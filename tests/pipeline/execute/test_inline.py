@@ -9,21 +9,55 @@ from pathlib import Path
 import pytest
 from runs import hashes, launched, toy_config
 
-from pipeline.execute import inline
+from pipeline.execute import base
+from pipeline.report import log
+from pipeline.report.progress import Board
+from pipeline.tasks.beat import Beat
 
 
 def test_a_part_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("quiet", "beating"):
         (tmp_path / name).mkdir()
-    monkeypatch.setattr(inline, "BEAT_SECONDS", 600)
-    assert ": running, " not in launched(toy_config(tmp_path / "quiet"))
-    monkeypatch.setattr(inline, "BEAT_SECONDS", 1e-4)
-    said = launched(toy_config(tmp_path / "beating"))
-    assert "/00-read-Poison-AtLeast/part-" in said
-    assert re.search(r"/part-[0-9a-f]+: running, \d+ documents read\n", said)
-    assert not any(thread.name == "heartbeat" for thread in threading.enumerate())
-    quiet, beating = (
-        {name: sha for name, sha in hashes(tmp_path / run / "out").items() if name.endswith(".parquet")}
-        for run in ("quiet", "beating")
+    for seconds, quiet in ((base, "BEAT_SECONDS"), (log, "LOG_SECONDS")):
+        monkeypatch.setattr(seconds, quiet, 600)
+    assert " documents, 200 of " not in launched(toy_config(tmp_path / "quiet"))
+    heard: list[tuple[str, Beat]] = []
+
+    def hear(board: Board, label: str, beat: Beat) -> None:
+        heard.append((label, beat))
+
+    monkeypatch.setattr(base, "BEAT_SECONDS", 1e-3)
+    monkeypatch.setattr(Board, "beat", hear)
+    launched(toy_config(tmp_path / "beating"))
+    assert not any(thread.name in ("heartbeat", "log") for thread in threading.enumerate())
+    read = [beat for label, beat in heard if re.match(r"web/00-read-Poison-AtLeast/part-[0-9a-f]+", label)]
+    assert {"bytes"} == {beat.unit for beat in read if beat.documents}
+    assert any(0 < beat.documents <= 60 and 0 < beat.done <= beat.total for beat in read)
+    assert {beat.stage for beat in read} & {"read", "Poison", "AtLeast"}
+    judged = [beat for label, beat in heard if label.startswith("web/01-")]
+    assert {"rows"} == {beat.unit for beat in judged if beat.documents}
+
+
+def test_heartbeats_do_not_change_what_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for number, seconds in enumerate((600.0, 1e-3)):
+        (tmp_path / str(number)).mkdir()
+        monkeypatch.setattr(base, "BEAT_SECONDS", seconds)
+        launched(toy_config(tmp_path / str(number)))
+        files = hashes(tmp_path / str(number) / "out")
+        found.append({name: sha for name, sha in files.items() if name.endswith(".parquet")})
+    assert found[0] == found[1]
+
+
+def test_the_log_moves_while_a_part_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(log, "LOG_SECONDS", 0.01)
+    path = toy_config(tmp_path, files=1, rows=600, bad=False)
+    path.write_text(path.read_text().replace("toys:Poison: {}", "toys:Slow: {}"))
+    said = launched(path).splitlines()
+    parts = [line for line in said if re.search(r"web/00-\S+/part-[0-9a-f]+: ", line)]
+    form = (
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ web/00-read-Slow-AtLeast/part-[0-9a-f]+: [1-9]\d* documents, "
+        r"0\.\d of 0\.\d MB, at (read|Slow|AtLeast), \d+:\d\d, ETA (unknown|\d+:\d\d)"
     )
-    assert quiet == beating
+    assert any(re.fullmatch(form, line) for line in parts), said

@@ -19,7 +19,7 @@ def test_a_document_that_fills_the_memory_is_named(tmp_path: Path, monkeypatch: 
 
     def after_two_deaths(task: Task, context: Context, guard: Guard) -> Ended:
         alone = task.label.startswith("web/00-")
-        return run_isolated(task, context) if alone else attempt(task, context, guard)
+        return run_isolated(task, context, lambda beat: None) if alone else attempt(task, context, guard)
 
     monkeypatch.setattr("pipeline.execute.inline.attempt", after_two_deaths)
     launched(

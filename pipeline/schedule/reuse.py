@@ -1,0 +1,93 @@
+"""Which tasks of a group an output holds done, and why each of the others is to be done.
+
+Knows receipts and whether the files that they name are there; does not run anything, nor read those files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from pipeline.ledger.commit import Ledger
+from pipeline.ledger.receipts import DONE, FAILED, File, Receipt, load_all
+from pipeline.schedule.state import Group, State, task_name
+from pipeline.tasks.base import Task
+from stages.base import FileInfo
+
+
+class Why(StrEnum):
+    """Why a task is to be done."""
+
+    NEW = "new"  # nothing of it is there, or it was not finished
+    OTHER = "other"  # it was done from something else, or in another way
+    GONE = "gone"  # a file of it is missing or cut off
+    FAILED = "failed"
+    FAILURES = "failures"  # documents failed in it, and those are to be tried again
+
+
+class Todo(NamedTuple):
+    """A task to be done. ``seconds`` it worked when it was done the last time."""
+
+    task: Task
+    why: Why
+    seconds: float = 0.0
+
+
+class Split(NamedTuple):
+    """``tasks``: their number. ``unsure``: receipts whose files must be read to be verified, with the bytes
+    of the files."""
+
+    tasks: int
+    todo: list[Todo]
+    unsure: list[tuple[str, int]]
+
+
+def split(
+    group: Group,
+    ledger: Ledger,
+    states: Mapping[str, State],
+    into: State,
+    retry_failed: bool = False,
+    place: Callable[[str], str] = lambda directory: directory,
+) -> Split:
+    """The tasks of a group. The results of those that are done are added to ``into``.
+
+    place: where the files of a directory are, if they still have the names of an earlier plan.
+    """
+    tasks = {task_name(task): task for task in group.tasks(states)}
+    todo = {name: Todo(task, Why.NEW) for name, task in tasks.items()}
+    unsure = []
+    storage, path = ledger.storage, ledger.path
+    there: dict[str, FileInfo] = {}
+    for directory in group.directories if todo else ():
+        there |= {info.path: info for info in storage.list(path(place(directory)))}
+
+    def stands(file: File) -> bool:
+        info = there.get(path(file.name))
+        return info is not None and info.size == file.size
+
+    for name, receipt in load_all(storage, path(place(group.receipts))) if there else ():
+        if (task := tasks.get(name)) is None:
+            continue
+        if (why := _why(task, receipt, retry_failed)) is None and not all(map(stands, receipt.files)):
+            why = Why.GONE
+        if why is not None:
+            todo[name] = Todo(task, why, sum(receipt.seconds.values()))
+            continue
+        into.add(task, receipt)
+        del todo[name]
+        if not all(file.etag and there[path(file.name)].etag == file.etag for file in receipt.files):
+            unsure.append((group.receipt(name), sum(file.size for file in receipt.files)))
+    return Split(len(tasks), list(todo.values()), unsure)
+
+
+def _why(task: Task, receipt: Receipt, retry_failed: bool) -> Why | None:
+    if receipt.status == FAILED:
+        return Why.FAILED
+    if receipt.status != DONE:
+        return Why.NEW
+    if receipt.fingerprint != task.fingerprint:
+        return Why.OTHER
+    failed = retry_failed and any(tally.failed for tally in receipt.tallies)
+    return Why.FAILURES if failed else None
