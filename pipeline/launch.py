@@ -142,7 +142,7 @@ def run(
                 shown.result("forecast", said, tables.cells(said))
     work = tables.Work.of(schedule.states, time.monotonic() - started)
     shown.event(Event("finished", str(work), work._asdict()))
-    for line in tables.notices(config.output, found, {*schedule.damages, *manifest.mended}, kept, left):
+    for line in tables.notices(config.output, found, {*schedule.damages, *map(ledger.path, manifest.mended)}, kept, left):
         board.note(line, "yellow")
     return found
 
