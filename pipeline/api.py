@@ -45,6 +45,7 @@ def run(
     executor: str | None = None,
     workers: int | None = None,
     console: Console | None = None,
+    caches: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Run a config to its end, as ``nanocorpus run`` does, and return its ``stats.json``.
 
@@ -53,8 +54,10 @@ def run(
     executor: ``"ray"`` or ``"inline"`` (in this process); default: what the config says.
     workers: parts worked on at once; default: what the config says, else all CPUs.
     console: where progress and the final tables are printed; default: nowhere.
+    caches: outputs of other runs, from which parts that are the same are copied.
 
     Raises ConfigError, ClusterError or StorageError if it could not start, and RunFailed if it could not
     finish or more failed than the config allows. Called again, it continues where it stopped.
     """
-    return launch.run(load(config, overrides, executor, workers), console or Console(quiet=True))
+    loaded = load(config, overrides, executor, workers)
+    return launch.run(loaded, console or Console(quiet=True), caches=caches)

@@ -79,6 +79,10 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Do parts again in which documents failed.")
     ] = False,
+    cache: Annotated[
+        list[str] | None,
+        typer.Option(help="Another output: parts that are the same are copied from there. Repeatable."),
+    ] = None,
     log_format: Annotated[
         Format,
         typer.Option(help="auto: a table on a terminal, else text; text: a log; json: one for programs."),
@@ -90,11 +94,11 @@ def run(
         console = _console(stderr=True)
         if dry_run:
             loaded = launch.dry(loaded)
-            launch.run(loaded, console, records or 100, inputs, retry_failed, log_format)
+            launch.run(loaded, console, records or 100, inputs, retry_failed, log_format, cache or ())
         elif records is not None or inputs is not None:
             raise ConfigError("--records and --inputs are for --dry-run")
         else:
-            launch.run(loaded, console, retry_failed=retry_failed, log_format=log_format)
+            launch.run(loaded, console, retry_failed=retry_failed, log_format=log_format, caches=cache or ())
         print(loaded.output)
 
 
@@ -253,32 +257,76 @@ def verify(
         print(f"{found.files:,} files, {found.bytes:,} bytes in parts and shards: all as written")
 
 
+CorpusArgument = Annotated[str, typer.Argument(help="A corpus, or the output of a run; local or an address.")]
+TargetArgument = Annotated[str, typer.Argument(help="The folder to write to; local or an address.")]
+EosOption = Annotated[
+    int | None, typer.Option(help="Id of the token that ends a document; default: the tokenizer's.", min=0)
+]
+WorkersOption = Annotated[int | None, typer.Option(help="Shards worked on at once; default 4.", min=1)]
+StorageOption = Annotated[
+    str | None, typer.Option("--config", "-c", help="Whose `storage` says how addresses are reached.")
+]
+
+
 @export_app.command("megatron")
 def export_megatron(
-    corpus: Annotated[str, typer.Argument(help="A corpus, or the output of a run; local or an address.")],
-    target: Annotated[str, typer.Argument(help="The folder to write to; local or an address.")],
-    eos: Annotated[
-        int | None,
-        typer.Option(help="Id of the token that ends a document; default: the tokenizer's.", min=0),
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Shards worked on at once; default 4.", min=1)] = None,
-    config: Annotated[
-        str | None, typer.Option("--config", "-c", help="Whose `storage` says how addresses are reached.")
-    ] = None,
+    corpus: CorpusArgument,
+    target: TargetArgument,
+    eos: EosOption = None,
+    workers: WorkersOption = None,
+    config: StorageOption = None,
     set_: SetOption = None,
 ) -> None:
     """Write .bin and .idx for Megatron-LM, and its blend list for each phase. Started again, it continues."""
+    _export("megatron", corpus, target, eos, workers, config, set_)
+
+
+@export_app.command("nanotron")
+def export_nanotron(
+    corpus: CorpusArgument,
+    target: TargetArgument,
+    eos: EosOption = None,
+    workers: WorkersOption = None,
+    config: StorageOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Write .ds, .ds.index and .ds.metadata for nanotron and datatrove. Started again, it continues."""
+    _export("nanotron", corpus, target, eos, workers, config, set_)
+
+
+@export_app.command("npy")
+def export_npy(
+    corpus: CorpusArgument,
+    target: TargetArgument,
+    eos: EosOption = None,
+    workers: WorkersOption = None,
+    config: StorageOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Write flat arrays: .npy of tokens and .ends.npy of where documents end. Started again, it continues."""
+    _export("npy", corpus, target, eos, workers, config, set_)
+
+
+def _export(
+    form: str,
+    corpus: str,
+    target: str,
+    eos: int | None,
+    workers: int | None,
+    config: str | None,
+    overrides: list[str] | None,
+) -> None:
     from pipeline.blend import export
 
+    write = {"megatron": export.megatron, "nanotron": export.nanotron, "npy": export.npy}[form]
     with _answered():
-        storage = Storage(_load(config, set_).storage if config is not None else None)
-        target = _absolute(target)
+        storage = Storage(_load(config, overrides).storage if config is not None else None)
         console = _console(stderr=True)
         try:
-            made = export.megatron(
+            made = write(
                 storage,
                 corpus,
-                target,
+                _absolute(target),
                 "tokenizer" if eos is None else eos,
                 workers or export.WORKERS,
                 lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),

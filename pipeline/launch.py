@@ -9,6 +9,7 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from pipeline.config.located import ConfigError
 from pipeline.config.schema import Config
 from pipeline.execute.base import Executor
 from pipeline.execute.inline import InlineExecutor
+from pipeline.ledger.cache import Cache, NoCache
 from pipeline.ledger.commit import Ledger, Superseded
 from pipeline.ledger.tallies import ConservationError
 from pipeline.output import claim, finish, prepare, whole
@@ -36,7 +38,7 @@ from pipeline.report.view import Format, view
 from pipeline.schedule.groups import groups
 from pipeline.schedule.loop import RunFailed, Schedule
 from pipeline.sealed import Damaged
-from pipeline.storage import Storage, StorageError, join
+from pipeline.storage import Storage, StorageError, is_local, join
 from pipeline.tasks.base import Context
 from pipeline.tasks.calls import StageError
 from pipeline.tasks.part import OpenTask
@@ -65,9 +67,11 @@ def run(
     inputs: int | None = None,
     retry_failed: bool = False,
     log_format: Format = "auto",
+    caches: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Run a config to its end and return its ``stats.json``. ``limit``: a dry run (see ``dry``) of this many
-    records of each input. ``log_format``: how progress is shown, see ``report.view``.
+    records of each input. ``log_format``: how progress is shown, see ``report.view``. ``caches``:
+    other outputs, from which parts are copied that this run would compute to the same result.
 
     Raises ConfigError, ClusterError or StorageError if it could not start, and RunFailed if it could not
     finish or more failed than the config allows. What was committed stays and is used by the next run.
@@ -80,6 +84,7 @@ def run(
         storage = Storage(config.storage)
         plan = make_plan(config, storage, inputs)
         ahead.start()
+        others = _caches(plan, storage, caches)
         manifest = claim(config, storage, dry=limit is not None)
         ledger = Ledger(storage, config.output, uuid.uuid4().hex, config.name)
         seconds = config.limits.document_seconds
@@ -109,6 +114,7 @@ def run(
                 board,
                 lambda: manifest.drop(ledger, [*whole(config), *layout.EARLIER]),
                 retry_failed,
+                others,
             )
             try:
                 schedule.run(executor)
@@ -169,6 +175,23 @@ def foreseen(config: Config, output: str) -> Foreseen:
     storage = Storage(config.storage)
     plan = make_plan(replace(config, output=output.rstrip("/")), storage)
     return foresee(storage, output.rstrip("/"), plan)
+
+
+def _caches(plan: Plan, storage: Storage, outputs: Sequence[str]) -> list[Cache]:
+    ours = [segment.as_json() for segment in plan.segments.values()]
+    own = {planning.real(plan.config.output), planning.real(plan.config.output.removesuffix("/dry-run"))}
+    found = []
+    for output in outputs:
+        if planning.real(output) in own:
+            raise ConfigError(
+                f"--cache: {output} is the output of this very run, whose parts are used anyway"
+            )
+        try:
+            place = os.path.abspath(os.path.expanduser(output)) if is_local(output) else output.rstrip("/")
+            found.append(Cache(storage, place, ours))
+        except NoCache as error:
+            raise ConfigError(f"--cache: {error}") from None
+    return found
 
 
 def _check_job(config: Config) -> None:

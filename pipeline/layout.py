@@ -6,11 +6,13 @@
     stats.json                                    about the run as a whole
     artefacts/<dataset>-<stage>.json              what global stages leave for later runs
     corpus/                                       what its receiver needs, and nothing else
-        README.md  blend.json  tokenizer.json  SHA256SUMS  attribution.parquet
+        README.md  croissant.json  blend.json  tokenizer.json  SHA256SUMS
+        attribution.parquet  domains.parquet
         <dataset>/train-00000-of-00003.parquet
     work/<dataset>/<segment>/<part>.parquet       documents after a segment
     work/<dataset>/<segment>/rejects/<part>.parquet work/<dataset>/<segment>/runs/<part>.runs     partials for
     the exchange work/<dataset>/<segment>/receipts/<part>.json
+    work/<dataset>/tokens/domains/<part>.parquet  registered domains of a part
     work/<dataset>/<segment>/journal/<part>-<number>.parquet, with receipts/ beside, while the run goes on
     work/<dataset>/<segment>/<round>/<bucket>.runs, with receipts/ beside
     work/<dataset>/shards/receipts/<shard>.json work/receipts/manifest, work/receipts/index, work/account.json
@@ -31,6 +33,7 @@ PLAN, STATS = "plan.json", "stats.json"
 #: Relative to the folder of a corpus.
 BLEND_NAME, SUMS_NAME, TOKENIZER_NAME = "blend.json", "SHA256SUMS", "tokenizer.json"
 ATTRIBUTION_NAME = "attribution.parquet"
+DOMAINS_NAME, CROISSANT_NAME = "domains.parquet", "croissant.json"
 BLEND, TOKENIZER = f"corpus/{BLEND_NAME}", f"corpus/{TOKENIZER_NAME}"
 CARD = "corpus/README.md"
 #: Where earlier versions wrote what describes a corpus: beside ``corpus/``, not in it.
@@ -41,6 +44,8 @@ EDITED = (CARD, "README.md")
 ACCOUNT = "work/account.json"
 #: Projects with their licences, of documents that carry one.
 ATTRIBUTION = f"corpus/{ATTRIBUTION_NAME}"
+#: Registered domains with documents and tokens, and what a corpus says of itself to machines.
+DOMAINS, CROISSANT = f"corpus/{DOMAINS_NAME}", f"corpus/{CROISSANT_NAME}"
 #: Checksums of all files of the corpus, in the format of ``sha256sum --check``, for users who have only these
 #: files.
 SUMS = f"corpus/{SUMS_NAME}"
@@ -96,6 +101,11 @@ def rejects(directory: str, part: str) -> str:
 def journal(directory: str) -> str:
     """Directory of the journals of parts of a segment that are not finished."""
     return f"{directory}/journal"
+
+
+def domains(directory: str, part: str) -> str:
+    """Registered domains of the documents of a part that became tokens."""
+    return f"{directory}/domains/{part}.parquet"
 
 
 def runs_directory(directory: str) -> str:

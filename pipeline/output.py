@@ -10,19 +10,18 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pyarrow as pa
-
 from pipeline import layout
 from pipeline.config.schema import Config
 from pipeline.ledger import moved, ownership
 from pipeline.ledger.commit import Foreign, Ledger
 from pipeline.ledger.ownership import Manifest, NotOurs
-from pipeline.ledger.receipts import DONE, RUNS, load_all
+from pipeline.ledger.receipts import RUNS
 from pipeline.plan import assets
 from pipeline.plan.recipe import unopened
 from pipeline.plan.segment import Plan
-from pipeline.report import trace_index
+from pipeline.report import composition, trace_index
 from pipeline.report.card import card
+from pipeline.report.croissant import croissant
 from pipeline.report.tokenizer import content
 from pipeline.report.trace_index import Origin
 from pipeline.schedule.loop import Schedule
@@ -30,14 +29,15 @@ from pipeline.schedule.rounds import round_key
 from pipeline.sealed import SEAL, checksum, digest
 from pipeline.storage import Storage, join
 from pipeline.tasks.part import all_rows
-from pipeline.tasks.projects import Projects, listed, parquet, summary
+from pipeline.tasks.projects import listed, parquet, summary
 from stages.global_stage import LAST, Global
 
 
 def whole(config: Config) -> list[str]:
     """Names of the files that describe the run as a whole."""
     names = [layout.STATS, layout.CARD, layout.SUMS, layout.ACCOUNT, layout.INDEX]
-    return names + ([layout.BLEND, layout.TOKENIZER, layout.ATTRIBUTION] if config.blend else [])
+    of_tokens = [layout.BLEND, layout.TOKENIZER, layout.ATTRIBUTION, layout.DOMAINS, layout.CROISSANT]
+    return names + (of_tokens if config.blend else [])
 
 
 def claim(config: Config, storage: Storage, dry: bool) -> Manifest:
@@ -100,16 +100,30 @@ def finish(
     files = {name: _json(artefact) for name, artefact in artefacts(plan, ledger, schedule).items()}
     if blend is not None:
         files[layout.BLEND] = _json({**blend, SEAL: checksum(json.loads(_json(blend)))})
-        if len(attribution := _attribution(plan, ledger)):
+        parts = {name: composition.read(plan, ledger.storage, ledger.output, name) for name in config.blended}
+        if len(attribution := listed({name: one.projects for name, one in parts.items()})):
             files[layout.ATTRIBUTION] = parquet(attribution)
             found = {**found, "attribution": summary(attribution)}
+        if len(domains := composition.listed(parts)):
+            files[layout.DOMAINS] = parquet(domains)
+        found = {**found, "composition": composition.summary(parts)}
     if found["tokenizer"] is not None:
         files[layout.TOKENIZER] = content(plan, ledger.storage)
     files[layout.STATS] = _json(
         {**found, "artefacts": sorted(name for name in files if name.startswith(f"{layout.ARTEFACTS}/"))}
     )
     index = _index(plan, ledger, manifest, schedule)
-    files[layout.CARD] = card(found, blend, config.as_json()).encode()
+    about = config.card.model_dump(mode="json")
+    assets = {path: asset.sha256 for path, asset in plan.assets.items()}
+    files[layout.CARD] = card(found, blend, config.as_json(), about, plan.version, assets).encode()
+    if blend is not None:
+        others = {
+            layout.in_corpus(name): (len(data), hashlib.sha256(data).hexdigest())
+            for name, data in files.items()
+            if name != layout.in_corpus(name) and name not in layout.EDITED
+        }
+        said = croissant(found, config.as_json(), about, plan.version, others)
+        files[layout.CROISSANT] = _json(said)
     receipts = (g.receipt(name) for key, g in schedule.groups.items() for name in schedule.states[key].made)
     files[layout.INDEX] = "".join(f"{name}\n" for name in sorted(receipts)).encode()
     kept = manifest.put(ledger, files)
@@ -175,18 +189,6 @@ def artefacts(plan: Plan, ledger: Ledger, schedule: Schedule) -> dict[str, Any]:
             if (artefact := stage.artefact(rows)) is not None:
                 found[layout.artefact(segment.dataset, segment.judged.label)] = artefact
     return found
-
-
-def _attribution(plan: Plan, ledger: Ledger) -> pa.Table:
-    """Projects and licences of all documents that became tokens."""
-    projects = {}
-    for name in plan.config.blended:
-        segment = next(one for one in plan.segments.values() if one.dataset == name and one.name == "tokens")
-        projects[name] = Projects()
-        for _, receipt in load_all(ledger.storage, ledger.path(layout.receipts(segment.directory))):
-            if receipt.status == DONE:
-                projects[name].add(receipt.projects)
-    return listed(projects)
 
 
 def _sums(ledger: Ledger, found: Mapping[str, Any], files: Mapping[str, bytes], kept: Iterable[str]) -> bytes:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, BinaryIO, ClassVar, NamedTuple, Protocol
+from typing import Annotated, Any, BinaryIO, ClassVar, Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -180,6 +180,21 @@ class Caveat(NamedTuple):
     done: str | None = None  #: if it has processed all datasets; may be empty
 
 
+class Told(NamedTuple):
+    """A column about which a corpus's dataset card tells something, counted over the documents that become
+    tokens. Sentences are those of the card; ``name`` is what the column holds, such as "mail addresses".
+
+    ``what`` says what is counted. ``redacted``: pieces that were replaced, an integer, or a list of structs
+    ``{rule, count}``. ``opt_out``: documents with the value true, or with any text. ``teacher``: documents by
+    the model that wrote them. ``task``: documents by the task that they were made for, with examples.
+    ``rank``: documents by a rank, an integer.
+    """
+
+    column: str
+    what: Literal["redacted", "opt_out", "teacher", "task", "rank"]
+    name: str
+
+
 class Stage:
     """What all stages share. Subclass one of the five kinds below, never this."""
 
@@ -231,6 +246,11 @@ class Stage:
         """Whether it changes or drops documents with these settings, which are as in a config. With
         ``action: annotate``, the setting for this purpose, documents are only measured."""
         return settings.get("action") != "annotate"
+
+    @classmethod
+    def tells(cls, config: Any) -> tuple[Told, ...]:
+        """The columns that the dataset card tells of; by default none."""
+        return ()
 
     @classmethod
     def check(cls, config: Any, schema: pa.Schema) -> str | None:

@@ -1,10 +1,10 @@
-"""Writes a corpus, as its receiver has it, in the form that Megatron-LM trains on.
+"""Writes a corpus, as its receiver has it, in a form that other programs train on (``pipeline.blend.forms``).
 
-Started again, it goes on where it stopped: a pair of files is done when its record (``PREFIX.json``, written
-last) names the shard and the settings of now and the files have the sizes that it names. Lists of weights are
-written when all files are there, and removed before any is written.
+Started again, it goes on where it stopped: the files of a shard are done when their record (written last)
+names the shard and the settings of now and the files have the sizes that it names. Lists of weights for
+Megatron-LM are written when all files are there, and removed before any is written.
 
-Knows a corpus and a place to write to; ``pipeline.blend.megatron`` knows the format.
+Knows a corpus and a place to write to.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ import numpy as np
 
 from pipeline import layout
 from pipeline.blend.corpus import Corpus, open_corpus
-from pipeline.blend.megatron import blend_list, convert, prefix, token_type
+from pipeline.blend.forms import Flat, Form, Megatron, Nanotron, pieces
+from pipeline.blend.megatron import blend_list, prefix
 from pipeline.sealed import ParquetFile, Sink, Stored
 from pipeline.storage import Missing, Storage, join
 
 #: Decoding and writing release the interpreter lock; each has a row group in memory.
 WORKERS = 4
+Said = Callable[[str], object]
 
 
 class Exported(NamedTuple):
-    """``shards``: pairs of files that are there now, ``reused`` of them from an earlier start."""
+    """``shards``: how many are there now, ``reused`` of them from an earlier start."""
 
     shards: int
     reused: int
@@ -42,21 +44,16 @@ def megatron(
     target: str,
     eos: object = "tokenizer",
     workers: int = WORKERS,
-    said: Callable[[str], object] = lambda line: None,
+    said: Said = lambda line: None,
 ) -> Exported:
-    """Export the corpus at ``path`` to the folder ``target``; both may be addresses.
+    """Export the corpus at ``path`` to the folder ``target`` for Megatron-LM; both may be addresses.
 
-    eos: as of ``BlendedReader``, but documents cannot be glued. said: gets a line for every pair of files.
+    eos: as of ``BlendedReader``, but documents cannot be glued. said: gets a line for every shard.
 
     ValueError if the end token is not known or a path cannot stand in a list, Missing without a corpus,
     Damaged if one of its files was changed.
     """
-    corpus = open_corpus(storage, path)
-    target = target.rstrip("/")
-    if f"{target}/".startswith(f"{corpus.folder.rstrip('/')}/"):
-        raise ValueError(
-            f"{target} lies in the corpus, which holds what its list of checksums names: give another"
-        )
+    corpus, target = open_corpus(storage, path), target.rstrip("/")
     if target.split() != [target]:
         raise ValueError(
             f"{target!r}: Megatron splits its lists at blanks; give a folder without any in its path"
@@ -64,17 +61,65 @@ def megatron(
     end = corpus.end(eos)
     if end is None:
         raise ValueError("Megatron finds the end of a document by its end token: it cannot be 'none'")
-    size = corpus.tokenizer.get("vocabulary")
-    dtype = token_type(None if size is None else max(size, end + 1))
     phases = [phase["phase"] for phase in corpus.blend["phases"]]
     lists = {join(target, layout.megatron_list(phase)): phase for phase in phases}
-    pairs = [_Pair(storage, target, *shard, dtype, end) for shard in _shards(corpus)]
-    todo = [pair for pair in pairs if not pair.done()]
-    if todo:
-        for name in lists:
-            storage.delete(name)
+    made = _export(storage, corpus, target, Megatron(), end, workers, said, list(lists))
+    for name, phase in lists.items():
+        text = blend_list(corpus.blend, phase, lambda shard: join(target, shard)) + "\n"
+        storage.write(name, text.encode())
+    return made._replace(lists=list(lists))
+
+
+def nanotron(
+    storage: Storage,
+    path: str,
+    target: str,
+    eos: object = "tokenizer",
+    workers: int = WORKERS,
+    said: Said = lambda line: None,
+) -> Exported:
+    """As ``megatron``, for nanotron and datatrove; documents may be glued, and there are no lists."""
+    corpus = open_corpus(storage, path)
+    return _export(storage, corpus, target, Nanotron(corpus), corpus.end(eos), workers, said)
+
+
+def npy(
+    storage: Storage,
+    path: str,
+    target: str,
+    eos: object = "tokenizer",
+    workers: int = WORKERS,
+    said: Said = lambda line: None,
+) -> Exported:
+    """As ``nanotron``, as flat arrays of tokens and of the ends of documents."""
+    corpus = open_corpus(storage, path)
+    return _export(storage, corpus, target, Flat(), corpus.end(eos), workers, said)
+
+
+def _export(
+    storage: Storage,
+    corpus: Corpus,
+    target: str,
+    form: Form,
+    end: int | None,
+    workers: int,
+    said: Said,
+    lists: list[str] | None = None,
+) -> Exported:
+    """Write the shards that are not there. ``lists``: files to remove before."""
+    target = target.rstrip("/")
+    if f"{target}/".startswith(f"{corpus.folder.rstrip('/')}/"):
+        raise ValueError(
+            f"{target} lies in the corpus, which holds what its list of checksums names: give another"
+        )
+    size = corpus.tokenizer.get("vocabulary")
+    dtype = form.dtype(None if size is None else max(size, 0 if end is None else end + 1))
+    shards = [_Shard(storage, target, *shard, form, dtype, end) for shard in _shards(corpus)]
+    todo = [shard for shard in shards if not shard.done()]
+    for name in lists or () if todo else ():
+        storage.delete(name)
     with ThreadPoolExecutor(workers) as pool:
-        running = {pool.submit(pair.write): pair for pair in todo}
+        running = {pool.submit(shard.write): shard for shard in todo}
         try:
             for ended in as_completed(running):
                 record = ended.result()
@@ -82,30 +127,22 @@ def megatron(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    for name, phase in lists.items():
-        text = blend_list(corpus.blend, phase, lambda shard: join(target, shard)) + "\n"
-        storage.write(name, text.encode())
-    records = [pair.record for pair in pairs]
-    return Exported(
-        len(pairs),
-        len(pairs) - len(todo),
-        sum(record["documents"] for record in records),
-        sum(record["tokens"] for record in records),
-        list(lists),
-    )
+    records = [shard.record for shard in shards]
+    documents, tokens = (sum(record[key] for record in records) for key in ("documents", "tokens"))
+    return Exported(len(shards), len(shards) - len(todo), documents, tokens, [])
 
 
-def _shards(corpus: Corpus) -> list[tuple[str, Stored, str]]:
-    """For every shard: the name of its pair of files, where it is, and a checksum of it ("" if not known)."""
+def _shards(corpus: Corpus) -> list[tuple[str, Stored, dict[str, Any]]]:
+    """For every shard: the name of its files, where it is, and what the blend says of it."""
     found = []
     for dataset, data in corpus.blend["datasets"].items():
         for shard, stored in zip(data["shards"], corpus.shards(dataset), strict=True):
-            found.append((layout.in_corpus(prefix(shard["path"])), stored, shard.get("sha256", "")))
+            found.append((layout.in_corpus(prefix(shard["path"])), stored, shard))
     return found
 
 
-class _Pair:
-    """The two files of one shard and their record."""
+class _Shard:
+    """The files of one shard and their record."""
 
     def __init__(
         self,
@@ -113,20 +150,22 @@ class _Pair:
         target: str,
         name: str,
         shard: Stored,
-        sha256: str,
+        told: dict[str, Any],
+        form: Form,
         dtype: np.dtype[Any],
-        eos: int,
+        eos: int | None,
     ) -> None:
         self.name, self.record = name, dict[str, Any]()
-        self._storage, self._path, self._shard = storage, join(target, name), shard
-        self._dtype, self._eos = dtype, eos
-        self._of = {"shard": sha256, "dtype": dtype.name, "eos": eos}
+        self._storage, self._path, self._shard, self._told = storage, join(target, name), shard, told
+        self._form, self._dtype, self._eos = form, dtype, eos
+        self._of = {"shard": told.get("sha256", ""), "dtype": dtype.name, "eos": eos}
 
     def done(self) -> bool:
         """Whether an earlier start wrote it; then its record is known."""
+        suffixes = [self._form.suffix, *self._form.beside(np.empty(0, np.int32), self._dtype)]
         try:
-            record = json.loads(self._storage.read(f"{self._path}.json"))
-            sizes = {suffix: record[suffix]["bytes"] for suffix in ("bin", "idx")}
+            record = json.loads(self._storage.read(f"{self._path}.{self._form.record}"))
+            sizes = {suffix: record[suffix]["bytes"] for suffix in suffixes}
         except (Missing, ValueError, KeyError, TypeError):
             return False
         there = {suffix: self._storage.stat(f"{self._path}.{suffix}") for suffix in sizes}
@@ -136,16 +175,30 @@ class _Pair:
         return all(info is not None and info.size == sizes[suffix] for suffix, info in there.items())
 
     def write(self) -> dict[str, Any]:
-        """Write both files, and then the record."""
-        sums = {}
-        with self._storage.create(f"{self._path}.bin") as local, local.open("wb") as file:
+        """Write the file of tokens, those beside it, and then the record. ValueError if the shard has other
+        documents than the blend says."""
+        form, told, lengths = self._form, self._told, [np.empty(0, np.int32)]
+        expected = told["tokens"] + (told["documents"] if self._eos is not None else 0)
+        with self._storage.create(f"{self._path}.{form.suffix}") as local, local.open("wb") as file:
             sink = Sink(file)
-            made = convert(ParquetFile(self._storage, self._shard), sink.write, self._dtype, self._eos)
-            sums["bin"] = {"bytes": sink.tell(), "sha256": sink.sha256}
-        with self._storage.create(f"{self._path}.idx") as local, local.open("wb") as file:
-            sink = Sink(file)
-            sink.write(made.offsets)
-            sums["idx"] = {"bytes": sink.tell(), "sha256": sink.sha256}
-        self.record = {**self._of, "documents": made.documents, "tokens": made.tokens, **sums}
-        self._storage.write(f"{self._path}.json", (json.dumps(self.record, indent=1) + "\n").encode())
+            sink.write(form.head(expected, self._dtype))
+            for piece in pieces(ParquetFile(self._storage, self._shard), self._dtype, self._eos):
+                sink.write(piece.tokens)
+                lengths.append(piece.lengths)
+            every = np.concatenate(lengths)
+            tokens = int(every.sum(dtype=np.int64))
+            if (len(every), tokens) != (told["documents"], expected):
+                raise ValueError(
+                    f"{self._shard.path} has other documents or tokens than blend.json says: they are not of "
+                    "the same run"
+                )
+            sums = {form.suffix: {"bytes": sink.tell(), "sha256": sink.sha256}}
+        for suffix, content in form.beside(every, self._dtype).items():
+            with self._storage.create(f"{self._path}.{suffix}") as local, local.open("wb") as file:
+                sink = Sink(file)
+                sink.write(content)
+                sums[suffix] = {"bytes": sink.tell(), "sha256": sink.sha256}
+        self.record = {**self._of, "documents": len(every), "tokens": tokens, **sums}
+        record = (json.dumps(self.record, indent=1) + "\n").encode()
+        self._storage.write(f"{self._path}.{form.record}", record)
         return self.record

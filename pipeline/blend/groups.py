@@ -23,6 +23,7 @@ from pipeline.storage import Storage
 
 Tokens = npt.NDArray[np.int32]
 _OPEN = 64  # shards of a thread
+_LOADERS = 4
 _FOOTERS_AT_ONCE = 16  # reading footers mostly waits for storage
 
 
@@ -144,12 +145,12 @@ _Key = tuple[int, int, int]  # dataset, epoch, row group
 
 
 class Loaded:
-    """The row groups that lanes stand in, and up to ``most`` that they will come to, loaded by a thread:
-    several would wait for each other and for the reader, since part of the work is Python's."""
+    """The row groups that lanes stand in, and up to ``most`` that they will come to, loaded by a few threads:
+    behind a network each mostly waits for storage."""
 
     def __init__(self, load: Callable[[_Key], Group], most: int) -> None:
         self._load, self._most = load, most
-        self._pool = ThreadPoolExecutor(1) if most else None
+        self._pool = ThreadPoolExecutor(_LOADERS) if most else None
         self._groups: dict[_Key, Group] = {}
         self._coming: dict[_Key, Future[Group]] = {}
         self._where: dict[tuple[int, int], _Key] = {}  # dataset and lane

@@ -7,8 +7,7 @@ nothing else. ``.idx`` says where documents begin: a magic number, version 1 (ui
 ``IndexedDatasetBuilder`` of megatron-core 0.16 writes it (``core/datasets/indexed_dataset.py``), which also
 sets the bound for uint16.
 
-Knows the two files and lists of weights; does not know where a corpus comes from. Memory: one row group, and
-20 bytes for every document of a shard.
+Knows the second file and lists of weights; does not know where a corpus comes from.
 """
 
 from __future__ import annotations
@@ -17,14 +16,12 @@ import struct
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.blend.corpus import check_tokens
 from pipeline.blend.weights import decimal, rounded
-from pipeline.sealed import ParquetFile
 
 _MAGIC = b"MMIDIDX\x00\x00"
 _CODES = {np.dtype(np.int32): 4, np.dtype(np.uint16): 8}
@@ -32,39 +29,13 @@ _CODES = {np.dtype(np.int32): 4, np.dtype(np.uint16): 8}
 _SMALL = 65500
 
 
-class TokenFile(NamedTuple):
-    """What went into one ``.bin``, ``tokens`` with end tokens; ``offsets`` is the ``.idx`` for it."""
-
-    documents: int
-    tokens: int
-    offsets: bytes
-
-
 def token_type(vocabulary: int | None) -> np.dtype[Any]:
     """The type of the tokens; ``vocabulary`` is the largest id plus one, None if it is not known."""
     return np.dtype(np.uint16 if vocabulary is not None and vocabulary < _SMALL else np.int32)
 
 
-def convert(
-    shard: ParquetFile, write: Callable[[bytes | memoryview], object], dtype: np.dtype[Any], eos: int
-) -> TokenFile:
-    """Write the tokens of a shard. ValueError if an id does not fit the type, or it is no token shard."""
-    check_tokens(shard)
-    lengths = [np.empty(0, np.int32)]
-    for group in range(shard.metadata.num_row_groups):
-        column = shard.table(group, ["input_ids"])["input_ids"].chunk(0)
-        offsets = column.offsets.to_numpy()
-        values = column.values.to_numpy()[offsets[0] : offsets[-1]]
-        ended = np.insert(values, offsets[1:] - offsets[0], eos)
-        if len(ended) and not (ended.min() >= 0 and ended.max() <= np.iinfo(dtype).max):
-            raise ValueError(f"{shard.path}: it has token ids that are no {dtype.name}")
-        write(ended.astype(dtype.newbyteorder("<"), copy=False).data.cast("B"))
-        lengths.append(np.diff(offsets) + np.int32(1))
-    every = np.concatenate(lengths)
-    return TokenFile(len(every), int(every.sum(dtype=np.int64)), _index(every, dtype))
-
-
-def _index(lengths: npt.NDArray[np.int32], dtype: np.dtype[Any]) -> bytes:
+def index(lengths: npt.NDArray[np.int32], dtype: np.dtype[Any]) -> bytes:
+    """The ``.idx`` for documents of these lengths, with their end tokens."""
     ends = np.cumsum(lengths, dtype=np.int64) * dtype.itemsize
     starts = np.concatenate([np.zeros(1, np.int64), ends])[: len(lengths)]
     head = struct.pack("<QBQQ", 1, _CODES[dtype], len(lengths), len(lengths) + 1)

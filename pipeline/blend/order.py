@@ -2,9 +2,9 @@
 computed.
 
 The order is a sequence of *items*: packed sequences, or documents. Item ``g`` belongs to lane ``g % lanes``;
-who reads some lanes reads few row groups, and lanes are fewer than the items by so much that each is long. A
-rank of ``world`` reads items ``g ≡ rank``, so ranks of a world size that divides the lanes have lanes of
-their own.
+who reads some lanes reads few row groups, and lanes are fewer than the items by so much that each is long. In
+a step every rank of ``world`` reads one of the next ``world`` items: which one is chosen so that a rank stays
+with its lanes. Where the world size divides the lanes, each rank has lanes of its own.
 
 A *mix* says which dataset an item comes from. A phase is cut into blocks of steps (a step is an item of
 every lane); for each block the items of a dataset are counted so that what is rounded off is carried on, and
@@ -26,6 +26,7 @@ import hashlib
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +52,38 @@ def shuffled(count: int, *key: object) -> Ints:
     digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
     words = np.random.PCG64(int.from_bytes(digest, "little")).random_raw(count)
     return np.argsort(words, kind="stable")
+
+
+@lru_cache(maxsize=4)
+def assigned(lanes: int, world: int, start: int = 0) -> Ints:
+    """Which of the ``world`` items of a step each rank reads: ``[period, world]``, after which it is the same
+    again. The first step begins in the lane ``start``.
+
+    Each item goes to a rank that has read its lane before, if one is free; so a lane is shared by few ranks
+    and a rank has few lanes. Together they are ``lanes + world - gcd`` pairs, the fewest with which all lanes
+    are shared out evenly, while items dealt out in turn make ``lanes * world / gcd``.
+    """
+    if lanes % world == 0 or world % lanes == 0:
+        return np.arange(world)[None]
+    period = lanes // gcd(lanes, world)
+    table = np.empty((period, world), np.int64)
+    readers: list[list[int]] = [[] for _ in range(lanes)]
+    had = [0] * world  # lanes of each rank
+    for step in range(period):
+        free, left = set(range(world)), []
+        for item in range(world):
+            lane = (start + step * world + item) % lanes
+            rank = next((rank for rank in readers[lane] if rank in free), None)
+            if rank is None:
+                left.append((item, lane))
+                continue
+            free.discard(rank)
+            table[step, rank] = item
+        for (item, lane), rank in zip(left, sorted(free, key=lambda rank: (had[rank], rank)), strict=True):
+            table[step, rank] = item
+            readers[lane].append(rank)
+            had[rank] += 1
+    return table
 
 
 class Mix:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from pipeline.blend.corpus import Corpus, open_corpus
 from pipeline.blend.groups import Group, Groups, Loaded
-from pipeline.blend.order import Mix, Stream, lane_count
+from pipeline.blend.order import Mix, Stream, assigned, lane_count
 from pipeline.storage import Storage, is_local
 
 Tokens = npt.NDArray[np.int32]
@@ -47,16 +47,17 @@ class BlendedReader:
         that the corpus says its tokenizer ends a text with. ``"none"`` glues documents to each other.
     storage: how to reach ``path``; default: local files and object stores as the environment configures them.
     lanes: row groups of a dataset that the ranks together read at a time, a power of two; fewer are used for
-        a small corpus. With a ``world_size`` that divides it each row group is read by one rank. It is part
-        of the order.
+        a small corpus. With a ``world_size`` that divides it each row group is read by one rank, with others
+        by ``(lanes + world_size) / lanes`` on average at most. It is part of the order.
     ahead: items for which row groups are loaded before they are asked for, which costs some CPU time;
         default: 64 from behind an address, 0 from local files.
 
     There is one order of sequences for all world sizes: ``world_size`` ranks together give, step by step,
-    the same sequences as one. Every rank gives the same number of them; sequences that do not make one more
-    for every rank are left over. Every epoch over a dataset gives every token once. Sequences of a dataset
-    are as many as its weight says, after every few thousand and at the end of a phase to within one for
-    every lane; documents, by the average length of the dataset's documents.
+    the same sequences as one. Which rank gives which of a step follows from who reads its row group. Every
+    rank gives the same number of them; sequences that do not make one more for every rank are left over.
+    Every epoch over a dataset gives every token once. Sequences of a dataset are as many as its weight says,
+    after every few thousand and at the end of a phase to within one for every lane; documents, by the average
+    length of the dataset's documents.
 
     Call ``state_dict()`` between two items and store it as JSON, once for all ranks. Readers with any
     ``world_size`` and otherwise the same arguments give, after ``load_state_dict()``, what was still to come.
@@ -241,18 +242,18 @@ class BlendedReader:
         """The items of this rank that are still to come."""
         lanes = self._mix.lanes
         turn, stop = self._given, (self._mix.items - self._start) // self._world
+        own = assigned(lanes, self._world, self._start % lanes)[:, self._rank]
         while turn < stop:
-            item = self._start + turn * self._world + self._rank
-            until = self._mix.block(item)[1]
-            count = min(_PLANNED, stop - turn, -(-(until - item) // self._world))
-            turns = np.arange(turn, turn + count)
-            turn += count
+            turns = np.arange(turn, min(turn + _PLANNED, stop))
+            items = self._start + turns * self._world + own[turns % len(own)]
+            within = int(np.searchsorted(items, self._mix.block(int(items[0]))[1]))
+            turns, items, turn = turns[:within], items[:within], turn + within
             if self._share is not None:
                 size, index, shares = self._share
-                turns = turns[turns // size % shares == index]
+                mine = turns // size % shares == index
+                turns, items = turns[mine], items[mine]
                 if not len(turns):
                     continue
-            items = self._start + turns * self._world + self._rank
             datasets, numbers = self._mix.chosen(items)
             places = {
                 dataset: iter(self._streams[dataset].places(numbers[datasets == dataset]))

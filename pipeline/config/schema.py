@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from pipeline.blend.weights import Budget, Phase, check_phases, check_sum
 from pipeline.config import located
+from pipeline.config.about import About
 from pipeline.config.located import ConfigError, KeyPath, Located
 from pipeline.config.marks import each, marked
 from pipeline.config.problems import explain, suggest
@@ -96,6 +97,7 @@ class _File(_Section):
     blend: list[Phase] = []
     budget: Budget = Budget()
     export: Export = Field(default_factory=Export)
+    card: About = About()
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ class Config:
     blend: tuple[Phase, ...]
     budget: Budget
     export: Export
+    card: About
     source: Located
     output_relative: bool = False  # as given in the config
 
@@ -222,6 +225,7 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
         blend=tuple(raw.blend),
         budget=raw.budget,
         export=export,
+        card=raw.card,
         source=source,
         output_relative=is_local(raw.output) and not os.path.isabs(_expanded(raw.output)),
     )

@@ -19,7 +19,7 @@ from pipeline.storage import Missing, Storage
 #: A part that is ``begun`` is being published: some or all of the files in ``named`` may exist.
 DONE, FAILED, BEGUN = "done", "failed", "begun"
 #: Roles of files.
-DOCUMENTS, REJECTS, RUNS, SHARD = "documents", "rejects", "runs", "shard"
+DOCUMENTS, REJECTS, RUNS, SHARD, DOMAINS = "documents", "rejects", "runs", "shard", "domains"
 _READERS = 16
 _AT_ONCE = 1024
 _CLUSTER = "cluster "
@@ -63,10 +63,13 @@ class Receipt:
     given: Sketch = field(default_factory=dict)  # sketch of the ids that the input gave to its rows
     languages: dict[str, dict[str, int]] = field(default_factory=dict)
     projects: list[dict[str, Any]] = field(default_factory=list)  # see ``pipeline.tasks.projects``
+    #: Where documents became tokens, see ``pipeline.tasks.census``; empty in those of earlier versions.
+    census: dict[str, Any] = field(default_factory=dict)
     dry: dict[str, Any] = field(default_factory=dict)  # of a dry run, see ``pipeline.tasks.dry``
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory: int = 0  # largest resident memory of the worker up to the end of this part, in bytes
     attempts: int = 1
+    copied: str = ""  # the output that it was copied from, see ``pipeline.ledger.cache``
     error: str | None = None
     notes: list[str] = field(default_factory=list)  # of stages, from when they were opened
 

@@ -221,14 +221,14 @@ class _Builder:
         """Partials of the earlier runs that the settings of a global stage name, in that order."""
         found: list[EarlierPart] = []
         own = self.config.output
-        seen = {_real(own): "is the output of this very run"}
-        seen[_real(own.removesuffix("/dry-run"))] = "is the output of this very run"
+        seen = {real(own): "is the output of this very run"}
+        seen[real(own.removesuffix("/dry-run"))] = "is the output of this very run"
         for name in marked(step.cls.Config, RunMark):
             for index, output in enumerate(getattr(step.settings, name)):
                 try:
-                    if (real := _real(output)) in seen:
-                        raise earlier.NoPartials(f"{output} {seen[real]}")
-                    seen[real] = "is named twice"
+                    if (place := real(output)) in seen:
+                        raise earlier.NoPartials(f"{output} {seen[place]}")
+                    seen[place] = "is named twice"
                     found += earlier.find(self.storage, output.rstrip("/"), mapped)
                 except earlier.NoPartials as error:
                     raise self.config.problem((*key, name, index), str(error)) from None
@@ -281,6 +281,6 @@ def child_part(parent: str, part: str) -> str:
     return _part_name(canonical([parent, part]))
 
 
-def _real(output: str) -> str:
+def real(output: str) -> str:
     """The same spelling for all spellings of a place."""
     return os.path.realpath(output) if is_local(output) else output.rstrip("/")

@@ -20,7 +20,7 @@ from pipeline.plan.assets import Asset
 from pipeline.plan.columns import output_schema
 from pipeline.plan.earlier import EarlierPart
 from pipeline.plan.recipe import Recipe, fingerprint
-from stages.base import Input, Resources
+from stages.base import Input, Resources, Told
 from stages.where import Where
 
 #: Format of the files of a part; raise it when that changes.
@@ -33,6 +33,7 @@ _NOTED = (
     "fastwarc",
     "numba",
     "numpy",
+    "publicsuffixlist",
     "py3langid",
     "pyarrow",
     "ray",
@@ -117,9 +118,22 @@ class Plan:
     #: Bytes of all inputs, by dataset and part: a dry run may take some of them.
     sizes: dict[str, dict[str, float]] = field(default_factory=dict)
 
+    @property
+    def version(self) -> str | None:
+        """Of nanocorpus; None if it is not installed."""
+        return _version("nanocorpus")
+
     def last(self, dataset: str) -> Segment:
         """The segment whose parts are the dataset's documents."""
         return [s for s in self.segments.values() if s.dataset == dataset and s.name != "tokens"][-1]
+
+    def told(self, dataset: str) -> tuple[Told, ...]:
+        """The columns that the stages of a dataset and of those that it is made from tell of, each once."""
+        one = self.config.datasets[dataset]
+        found = {told.column: told for parent in one.parents for told in self.told(parent)}
+        for step in (*([one.read] if one.read else []), *one.steps):
+            found |= {told.column: told for told in step.cls.tells(step.settings)}
+        return tuple(found.values())
 
     def as_json(self) -> dict[str, Any]:
         """What ``plan.json`` holds."""
@@ -127,7 +141,7 @@ class Plan:
             "format": layout.FORMAT,
             "name": self.config.name,
             "config": self.config.as_json(),
-            "versions": {"nanocorpus": _version("nanocorpus"), "python": platform.python_version()}
+            "versions": {"nanocorpus": self.version, "python": platform.python_version()}
             | {package: _version(package) for package in _NOTED},
             "assets": {source: {"sha256": kept.sha256} for source, kept in sorted(self.assets.items())},
             "segments": [segment.as_json() for segment in self.segments.values()],

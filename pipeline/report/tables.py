@@ -92,10 +92,12 @@ def failures(states: Iterable[State], most: int = 20) -> Table:
 
 
 class Work(NamedTuple):
-    """What a run took: parts computed and reused, seconds, and bytes of memory of the largest worker."""
+    """What a run took: parts computed, reused and copied from another output, seconds, and bytes of memory of
+    the largest worker."""
 
     parts: int
     reused: int
+    copied: int
     seconds: float
     stage_seconds: float
     peak_memory: int
@@ -105,15 +107,17 @@ class Work(NamedTuple):
         """Of all groups."""
         made = sum(len(state.made) for state in states.values())
         reused = sum(state.reused for state in states.values())
+        copied = sum(state.copied for state in states.values())
         busy: Counter[str] = Counter()
         for state in states.values():
             busy.update(state.seconds)
         peak = max((state.peak_memory for state in states.values()), default=0)
-        return cls(made - reused, reused, round(seconds, 1), round(busy.total(), 1), peak)
+        return cls(made - reused - copied, reused, copied, round(seconds, 1), round(busy.total(), 1), peak)
 
     def __str__(self) -> str:
+        copied = f", {self.copied} copied" if self.copied else ""
         return (
-            f"{self.parts} parts computed, {self.reused} reused, in {duration(self.seconds)} "
+            f"{self.parts} parts computed, {self.reused} reused{copied}, in {duration(self.seconds)} "
             f"({self.stage_seconds:,.0f} s of stage time, largest worker {self.peak_memory / 2**20:,.0f} MiB)"
         )
 

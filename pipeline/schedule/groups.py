@@ -39,6 +39,7 @@ class PartGroup:
         self.reads = segment.reader is not None
         self.directories: tuple[str, ...] = (segment.directory,)
         self.receipts = layout.receipts(segment.directory)
+        self._told = plan.told(segment.dataset) if segment.name == "tokens" else ()
         self._recipe, self._schema = segment.recipe, segment.schema.serialize().to_pybytes()
 
     def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
@@ -109,6 +110,7 @@ class PartGroup:
             segment.resources,
             segment.where.text if segment.where else None,
             few,
+            self._told,
         )
 
 

@@ -16,20 +16,23 @@ the damage waits for it.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.config.schema import Limits
 from pipeline.execute.base import Executor
+from pipeline.ledger.cache import Cache
 from pipeline.ledger.commit import Ledger
 from pipeline.ledger.receipts import FAILED, Receipt
+from pipeline.schedule.copies import with_copies
 from pipeline.schedule.reuse import split
 from pipeline.schedule.state import Group, Made, State, task_name
 from pipeline.sealed import Damaged
 from pipeline.tasks import check
 from pipeline.tasks.base import Ended, Task
 from pipeline.tasks.check import CheckTask
+from pipeline.tasks.copy import CopyTask
 
 DEATHS_BEFORE_ISOLATION = 2
 TRIES = 3
@@ -84,6 +87,7 @@ class Schedule:
         progress: Progress,
         before_change: Callable[[], None] = lambda: None,
         retry_failed: bool = False,
+        caches: Sequence[Cache] = (),
     ) -> None:
         self.groups, self.ledger = dict(groups), ledger
         self.limits, self.progress = limits, progress
@@ -91,6 +95,8 @@ class Schedule:
         self.before_change = before_change
         #: Whether to do parts again in which documents failed.
         self.retry_failed = retry_failed
+        #: Other outputs, from which parts are copied that would come out the same.
+        self.caches = caches
         self.states: dict[str, State] = {}
         #: How often each file was found damaged, by path.
         self.damages: Counter[str] = Counter()
@@ -189,7 +195,8 @@ class Schedule:
             found = split(group, self.ledger, self.states, state, self.retry_failed)
             state.reused = found.tasks - len(found.todo)
             self._left[key] = len(found.todo)
-            self._queue.extend(_Waiting(todo.task, group) for todo in found.todo)
+            tasks = with_copies(group, (todo.task for todo in found.todo), self.caches, self.retry_failed)
+            self._queue.extend(_Waiting(task, group) for task in tasks)
             self._queue.extend(_Waiting(task, group) for task in check.tasks(key, found.unsure))
             self.progress.begin(group, found.tasks, state.reused)
             if not found.todo:
@@ -228,6 +235,7 @@ class Schedule:
             self._mended(waiting, waiting.mends, receipt)
             return
         self.states[waiting.group.key].add(ended.task, receipt)
+        self.states[waiting.group.key].copied += isinstance(ended.task, CopyTask)
         self._left[waiting.group.key] -= 1
         self.progress.end(waiting.group, ended.task, receipt)
         if not self._left[waiting.group.key] and self._parts_exceeded() is None:

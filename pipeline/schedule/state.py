@@ -43,6 +43,7 @@ class State:
     dry: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     reused: int = 0
+    copied: int = 0  # from another output, in this run
     seconds: Counter[str] = field(default_factory=Counter)
     peak_memory: int = 0
 

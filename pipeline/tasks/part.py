@@ -20,15 +20,17 @@ from pipeline.exchange.found import Found
 from pipeline.exchange.positions import position, shifted
 from pipeline.exchange.runs import KEYS, merge
 from pipeline.ledger import given_ids
-from pipeline.ledger.receipts import DOCUMENTS, REJECTS, Receipt
+from pipeline.ledger.receipts import DOCUMENTS, DOMAINS, REJECTS, Receipt
 from pipeline.ledger.tallies import Tally, check_chain
 from pipeline.plan.columns import output_schema
 from pipeline.plan.recipe import Recipe, open_stage
 from pipeline.sealed import ParquetFile, Stored
 from pipeline.storage import Storage, StorageError
+from pipeline.tasks import census
 from pipeline.tasks.base import Again, Context
 from pipeline.tasks.beat import Beat, Watched
 from pipeline.tasks.calls import TOKEN_ORDER, Result, apply, judged
+from pipeline.tasks.census import Census
 from pipeline.tasks.dry import Few, share
 from pipeline.tasks.guard import READING, Guard
 from pipeline.tasks.journal import PartJournal
@@ -36,7 +38,7 @@ from pipeline.tasks.outputs import REJECT, Outputs, read_batches
 from pipeline.tasks.projects import Projects
 from pipeline.tasks.stream import streamed, whole_groups
 from stages import where
-from stages.base import Fault, Input, Journal, MoreMemory, Resources, Streamer
+from stages.base import Fault, Input, Journal, MoreMemory, Resources, Streamer, Told
 
 BATCH_ROWS = 256
 
@@ -72,6 +74,7 @@ class PartTask:
     resources: Resources
     where: str | None = None  # only rows for which this is true are taken
     few: int | None = None  # dry run: about so many rows of each kind are taken, see ``pipeline.tasks.dry``
+    told: tuple[Told, ...] = ()  # what is counted of documents that become tokens
 
     @property
     def label(self) -> str:
@@ -131,6 +134,7 @@ class _Run:
         self.sums: dict[str, Counter[str]] = {}
         self.languages: dict[str, Counter[str]] = {}
         self.projects = Projects()
+        self.census = Census(task.told)
         self.given: given_ids.Sketch = {}
         self.dry: dict[str, Any] = {}
         self.few: Few | None = None
@@ -173,6 +177,10 @@ class _Run:
                     rejects = rejects or outputs.table(REJECTS, name, REJECT)
                     rejects.add(pa.Table.from_pylist(self.rejects, schema=REJECT))
                     self.rejects.clear()
+            tokens = documents is None
+            if tokens:
+                name = layout.domains(task.directory, task.part)
+                outputs.table(DOMAINS, name, census.DOMAINS).add(self.census.domains())
             check_chain(self.tallies)
             self.counts["partials"] = runs.rows if runs else 0
             receipt = Receipt(
@@ -183,6 +191,7 @@ class _Run:
                 given=dict(sorted(self.given.items())),
                 languages={name: dict(count) for name, count in sorted(self.languages.items())},
                 projects=self.projects.rows(),
+                census=self.census.as_json() if tokens else {},
                 dry=self.dry | ({"kinds": self.few.found} if self.few else {}),
                 seconds={name: round(value, 3) for name, value in self.seconds.items()},
             )
@@ -349,6 +358,7 @@ class _Run:
         if tokens:
             self.counts["tokens"] += pc.sum(table.column("n_tokens")).as_py() or 0
             self.projects.count(table)
+            self.census.count(table)
         named = pa.table(
             {
                 "language": pc.fill_null(table.column("language"), "und"),

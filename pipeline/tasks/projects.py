@@ -1,8 +1,8 @@
 """Whose work is in a corpus, and under which licence: counted where documents become tokens.
 
-A project is what the documents of one ``source`` with one ``license`` have in common; documents without a
-licence are not counted. The receipts of parts have a row for each project, and the list of a corpus is made
-from them (``pipeline.output``).
+A project is what the documents of one ``source`` with one ``license`` have in common. The receipts of parts
+have a row for each, also where a document has neither; the list of a corpus, of those that carry a licence,
+is made from them (``pipeline.output``). Receipts of earlier versions lack the others, and bytes and dates.
 
 Knows the columns of documents; does not know what a licence says, nor where rows are kept.
 """
@@ -31,46 +31,55 @@ LISTED = pa.schema(
 )
 
 
+_ENDS = {"first": min, "last": max, "since": min, "until": max}
+_NOTHING = {"documents": 0, "tokens": 0, "bytes": 0}
+
+
 class Projects:
     """Sums by source and licence."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], dict[str, Any]] = {}
+        self._found: dict[tuple[str | None, str | None], dict[str, Any]] = {}
 
     def count(self, table: pa.Table) -> None:
         """Add documents that have their ``n_tokens``."""
-        columns = table.select(["source", "license", "url", "n_tokens"])
-        licensed = columns.filter(pc.and_(columns["license"].is_valid(), columns["source"].is_valid()))
-        sums = [("url", "min"), ("url", "max"), ("license", "count"), ("n_tokens", "sum")]
-        for group in licensed.group_by(_BY).aggregate(sums).to_pylist() if len(licensed) else ():
+        size = pc.cast(pc.binary_length(table["text"]), pa.int64())
+        columns = table.select([*_BY, "url", "date", "n_tokens"]).append_column("bytes", size)
+        ends = [(name, end) for name in ("url", "date") for end in ("min", "max")]
+        sums = [*ends, ("n_tokens", "count"), ("n_tokens", "sum"), ("bytes", "sum")]
+        for group in columns.group_by(_BY).aggregate(sums).to_pylist() if len(columns) else ():
             row = {name: group[name] for name in _BY}
             urls = {"first": group["url_min"], "last": group["url_max"]}
-            self.add([{**row, **urls, "documents": group["license_count"], "tokens": group["n_tokens_sum"]}])
+            dates = {"since": group["date_min"], "until": group["date_max"]}
+            counts = {"documents": group["n_tokens_count"], "tokens": group["n_tokens_sum"]}
+            self.add([{**row, **urls, **dates, **counts, "bytes": group["bytes_sum"]}])
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add what ``rows`` gave elsewhere."""
         for row in rows:
-            known = self._found.setdefault(
-                (row["source"], row["license"]), {"first": None, "last": None, "documents": 0, "tokens": 0}
-            )
-            for end, choose in (("first", min), ("last", max)):
-                known[end] = choose(filter(None, (known[end], row[end])), default=None)
-            known["documents"] += row["documents"]
-            known["tokens"] += row["tokens"] or 0
+            known = self._found.setdefault((row["source"], row["license"]), dict.fromkeys(_ENDS) | _NOTHING)
+            for end, choose in _ENDS.items():
+                known[end] = choose(filter(None, (known[end], row.get(end))), default=None)
+            for count in _NOTHING:
+                known[count] += row.get(count) or 0
 
     def rows(self) -> list[dict[str, Any]]:
-        """By source and licence. ``first`` and ``last`` are the smallest and the largest address."""
+        """By source and licence. ``first`` and ``last`` are the smallest and the largest address, ``since``
+        and ``until`` the smallest and the largest date; ``bytes`` are those of the texts in UTF-8."""
         return [
             {"source": source, "license": license, **sums}
-            for (source, license), sums in sorted(self._found.items())
+            for (source, license), sums in sorted(self._found.items(), key=_order)
         ]
 
 
 def listed(projects: Mapping[str, Projects]) -> pa.Table:
-    """The list of a corpus, from the projects of each dataset, by dataset, project and licence."""
+    """The list of a corpus, from the projects of each dataset that carry a licence, by dataset, project and
+    licence."""
     rows = []
     for dataset, found in projects.items():
         for row in found.rows():
+            if row["license"] is None or row["source"] is None:
+                continue
             rows.append(
                 {
                     "dataset": dataset,
@@ -90,6 +99,10 @@ def _common(first: str, last: str) -> str:
         return first
     same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:same].rpartition("/")[0]
+
+
+def _order(item: tuple[tuple[str | None, str | None], Any]) -> tuple[str, str]:
+    return item[0][0] or "", item[0][1] or ""
 
 
 def parquet(table: pa.Table) -> bytes:

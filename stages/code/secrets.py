@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages.base import Annotation, Annotator, Caveat, Fault, Filter, StageConfig
+from stages.base import Annotation, Annotator, Caveat, Fault, Filter, StageConfig, Told
 from stages.code.find_secrets import secrets
 from stages.text.utf8 import as_array
 
@@ -52,6 +52,10 @@ class Secrets(Annotator, Filter):
     def added(cls, config: Any) -> pa.Schema:
         """The counts, and ``text`` if it is redacted."""
         return cls.adds.append(pa.field("text", pa.string())) if config.action == "redact" else cls.adds
+
+    @classmethod
+    def tells(cls, config: Any) -> tuple[Told, ...]:
+        return (Told("secrets", "redacted", "secrets in code"),) if config.action == "redact" else ()
 
     @classmethod
     def judges(cls, config: Any) -> bool:

@@ -19,10 +19,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from stages.base import Annotation, Annotator, Caveat, StageConfig
+from stages.base import Annotation, Annotator, Caveat, StageConfig, Told
 from stages.pii.find import redact
 
 Kind = Literal["email", "ip", "phone", "card", "iban", "secret"]
+
+
+_NAMES = {
+    "email": "mail addresses",
+    "ip": "IP addresses",
+    "phone": "telephone numbers",
+    "card": "numbers of payment cards",
+    "iban": "bank accounts",
+    "secret": "keys and passwords",
+}
 
 
 class PiiConfig(StageConfig):
@@ -59,6 +69,12 @@ class Pii(Annotator):
         """A count per kind, and ``text`` if it is redacted."""
         counts = pa.schema([(f"pii.{kind}", pa.int32()) for kind in config.kinds])
         return counts.append(pa.field("text", pa.string())) if config.action == "redact" else counts
+
+    @classmethod
+    def tells(cls, config: Any) -> tuple[Told, ...]:
+        if config.action != "redact":
+            return ()
+        return tuple(Told(f"pii.{kind}", "redacted", _NAMES[kind]) for kind in config.kinds)
 
     def annotate(self, batch: pa.Table) -> Annotation:
         column = batch["text"].combine_chunks()

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from stages.base import MIB, AssetFile, Resources, StageConfig
+from stages.base import MIB, AssetFile, Resources, StageConfig, Told
 from stages.global_stage import LAST, Applied, Global, Reduced, Round, Rounds
 
 BUCKETS = 20
@@ -102,6 +102,10 @@ class Ensemble(Global):
     @classmethod
     def needs(cls, config: EnsembleConfig) -> tuple[str, ...]:
         return ("id", "text", *config.scores)
+
+    @classmethod
+    def tells(cls, config: EnsembleConfig) -> tuple[Told, ...]:
+        return (Told("quality.rank", "rank", f"rank of quality, 0 to {BUCKETS - 1}"),)
 
     @classmethod
     def check(cls, config: EnsembleConfig, schema: pa.Schema) -> str | None:

@@ -47,7 +47,19 @@ from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from stages.base import MIB, Batch, Fault, Input, InputPath, Reader, Reject, Resources, StageConfig, Storage
+from stages.base import (
+    MIB,
+    Batch,
+    Fault,
+    Input,
+    InputPath,
+    Reader,
+    Reject,
+    Resources,
+    StageConfig,
+    Storage,
+    Told,
+)
 from stages.files.source import Source
 from stages.read.captures import Capture
 from stages.read.charset import to_utf8
@@ -121,6 +133,14 @@ class Warc(Reader):
     resources: ClassVar[Resources] = Resources(memory=256 * MIB)
 
     config: WarcConfig
+
+    @classmethod
+    def tells(cls, config: Any) -> tuple[Told, ...]:
+        return (
+            Told("warc.noai", "opt_out", "refuse use for AI (noai, noimageai, or TDM-Reservation: 1)"),
+            Told("warc.tdm", "opt_out", "say something about text and data mining (TDMRep)"),
+            Told("warc.robots", "opt_out", "have directives for robots (X-Robots-Tag, meta robots)"),
+        )
 
     def list(self, storage: Storage) -> list[Input]:
         """One input per WARC file; with ``index``, one per 10,000 rows of an index file.

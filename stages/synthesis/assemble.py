@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from stages.base import DOCUMENT, Fault, Generated, Generator, StageConfig
+from stages.base import DOCUMENT, Fault, Generated, Generator, StageConfig, Told
 from stages.synthesis.columns import COMPLETION, ITEM, REQUEST, chance, made_id
 from stages.synthesis.gates.measure import SCHEMA as GATES
 from stages.synthesis.task import Task, TaskFile, load_all
@@ -56,6 +56,13 @@ class Assemble(Generator):
     def __init__(self, config: AssembleConfig) -> None:
         super().__init__(config)
         self._tasks: dict[str, Task] = {}
+
+    @classmethod
+    def tells(cls, config: AssembleConfig) -> tuple[Told, ...]:
+        return (
+            Told("synthetic.model", "teacher", "model that wrote it"),
+            Told("synthetic.task", "task", "task that it was made for"),
+        )
 
     def open(self) -> None:
         """Loads the tasks. TaskError if one cannot be read."""

@@ -7,6 +7,7 @@ it came from.
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import shutil
 from collections import Counter
@@ -168,6 +169,14 @@ def plain(item: object) -> object:
     return item.tolist() if isinstance(item, np.ndarray) else (item["id"], item["epoch"])  # type: ignore[index]
 
 
+def step(ranks: list[BlendedReader], whole: list[object], at: int) -> list[object]:
+    """What every rank gives next, which is what one rank gives from ``at`` on; in the order of that one."""
+    given = [plain(next(reader)) for reader in ranks]
+    expected = whole[at : at + len(ranks)]
+    assert sorted(given) == sorted(expected)  # type: ignore[type-var]
+    return expected
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     length=st.sampled_from([None, 1, 17, 64, 250]),
@@ -194,7 +203,7 @@ def test_resuming_gives_what_was_still_to_come_at_any_world_size(
             left = {len(reader) for reader in ranks}
             assert left == {(len(everything) - len(got)) // world}
             for _ in range(data.draw(st.integers(0, min(left)))):
-                got += [plain(next(reader)) for reader in ranks]
+                got += step(ranks, everything, len(got))
             states = {json.dumps(reader.state_dict()) for reader in ranks}
             assert len(states) == 1
             (state,) = states
@@ -207,6 +216,56 @@ def test_resuming_gives_what_was_still_to_come_at_any_world_size(
         assert list(last) == []
 
 
+@pytest.mark.parametrize("lanes", [1, 16])
+@pytest.mark.parametrize("worlds", [(1, 3, 64), (64, 1, 3, 64), (3, 64, 48, 1), (63, 65, 3)])
+def test_killed_and_started_with_another_number_of_ranks(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, worlds: tuple[int, ...], lanes: int
+) -> None:
+    monkeypatch.setattr(order, "_RUN", 1)
+    arguments = {"sequence_length": 16, "eos": "none", "lanes": lanes}
+    whole = [plain(item) for item in BlendedReader(str(corpus), **arguments)]
+    got: list[object] = []
+    state = None
+    for world in worlds:
+        ranks = [
+            BlendedReader(str(corpus), rank=rank, world_size=world, **arguments) for rank in range(world)
+        ]
+        for reader in ranks:
+            if state is not None:
+                reader.load_state_dict(state)
+        for _ in range(min(len(ranks[0]), 17 if world == 1 else 3)):
+            got += step(ranks, whole, len(got))
+        state = json.loads(json.dumps(ranks[0].state_dict()))
+    last = BlendedReader(str(corpus), **arguments)
+    last.load_state_dict(state)
+    assert got + [plain(item) for item in last] == whole
+
+
+@pytest.mark.parametrize(
+    ("lanes", "world"), [(64, 3), (64, 48), (64, 63), (16, 24), (64, 96), (8, 8), (4, 64)]
+)
+@pytest.mark.parametrize("start", [0, 5])
+def test_ranks_stay_with_their_lanes(lanes: int, world: int, start: int) -> None:
+    table = order.assigned(lanes, world, start % lanes)
+    pairs = set()
+    for number, items in enumerate(table.tolist() * lanes):
+        assert sorted(items) == list(range(world))
+        pairs |= {((start + number * world + item) % lanes, rank) for rank, item in enumerate(items)}
+    assert len(pairs) == lanes + world - math.gcd(lanes, world)
+
+
+def test_a_row_group_is_read_by_few_ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three ranks share 16 lanes as 5 and a third: without staying with them each would read every row group."""
+    monkeypatch.setattr(order, "_RUN", 4)
+    write_corpus(tmp_path, {"web": [[9] * 70] * 16}, [Phase(phase=1, weights={"web": 1})])
+    loads: list[int] = []
+    load = Groups.load
+    monkeypatch.setattr(Groups, "load", lambda *at: loads.append(at[1]) or load(*at))
+    for rank in range(3):
+        list(BlendedReader(str(tmp_path), sequence_length=9, eos="none", rank=rank, world_size=3, lanes=16))
+    assert 160 <= loads.count(0) <= 160 * 18 / 16 + 2 * 16
+
+
 def test_ranks_are_alike_for_1_3_and_64(corpus: Path) -> None:
     whole = [row.tolist() for row in BlendedReader(str(corpus), sequence_length=16, eos="none")]
     for world in (3, 64):
@@ -217,8 +276,8 @@ def test_ranks_are_alike_for_1_3_and_64(corpus: Path) -> None:
             for rank in range(world)
         ]  # fmt: skip
         assert {len(rows) for rows in ranks} == {len(whole) // world}
-        together = [row for step in zip(*ranks, strict=True) for row in step]
-        assert together == whole[: len(together)]
+        for number, rows in enumerate(zip(*ranks, strict=True)):
+            assert sorted(rows) == sorted(whole[number * world : (number + 1) * world])
 
 
 def test_batches_are_the_sequences(corpus: Path) -> None:

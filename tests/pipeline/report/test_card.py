@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.blend.weights import Budget, Phase, weights
-from pipeline.report.card import _table, card
+from pipeline.report.card import card
+from pipeline.report.card.markdown import table_of
 from pipeline.tasks.shards import SHARD, WITH_TEXT
 
 
@@ -32,6 +33,11 @@ def stage(name: str, rows_in: int, kept: int, dropped: dict, failed: dict, gener
     }
 
 
+def told(what: str, name: str, documents: int, tokens: int, pieces: int = 0, value: str = "") -> dict:
+    return {"what": what, "name": name, "value": value, "documents": documents, "tokens": tokens,
+            "pieces": pieces}  # fmt: skip
+
+
 STATS = {
     "name": "cc_v2",
     "seed": 42,
@@ -43,6 +49,68 @@ STATS = {
         "special": {"<|endoftext|>": 0},
         "eos_token": "<|endoftext|>",
         "eos_id": 0,
+    },
+    "composition": {
+        "datasets": {
+            "english": {
+                "counted": 5,
+                "sources": [
+                    {
+                        "source": "CC-MAIN-2025-13",
+                        "license": None,
+                        "documents": 4,
+                        "tokens": 40,
+                        "bytes": 400,
+                        "since": "2025-03-16T01:00:00Z",
+                        "until": "2025-03-28T02:00:00Z",
+                    },
+                    {
+                        "source": "blog",
+                        "license": "CC-BY-4.0",
+                        "documents": 1,
+                        "tokens": 10,
+                        "bytes": 99,
+                        "since": None,
+                        "until": None,
+                    },
+                ],
+                "lengths": {"min": 1, "p5": 2, "p25": 3, "median": 10, "p75": 11, "p95": 12, "max": 13},
+                "told": [
+                    told("redacted", "mail addresses", 2, 20, 7),
+                    told("redacted", "telephone numbers", 0, 0),
+                    told("opt_out", "refuse use for AI", 1, 9),
+                    told("opt_out", "have directives", 0, 0),
+                ],
+                "examples": [],
+            },
+            "german-qa": {
+                "counted": 2,
+                "sources": [
+                    {
+                        "source": "CC-MAIN-2025-13",
+                        "license": None,
+                        "documents": 2,
+                        "tokens": 20,
+                        "bytes": 200,
+                        "since": "2025-03-20T01:00:00Z",
+                        "until": "2025-03-20T02:00:00Z",
+                    },
+                ],
+                "lengths": {"min": 5, "p5": 5, "p25": 5, "median": 9, "p75": 9, "p95": 9, "max": 9},
+                "told": [
+                    told("teacher", "model that wrote it", 1, 12, value="Teacher-9B"),
+                    told("teacher", "model that wrote it", 1, 8, value=""),
+                    told("task", "task that it was made for", 2, 20, value="qa"),
+                ],
+                "examples": [{"value": "qa", "texts": ["Question?\n```\nAnswer.", "Second"]}],
+            },
+        },
+        "domains": {
+            "domains": 60,
+            "tokens": 70,
+            "top": [{"domain": f"d{i}.example", "documents": 1, "tokens": 50 - i} for i in range(50)],
+            "largest": [{"domains": 6, "tokens": 35}, {"domains": 3, "tokens": 7}],
+        },
     },
     "datasets": {
         "english": {
@@ -287,6 +355,7 @@ def test_the_same_card_wherever_the_run_was(text: str) -> None:
 def test_a_dataset_that_is_called_default() -> None:
     stats = copy.deepcopy(STATS)
     stats["datasets"]["default"] = stats["datasets"].pop("english")
+    del stats["composition"]
     config = copy.deepcopy(CONFIG)
     config["datasets"]["default"] = config["datasets"].pop("english")
     config["datasets"]["german-qa"]["from"] = "default"
@@ -297,6 +366,7 @@ def test_a_dataset_that_is_called_default() -> None:
 def test_a_corpus_without_tokens() -> None:
     stats = copy.deepcopy(STATS)
     stats["tokenizer"] = None
+    del stats["composition"]
     for data in stats["datasets"].values():
         data.pop("shards", None)
         data["tokens"] = None
@@ -310,6 +380,96 @@ def test_a_corpus_without_tokens() -> None:
     assert "\n## Use" not in text
 
 
+def rows_of(text: str, heading: str) -> list[list[str]]:
+    lines = [line for line in section(text, heading).splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def test_sources_with_bytes_licence_and_dates(text: str) -> None:
+    assert rows_of(text, "Sources") == [
+        ["CC-MAIN-2025-13", "english", "4", "40", "400", "not stated", "2025-03-16", "2025-03-28"],
+        ["CC-MAIN-2025-13", "german-qa", "2", "20", "200", "not stated", "2025-03-20", "2025-03-20"],
+        ["blog", "english", "1", "10", "99", "CC-BY-4.0", "–", "–"],
+    ]
+    assert "> **Note:**" not in text
+
+
+def test_what_was_not_counted_is_said() -> None:
+    stats = copy.deepcopy(STATS)
+    stats["composition"]["datasets"]["english"]["counted"] = 3
+    said = section(card(stats, BLEND, CONFIG), "Sources")
+    assert "were counted for 3 of 5 in english; the others" in said
+    for data in stats["composition"]["datasets"].values():
+        data["counted"] = 0
+    said = card(stats, BLEND, CONFIG)
+    assert "for 0 of 5 in english, 0 of 2 in german-qa; the others" in section(said, "Sources")
+    assert "## Lengths" not in said
+    assert "EU's" not in said
+
+
+def test_domains_and_lengths(text: str) -> None:
+    domains = rows_of(text, "Domains")
+    assert len(domains) == 50
+    assert domains[0] == ["d0.example", "1", "50", "71.4 %"]
+    assert "the 50 largest of 60" in section(text, "Domains")
+    assert rows_of(text, "Lengths in tokens")[0] == ["english", "1", "2", "3", "10", "11", "12", "13"]
+
+
+def test_what_was_redacted_and_what_sites_ask_for(text: str) -> None:
+    assert rows_of(text, "What was redacted") == [
+        ["english", "mail addresses", "7", "2"],
+        ["english", "telephone numbers", "0", "0"],
+    ]
+    assert rows_of(text, "Opt-out signals")[0] == ["english", "refuse use for AI", "1", "9"]
+
+
+def test_models_their_terms_and_examples(text: str) -> None:
+    found = card(STATS, BLEND, CONFIG, {"teachers": {"Teacher-9B": "Open Model License"}})
+    rows = rows_of(found, "Text written by models")
+    assert rows[0] == ["german-qa", "Teacher-9B", "Open Model License", "1", "12"]
+    assert rows[1] == ["german-qa", "not named", "not stated", "1", "8"]
+    said = section(found, "Text written by models")
+    assert "| german-qa | qa " in said
+    assert "<summary>german-qa: qa</summary>\n\n````text\nQuestion?\n```\nAnswer.\n````\n" in said
+    assert "Teacher-9B | not stated" in re.sub(" +", " ", section(text, "Text written by models"))
+
+
+def test_what_the_publisher_says(text: str) -> None:
+    about = {
+        "license": "odc-by", "license_url": "https://opendatacommons.org/licenses/by/1-0/", "creator": "A lab",
+        "contact": "mail@lab.example", "url": "https://lab.example/corpus", "date": "2026-11-30",
+        "citation": "@misc{x,\n title={X}}", "description": "Pages for *tests*.", "not_for": ["Flying."],
+    }  # fmt: skip
+    found = card(STATS, BLEND, CONFIG, about, "1.2.3", {"/home/someone/lid.176.ftz": "ab" * 32})
+    matter = front_matter(found)
+    assert matter["license"] == "odc-by"
+    assert matter["license_link"] == about["license_url"]
+    assert "\n# cc_v2\n\nPages for *tests*.\n" in found
+    assert f"[odc-by]({about['license_url']})" in section(found, "Licence")
+    contact = section(found, "Contact")
+    assert all(str(about[key]) in contact for key in ("creator", "contact", "url", "date"))
+    assert "```bibtex\n@misc{x,\n title={X}}\n```" in section(found, "Citation")
+    assert section(found, "What it is not for").strip() == "- Flying."
+    making = section(found, "How it was made")
+    assert making.strip().startswith("With nanocorpus 1.2.3, each dataset")
+    assert f"| `lid.176.ftz` | `{'ab' * 32}` |" in making
+    assert "someone" not in found
+    assert "\n## Contact\n" not in text
+    assert "No licence of the compilation is stated" in section(text, "Licence")
+    assert "Identifying persons" in section(text, "What it is not for")
+
+
+def test_numbers_for_the_summary_of_the_eu(text: str) -> None:
+    said = section(text, "For the EU's summary of training content")
+    assert "1.3 Size of text: less than 1 billion tokens (70)" in said
+    assert "1.3 Latest date: 03/2025" in said
+    assert "2.1 Public data sets: Common Crawl CC-MAIN-2025-13" in said
+    assert "the largest 10 % (6 of 60) have 50.0 % of the tokens; 5 %, at most 1,000, 10.0 %" in said
+    assert "Teacher-9B: 1 document; a model that is not named: 1 document" in said
+    assert "refuse use for AI: 1 document" in said
+    assert "mail addresses: 2 documents" in said
+
+
 @given(
     st.lists(
         st.lists(st.one_of(st.text(max_size=12), st.integers(0), st.none()), min_size=3, max_size=3),
@@ -317,7 +477,7 @@ def test_a_corpus_without_tokens() -> None:
     )
 )
 def test_tables_are_aligned_whatever_is_in_them(rows: list[list[str | int | None]]) -> None:
-    lines = _table(("One", "Two", "Three"), rows, numbers=[1]).split("\n")
+    lines = table_of(("One", "Two", "Three"), rows, numbers=[1]).split("\n")
     assert len(lines) == len(rows) + 2
     assert len({len(line) for line in lines}) == 1
     for line in lines:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import launched
 
-from pipeline.report.card import _attribution
+from pipeline.report.card.figures import attribution
 from pipeline.tasks.projects import LISTED, Projects, listed, parquet, summary
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,10 +28,13 @@ ROWS = st.lists(
 
 
 def documents(rows: list[tuple[str | None, str | None, str | None, int]]) -> pa.Table:
-    schema = pa.schema(
-        [("source", pa.string()), ("license", pa.string()), ("url", pa.string()), ("n_tokens", pa.int32())]
-    )
-    return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema=schema)
+    """A text has as many bytes as tokens, and the date is in the year of that number."""
+    strings = ("source", "license", "url")
+    schema = pa.schema([*((name, pa.string()) for name in strings), ("n_tokens", pa.int32())])
+    table = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema=schema)
+    texts = pa.array(["x" * row[3] for row in rows], pa.string())
+    dates = pa.array([f"200{row[3]}-01-01T00:00:00Z" if row[3] else None for row in rows], pa.string())
+    return table.append_column("text", texts).append_column("date", dates)
 
 
 @settings(deadline=None)
@@ -47,10 +50,27 @@ def test_parts_and_the_whole_are_the_same(
         part.count(documents(some))
         parts.add(json.loads(json.dumps(part.rows())))
     assert parts.rows() == whole.rows()
-    wanted = sorted({(source, license) for source, license, _, _ in rows if source and license})
-    assert [(row["source"], row["license"]) for row in whole.rows()] == wanted
-    assert sum(row["documents"] for row in whole.rows()) == sum(1 for row in rows if row[0] and row[1])
-    assert sum(row["tokens"] for row in whole.rows()) == sum(row[3] for row in rows if row[0] and row[1])
+    wanted = {(source, license) for source, license, _, _ in rows}
+    assert {(row["source"], row["license"]) for row in whole.rows()} == wanted
+    assert sum(row["documents"] for row in whole.rows()) == len(rows)
+    for count in ("tokens", "bytes"):
+        assert sum(row[count] for row in whole.rows()) == sum(row[3] for row in rows)
+    for row in whole.rows():
+        years = [tokens for *by, _, tokens in rows if by == [row["source"], row["license"]] and tokens]
+        ends = (
+            (f"200{min(years)}-01-01T00:00:00Z", f"200{max(years)}-01-01T00:00:00Z") if years else (None,) * 2
+        )
+        assert (row["since"], row["until"]) == ends
+    licensed = {(row["project"], row["license"]) for row in listed({"code": whole}).to_pylist()}
+    assert licensed == {(source, license) for source, license in wanted if source and license}
+
+
+def test_those_of_an_earlier_version_are_added() -> None:
+    found = Projects()
+    found.add([{"source": "a", "license": "MIT", "first": "u", "last": "v", "documents": 2, "tokens": 5}])
+    [row] = found.rows()
+    assert row["documents"] == 2
+    assert row["since"] is None
 
 
 def test_the_list() -> None:
@@ -69,10 +89,10 @@ def test_the_list() -> None:
     told = summary(table)
     assert told["projects"] == 3
     assert [row["license"] for row in told["licenses"]] == ["ISC", "MIT"]
-    card = _attribution(told)
+    card = attribution(told)
     assert "| ISC     |        2 |         2 |      2 |" in card
     assert "each of the 3 projects" in card
-    assert _attribution(None) == ""
+    assert attribution(None) == ""
 
 
 def test_a_corpus_names_its_projects(tmp_path: Path) -> None:
