@@ -92,22 +92,6 @@ def test_a_flipped_bit_is_named_and_mended(
     assert "all as written" in call("verify", output).stdout
 
 
-def test_files_of_the_whole_are_mended(finished: tuple[Path, dict[str, str]]) -> None:
-    folder, before = finished
-    output = folder / "out"
-    names = "stats.json corpus/blend.json corpus/SHA256SUMS corpus/tokenizer.json work/receipts/trace-*"
-    files = [path for name in names.split() for path in sorted(output.glob(name))]
-    assert len(files) >= 6
-    contents = {path: path.read_bytes() for path in files}
-    for path in files:
-        flip(path, 4 * path.stat().st_size)
-    assert call("verify", output, check=1).stdout.count("has changed") >= len(files)
-    said = run(folder / "out.yaml")
-    assert f"{len(files)} damaged files were made again: {output}" in said
-    assert {path: path.read_bytes() for path in files} == contents
-    assert hashes(output) == before
-
-
 def test_damage_is_met_where_something_else_is_made(
     finished: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
