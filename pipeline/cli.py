@@ -156,6 +156,7 @@ def report(
 
 def _report_page(config: Config, found: dict[str, Any], target: str, speed: bool) -> None:
     from pipeline import layout
+    from pipeline.config.told import told
     from pipeline.report.looked import look
     from pipeline.report.page import page
 
@@ -165,7 +166,10 @@ def _report_page(config: Config, found: dict[str, Any], target: str, speed: bool
     blend_path = storage.join(config.output, layout.BLEND)
     blend = json.loads(storage.read(blend_path)) if storage.stat(blend_path) else None
     try:
-        looked = {name: look(storage, config.output, plan, name) for name in found["datasets"]}
+        known = {name: told(config, name) for name in config.datasets}
+        looked = {
+            name: look(storage, config.output, plan, name, known.get(name, ())) for name in found["datasets"]
+        }
     except Damaged as error:
         raise RunFailed(f"{error}; start the run again, which makes it anew") from None
     target = _absolute(target)

@@ -20,7 +20,7 @@ from pipeline.plan.assets import Asset
 from pipeline.plan.columns import output_schema
 from pipeline.plan.earlier import EarlierPart
 from pipeline.plan.recipe import Recipe, fingerprint
-from stages.base import Input, Resources, Told
+from stages.base import Input, Resources
 from stages.where import Where
 
 #: Format of the files of a part; raise it when that changes.
@@ -126,14 +126,6 @@ class Plan:
     def last(self, dataset: str) -> Segment:
         """The segment whose parts are the dataset's documents."""
         return [s for s in self.segments.values() if s.dataset == dataset and s.name != "tokens"][-1]
-
-    def told(self, dataset: str) -> tuple[Told, ...]:
-        """The columns that the stages of a dataset and of those that it is made from tell of, each once."""
-        one = self.config.datasets[dataset]
-        found = {told.column: told for parent in one.parents for told in self.told(parent)}
-        for step in (*([one.read] if one.read else []), *one.steps):
-            found |= {told.column: told for told in step.cls.tells(step.settings)}
-        return tuple(found.values())
 
     def as_json(self) -> dict[str, Any]:
         """What ``plan.json`` holds."""

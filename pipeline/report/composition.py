@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import layout
+from pipeline.config.told import told
 from pipeline.ledger.receipts import DOMAINS, DONE, load_all
 from pipeline.plan.segment import Plan
 from pipeline.report.trace_index import columns
@@ -35,9 +36,10 @@ _SUMS = [("documents", "sum"), ("tokens", "sum")]
 
 @dataclass
 class Composition:
-    """Of one dataset. ``projects`` are of all its parts, ``sources`` and the rest of those that counted."""
+    """Of one dataset. ``columns`` are those that stages tell of, ``projects`` are of all its parts,
+    ``sources`` and the rest of those that counted."""
 
-    told: tuple[Told, ...] = ()
+    columns: tuple[Told, ...] = ()
     projects: Projects = field(default_factory=Projects)
     sources: Projects = field(default_factory=Projects)
     census: Census = field(default_factory=Census)
@@ -46,7 +48,7 @@ class Composition:
 
 def read(plan: Plan, storage: Storage, output: str, dataset: str) -> Composition:
     """What the parts of a dataset counted. Damaged if a list of domains cannot be read."""
-    found = Composition(plan.told(dataset))
+    found = Composition(told(plan.config, dataset))
     waiting: list[pa.Table] = []
     directory = layout.work(f"{dataset}/tokens")
     for _, receipt in sorted(_done(storage, join(output, layout.receipts(directory)))):
@@ -114,13 +116,13 @@ def _dataset(one: Composition) -> dict[str, Any]:
 
 def _told(one: Composition) -> Iterator[dict[str, Any]]:
     """A row for each value of a column; of what was searched for also where nothing was found."""
-    for told in one.told:
-        values = {value: sums for (name, value), sums in one.census.values.items() if name == told.column}
-        if not values and told.what in ("redacted", "opt_out"):
+    for item in one.columns:
+        values = {value: sums for (name, value), sums in one.census.values.items() if name == item.column}
+        if not values and item.what in ("redacted", "opt_out"):
             values = {"": [0, 0, 0]}
         for value, (documents, tokens, pieces) in sorted(values.items()):
             yield {
-                "what": told.what, "name": told.name, "value": value,
+                "what": item.what, "name": item.name, "value": value,
                 "documents": documents, "tokens": tokens, "pieces": pieces,
             }  # fmt: skip
 

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow.compute as pc
-from publicsuffixlist import PublicSuffixList
 
 from pipeline import layout
 from pipeline.ledger.receipts import DOCUMENTS, DONE, REJECTS, SHARD, Receipt, load_all
 from pipeline.report.trace_index import columns
 from pipeline.storage import Storage, join
+from pipeline.tasks.census import host_of, registered
+from stages.base import Told
 
 FILES = 64
 EXAMPLES = 3
 _CHARS = 300  # of an example's text
-_HOST = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]+)", re.IGNORECASE)
 _MAIL = re.compile(r"\S+@\S+")
 _DIGIT = re.compile(r"\d")
 
@@ -39,6 +39,8 @@ class Looked:
     #: Documents by length: the power of two that it reaches.
     lengths: Counter[int] = field(default_factory=Counter)
     unit: str = "tokens"
+    #: By the name of a rank, documents by its value.
+    ranks: dict[str, Counter[int]] = field(default_factory=dict)
     kept: list[dict[str, Any]] = field(default_factory=list)
     dropped: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     #: Seconds by stage, documents that it took, and the largest worker in bytes; of all receipts.
@@ -47,8 +49,11 @@ class Looked:
     memory: dict[str, int] = field(default_factory=dict)
 
 
-def look(storage: Storage, output: str, plan: Mapping[str, Any], dataset: str) -> Looked:
-    """Look into the files of a dataset. Damaged if one cannot be read."""
+def look(
+    storage: Storage, output: str, plan: Mapping[str, Any], dataset: str, told: Iterable[Told] = ()
+) -> Looked:
+    """Look into the files of a dataset. Damaged if one cannot be read. ``told``: columns that its stages tell
+    of."""
     found = Looked()
     segments = [one for one in plan["segments"] if one["dataset"] == dataset]
     receipts: dict[str, list[tuple[str, Receipt]]] = {}
@@ -64,22 +69,34 @@ def look(storage: Storage, output: str, plan: Mapping[str, Any], dataset: str) -
     )
     files = _files(shards, SHARD) or _files(receipts[last], DOCUMENTS)
     found.files, found.read = len(files), min(len(files), FILES)
-    suffixes = PublicSuffixList()
     hosts: Counter[str] = Counter()
     for name in files[:FILES]:
         names = ["url", "n_tokens"] if shards else ["url", "text"]
         for table in columns(storage, join(output, name), names):
-            hosts.update(_HOST.findall("\n".join(filter(None, table["url"].to_pylist()))))
+            hosts.update(filter(None, map(host_of, table["url"].to_pylist())))
             lengths = table["n_tokens"] if shards else pc.utf8_length(pc.fill_null(table["text"], ""))
             found.lengths.update(value.bit_length() for value in lengths.to_pylist())
     found.unit = "tokens" if shards else "characters"
     for host, count in hosts.items():
-        found.domains[suffixes.privatesuffix(host.lower().rstrip(".")) or host.lower()] += count
+        found.domains[registered(host)] += count
+    for rank in (item for item in told if item.what == "rank"):
+        found.ranks[rank.name] = _ranks(
+            storage, output, _files(receipts[last], DOCUMENTS)[:FILES], rank.column
+        )
     for name in _files(receipts[last], DOCUMENTS)[:1]:
         found.kept = list(_examples(storage, join(output, name)))
     for segment in segments:
         _dropped(storage, output, found, segment, receipts[f"{dataset}/{segment['segment']}"])
     return found
+
+
+def _ranks(storage: Storage, output: str, files: Iterable[str], column: str) -> Counter[int]:
+    counts: Counter[int] = Counter()
+    for name in files:
+        for table in columns(storage, join(output, name), [column]):
+            if column in table.schema.names:  # not in the files of a run that ended before it
+                counts.update(value for value in table[column].to_pylist() if value is not None)
+    return counts
 
 
 def _speed(found: Looked, receipts: list[tuple[str, Receipt]]) -> None:

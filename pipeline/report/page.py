@@ -27,6 +27,7 @@ h1 { margin: 0 }
 h2 { margin: 2.2rem 0 .6rem; border-bottom: 1px solid var(--line) }
 h3 { margin: 1.2rem 0 .3rem }
 p, .why, .note { color: var(--pale) }
+a { color: inherit }
 .row { display: grid; grid-template-columns: 12rem 1fr 8rem; gap: .2rem .8rem; align-items: center;
   padding: .12rem 0 }
 .row .number { text-align: right; font-variant-numeric: tabular-nums }
@@ -36,11 +37,12 @@ p, .why, .note { color: var(--pale) }
 .kept { fill: var(--kept) }
 .dropped { fill: var(--dropped) } .failed { fill: var(--failed) }
 .legend svg { width: 12px; height: 12px; margin: 0 .3rem 0 .9rem }
+.legend svg:first-child { margin-left: 0 }
 blockquote { margin: .4rem 0; padding: .3rem .8rem; border-left: 3px solid var(--line);
   overflow-wrap: anywhere }
 .url { font-size: .85rem; color: var(--pale) }
-@media (max-width: 40rem) { body { padding: .8rem } .row { grid-template-columns: 1fr 6.5rem }
-  .row .name { grid-column: 1 / 3 } .row .why { grid-column: 1 / 3 } }
+@media (max-width: 40rem) { body { padding: .8rem } .row { grid-template-columns: 1fr auto }
+  .row > * { grid-column: 1 / 3 } .row .name { grid-area: 1 / 1 } .row .number { grid-area: 1 / 2 } }
 @media print { body { max-width: none; padding: 0 } .row, blockquote { break-inside: avoid } }
 """
 
@@ -59,7 +61,7 @@ def page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{escape(stats['name'])}</h1>",
-        f"<p>{_summary(stats)}</p>",
+        f'<p class="summary">{_summary(stats)}</p>',
     ]
     if "failed" in stats:
         parts.append(f"<p><strong>Not finished:</strong> {escape(stats['failed'])}</p>")
@@ -93,7 +95,8 @@ def _summary(stats: Mapping[str, Any]) -> str:
     said = []
     for name, data in stats["datasets"].items():
         tokens = f", {data['tokens']:,} tokens" if data.get("tokens") is not None else ""
-        said.append(f"{escape(name)}: {data['documents']:,} documents{tokens}")
+        link = f'<a href="#{escape(name)}">{escape(name)}</a>'
+        said.append(f"{link}: {data['documents']:,} documents{tokens}")
     return "; ".join(said)
 
 
@@ -128,19 +131,22 @@ def _blend(blend: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _dataset(name: str, data: Mapping[str, Any], looked: Looked, speed: bool) -> Iterator[str]:
-    yield f"<h2>{escape(name)}</h2>"
+    yield f'<h2 id="{escape(name)}">{escape(name)}</h2>'
     languages = {language: counts["documents"] for language, counts in data["languages"].items()}
     yield from _bars("Languages", languages.items(), len(languages))
     note = "" if looked.read == looked.files else f"Of {looked.read:,} of {looked.files:,} files."
     yield from _bars("Registered domains", _largest(looked.domains), len(looked.domains), note)
     lengths = [
-        (f"{2**n // 2:,} to {2**n - 1:,}" if n else "0", looked.lengths[n]) for n in sorted(looked.lengths)
+        (f"{2**n // 2:,} to {2**n - 1:,}" if n else "0", looked.lengths[n]) for n in _between(looked.lengths)
     ]
     yield from _bars(f"Length in {looked.unit}", lengths, len(lengths), note)
+    for title, ranks in looked.ranks.items():
+        ordered = [(str(rank), ranks[rank]) for rank in _between(ranks)]
+        yield from _bars(title[:1].upper() + title[1:], ordered, len(ordered), note)
     for stage, rounds in data.get("rounds", {}).items():
         sizes = {k: n for k, n in rounds.get(LAST, {}).items() if k.startswith("clusters of ")}
-        ordered = sorted(sizes.items(), key=lambda item: int(item[0].split()[2].split("-")[0]))
-        yield from _bars(f"{stage}: sizes of clusters", ordered, len(ordered))
+        clusters = sorted(sizes.items(), key=lambda item: int(item[0].split()[2].split("-")[0]))
+        yield from _bars(f"{stage}: sizes of clusters", clusters, len(clusters))
     if speed:
         yield from _speed(looked)
     yield from _examples(looked)
@@ -192,6 +198,11 @@ def _quoted(title: str, rows: list[dict[str, Any]]) -> Iterator[str]:
         yield f"<blockquote>{head}{escape(one['text'])}</blockquote>"
     if rows:
         yield "</details>"
+
+
+def _between(counts: Mapping[int, int]) -> range:
+    """From the smallest to the largest: what lies between them and does not occur is shown too."""
+    return range(min(counts), max(counts) + 1) if counts else range(0)
 
 
 def _largest(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from pipeline import layout
 from pipeline.config.schema import Shards
+from pipeline.config.told import told
 from pipeline.exchange.runs import KEYS
 from pipeline.ledger.receipts import DOCUMENTS, RUNS
 from pipeline.plan.build import child_part
@@ -39,7 +40,7 @@ class PartGroup:
         self.reads = segment.reader is not None
         self.directories: tuple[str, ...] = (segment.directory,)
         self.receipts = layout.receipts(segment.directory)
-        self._told = plan.told(segment.dataset) if segment.name == "tokens" else ()
+        self._told = told(plan.config, segment.dataset) if segment.name == "tokens" else ()
         self._recipe, self._schema = segment.recipe, segment.schema.serialize().to_pybytes()
 
     def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:

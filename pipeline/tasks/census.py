@@ -60,8 +60,8 @@ class Census:
             if told.what == "task":
                 self._show(told.column, table)
         for url, size in zip(table["url"].to_pylist(), tokens, strict=True):
-            if url is not None and (host := _HOST.match(url)):
-                _add(self._hosts, host[1].lower().rstrip("."), (1, size))
+            if (host := host_of(url)) is not None:
+                _add(self._hosts, host, (1, size))
 
     def _show(self, column: str, table: pa.Table) -> None:
         for value in pc.unique(pc.drop_null(table[column])).to_pylist():
@@ -117,6 +117,12 @@ def rounded(length: int) -> int:
     """A length to seven binary digits, downwards."""
     shift = max(0, length.bit_length() - _DIGITS)
     return length >> shift << shift
+
+
+def host_of(url: str | None) -> str | None:
+    """The host of an address, in lower case."""
+    found = _HOST.match(url) if url is not None else None
+    return found[1].lower().rstrip(".") if found else None
 
 
 def registered(host: str) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from runs import call, launched, rejects, stats, toy_config
+from runs import call, documents, launched, rejects, stats, toy_config
 
-from pipeline.report.looked import Looked, masked, masked_url
+from pipeline.report.looked import Looked, look, masked, masked_url
 from pipeline.report.page import bar, page
 from pipeline.schedule.loop import RunFailed
+from pipeline.storage import Storage
+from stages.base import Told
 
 _VOID = {"meta", "!doctype"}
 
@@ -29,7 +32,9 @@ class _Parsed(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag not in ("script", "link", "img", "iframe")
-        assert not {"src", "href"} & {name for name, _ in attrs}
+        given = dict(attrs)
+        assert "src" not in given
+        assert (given.get("href") or "#").startswith("#")
         if tag not in _VOID:
             self.open.append(tag)
 
@@ -92,6 +97,28 @@ def test_texts_are_escaped_and_masked() -> None:
     assert "https://a.example/<" in said
     assert "jo" not in said
     assert "<x>" not in said
+
+
+def test_ranks_and_lengths_are_shown_without_gaps() -> None:
+    looked = Looked(lengths=Counter({3: 2, 5: 1}), ranks={"rank of quality": Counter({7: 4, 9: 1})})
+    found = {"name": "x", "datasets": {"web": {"documents": 3, "tokens": 9, "stages": [], "languages": {}}}}
+    said = _Parsed(page(found, None, {"web": looked}))
+    rows = [text for text in said.said if text.strip()]
+    start = rows.index("Length in tokens")
+    assert rows[start : start + 7] == ["Length in tokens", "4 to 7", "2", "8 to 15", "0", "16 to 31", "1"]
+    start = rows.index("Rank of quality")
+    assert rows[start : start + 7] == ["Rank of quality", "7", "4", "8", "0", "9", "1"]
+
+
+def test_the_ranks_of_documents_are_looked_at(tmp_path: Path) -> None:
+    path = toy_config(tmp_path)
+    launched(path)
+    plan = json.loads((tmp_path / "out/plan.json").read_text())
+    told = (Told("toy.chars", "rank", "characters"), Told("absent", "rank", "not there"))
+    looked = look(Storage(), str(tmp_path / "out"), plan, "web", told)
+    kept = Counter(row["toy.chars"] for row in documents(tmp_path / "out", "web"))
+    assert looked.ranks == {"characters": kept, "not there": Counter()}
+    assert looked.ranks["characters"].total() == stats(tmp_path / "out")["datasets"]["web"]["documents"]
 
 
 def test_a_bar_is_as_wide_as_its_shares() -> None:
