@@ -148,7 +148,8 @@ def run(
                 shown.result("forecast", said, tables.cells(said))
     work = tables.Work.of(schedule.states, time.monotonic() - started)
     shown.event(Event("finished", str(work), work._asdict()))
-    for line in tables.notices(config.output, found, {*schedule.damages, *map(ledger.path, manifest.mended)}, kept, left):
+    mended = {*schedule.damages, *map(ledger.path, manifest.mended)}
+    for line in tables.notices(config.output, found, mended, kept, left):
         board.note(line, "yellow")
     return found
 
