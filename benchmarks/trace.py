@@ -82,13 +82,6 @@ def command(*arguments: str) -> tuple[str, float]:
     return done.stdout, time.monotonic() - started
 
 
-def expected(part: int, row: int, copies: dict[str, str]) -> str:
-    """How the way of a page ends."""
-    if row == 0:
-        return "dropped by length: too_short"
-    return copies.get(page(part, row)["url"], "kept")
-
-
 def inputs(folder: Path, parts: int) -> Path:
     """The inputs and the config of a run; returns the config."""
     (folder / "in").mkdir(parents=True)
@@ -108,6 +101,7 @@ class Output:
         self.plan = make_plan(schema.read(config, []), self.storage)
         self.ledger = Ledger(self.storage, self.plan.config.output, "made up", self.plan.config.name)
         self.read, self.short, self.copies = self.plan.segments.values()
+        self.dropped: set[str] = set()
 
     def write(self) -> None:
         """Everything but the rounds and the accounts."""
@@ -129,6 +123,7 @@ class Output:
             table, rejects = split(table, [(row, at, fault.reason, fault.detail) for row, at, fault in lost])
             self.part(self.short, part, table, rejects)
             table, rejects = split(*judged(table, copies))
+            self.dropped |= {row["url"] for row in rejects}
             self.part(self.copies, part, table.cast(self.copies.output), rejects)
         self.ledger.take_over()
         manifest = Manifest(self.plan.config.name, {})
@@ -136,6 +131,12 @@ class Output:
         plan = json.dumps(self.plan.as_json(), default=str).encode()
         manifest.put(self.ledger, {layout.PLAN: plan, layout.STATS: b"{}", **dict(index)})
         self.ledger.release()
+
+    def fate(self, part: int, row: int) -> str:
+        """How the way of a page ends."""
+        if row == 0:
+            return "dropped by length: too_short"
+        return COPY if page(part, row)["url"] in self.dropped else "kept"
 
     def part(self, segment: Any, part: str, table: pa.Table, rejects: list[dict[str, Any]]) -> list[File]:
         """The files of a part and its receipt."""
@@ -246,13 +247,10 @@ def main() -> int:
         output.write()
         started, busy = time.monotonic() - started, time.process_time() - busy
         print(f"{options.parts:,} parts written in {started:.0f} s, {busy:.0f} s of CPU", flush=True)
-        copies: dict[str, str] = {}
-        for path in config.parent.glob("out/work/web/02-*/rejects/*.parquet"):
-            copies |= dict.fromkeys(pq.read_table(path)["url"].to_pylist(), COPY)
         asked = range(0, options.parts, max(1, options.parts // options.asked))
         for part, row, found, seconds in answers(config, asked):
             outcomes = [capture["outcome"] for capture in found["captures"]]
-            wrong += outcomes != [expected(part, row, copies)] or not found["indexed"]
+            wrong += outcomes != [output.fate(part, row)] or not found["indexed"]
             slowest = max(slowest, seconds)
         index = list(config.parent.glob("out/work/receipts/trace-*"))
         print(f"index: {sum(p.stat().st_size for p in index):,} bytes for {options.parts * ROWS:,} documents")

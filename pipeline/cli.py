@@ -8,7 +8,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -126,6 +126,42 @@ def status(
             print(json.dumps([{"group": key, "parts": total, "done": done} for key, total, done in groups]))
         else:
             _console().print(_status_table(groups))
+
+
+@app.command()
+def estimate(
+    config: ConfigOption,
+    set_: SetOption = None,
+    basis: Annotated[
+        str | None,
+        typer.Option("--from", help="The output that was measured; default: the dry run of the config."),
+    ] = None,
+    nodes: Annotated[int, typer.Option(help="Nodes of the cluster.", min=1)] = 1,
+    cores: Annotated[int | None, typer.Option(help="Cores of a node; default: of this one.", min=1)] = None,
+    gpus: Annotated[int, typer.Option(help="GPUs of a node.", min=0)] = 0,
+    node_hour: Annotated[float | None, typer.Option(help="Price of a node for an hour.", min=0)] = None,
+    gpu_hour: Annotated[float | None, typer.Option(help="Price of a GPU for an hour.", min=0)] = None,
+    groups: Annotated[bool, typer.Option("--groups", help="Also every segment, round and shards.")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Show what the inputs of a config will cost, from its dry run; after the run, beside what it took."""
+    from pipeline.report import estimate as estimates
+    from pipeline.report import estimate_text
+    from pipeline.report.measured import NotMeasured
+
+    with _answered():
+        loaded = _load(config, set_)
+        cluster = estimates.Cluster(nodes, cores or os.cpu_count() or 1, gpus, node_hour, gpu_hour)
+        if basis is not None and is_local(basis):
+            basis = os.path.abspath(os.path.expanduser(basis))
+        try:
+            found = launch.estimated(loaded, cluster, basis)
+        except NotMeasured as error:
+            raise ConfigError(str(error)) from None
+        if as_json:
+            print(json.dumps(found.as_json(), indent=1))
+        else:
+            print("\n".join(estimate_text.lines(found, cluster, groups)))
 
 
 @app.command()
@@ -272,43 +308,30 @@ StorageOption = Annotated[
 ]
 
 
-@export_app.command("megatron")
-def export_megatron(
-    corpus: CorpusArgument,
-    target: TargetArgument,
-    eos: EosOption = None,
-    workers: WorkersOption = None,
-    config: StorageOption = None,
-    set_: SetOption = None,
-) -> None:
-    """Write .bin and .idx for Megatron-LM, and its blend list for each phase. Started again, it continues."""
-    _export("megatron", corpus, target, eos, workers, config, set_)
+_FORMS = {
+    "megatron": "Write .bin and .idx for Megatron-LM, and its blend list for each phase.",
+    "nanotron": "Write .ds, .ds.index and .ds.metadata for nanotron and datatrove.",
+    "olmo": "Write .npy without a header and .csv.gz for OLMo-core, as Dolma does.",
+    "npy": "Write arrays for numpy.load: .npy of tokens, .ends.npy of where documents end.",
+}
 
 
-@export_app.command("nanotron")
-def export_nanotron(
-    corpus: CorpusArgument,
-    target: TargetArgument,
-    eos: EosOption = None,
-    workers: WorkersOption = None,
-    config: StorageOption = None,
-    set_: SetOption = None,
-) -> None:
-    """Write .ds, .ds.index and .ds.metadata for nanotron and datatrove. Started again, it continues."""
-    _export("nanotron", corpus, target, eos, workers, config, set_)
+def _exporting(form: str) -> Callable[..., None]:
+    def export(
+        corpus: CorpusArgument,
+        target: TargetArgument,
+        eos: EosOption = None,
+        workers: WorkersOption = None,
+        config: StorageOption = None,
+        set_: SetOption = None,
+    ) -> None:
+        _export(form, corpus, target, eos, workers, config, set_)
+
+    return export
 
 
-@export_app.command("npy")
-def export_npy(
-    corpus: CorpusArgument,
-    target: TargetArgument,
-    eos: EosOption = None,
-    workers: WorkersOption = None,
-    config: StorageOption = None,
-    set_: SetOption = None,
-) -> None:
-    """Write flat arrays: .npy of tokens and .ends.npy of where documents end. Started again, it continues."""
-    _export("npy", corpus, target, eos, workers, config, set_)
+for _form, _help in _FORMS.items():
+    export_app.command(_form, help=f"{_help} Started again, it continues.")(_exporting(_form))
 
 
 def _export(
@@ -322,7 +345,7 @@ def _export(
 ) -> None:
     from pipeline.blend import export
 
-    write = {"megatron": export.megatron, "nanotron": export.nanotron, "npy": export.npy}[form]
+    write = getattr(export, form)
     with _answered():
         storage = Storage(_load(config, overrides).storage if config is not None else None)
         console = _console(stderr=True)

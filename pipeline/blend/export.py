@@ -18,7 +18,7 @@ import numpy as np
 
 from pipeline import layout
 from pipeline.blend.corpus import Corpus, open_corpus
-from pipeline.blend.forms import Flat, Form, Megatron, Nanotron, pieces
+from pipeline.blend.forms import Flat, Form, Megatron, Nanotron, Olmo, pieces
 from pipeline.blend.megatron import blend_list, prefix
 from pipeline.sealed import ParquetFile, Sink, Stored
 from pipeline.storage import Missing, Storage, join
@@ -81,6 +81,19 @@ def nanotron(
     """As ``megatron``, for nanotron and datatrove; documents may be glued, and there are no lists."""
     corpus = open_corpus(storage, path)
     return _export(storage, corpus, target, Nanotron(corpus), corpus.end(eos), workers, said)
+
+
+def olmo(
+    storage: Storage,
+    path: str,
+    target: str,
+    eos: object = "tokenizer",
+    workers: int = WORKERS,
+    said: Said = lambda line: None,
+) -> Exported:
+    """As ``nanotron``, for OLMo-core."""
+    corpus = open_corpus(storage, path)
+    return _export(storage, corpus, target, Olmo(), corpus.end(eos), workers, said)
 
 
 def npy(

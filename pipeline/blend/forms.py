@@ -9,6 +9,9 @@ beside it that say where documents end:
   the same for people. So ``DocumentTokenizer`` of datatrove 0.10.1 writes them
   (``pipeline/tokens/tokenizer.py``; the bound for uint16 is in ``utils/tokenization.py``), and its
   ``DatatroveFileDataset`` and nanotron read them;
+- ``Olmo``: ``PREFIX.npy``, which has no header and is no file for ``numpy.load``, uint16 or uint32, and
+  ``PREFIX.csv.gz``, a line ``start,end`` in tokens for each document: so OLMo-core reads what Dolma writes
+  (``src/olmo_core/data/utils.py``);
 - ``Flat``: ``PREFIX.npy`` and ``PREFIX.ends.npy``, where each document ends, in tokens, int64: arrays that
   ``numpy.load(…, mmap_mode="r")`` opens.
 
@@ -18,6 +21,7 @@ Memory: one row group, and 20 bytes for every document of a shard.
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -76,8 +80,7 @@ class Nanotron:
         self._tokenizer = corpus.tokenizer.get("name") or "Unknown Tokenizer"
 
     def dtype(self, vocabulary: int | None) -> np.dtype[Any]:
-        small = vocabulary is not None and vocabulary <= 1 << 16
-        return np.dtype(np.uint16 if small else np.uint32)
+        return _unsigned(vocabulary)
 
     def head(self, tokens: int, dtype: np.dtype[Any]) -> bytes:
         return b""
@@ -86,6 +89,25 @@ class Nanotron:
         total = int(lengths.sum(dtype=np.int64))
         said = f"{self._tokenizer}|{dtype.itemsize}\n{total}\n{_short(total)}"
         return {"ds.index": _ends(lengths).astype("<u8").tobytes(), "ds.metadata": said.encode()}
+
+
+class Olmo:
+    """For OLMo-core."""
+
+    suffix, record = "npy", "npy.json"
+
+    def dtype(self, vocabulary: int | None) -> np.dtype[Any]:
+        return _unsigned(vocabulary)
+
+    def head(self, tokens: int, dtype: np.dtype[Any]) -> bytes:
+        return b""
+
+    def beside(self, lengths: Lengths, dtype: np.dtype[Any]) -> Mapping[str, bytes]:
+        ends = _ends(lengths)
+        lines = (
+            f"{start},{end}\n" for start, end in zip((ends - lengths).tolist(), ends.tolist(), strict=True)
+        )
+        return {"csv.gz": gzip.compress("".join(lines).encode(), mtime=0)}
 
 
 class Flat:
@@ -133,6 +155,10 @@ def pieces(shard: ParquetFile, dtype: np.dtype[Any], eos: int | None) -> Iterato
         if len(values) and not (values.min() >= 0 and values.max() <= np.iinfo(dtype).max):
             raise ValueError(f"{shard.path}: it has token ids that are no {dtype.name}")
         yield Piece(values.astype(dtype.newbyteorder("<"), copy=False).data.cast("B"), lengths)
+
+
+def _unsigned(vocabulary: int | None) -> np.dtype[Any]:
+    return np.dtype(np.uint16 if vocabulary is not None and vocabulary <= 1 << 16 else np.uint32)
 
 
 def _ends(lengths: Lengths) -> npt.NDArray[np.int64]:

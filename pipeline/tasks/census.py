@@ -66,8 +66,10 @@ class Census:
     def _show(self, column: str, table: pa.Table) -> None:
         for value in pc.unique(pc.drop_null(table[column])).to_pylist():
             rows = table.filter(pc.equal(table[column], value))
-            order = pc.sort_indices(rows, [("id", "ascending")])[:EXAMPLES]
-            some = rows.select(["id", "text"]).take(order).to_pylist()
+            # documents that are equal have the same id, and each is one example wherever the others are
+            ids = pc.unique(rows["id"])
+            smallest = ids.take(pc.array_sort_indices(ids)[:EXAMPLES])
+            some = rows.select(["id", "text"]).filter(pc.is_in(rows["id"], smallest)).to_pylist()
             self._keep((column, value), [(row["id"].hex(), _beginning(row["text"])) for row in some])
 
     def _keep(self, key: tuple[str, str], rows: Iterable[tuple[str, str]]) -> None:

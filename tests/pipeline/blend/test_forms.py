@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tracemalloc
 from pathlib import Path
@@ -48,7 +49,22 @@ def datatrove(prefix: Path) -> list[list[int]]:
     return cut(data, np.fromfile(f"{prefix}.ds.index", "<u8"))
 
 
-FORMS = [(export.npy, flat, "npy"), (export.nanotron, datatrove, "ds")]
+def dolma(prefix: Path) -> list[list[int]]:
+    """As ``iter_document_indices`` and ``load_array_slice`` of OLMo-core do."""
+    size = json.loads(Path(f"{prefix}.npy.json").read_text())["dtype"]
+    tokens = np.memmap(f"{prefix}.npy", dtype=f"<{size[:1]}{np.dtype(size).itemsize}", mode="r")
+    with gzip.open(f"{prefix}.csv.gz", "rt") as file:
+        places = [[int(number) for number in line.split(",")] for line in file]
+    assert [start for start, _ in places] == [0, *(end for _, end in places)][:-1]
+    assert not places or places[-1][1] == len(tokens)
+    return [tokens[start:end].tolist() for start, end in places]
+
+
+FORMS = [
+    (export.npy, flat, "npy"),
+    (export.nanotron, datatrove, "ds"),
+    (export.olmo, dolma, "npy"),
+]
 
 
 @pytest.fixture
@@ -114,7 +130,7 @@ def test_a_shard_of_another_run(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_the_commands(corpus: Path, tmp_path: Path) -> None:
-    for form, suffix in (("npy", "npy"), ("nanotron", "ds")):
+    for form, suffix in (("npy", "npy"), ("nanotron", "ds"), ("olmo", "csv.gz")):
         done = call("export", form, corpus, tmp_path / form)
         assert "7 shards (0 of them there already)" in done.stderr
         assert (tmp_path / form / f"web/train-00000-of-00003.{suffix}").exists()

@@ -40,7 +40,7 @@ SCHEMA = pa.schema(
 )
 DOCUMENT = st.fixed_dictionaries(
     {
-        "id": st.binary(min_size=16, max_size=16),
+        "id": st.one_of(st.sampled_from([b"a" * 16, b"b" * 16]), st.binary(min_size=16, max_size=16)),
         "text": st.one_of(st.none(), st.text(max_size=5)),
         "url": st.sampled_from([None, "https://a.example.co.uk/x", "http://b.example.co.uk", "no address"]),
         "n_tokens": st.integers(0, 10**6),
@@ -97,6 +97,18 @@ def test_what_stages_tell_of() -> None:
     assert found.values[("rank", "3")] == [1, 10, 0]
     assert [text for _, text in found.examples[("task", "qa")]] == ["text 4", "text 3", "text 2"]
     assert not any(column == "absent" for column, _ in found.values)
+
+
+def test_equal_documents_are_one_example_in_whatever_parts_they_are() -> None:
+    rows = [
+        {"id": bytes([n]) * 16, "text": text, "n_tokens": 1, "task": "qa"}
+        for n, text in [(1, "a"), (1, "a"), (1, "b"), (2, "c"), (3, "d")]
+    ]
+    for cut in range(len(rows)):
+        found = Census(TOLD)
+        found.count(documents(rows[cut:]))
+        found.count(documents(rows[:cut]))
+        assert [text for _, text in found.examples[("task", "qa")]] == ["a", "b", "c"]
 
 
 def test_an_example_is_cut() -> None:
