@@ -129,6 +129,42 @@ def status(
 
 
 @app.command()
+def estimate(
+    config: ConfigOption,
+    set_: SetOption = None,
+    basis: Annotated[
+        str | None,
+        typer.Option("--from", help="The output that was measured; default: the dry run of the config."),
+    ] = None,
+    nodes: Annotated[int, typer.Option(help="Nodes of the cluster.", min=1)] = 1,
+    cores: Annotated[int | None, typer.Option(help="Cores of a node; default: of this one.", min=1)] = None,
+    gpus: Annotated[int, typer.Option(help="GPUs of a node.", min=0)] = 0,
+    node_hour: Annotated[float | None, typer.Option(help="Price of a node for an hour.", min=0)] = None,
+    gpu_hour: Annotated[float | None, typer.Option(help="Price of a GPU for an hour.", min=0)] = None,
+    groups: Annotated[bool, typer.Option("--groups", help="Also every segment, round and shards.")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Show what the inputs of a config will cost, from its dry run; after the run, beside what it took."""
+    from pipeline.report import estimate as estimates
+    from pipeline.report import estimate_text
+    from pipeline.report.measured import NotMeasured
+
+    with _answered():
+        loaded = _load(config, set_)
+        cluster = estimates.Cluster(nodes, cores or os.cpu_count() or 1, gpus, node_hour, gpu_hour)
+        if basis is not None and is_local(basis):
+            basis = os.path.abspath(os.path.expanduser(basis))
+        try:
+            found = launch.estimated(loaded, cluster, basis)
+        except NotMeasured as error:
+            raise ConfigError(str(error)) from None
+        if as_json:
+            print(json.dumps(found.as_json(), indent=1))
+        else:
+            print("\n".join(estimate_text.lines(found, cluster, groups)))
+
+
+@app.command()
 def report(
     config: ConfigOption,
     set_: SetOption = None,

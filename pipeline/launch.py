@@ -29,8 +29,10 @@ from pipeline.output import claim, finish, prepare, whole
 from pipeline.plan import build as planning
 from pipeline.plan.segment import Plan
 from pipeline.report import account, tables
+from pipeline.report.estimate import Cluster, Estimate, estimate
 from pipeline.report.forecast import forecast, sizes
 from pipeline.report.foreseen import Foreseen, foresee
+from pipeline.report.measured import finished, measured
 from pipeline.report.progress import Board, Event
 from pipeline.report.stats import stats
 from pipeline.report.tokenizer import tokenizer
@@ -41,6 +43,7 @@ from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, is_local, join
 from pipeline.tasks.base import Context
 from pipeline.tasks.calls import StageError
+from pipeline.tasks.clock import DriverClock
 from pipeline.tasks.part import OpenTask
 from stages import ahead
 
@@ -95,6 +98,7 @@ def run(
         executor = _executor(config, context)
         executor.hear = board.beat
         schedule = None
+        clock = DriverClock(1 if isinstance(executor, InlineExecutor) else executor.slots)
         try:
             executor.check(segment.resources for segment in plan.segments.values())
             ledger.take_over()
@@ -116,8 +120,10 @@ def run(
                 retry_failed,
                 others,
             )
+            clock.begin()
             try:
                 schedule.run(executor)
+                clock.end()
             finally:
                 if any(state.failures for state in schedule.states.values()):
                     failed = {k: e for state in schedule.states.values() for k, e in state.failures.items()}
@@ -126,7 +132,7 @@ def run(
             board.phase("writing what describes the whole")
             found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
             blend = _blend(config, found, dry=limit is not None)
-            kept, left = finish(plan, ledger, manifest, schedule, found, blend)
+            kept, left = finish(plan, ledger, manifest, schedule, found, blend, clock.read)
             if config.export.megatron is not None and blend is not None and limit is None:
                 board.phase("exporting for Megatron")
                 _export(storage, config, config.export.megatron, board)
@@ -148,7 +154,8 @@ def run(
                 shown.result("forecast", said, tables.cells(said))
     work = tables.Work.of(schedule.states, time.monotonic() - started)
     shown.event(Event("finished", str(work), work._asdict()))
-    for line in tables.notices(config.output, found, {*schedule.damages, *manifest.mended}, kept, left):
+    mended = {*schedule.damages, *map(ledger.path, manifest.mended)}
+    for line in tables.notices(config.output, found, mended, kept, left):
         board.note(line, "yellow")
     return found
 
@@ -175,6 +182,20 @@ def foreseen(config: Config, output: str) -> Foreseen:
     storage = Storage(config.storage)
     plan = make_plan(replace(config, output=output.rstrip("/")), storage)
     return foresee(storage, output.rstrip("/"), plan)
+
+
+def estimated(config: Config, cluster: Cluster, basis: str | None = None) -> Estimate:
+    """What the inputs of a config will cost, from the finished run in ``basis``: by default that of its dry
+    run, or else its own. NotMeasured if there is none."""
+    storage = Storage(config.storage)
+    plan = make_plan(config, storage)
+    own = finished(storage, config.output)
+    if basis is None:
+        basis = dry(config).output
+        if own and not finished(storage, basis):
+            basis = config.output
+    ran = measured(storage, config.output) if own and basis != config.output else None
+    return estimate(plan, measured(storage, basis), cluster, ran)
 
 
 def _caches(plan: Plan, storage: Storage, outputs: Sequence[str]) -> list[Cache]:

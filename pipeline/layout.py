@@ -16,6 +16,7 @@
     work/<dataset>/<segment>/journal/<part>-<number>.parquet, with receipts/ beside, while the run goes on
     work/<dataset>/<segment>/<round>/<bucket>.runs, with receipts/ beside
     work/<dataset>/shards/receipts/<shard>.json work/receipts/manifest, work/receipts/index, work/account.json
+    work/receipts/spent                           seconds of the driver, for ``estimate``
     work/receipts/trace-00000-of-00001.parquet    where each document comes from, for ``trace``; trace-parts
     dry-run/                                      the same files again, for a dry run
 
@@ -55,6 +56,8 @@ MANIFEST = "work/receipts/manifest"
 INDEX = "work/receipts/index"
 #: The parts that the index of documents counts, one a line.
 TRACE_PARTS = "work/receipts/trace-parts"
+#: What the driver of a run took besides the tasks.
+SPENT = "work/receipts/spent"
 RECEIPTS_NAME = "receipts"
 #: Names the driver that may publish.
 TOKEN = "work/.token"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pipeline import layout
@@ -35,7 +35,7 @@ from stages.global_stage import LAST, Global
 
 def whole(config: Config) -> list[str]:
     """Names of the files that describe the run as a whole."""
-    names = [layout.STATS, layout.CARD, layout.SUMS, layout.ACCOUNT, layout.INDEX]
+    names = [layout.STATS, layout.CARD, layout.SUMS, layout.ACCOUNT, layout.INDEX, layout.SPENT]
     of_tokens = [layout.BLEND, layout.TOKENIZER, layout.ATTRIBUTION, layout.DOMAINS, layout.CROISSANT]
     return names + (of_tokens if config.blend else [])
 
@@ -93,8 +93,10 @@ def finish(
     schedule: Schedule,
     found: Mapping[str, Any],
     blend: Mapping[str, Any] | None,
+    spent: Callable[[], Mapping[str, Any]],
 ) -> tuple[list[str], list[str]]:
     """Write the files that describe the whole, and remove files of this run that are no longer needed.
+    ``spent``: what the driver took so far, noted unless nothing was computed that was not there.
     Returns the names of files that were not written because others are there, and of files of others."""
     config = plan.config
     files = {name: _json(artefact) for name, artefact in artefacts(plan, ledger, schedule).items()}
@@ -126,12 +128,15 @@ def finish(
         files[layout.CROISSANT] = _json(said)
     receipts = (g.receipt(name) for key, g in schedule.groups.items() for name in schedule.states[key].made)
     files[layout.INDEX] = "".join(f"{name}\n" for name in sorted(receipts)).encode()
+    reused = sum(state.reused for state in schedule.states.values())
+    if layout.SPENT not in manifest.files or reused < sum(len(one.made) for one in schedule.states.values()):
+        files[layout.SPENT] = _json(spent())
     kept = manifest.put(ledger, files)
     files[layout.SUMS] = _sums(ledger, found, files, kept)
     kept += manifest.put(ledger, {layout.SUMS: files[layout.SUMS]})
     if any(name != layout.CARD for name in kept):
         raise Foreign(ledger.path(next(name for name in kept if name != layout.CARD)))
-    current = _current(plan, ledger, schedule, [*files, *index])
+    current = _current(plan, ledger, schedule, [*files, *index, layout.SPENT])
     left = ownership.tidy(ledger, manifest, current, set(config.datasets))
     manifest.save(ledger)
     ledger.release()

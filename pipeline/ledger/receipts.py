@@ -67,6 +67,7 @@ class Receipt:
     census: dict[str, Any] = field(default_factory=dict)
     dry: dict[str, Any] = field(default_factory=dict)  # of a dry run, see ``pipeline.tasks.dry``
     seconds: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)  # see ``pipeline.tasks.clock``
     peak_memory: int = 0  # largest resident memory of the worker up to the end of this part, in bytes
     attempts: int = 1
     copied: str = ""  # the output that it was copied from, see ``pipeline.ledger.cache``

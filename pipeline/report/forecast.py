@@ -60,9 +60,11 @@ def sizes(inputs: Iterable[tuple[str, Input]]) -> dict[str, float]:
     return found
 
 
-def forecasts(plan: Plan, states: Mapping[str, State]) -> Iterator[Forecast]:
-    """For every segment of which a dry run asked a few rows."""
-    scales = _Scales(plan, states)
+def forecasts(
+    plan: Plan, states: Mapping[str, State], read: Mapping[str, Mapping[str, float]] | None = None
+) -> Iterator[Forecast]:
+    """For every segment of which a dry run asked a few rows. Arguments as of ``Scales``."""
+    scales = Scales(plan, states, read)
     for key, segment in plan.segments.items():
         kinds = _kinds(states[key])
         if not segment.steps or not kinds:
@@ -161,11 +163,19 @@ def _lines(
     return made
 
 
-class _Scales:
+class Scales:
     """By how much the rows of segments are fewer than without a dry run; None if that is not known."""
 
-    def __init__(self, plan: Plan, states: Mapping[str, State]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        states: Mapping[str, State],
+        read: Mapping[str, Mapping[str, float]] | None = None,
+    ) -> None:
+        """``plan``: with the inputs that were read. ``read``: their bytes, if they are not among those that
+        ``plan.sizes`` has, by dataset and part."""
         self._plan, self._states = plan, states
+        self._sizes = plan.sizes if read is None else read
         self._after: dict[str, float | None] = {}
 
     def before(self, segment: Segment) -> float | None:
@@ -194,14 +204,14 @@ class _Scales:
         """All bytes of a dataset's inputs, by those that were read."""
         read = 0.0
         state = self._states[segment.key]
-        sizes = self._plan.sizes[segment.dataset]
+        sizes = self._sizes[segment.dataset]
         for part, _ in self._plan.inputs[segment.dataset]:
             if part not in state.made or not state.made[part].done:
                 continue
-            if (share := state.dry.get(part, {}).get("share")) is None:
+            if (share := state.dry.get(part, {}).get("share", 1.0)) is None:
                 return None
             read += share * sizes[part]
-        return sum(sizes.values()) / read if read else None
+        return sum(self._plan.sizes[segment.dataset].values()) / read if read else None
 
 
 def _rough(number: float) -> str:

@@ -18,6 +18,7 @@ from pipeline.exchange.runs import BLOCK_BYTES, RunWriter
 from pipeline.ledger.commit import Ledger
 from pipeline.ledger.receipts import RUNS, File, Receipt
 from pipeline.sealed import ParquetFile, ParquetWriter
+from pipeline.tasks.clock import Clock
 from stages.base import MIB, PROVENANCE
 
 REJECT = pa.schema(
@@ -68,6 +69,7 @@ class Outputs:
 
     def __init__(self, ledger: Ledger, receipt_name: str) -> None:
         self.ledger, self.receipt_name = ledger, receipt_name
+        self.clock = Clock(receipt_name.rpartition("/")[0])
         self._stack = contextlib.ExitStack()
         self._open: list[tuple[str, str, Path, TableWriter | RunWriter]] = []
 
@@ -100,7 +102,10 @@ class Outputs:
         for role, name, local, writer in self._open:
             staged.append((File(role, name, *writer.close()), local))
         receipt.peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return self.ledger.commit(self.receipt_name, receipt, staged)
+        receipt.spent = self.clock.read()
+        published = self.ledger.commit(self.receipt_name, receipt, staged)
+        self.clock.published()
+        return published
 
     def _local(self, name: str) -> Path:
         return self._stack.enter_context(self.ledger.storage.stage(self.ledger.path(name)))

@@ -148,8 +148,9 @@ class _Run:
         task = self.task
         schema = pa.ipc.read_schema(pa.py_buffer(task.schema))
         result_schema = output_schema(schema, task.steps)
-        stages = [open_stage(recipe, self.context.storage) for recipe in task.steps]
         with Outputs(self.context.ledger(self.storage), task.receipt_name) as outputs:
+            with outputs.clock.aside("opening"):
+                stages = self._opened()
             documents = runs = rejects = None
             if not any(recipe.role == "tokens" for recipe in task.steps):
                 name = layout.documents(task.directory, task.part)
@@ -158,7 +159,11 @@ class _Run:
                 self.few = Few(stages[0], task.few)
             source = self._source(schema)
             tallies = [self._tally(recipe.label) for recipe in task.steps]
+            outputs.clock.begin()
             for table, first in self._entering(source, stages, tallies):
+                if self.context.limit is not None and self.batch == 0 and outputs.clock.first:
+                    with outputs.clock.aside("warming"):
+                        self._warm(stages, table, first)
                 for number, (recipe, stage) in enumerate(zip(task.steps, stages, strict=True)):
                     if number < first:
                         continue
@@ -196,6 +201,20 @@ class _Run:
                 seconds={name: round(value, 3) for name, value in self.seconds.items()},
             )
             return outputs.publish(receipt)
+
+    def _warm(self, stages: list[Any], table: pa.Table, first: int) -> None:
+        """Do what the steps do to a batch, and nothing with the results."""
+        for number, (recipe, stage) in enumerate(zip(self.task.steps, stages, strict=True)):
+            if number >= first:
+                table = apply(recipe, stage, table, self.context.seed, self.guard, self.batch, number).table
+
+    def _opened(self) -> list[Any]:
+        """The stages of the steps; also those that read or judge are loaded now."""
+        source = self.task.source
+        reads = source.reader if isinstance(source, FromInput) else source.judge
+        for recipe in (reads,) if reads else ():
+            open_stage(recipe, self.context.storage)
+        return [open_stage(recipe, self.context.storage) for recipe in self.task.steps]
 
     def _tally(self, label: str) -> Tally:
         self.tallies.append(Tally(label))

@@ -70,6 +70,13 @@ class _Task:
             writer: RunWriter | None = None
             counts: Counter[str] = Counter()
             clusters: dict[str, int] = {}
+            with outputs.clock.aside("opening"):
+                self._open(context)
+            if context.limit is not None and outputs.clock.first:
+                with outputs.clock.aside("warming"):
+                    for _ in self._tables(context, storage, guard, Counter(), {}):
+                        pass
+            outputs.clock.begin()
             for table in self._tables(context, storage, guard, counts, clusters):
                 if len(table):
                     writer = writer or outputs.runs(file, table.schema, (), self.block_bytes)
@@ -77,6 +84,9 @@ class _Task:
             counts["rows"] = writer.rows if writer else 0
             made = Receipt(self.fingerprint, counts=dict(sorted(counts.items())), clusters=clusters)
             return outputs.publish(made)
+
+    def _open(self, context: Context) -> None:
+        """Load the stage, if the task has one."""
 
     def _tables(
         self,
@@ -128,6 +138,9 @@ class ReduceTask(_Task):
     low: int
     high: int
 
+    def _open(self, context: Context) -> None:
+        open_stage(self.judge, context.storage)
+
     def _tables(
         self,
         context: Context,
@@ -152,6 +165,9 @@ class JoinTask(_Task):
     documents: Stored  # Parquet file of the part, relative to the output
     index: int  # of the part
     schema: bytes  # of the columns that the stage reads, as an Arrow schema message
+
+    def _open(self, context: Context) -> None:
+        open_stage(self.judge, context.storage)
 
     def _tables(
         self,

@@ -75,6 +75,7 @@ class ShardTask:
         schema = WITH_TEXT if self.text else SHARD
         with Outputs(context.ledger(storage), self.receipt_name) as outputs:
             writer = outputs.table(SHARD_ROLE, name, schema, group_bytes=GROUP_BYTES, group_rows=GROUP_ROWS)
+            outputs.clock.begin()
             for table in merge(storage, files, self.low, self.high, TOKEN_ORDER):
                 dataset = pa.array([self.dataset] * len(table), pa.string())
                 writer.add(table.append_column("dataset", dataset).select(schema.names).cast(schema))
