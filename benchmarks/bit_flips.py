@@ -55,6 +55,8 @@ def kind(path: Path, output: Path) -> str:
     name = path.relative_to(output).as_posix()
     if name.startswith("corpus/"):
         return "shards"
+    if name.startswith("work/receipts/"):
+        return "index"
     return "run files" if path.suffix == ".runs" else "rejects" if "/rejects/" in name else "documents"
 
 
@@ -67,7 +69,7 @@ def flip(path: Path, rng: random.Random) -> None:
 
 def again(path: Path, output: Path, before: dict[str, str], drop: bool) -> str:
     """Start the run again; without what was made of the file, if it is to be read."""
-    if drop and path.is_relative_to(output / "work"):
+    if drop and kind(path, output) not in ("index", "shards"):
         segment = path.relative_to(output / "work").parts[:2]
         dataset = output / "work" / segment[0]
         for later in sorted(dataset.iterdir()):
@@ -92,7 +94,7 @@ def read(path: Path, output: Path, sequences: list[bytes]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--flips", type=int, default=200)
+    parser.add_argument("--flips", type=int, default=250)
     options = parser.parse_args()
     rng = random.Random(0)
     found: dict[str, Counter[str]] = {}
@@ -100,12 +102,12 @@ def main() -> None:
         output = Path(name) / "out"
         run(output)
         before, sequences = hashes(output), train(output)
-        kinds = ["documents", "run files", "shards", "rejects"]
+        kinds = ["documents", "run files", "shards", "rejects", "index"]
         for number in range(options.flips):
             files = [p for p in sorted(output.rglob("*")) if p.suffix in (".parquet", ".runs")]
-            path = rng.choice([p for p in files if kind(p, output) == kinds[number % 4]])
+            path = rng.choice([p for p in files if kind(p, output) == kinds[number % 5]])
             flip(path, rng)
-            way = number // 4 % 3
+            way = number // 5 % 3
             came = read(path, output, sequences) if way == 2 else again(path, output, before, way == 1)
             found.setdefault(kind(path, output), Counter())[came] += 1
             if way == 2:

@@ -2,7 +2,7 @@
 
 Usage: ``python benchmarks/code_chain.py MIRRORS [--kills 10] [--ways inline,ray,killed]``: a folder with
 ``owner/name.git``. The recipe is run as it is but for its inputs, the tokenizer of the sample, and smaller
-shards:
+shards, and without questions, which need a model:
 
 - inline: MB of files that were read per second of CPU, that of ``git`` included, by stage and as a whole, and
   what became of the files of each language. Every entry of every tree must be a document or one reject.
@@ -50,6 +50,8 @@ def options(folder: Path, mirrors: Path, name: str) -> list[str]:
         "datasets.code.read.paths": f"['{mirrors}']",
         "tokenizer.path": str(ROOT / "configs/sample/tokenizer.json"),
         "shards.tokens": "2_000_000",
+        "datasets.code_questions": "null",
+        "blend.0.weights": "{code: 1.0}",
         "output": str(folder / name),
     }
     found = ["run", "--config", "code_v1.yaml"]

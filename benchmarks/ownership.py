@@ -156,7 +156,7 @@ def main() -> None:
         show("links: before a first start", mine.touched(files), run(config, linked).returncode, 2)
         (linked.output / "work").unlink()
         assert run(config, linked).returncode == 0
-        for place_of in ("corpus", "artefacts", "work/web/link", "work/web/00-read-Poison-AtLeast/more"):
+        for place_of in ("corpus/web", "artefacts", "work/web/link", "work/web/00-read-Poison-AtLeast/more"):
             (linked.output / place_of).symlink_to(mine.output)
         show("links: before a later run", mine.touched(files), run(config, linked).returncode, 0)
     sys.exit(bool(bad))

@@ -156,7 +156,8 @@ def run(
                 shown.result("forecast", said, tables.cells(said))
     work = tables.Work.of(schedule.states, time.monotonic() - started)
     shown.event(Event("finished", str(work), work._asdict()))
-    for line in tables.notices(config.output, found, {*schedule.damages, *manifest.mended}, kept, left):
+    mended = {*schedule.damages, *map(ledger.path, manifest.mended)}
+    for line in tables.notices(config.output, found, mended, kept, left):
         board.note(line, "yellow")
     return found
 

@@ -63,10 +63,10 @@ def _strike(pid: int, whom: str, rng: random.Random) -> bool:
     if whom == "worker" and workers:
         _kill(rng.choice(workers))
         return False
+    _kill(driver)  # first, or it may see its cluster die, and say so
     if whom == "all":
         for process in family:
             _kill(process)
-    _kill(driver)
     return True
 
 

@@ -8,8 +8,10 @@ ids, so vLLM's own templates, beginning tokens and reasoning parsers are not use
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,7 @@ class VLLM:
         54504 and 45238)."""
         defaults = {"dtype": "bfloat16", "mamba_ssm_cache_dtype": "float32", "enable_prefix_caching": False}
         llm = _import_vllm().LLM(model=str(path), max_model_len=max_length, **(defaults | options))
+        atexit.register(_end, weakref.ref(llm))
         return cls(llm, Tokenizer.load(path))
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
@@ -107,6 +110,14 @@ class VLLM:
             ignore_eos=True,  # the request names the ids that end a text
             detokenize=bool(leg.stop_strings),
         )
+
+
+def _end(reference: weakref.ref[Any]) -> None:
+    """End vLLM's process. It ends with the ``LLM``; but while something holds that, Python would wait for the
+    process first, and never exit."""
+    if (llm := reference()) is not None:
+        with contextlib.suppress(AttributeError):  # versions that compute in this process
+            llm.llm_engine.engine_core.shutdown()
 
 
 def _import_vllm() -> Any:

@@ -192,8 +192,10 @@ def find(name: str) -> Path:
 
 
 def read(path: Path, overrides: list[str] | None = None) -> Config:
-    """Read and check a config; ConfigError lists every mistake found."""
+    """Read and check a config; ConfigError lists every mistake found. ``datasets.NAME=null`` among the
+    overrides leaves that dataset out."""
     source = located.load(path, overrides or [])
+    _leave_out(source)
     try:
         raw = _File.model_validate(source.value)
     except ValidationError as error:
@@ -227,6 +229,14 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
         source=source,
         output_relative=is_local(raw.output) and not os.path.isabs(_expanded(raw.output)),
     )
+
+
+def _leave_out(source: Located) -> None:
+    datasets = source.value.get("datasets")
+    if isinstance(datasets, dict):
+        for name in [name for name, data in datasets.items() if data is None]:
+            if source.mark(("datasets", name)).line is None:  # in a file it is a mistake
+                del datasets[name]
 
 
 class _Checker:

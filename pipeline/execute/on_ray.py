@@ -111,7 +111,9 @@ class RayExecutor:
             self._running[remote.remote(call, self._pulse.actor)] = task
 
     def _nodes(self) -> list[dict[str, float]]:
-        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        if not (nodes := [node["Resources"] for node in self._ray.nodes() if node["Alive"]]):
+            raise ClusterError("no node of the Ray cluster is alive; start the run again when one is")
+        return nodes
 
     def wait(self, seconds: float) -> list[Ended]:
         """See ``execute.base.Executor``."""

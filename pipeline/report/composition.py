@@ -7,7 +7,8 @@ beside them; does not know how a card looks, nor who writes files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,8 @@ TOP = 50
 _QUANTILES = {"p5": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95}
 #: Rows of lists of parts that are in memory before they are added up.
 _WAITING = 1 << 22
+#: Lists that are read at the same time, and those that are read before the next look at memory.
+_READERS, _AT_ONCE = 16, 64
 _SUMS = [("documents", "sum"), ("tokens", "sum")]
 
 
@@ -49,24 +52,33 @@ class Composition:
 def read(plan: Plan, storage: Storage, output: str, dataset: str) -> Composition:
     """What the parts of a dataset counted. Damaged if a list of domains cannot be read."""
     found = Composition(told(plan.config, dataset))
-    waiting: list[pa.Table] = []
-    directory = layout.work(f"{dataset}/tokens")
-    for _, receipt in sorted(_done(storage, join(output, layout.receipts(directory)))):
-        found.projects.add(receipt.projects)
-        if not receipt.census:
+    files: list[str] = []
+    directory = layout.receipts(layout.work(f"{dataset}/tokens"))
+    for _, receipt in load_all(storage, join(output, directory)):
+        if receipt.status != DONE:
             continue
-        found.sources.add(receipt.projects)
-        found.census.add(receipt.census)
-        for file in (file for file in receipt.files if file.role == DOMAINS):
-            waiting += columns(storage, join(output, file.name), ROWS.names)
-        if sum(map(len, waiting)) > _WAITING:
-            waiting = [summed(waiting)]
-    found.domains = summed(waiting)
+        found.projects.add(receipt.projects)
+        if receipt.census:
+            found.sources.add(receipt.projects)
+            found.census.add(receipt.census)
+            files += [file.name for file in receipt.files if file.role == DOMAINS]
+    found.domains = _added(storage, [join(output, name) for name in sorted(files)])
     return found
 
 
-def _done(storage: Storage, directory: str) -> Iterator[tuple[str, Any]]:
-    return ((name, receipt) for name, receipt in load_all(storage, directory) if receipt.status == DONE)
+def _added(storage: Storage, paths: Sequence[str]) -> pa.Table:
+    """The lists of domains at ``paths`` added up, of which few are in memory at once."""
+
+    def one(path: str) -> pa.Table:
+        return pa.concat_tables([ROWS.empty_table(), *columns(storage, path, ROWS.names)])
+
+    waiting: list[pa.Table] = []
+    with ThreadPoolExecutor(_READERS) as pool:
+        for start in range(0, len(paths), _AT_ONCE):
+            waiting += pool.map(one, paths[start : start + _AT_ONCE])
+            if sum(map(len, waiting)) > _WAITING:
+                waiting = [summed(waiting)]
+    return summed(waiting)
 
 
 def summed(tables: list[pa.Table]) -> pa.Table:

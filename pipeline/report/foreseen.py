@@ -139,6 +139,7 @@ class _Walk:
         self.states: dict[str, State] = {}
         self.known: dict[str, Step] = {}  # by group
         self._earlier = self._counterparts()
+        self._reasons: dict[str, str] = {}  # by segment
 
     def _places(self, before: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         """Where parts lie that a run would move: directory now and then."""
@@ -263,7 +264,9 @@ class _Walk:
             if isinstance(group, PartGroup):
                 if reason := self._segment_reason(group.key):
                     return reason
-                return "the input is another" if path in self.changed and group.reads else _TAKES
+                if not group.reads:
+                    return _TAKES
+                return "the input is another" if path in self.changed else "it was read in another way"
             if isinstance(group, ShardGroup):
                 said = [
                     f"{key}: {old} -> {new}" for key, old, new in self.settings if key.startswith("shards.")
@@ -281,6 +284,11 @@ class _Walk:
 
     def _segment_reason(self, key: str) -> str:
         """What a segment does otherwise than before; "" if nothing."""
+        if key not in self._reasons:
+            self._reasons[key] = self._compared(key)
+        return self._reasons[key]
+
+    def _compared(self, key: str) -> str:
         now = next(one for one in self.now if f"{one['dataset']}/{one['segment']}" == key)
         old = self._earlier.get(key)
         if old is None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from pipeline import layout
 from pipeline.ledger.receipts import DOCUMENTS, REJECTS, File
-from pipeline.sealed import Damaged
+from pipeline.sealed import Damaged, digest
 from pipeline.storage import Missing, Storage, join
 
 SCHEMA = pa.schema([("key", pa.uint64()), ("part", pa.uint32())])
@@ -184,15 +184,22 @@ class Index:
         return sorted(set(found))
 
 
-def is_current(storage: Storage, output: str, origins: Iterable[Origin], names: Iterable[str]) -> bool:
-    """Whether the index that is there is of these parts. ``names``: of the files of the run as a whole."""
-    names = set(names)
-    if layout.TRACE_PARTS not in names or not any(map(layout.is_trace_file, names)):
+def is_current(
+    storage: Storage, output: str, origins: Iterable[Origin], files: Mapping[str, Collection[str]]
+) -> bool:
+    """Whether the index that is there is of these parts, and as it was written. ``files``: of the run as a
+    whole, by name, with the sha256 that they may have."""
+    names = [name for name in files if layout.is_trace_file(name)]
+    if layout.TRACE_PARTS not in files or not names:
         return False
-    files = [name for name in names if layout.is_trace_file(name)]
-    if any(storage.stat(join(output, name)) is None for name in (*files, layout.TRACE_PARTS)):
+    try:
+        if storage.read(join(output, layout.TRACE_PARTS)) != listing(origins):
+            return False
+        with ThreadPoolExecutor(_READERS) as pool:
+            found = pool.map(lambda name: digest(storage, join(output, name))[1], names)
+            return all(sha in files[name] for name, sha in zip(names, found, strict=True))
+    except (Missing, Damaged):
         return False
-    return storage.read(join(output, layout.TRACE_PARTS)) == listing(origins)
 
 
 def origin_files(files: Iterable[File]) -> tuple[File, ...]:

@@ -15,41 +15,9 @@ from __future__ import annotations
 import numpy as np
 
 from stages.compiled import lean as compiled
-from stages.signals.lexicon import SPREAD
+from stages.text.numbering import number
 
-_SPREAD, _ONE, _HALF = np.uint64(SPREAD), np.uint64(1), np.uint64(32)
 LARGEST_TOP, LARGEST = 4, 10
-
-
-@compiled
-def number(keys, count, slots, numbers, firsts, counts):
-    """Number keys in the order in which they first occur; returns how many numbers there are.
-
-    ``numbers[i]`` is the number of key ``i``; ``firsts`` and ``counts`` hold, for each number, where it first
-    occurs and how often. ``slots`` has room for the smallest power of two that is at least 16 and at least
-    twice ``count``.
-    """
-    size = 16
-    while size < 2 * count:
-        size *= 2
-    for slot in range(size):
-        slots[slot] = -1
-    mask = np.uint64(size - 1)
-    found = 0
-    for item in range(count):
-        key = keys[item]
-        slot = (key * _SPREAD >> _HALF) & mask
-        while slots[slot] >= 0 and keys[slots[slot]] != key:
-            slot = (slot + _ONE) & mask
-        if slots[slot] < 0:
-            slots[slot] = item
-            numbers[item] = found
-            firsts[found], counts[found] = item, 1
-            found += 1
-        else:
-            numbers[item] = numbers[slots[slot]]
-            counts[numbers[item]] += 1
-    return found
 
 
 @compiled
@@ -78,7 +46,7 @@ def repetitions(
             pairs = np.int64(0)
             for item in range(here - 1):
                 if places[item + 1] == places[item] + 1:
-                    keys[pairs] = np.uint64(numbers[item]) << _HALF | np.uint64(numbers[item + 1])
+                    keys[pairs] = np.uint64(numbers[item]) << np.uint64(32) | np.uint64(numbers[item + 1])
                     places[pairs] = places[item]
                     pairs += 1
             here = pairs

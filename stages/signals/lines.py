@@ -19,7 +19,6 @@ from stages.signals import characters as of
 from stages.signals.counts import COUNT
 from stages.signals.describe import is_ellipsis, list_key
 from stages.signals.english import find
-from stages.signals.grams import number
 from stages.signals.lexicon import (
     BASE,
     BOILERPLATE,
@@ -30,6 +29,7 @@ from stages.signals.lexicon import (
     NAV_LAST,
     READ_MORE,
 )
+from stages.text.numbering import number
 
 _ONE, _BASE = np.uint64(1), np.uint64(BASE)
 FEED, BLANK, STOP, ELLIPSIS, HYPHEN, PLUS, COMMA = map(ord, "\n .…-+,")

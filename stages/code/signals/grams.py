@@ -9,35 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from stages.compiled import compiled
+from stages.text.numbering import number
 
 LARGEST, LARGEST_TOP = 10, 4
-_SPREAD, _HALF, _ONE = np.uint64(0x9E3779B97F4A7C15), np.uint64(32), np.uint64(1)
-
-
-@compiled
-def number(keys, count, slots, numbers, firsts, counts):
-    """Number distinct keys by when they first occur; how many there are. ``slots`` has room for the first
-    power of two from twice ``count`` and from 16 on."""
-    size = 16
-    while size < 2 * count:
-        size *= 2
-    slots[:size] = -1
-    mask = np.uint64(size - 1)
-    found = 0
-    for item in range(count):
-        key = keys[item]
-        slot = (key * _SPREAD >> _HALF) & mask
-        while slots[slot] >= 0 and keys[slots[slot]] != key:
-            slot = (slot + _ONE) & mask
-        if slots[slot] < 0:
-            slots[slot] = item
-            numbers[item] = found
-            firsts[found], counts[found] = item, 1
-            found += 1
-        else:
-            numbers[item] = numbers[slots[slot]]
-            counts[numbers[item]] += 1
-    return found
 
 
 @compiled
@@ -68,7 +42,7 @@ def repetitions(hashes, lengths, count, slots, out):
         pairs = np.int64(0)
         for item in range(kept - 1):
             if places[item + 1] == places[item] + 1:
-                keys[pairs] = np.uint64(numbers[item]) << _HALF | np.uint64(numbers[item + 1])
+                keys[pairs] = np.uint64(numbers[item]) << np.uint64(32) | np.uint64(numbers[item + 1])
                 places[pairs] = places[item]
                 pairs += 1
         here = pairs

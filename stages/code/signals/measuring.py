@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from stages.code.signals import code_kernels, kernels, page, patterns, prose_kernels, python
 from stages.code.signals.characters import classes, normal, plain
-from stages.code.signals.grams import number, repetitions
+from stages.code.signals.grams import repetitions
 from stages.code.signals.kernels import COUNT, WIDTH
 from stages.code.signals.split import split
 from stages.code.signals.syntax import coded
+from stages.text.numbering import number
 
 Codes = npt.NDArray[np.uint32]
 

@@ -133,6 +133,14 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 2
 
 
+def test_null_on_the_command_line_leaves_a_dataset_out(tmp_path: Path) -> None:
+    more = GOOD.replace("tokenizer:", "  more: {from: web}\ntokenizer:")
+    assert "more" in read(tmp_path, more).datasets
+    assert "more" not in read(tmp_path, more, "datasets.more=null").datasets
+    with pytest.raises(ConfigError, match=r"datasets\.more"):
+        read(tmp_path, more.replace("more: {from: web}", "more:"))
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -250,3 +258,31 @@ def test_a_users_own_files_come_before_those_of_the_package(
         match=r"nanocorpus comes with cc_math\.yaml, cc_v2\.yaml, code_v1\.yaml, sample\.yaml",
     ):
         schema.find("sampel.yaml")
+
+
+def test_the_card_says_what_the_publisher_knows(tmp_path: Path) -> None:
+    text = (
+        GOOD
+        + "card: {license: odc-by, date: 2026-11-30, contact: jo@lab.example, teachers: {m: Apache-2.0}}\n"
+    )
+    loaded = read(tmp_path, text)
+    assert loaded.card.model_dump(mode="json")["date"] == "2026-11-30"
+    assert loaded.card.teachers == {"m": "Apache-2.0"}
+    assert loaded.as_json() == read(tmp_path).as_json()  # it decides nothing
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ("license: ODC BY", "card.license"),
+        ("date: soon", "card.date"),
+        ("url: lab.example", "card.url"),
+        ("version: 1", "card.version"),
+        ("licence: odc-by", "did you mean 'license'"),
+    ],
+)
+def test_mistakes_in_the_card(tmp_path: Path, card: str, said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        read(tmp_path, f"{GOOD}card: {{{card}}}\n")
+    assert said in str(error.value)
+    assert "run.yaml:17" in str(error.value)

@@ -74,6 +74,8 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "datasets.code.read.metadata": folder / "about.csv",
         "tokenizer.path": ROOT / "configs/sample/tokenizer.json",
         "output": folder / "out",
+        "datasets.code_questions": "null",
+        "blend.0.weights": "{code: 1.0}",
     }
     options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     command("run", "--config", "code_v1.yaml", "--executor", "inline", *options)
