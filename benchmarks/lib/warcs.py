@@ -61,6 +61,8 @@ def with_other_order(data: bytes, number: int) -> bytes:
 
 def _mixed(text: bytes, drawn: random.Random) -> bytes:
     words = text.split(b" ")
+    if len(words) < 4:
+        return text
     inner = words[1:-1]  # the first and last hold the tags, and what ends a sentence
     drawn.shuffle(inner)
     return b" ".join([words[0], *inner, words[-1]])
