@@ -152,7 +152,9 @@ def test_an_output_of_an_earlier_version_says_less(run: Path) -> None:
             del segment[key]
     path.write_text(json.dumps(plan))
     assert totals(told(run)) == (25, 0, 0)
-    assert "does not say what" in str(reasons(told(run, CHARS)))
+    found = reasons(told(run, CHARS))
+    assert list(found) == ["web/01-AtLeast-exact_dedup"]
+    assert "does not say what" in str(found)
 
 
 def test_a_new_dataset_is_one_line(run: Path) -> None:
