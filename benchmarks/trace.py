@@ -247,11 +247,16 @@ def main() -> int:
         output.write()
         started, busy = time.monotonic() - started, time.process_time() - busy
         print(f"{options.parts:,} parts written in {started:.0f} s, {busy:.0f} s of CPU", flush=True)
+        asking, busy = 0, os.times()
         asked = range(0, options.parts, max(1, options.parts // options.asked))
         for part, row, found, seconds in answers(config, asked):
             outcomes = [capture["outcome"] for capture in found["captures"]]
             wrong += outcomes != [output.fate(part, row)] or not found["indexed"]
             slowest = max(slowest, seconds)
+            asking += 1
+        now = os.times()
+        busy = now.children_user + now.children_system - busy.children_user - busy.children_system
+        print(f"{asking} answers, {busy / asking:.2f} s of CPU each", flush=True)
         index = list(config.parent.glob("out/work/receipts/trace-*"))
         print(f"index: {sum(p.stat().st_size for p in index):,} bytes for {options.parts * ROWS:,} documents")
         (config.parent / "out" / layout.STATS).unlink()  # what a run looks like that is not finished

@@ -179,8 +179,7 @@ class Config:
 
 def find(name: str) -> Path:
     """The file of a config: looked up as given, then in ``configs/`` here, then in the package."""
-    # in a checkout a link to configs/, in an installed package a folder
-    bundled = Path(str(resources.files("nanocorpus") / "configs")).resolve()
+    bundled = _bundled()
     candidates = [Path(name), Path("configs") / name, bundled / name, bundled / "sample" / name]
     for candidate in candidates:
         if candidate.is_file():
@@ -189,6 +188,11 @@ def find(name: str) -> Path:
     raise ConfigError(
         f"{name}: no such config, neither as given nor in configs/; nanocorpus comes with {', '.join(known)}"
     )
+
+
+def _bundled() -> Path:
+    """The configs of the package: in a checkout a link to ``configs/``, in an installed package a folder."""
+    return Path(str(resources.files("nanocorpus") / "configs")).resolve()
 
 
 def read(path: Path, overrides: list[str] | None = None) -> Config:
@@ -336,14 +340,25 @@ class _Checker:
     def _placed(self, key: KeyPath, settings: StageConfig) -> StageConfig:
         """The settings with absolute paths."""
         changes: dict[str, Any] = {}
-        marks = (InputMark, AssetMark, RunMark)
-        for field in (name for mark in marks for name in marked(type(settings), mark)):
-            if value := getattr(settings, field):
-                changes[field] = each(value, partial(self._absolute, (*key, field)))
+        marks = {InputMark: self._absolute, AssetMark: self._asset, RunMark: self._absolute}
+        for mark, place in marks.items():
+            for field in marked(type(settings), mark):
+                if value := getattr(settings, field):
+                    changes[field] = each(value, partial(place, (*key, field)))
         return settings.model_copy(update=changes)
 
     def _absolute(self, key: KeyPath, path: str, place: KeyPath) -> str:
         return _absolute(path, self.source.base((*key, *place)))
+
+    def _asset(self, key: KeyPath, path: str, place: KeyPath) -> str:
+        """As ``_absolute``. A file that is not there may be one of the package (``rules/gopher.yaml``, or
+        ``gopher.yaml``)."""
+        placed = self._absolute(key, path, place)
+        if is_local(path) and not os.path.exists(placed) and ".." not in Path(path).parts:
+            for folder in (_bundled(), _bundled() / "rules"):
+                if (own := folder / path).is_file():
+                    return str(own)
+        return placed
 
     def order(self, datasets: dict[str, Dataset]) -> list[str]:
         """Names of datasets, parents first, otherwise in config order."""

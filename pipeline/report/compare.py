@@ -9,6 +9,7 @@ documents; does not know how to show it.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ DOCUMENTS_AT_MOST = 20_000_000
 EXAMPLES = 3
 #: A key, and its value before and after, as JSON; "" where there is none.
 Setting = tuple[str, str, str]
+#: A setting that every dataset has one of.
+_MADE = re.compile(r"datasets\.([^.]+)\.(?:from|read\.format)")
 #: Where a document is that was not rejected: never read, or not selected for the dataset.
 ABSENT = ("", "not there")
 
@@ -221,8 +224,17 @@ def _flat(value: Any, key: str = "") -> dict[str, str]:
 
 
 def said(settings: Sequence[Setting]) -> Iterator[str]:
-    """Settings that differ as text for people."""
-    yield from (f"{key}: {old or 'not there'} -> {new or 'not there'}" for key, old, new in settings)
+    """Settings that differ as text for people; of a dataset that only one side has, its name."""
+    made = [(match[1], bool(old)) for key, old, _ in settings if (match := _MADE.fullmatch(key))]
+    sides: dict[str, set[str]] = {name: set() for name, _ in made}
+    for key, old, new in settings:
+        if (name := key.split(".")[1:2]) and key.startswith("datasets.") and name[0] in sides:
+            sides[name[0]].add("both" if old and new else "gone" if old else "new")
+    alone = {name: gone for name, gone in made if len(sides[name]) == 1 and "both" not in sides[name]}
+    yield from (f"datasets.{name}: {'gone' if gone else 'new'}" for name, gone in alone.items())
+    for key, old, new in settings:
+        if not any(key.startswith(f"datasets.{name}.") for name in alone):
+            yield f"{key}: {old or 'not there'} -> {new or 'not there'}"
     if not settings:
         yield "same settings"
 

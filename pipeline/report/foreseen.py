@@ -309,9 +309,14 @@ class _Walk:
         return "; ".join(said) or "made by another version of nanocorpus"
 
     def _decides(self, key: str) -> str:
-        old = self._earlier.get(key, {}).get("decides")
-        now = next((o["decides"] for o in self.now if f"{o['dataset']}/{o['segment']}" == key), None)
-        return "; ".join(_other_stages([old] if old else [], [now] if now else [])) if old != now else ""
+        """What the global stage that ends a segment decides otherwise than before; "" if nothing is known."""
+        old = self._earlier.get(key, {})
+        same = (one for one in self.now if f"{one['dataset']}/{one['segment']}" == key)
+        now: Mapping[str, Any] = next(same, {})
+        if "decides" not in old or old["decides"] == now.get("decides"):
+            return ""
+        sides = ([one["decides"]] if one.get("decides") else [] for one in (old, now))
+        return "; ".join(_other_stages(*sides))
 
 
 _TAKES = "what it takes was computed anew since"

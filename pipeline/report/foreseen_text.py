@@ -21,7 +21,7 @@ def lines(found: Foreseen) -> Iterator[str]:
     for step in found.steps:
         reused, again, after = reused + step.reused, again + step.again.total(), after + step.after
         seconds, spared = seconds + step.seconds, spared + step.seconds_reused
-        if step.reused or not (step.again or step.after):
+        if step.reused:
             yield f"{step.key}: {step.reused:,} reused"
         for reason, count in step.again.most_common():
             yield f"{step.key}: {count:,} again: {reason}"

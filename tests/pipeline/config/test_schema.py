@@ -286,3 +286,18 @@ def test_mistakes_in_the_card(tmp_path: Path, card: str, said: str) -> None:
         read(tmp_path, f"{GOOD}card: {{{card}}}\n")
     assert said in str(error.value)
     assert "run.yaml:17" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["rules/gopher.yaml", "gopher.yaml"])
+def test_rules_of_the_package_are_found_by_name(tmp_path: Path, name: str) -> None:
+    text = GOOD.replace("exact_dedup: {}", f"signals: {{}}\n      - heuristics: {{rules: {name}}}")
+    rules = Path(read(tmp_path, text).datasets["web"].steps[-1].settings.model_dump()["rules"])
+    assert rules.parts[-3:] == ("configs", "rules", "gopher.yaml")
+    assert rules.is_file()
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")  # a file of one's own comes first
+    assert read(tmp_path, text).datasets["web"].steps[-1].settings.model_dump()["rules"] == str(
+        tmp_path / name
+    )
+    gone = read(tmp_path, text.replace(name, "no_such.yaml")).datasets["web"].steps[-1].settings
+    assert gone.model_dump()["rules"] == str(tmp_path / "no_such.yaml")

@@ -152,7 +152,16 @@ def test_an_output_of_an_earlier_version_says_less(run: Path) -> None:
             del segment[key]
     path.write_text(json.dumps(plan))
     assert totals(told(run)) == (25, 0, 0)
-    assert "does not say what" in str(reasons(told(run, CHARS)))
+    found = reasons(told(run, CHARS))
+    assert list(found) == ["web/01-AtLeast-exact_dedup"]
+    assert "does not say what" in str(found)
+
+
+def test_a_new_dataset_is_one_line(run: Path) -> None:
+    run.write_text(run.read_text() + "  more:\n    from: web\n    stages:\n      - toys:Echo: {}\n")
+    said = call("diff", run.parent / "out", run).stdout.splitlines()
+    assert said[:2] == ["datasets.more: new", ""]
+    assert "more/00-Echo: 4 again: a new segment" in said
 
 
 def test_the_command(run: Path, tmp_path: Path) -> None:
