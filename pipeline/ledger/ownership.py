@@ -139,7 +139,7 @@ def claim(storage: Storage, output: str, name: str) -> Manifest:
     earlier = _planned(storage, output) if manifest is None else None
     if earlier is not None and any(True for _ in _receipts(storage, output, earlier)):
         # the manifest was lost, so files outside work/ may be anybody's
-        manifest = Manifest(earlier, {layout.PLAN: [ANY], layout.INDEX: [ANY]})
+        manifest = Manifest(earlier, {name: [ANY] for name in (layout.PLAN, layout.INDEX, layout.SPENT)})
     if manifest is None:
         found = list(islice(foreign(storage, output, name), _NAMED + 1))
         if found:
