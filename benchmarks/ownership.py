@@ -32,8 +32,8 @@ from s3_server import ENVIRONMENT, S3Server
 
 FILES = 100
 PLACES = (
-    "", "work", "work/web", "work/web/00-read-Poison-AtLeast", "work/web/00-read-Poison-AtLeast/rejects",
-    "work/web/00-read-Poison-AtLeast/receipts", "work/old/00-read", "corpus", "corpus/web", "artefacts",
+    "", "work", "work/web", "work/web/00-read-poison-at_least", "work/web/00-read-poison-at_least/rejects",
+    "work/web/00-read-poison-at_least/receipts", "work/old/00-read", "corpus", "corpus/web", "artefacts",
     "other/team",
 )  # fmt: skip
 NAMES = (
@@ -85,7 +85,7 @@ class Bucket:
     def put(self, files: dict[str, bytes]) -> None:
         for name, data in files.items():
             self.client.put_object(Bucket=self.bucket, Key=name, Body=data)
-        for key in ("other/team/upload.bin", "work/web/00-read-Poison-AtLeast/upload.parquet"):
+        for key in ("other/team/upload.bin", "work/web/00-read-poison-at_least/upload.parquet"):
             self.client.create_multipart_upload(Bucket=self.bucket, Key=key)
         self.uploads = self._uploads()
 
@@ -156,7 +156,7 @@ def main() -> None:
         show("links: before a first start", mine.touched(files), run(config, linked).returncode, 2)
         (linked.output / "work").unlink()
         assert run(config, linked).returncode == 0
-        for place_of in ("corpus/web", "artefacts", "work/web/link", "work/web/00-read-Poison-AtLeast/more"):
+        for place_of in ("corpus/web", "artefacts", "work/web/link", "work/web/00-read-poison-at_least/more"):
             (linked.output / place_of).symlink_to(mine.output)
         show("links: before a later run", mine.touched(files), run(config, linked).returncode, 0)
     sys.exit(bool(bad))

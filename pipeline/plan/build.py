@@ -200,8 +200,8 @@ class _Builder:
 
     def _label(self, dataset: Dataset, index: int) -> str:
         """The name of a stage, with a number if the dataset uses it again."""
-        name = dataset.steps[index].name.rsplit(":", 1)[-1]
-        earlier = sum(step.name.rsplit(":", 1)[-1] == name for step in dataset.steps[:index])
+        name = _name(dataset.steps[index])
+        earlier = sum(_name(step) == name for step in dataset.steps[:index])
         return f"{name}_{earlier + 1}" if earlier else name
 
     def _recipe(self, key: tuple[Any, ...], step: Step, role: Role, label: str) -> Recipe:
@@ -253,6 +253,17 @@ def _neighbour(path: str) -> str:
         return ""
     close = difflib.get_close_matches(os.path.basename(path), sorted(os.listdir(folder)), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _name(step: Step) -> str:
+    """How tables, reasons and directories call a stage: a user's own one by its ``name``."""
+    name = registry.canonical(step.name)
+    if ":" not in name:
+        return name
+    name = getattr(step.cls, "name", step.cls.__name__)
+    if not re.fullmatch(r"\w+", name):
+        raise ValueError(f"{step.cls.__name__}.name is {name!r}; it may have letters, digits and _")
+    return name
 
 
 def _roles(cls: type[Stage], settings: Any) -> Iterator[Role]:

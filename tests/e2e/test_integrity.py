@@ -134,15 +134,15 @@ def test_verify_knows_what_must_be_there(finished: tuple[Path, dict[str, str]], 
     output = tmp_path / "copy"
     shutil.copytree(finished[0] / "out", output)
     assert "all as written" in call("verify", output.as_uri()).stdout
-    (output / "work/web/00-read-AtLeast/receipts/mine.json").write_text("of a user")
+    (output / "work/web/00-read-at_least/receipts/mine.json").write_text("of a user")
     assert "all as written" in call("verify", output).stdout
     with (output / "plan.json").open("a") as plan:
         plan.write(" ")
     assert "plan.json: has changed" in call("verify", output, check=1).stdout
     run_config = finished[0] / "out.yaml"
-    shutil.rmtree(output / "work/web/02-exact_dedup-Longest")
+    shutil.rmtree(output / "work/web/02-exact_dedup-longest")
     said = call("verify", output, check=1).stdout
-    assert said.count("02-exact_dedup-Longest/receipts/part-") == 3
+    assert said.count("02-exact_dedup-longest/receipts/part-") == 3
     call("run", "-c", run_config, "--set", f"output={output}")
     assert "all as written" in call("verify", "-c", run_config, "--set", f"output={output}").stdout
 
@@ -170,7 +170,7 @@ def computed(said: str) -> set[str]:
     [
         ("      - length: {min_chars: 1}\n", "length"),
         # it opens segments of its own and moves those behind it
-        ("      - toys:Exits: {where: nowhere}\n", "Exits"),
+        ("      - toys:Exits: {where: nowhere}\n", "exits"),
         ("      - toys:AtLeast: {chars: 20}\n", "AtLeast_2"),
     ],
 )
@@ -184,14 +184,14 @@ def test_a_stage_that_changes_nothing_costs_its_own_segments(tmp_path: Path, mor
     run(make(tmp_path, more, output="fresh"))
     assert hashes(tmp_path / "out") == hashes(tmp_path / "fresh")
     back = computed(run(make(tmp_path)))  # and taken out again
-    assert all(its_own in name or "AtLeast" in name for name in back), back
+    assert all(its_own in name or "at_least" in name for name in back), back
     assert hashes(tmp_path / "out") == before
 
 
 def test_what_is_gone_or_behind_a_link_is_not_moved(tmp_path: Path) -> None:
     more = "      - toys:Exits: {where: nowhere}\n"
     run(make(tmp_path, more))
-    longest = tmp_path / "out/work/web/04-Longest"
+    longest = tmp_path / "out/work/web/04-longest"
     sorted(longest.glob("part-*.parquet"))[0].unlink()
     run(make(tmp_path))
     run(make(tmp_path, output="fresh"))

@@ -37,10 +37,10 @@ def test_a_poisonous_document_costs_itself_alone(tmp_path: Path, how: str, reaso
         "run", "-c", config, "--workers", "2",
         "--set", f"datasets.web.stages.toys:Poison.how={how}", "--set", "limits.document_seconds=1",
     )  # fmt: skip
-    failed = [r for r in rejects(tmp_path / "out", "web") if r["stage"] == "Poison"]
+    failed = [r for r in rejects(tmp_path / "out", "web") if r["stage"] == "poison"]
     assert [(r["reason"], r["detail"]) for r in failed] == [(reason, detail)]
     found = {s["stage"]: s for s in stats(tmp_path / "out")["datasets"]["web"]["stages"]}
-    assert found["Poison"]["kept"] == 239
+    assert found["poison"]["kept"] == 239
 
 
 def test_a_worker_lost_by_accident_loses_nothing(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_worker_lost_by_accident_loses_nothing(tmp_path: Path) -> None:
         "--set", f"datasets.web.stages.toys:Poison={{how: kill, once: {tmp_path / 'was-here'}}}",
     )  # fmt: skip
     found = {s["stage"]: s for s in stats(tmp_path / "out")["datasets"]["web"]["stages"]}
-    assert found["Poison"]["kept"] == 240
+    assert found["poison"]["kept"] == 240
     assert (tmp_path / "was-here").exists()
 
 

@@ -23,10 +23,10 @@ def test_every_row_is_accounted_for(tmp_path: Path) -> None:
     run(toy_config(tmp_path))
     found = stats(tmp_path / "out")["datasets"]
     by_stage = {s["stage"]: s for s in found["web"]["stages"]}
-    assert list(by_stage) == ["read", "Poison", "AtLeast", "exact_dedup"]
+    assert list(by_stage) == ["read", "poison", "at_least", "exact_dedup"]
     assert by_stage["read"]["rows_in"] == 241
     assert by_stage["read"]["failed"] == {"bad_line": 1}
-    assert by_stage["Poison"]["failed"] == {"ValueError": 1}
+    assert by_stage["poison"]["failed"] == {"ValueError": 1}
     for dataset in found.values():
         for stage in dataset["stages"]:
             out = stage["kept"] + sum(stage["dropped"].values()) + sum(stage["failed"].values())
@@ -36,8 +36,8 @@ def test_every_row_is_accounted_for(tmp_path: Path) -> None:
     assert len(gone) == 241 - found["web"]["documents"]
     assert {(r["stage"], r["kind"], r["reason"]) for r in gone} == {
         ("read", "failed", "bad_line"),
-        ("Poison", "failed", "ValueError"),
-        ("AtLeast", "dropped", "short"),
+        ("poison", "failed", "ValueError"),
+        ("at_least", "dropped", "short"),
         ("exact_dedup", "dropped", "exact_duplicate"),
     }
     kept = documents(tmp_path / "out", "web")
@@ -74,8 +74,8 @@ def test_again_is_nothing_and_a_late_threshold_is_little(tmp_path: Path) -> None
     assert hashes(tmp_path / "out") == before
 
     changed = run(config, "--set", "datasets.web.stages.toys:AtLeast.chars=30")
-    assert "web/00-read-Poison-AtLeast: 4/4 parts, 4 reused" in changed  # nothing is read or measured again
-    assert "web/01-AtLeast-exact_dedup: 4/4 parts, 239 documents" in changed
+    assert "web/00-read-poison-at_least: 4/4 parts, 4 reused" in changed  # nothing is read or measured again
+    assert "web/01-at_least-exact_dedup: 4/4 parts, 239 documents" in changed
     assert hashes(tmp_path / "out") != before
     run(config)
     assert hashes(tmp_path / "out") == before
@@ -86,8 +86,8 @@ def test_a_new_input_leaves_the_others_alone(tmp_path: Path) -> None:
     run(config)
     (tmp_path / "in" / "a-new.jsonl").write_text('{"id": "new", "text": "a new text of some length"}\n')
     text = run(config)
-    assert "web/00-read-Poison-AtLeast: 5/5 parts, 4 reused" in text
-    assert "web/01-AtLeast-exact_dedup: 5/5 parts, 4 reused" in text
+    assert "web/00-read-poison-at_least: 5/5 parts, 4 reused" in text
+    assert "web/01-at_least-exact_dedup: 5/5 parts, 4 reused" in text
 
 
 def test_touched_and_damaged_files_are_made_again(tmp_path: Path) -> None:
@@ -126,15 +126,15 @@ def test_dry_run_is_beside_the_real_one(tmp_path: Path) -> None:
 
 def test_plan_and_status(tmp_path: Path) -> None:
     config = toy_config(tmp_path)
-    assert "web/00-read-Poison-AtLeast" in command("plan", "-c", config).stdout
+    assert "web/00-read-poison-at_least" in command("plan", "-c", config).stdout
     assert not (tmp_path / "out").exists()
     run(config)
     groups = json.loads(command("status", "-c", config, "--json").stdout)
     assert all(group["parts"] == group["done"] for group in groups)
     late = ["--set", "datasets.web.stages.toys:AtLeast.chars=30"]
     groups = {g["group"]: g for g in json.loads(command("status", "-c", config, *late, "--json").stdout)}
-    assert groups["web/00-read-Poison-AtLeast"]["done"] == 4
-    assert groups["web/01-AtLeast-exact_dedup"]["done"] == 0
+    assert groups["web/00-read-poison-at_least"]["done"] == 4
+    assert groups["web/01-at_least-exact_dedup"]["done"] == 0
     assert groups["en/00-select"]["parts"] is None
 
 
@@ -161,7 +161,7 @@ def test_an_unreadable_input_is_a_failed_part(tmp_path: Path) -> None:
         in (tmp_path / "out/corpus/README.md").read_text()
     )
     # nor is what an earlier run made of it still lying there
-    assert len(list((tmp_path / "out/work/web/00-read-Poison-AtLeast").glob("*.parquet"))) == 3
+    assert len(list((tmp_path / "out/work/web/00-read-poison-at_least").glob("*.parquet"))) == 3
     toy_inputs(tmp_path / "in")  # mended: tried again, and all that came of it with it
     run(config)
     assert stats(tmp_path / "out")["datasets"]["web"]["stages"][0]["rows_in"] == 241
@@ -238,7 +238,7 @@ def test_failed_documents_are_tried_again_when_asked(tmp_path: Path) -> None:
     (tmp_path / "x").unlink()
     assert "0 parts computed" in run(config, *once)
     text = run(config, *once, "--retry-failed")  # two parts had failures: a line and nothing else
-    assert "web/00-read-Poison-AtLeast: 4/4 parts, 3 reused" in text
+    assert "web/00-read-poison-at_least: 4/4 parts, 3 reused" in text
 
 
 def test_an_empty_part_counts_like_any_other(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_an_empty_part_counts_like_any_other(tmp_path: Path) -> None:
     (tmp_path / "in" / "empty.jsonl").write_text("")
     run(config)
     stages = {s["stage"]: s for s in stats(tmp_path / "out")["datasets"]["twice"]["stages"]}
-    assert list(stages) == ["where", "Echo"]
+    assert list(stages) == ["where", "echo"]
     assert stages["where"]["rows_in"] == sum(
         stats(tmp_path / "out")["datasets"][name]["documents"] for name in ("web", "en")
     )

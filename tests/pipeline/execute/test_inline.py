@@ -30,10 +30,10 @@ def test_a_part_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Board, "beat", hear)
     launched(toy_config(tmp_path / "beating"))
     assert not any(thread.name in ("heartbeat", "log") for thread in threading.enumerate())
-    read = [beat for label, beat in heard if re.match(r"web/00-read-Poison-AtLeast/part-[0-9a-f]+", label)]
+    read = [beat for label, beat in heard if re.match(r"web/00-read-poison-at_least/part-[0-9a-f]+", label)]
     assert {"bytes"} == {beat.unit for beat in read if beat.documents}
     assert any(0 < beat.documents <= 60 and 0 < beat.done <= beat.total for beat in read)
-    assert {beat.stage for beat in read} & {"read", "Poison", "AtLeast"}
+    assert {beat.stage for beat in read} & {"read", "poison", "at_least"}
     judged = [beat for label, beat in heard if label.startswith("web/01-")]
     assert {"rows"} == {beat.unit for beat in judged if beat.documents}
 
@@ -57,7 +57,7 @@ def test_the_log_moves_while_a_part_runs(tmp_path: Path, monkeypatch: pytest.Mon
     said = launched(path).splitlines()
     parts = [line for line in said if re.search(r"web/00-\S+/part-[0-9a-f]+: ", line)]
     form = (
-        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ web/00-read-Slow-AtLeast/part-[0-9a-f]+: [1-9]\d* documents, "
-        r"0\.\d of 0\.\d MB, at (read|Slow|AtLeast), \d+:\d\d, ETA (unknown|\d+:\d\d)"
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ web/00-read-slow-at_least/part-[0-9a-f]+: [1-9]\d* documents, "
+        r"0\.\d of 0\.\d MB, at (read|slow|at_least), \d+:\d\d, ETA (unknown|\d+:\d\d)"
     )
     assert any(re.fullmatch(form, line) for line in parts), said

@@ -27,6 +27,6 @@ def test_a_document_that_fills_the_memory_is_named(tmp_path: Path, monkeypatch: 
         "datasets.web.stages.toys:Poison.how=fill",
         "limits.document_seconds=30",
     )
-    failed = [r for r in rejects(tmp_path / "out", "web") if r["stage"] == "Poison"]
+    failed = [r for r in rejects(tmp_path / "out", "web") if r["stage"] == "poison"]
     assert [r["reason"] for r in failed] == ["out_of_memory"]
     assert "MiB of the machine were in use" in failed[0]["detail"]

@@ -21,10 +21,10 @@ def test_a_failed_run_says_why_and_leaves_its_accounts(tmp_path: Path) -> None:
         launched(path, "limits.max_failed=0.1")
     first, second = str(caught.value).splitlines()
     assert first == "web: 31 of 151 documents failed (limits.max_failed: 0.1)"
-    assert second.startswith("web: failed most often in Poison: ValueError, 30 documents, for example ")
+    assert second.startswith("web: failed most often in poison: ValueError, 30 documents, for example ")
     assert "d9.jsonl: poisoned" in second
     assert second.endswith(
-        f"all failures are listed in {tmp_path}/out/work/web/00-read-Poison-AtLeast/rejects"
+        f"all failures are listed in {tmp_path}/out/work/web/00-read-poison-at_least/rejects"
     )
     said = call("report", "-c", path).stdout
     assert "not finished: web: 31 of 151 documents failed" in said

@@ -31,12 +31,12 @@ def test_what_another_threshold_takes(runs: tuple[Path, Path]) -> None:
     assert web.both == len(before & after)
     assert web.lost.counts.total() == len(before - after)
     assert web.gained.counts.total() == len(after - before)
-    assert set(web.lost.counts) == {("AtLeast", "short")}
+    assert set(web.lost.counts) == {("at_least", "short")}
     gone = {row["id"].hex(): row["detail"] for row in rejects(runs[1], "web") if row["reason"] == "short"}
-    for example in web.lost.examples["AtLeast", "short"]:
+    for example in web.lost.examples["at_least", "short"]:
         assert gone[example["id"]] == example["detail"]
     short = [
-        (old, new) for stage, reason, old, new in web.attrition if (stage, reason) == ("AtLeast", "short")
+        (old, new) for stage, reason, old, new in web.attrition if (stage, reason) == ("at_least", "short")
     ]
     assert short == [(sum(r["reason"] == "short" for r in rejects(runs[0], "web")), len(gone))]
 
@@ -47,7 +47,7 @@ def test_the_other_way_round_lost_is_gained(runs: tuple[Path, Path]) -> None:
         assert data.lost == other.datasets[name].gained
         assert data.gained == other.datasets[name].lost
     # what comes from `web` was taken there, before it could be selected
-    assert ("AtLeast", "short") in one.datasets["en"].lost.counts
+    assert ("at_least", "short") in one.datasets["en"].lost.counts
 
 
 def test_a_share_is_a_part_of_the_whole(runs: tuple[Path, Path]) -> None:
@@ -60,7 +60,7 @@ def test_a_share_is_a_part_of_the_whole(runs: tuple[Path, Path]) -> None:
 def test_the_command_prints_examples(runs: tuple[Path, Path], tmp_path: Path) -> None:
     said = call("diff", *runs).stdout
     assert "datasets.web.stages.toys:AtLeast.chars: 20 -> 40" in said
-    assert "in the second AtLeast: short" in said
+    assert "in the second at_least: short" in said
     same = call("diff", runs[0], runs[0]).stdout
     assert "same settings" in same
     assert ", 0 lost, 0 gained" in same

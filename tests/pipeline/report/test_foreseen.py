@@ -71,20 +71,20 @@ def test_the_same_config_does_nothing(run: Path) -> None:
 def test_a_threshold(run: Path) -> None:
     found = comes_true(run, CHARS)
     assert found.settings == [("datasets.web.stages.toys:AtLeast.chars", "20", "40")]
-    assert reasons(found) == {"web/01-AtLeast-exact_dedup": {"AtLeast.chars: 20 -> 40": 4}}
+    assert reasons(found) == {"web/01-at_least-exact_dedup": {"at_least.chars: 20 -> 40": 4}}
     step = next(step for step in found.steps if step.again)
     paths = {str(path) for path in run.parent.glob("in/*")}
     assert set(*step.examples.values()) < paths
     assert next(step for step in found.steps if step.key.startswith("web/00-")).reused == 4
     later = {step.key: (step.after, step.because) for step in found.steps if step.after}
-    assert later["web/01-AtLeast-exact_dedup/verdicts"] == (1, "web/01-AtLeast-exact_dedup")
-    assert later["twice/00-Echo"] == (8, "en/00-select")
+    assert later["web/01-at_least-exact_dedup/verdicts"] == (1, "web/01-at_least-exact_dedup")
+    assert later["twice/00-echo"] == (8, "en/00-select")
 
 
 def test_which_documents_are_selected(run: Path) -> None:
     found = comes_true(run, WHERE)
     assert totals(found) == (17, 8, 0)
-    assert reasons(found) == {"twice/00-Echo": {"where: toy.chars > 60 -> toy.chars > 70": 8}}
+    assert reasons(found) == {"twice/00-echo": {"where: toy.chars > 60 -> toy.chars > 70": 8}}
 
 
 def test_a_global_stage_that_decides_otherwise(run: Path) -> None:
@@ -92,8 +92,8 @@ def test_a_global_stage_that_decides_otherwise(run: Path) -> None:
     found = comes_true(run)
     why = 'exact_dedup.prefer: [] -> ["toy.chars"]'
     assert reasons(found) == {
-        "web/01-AtLeast-exact_dedup": {why: 4},
-        "web/01-AtLeast-exact_dedup/verdicts": {why: 1},
+        "web/01-at_least-exact_dedup": {why: 4},
+        "web/01-at_least-exact_dedup/verdicts": {why: 1},
         "web/02-exact_dedup": {why: 4},
     }
 
@@ -108,7 +108,7 @@ def test_inputs_that_come_go_and_change(run: Path) -> None:
         [str(folder / "d9.jsonl")], [str(folder / "d0.jsonl")], [str(folder / "d1.jsonl")]
     ]  # fmt: skip
     assert inputs.same == 2
-    assert reasons(found) == {"web/00-read-Poison-AtLeast": {"a new input": 1, "the input is another": 1}}
+    assert reasons(found) == {"web/00-read-poison-at_least": {"a new input": 1, "the input is another": 1}}
     # whose parents are reused is known one by one
     second = next(step for step in found.steps if step.key.startswith("web/01-"))
     assert (second.reused, second.after) == (2, 2)
@@ -137,10 +137,10 @@ def test_a_new_global_stage(run: Path) -> None:
 def test_what_is_missing_or_failed(run: Path) -> None:
     directory = run.parent / "out/work/en/00-select"
     next(directory.glob("*.parquet")).unlink()
-    next(iter((run.parent / "out/work/twice/00-Echo/receipts").glob("*.json"))).unlink()
+    next(iter((run.parent / "out/work/twice/00-echo/receipts").glob("*.json"))).unlink()
     found = told(run)
     assert reasons(found)["en/00-select"] == {"files of it are missing or cut off": 1}
-    later = next(step for step in found.steps if step.key == "twice/00-Echo")
+    later = next(step for step in found.steps if step.key == "twice/00-echo")
     assert (later.again["not done yet"], later.after) in {(1, 1), (0, 1)}
 
 
@@ -167,7 +167,7 @@ def test_a_new_dataset_is_one_line(run: Path) -> None:
 def test_the_command(run: Path, tmp_path: Path) -> None:
     said = call("diff", tmp_path / "out", run, "--set", CHARS).stdout
     assert "datasets.web.stages.toys:AtLeast.chars: 20 -> 40" in said
-    assert "web/01-AtLeast-exact_dedup: 4 again: AtLeast.chars: 20 -> 40" in said
+    assert "web/01-at_least-exact_dedup: 4 again: at_least.chars: 20 -> 40" in said
     assert "4 parts reused, 4 computed again, 17 perhaps" in said
     assert len(documents(tmp_path / "out", "web"))
     other = call("diff", tmp_path / "out", run, "--set", "name=other").stdout

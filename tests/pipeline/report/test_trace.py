@@ -59,7 +59,7 @@ def test_datasets_that_follow_are_told(run: Path) -> None:
     assert any(child in event["generated"] for event in events)
     short = next(row for row in documents(output, "web") if row["toy.chars"] <= 60)
     outcomes = {e["segment"]: e["outcome"] for e in asked(output, short["id"].hex())["captures"][0]["events"]}
-    assert outcomes["twice/00-Echo"] == "not_selected"
+    assert outcomes["twice/00-echo"] == "not_selected"
 
 
 def test_without_an_index_the_answer_is_the_same(run: Path, tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_a_round_that_fails_ends_the_run_with_its_error(
         yield
 
     monkeypatch.setattr(toys.Longest, "reduce", fails)
-    with pytest.raises(RunFailed, match="parts of web/00-read-Longest/groups failed"):
+    with pytest.raises(RunFailed, match="parts of web/00-read-longest/groups failed"):
         run(tmp_path, toy_inputs(tmp_path / "in"))
 
 

@@ -19,7 +19,7 @@ from runs import command, launched, rejects, stats, toy_config
 )
 def test_whatever_a_stage_raises_costs_one_document(tmp_path: Path, how: str, reason: str) -> None:
     launched(toy_config(tmp_path), f"datasets.web.stages.toys:Poison.how={how}")
-    failed = [r for r in rejects(tmp_path / "out", "web") if r["stage"] == "Poison"]
+    failed = [r for r in rejects(tmp_path / "out", "web") if r["stage"] == "poison"]
     assert [r["reason"] for r in failed] == [reason]
     assert stats(tmp_path / "out")["datasets"]["web"]["stages"][1]["kept"] == 239
 
@@ -40,7 +40,7 @@ def test_an_exit_elsewhere_in_a_stage_ends_the_run_with_an_error(tmp_path: Path,
     [
         ("map", "exits gave None to the exchange"),
         ("rounds", "rounds(): RuntimeError: odd"),
-        ("init", "stages of web/01-AtLeast-Exits: RuntimeError: odd"),
+        ("init", "stages of web/01-at_least-exits: RuntimeError: odd"),
     ],
 )
 def test_a_stage_that_is_wrong_is_named(tmp_path: Path, where: str, message: str) -> None:
