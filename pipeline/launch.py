@@ -9,6 +9,7 @@ import os
 import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -40,7 +41,7 @@ from pipeline.report.stats import stats
 from pipeline.report.tokenizer import tokenizer
 from pipeline.report.view import Format, view
 from pipeline.schedule.groups import groups
-from pipeline.schedule.loop import RunFailed, Schedule
+from pipeline.schedule.loop import DEATHS_BEFORE_ISOLATION, RunFailed, Schedule
 from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, is_local, join
 from pipeline.tasks.base import Context
@@ -258,6 +259,7 @@ def _executor(config: Config, context: Context) -> Executor:
 def _open_stages(plan: Plan, executor: Executor, board: Board) -> None:
     """Open every stage once where it will run: a missing model or wrong setting shows before any work."""
     notes: dict[str, None] = {}
+    deaths: Counter[str] = Counter()
     waiting = [OpenTask(s.key, s.steps, s.resources) for s in plan.segments.values() if s.steps]
     running = 0
     while waiting or running:
@@ -266,6 +268,10 @@ def _open_stages(plan: Plan, executor: Executor, board: Board) -> None:
             running += 1
         for ended in executor.wait(1.0):
             running -= 1
+            if ended.died and deaths[ended.task.label] < DEATHS_BEFORE_ISOLATION:
+                deaths[ended.task.label] += 1
+                waiting.append(ended.task)
+                continue
             if ended.receipt is None:
                 error = _named(plan, ended.error)
                 raise ConfigError(f"{plan.config.source.path}: {ended.task.label}: {error}")

@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 from runs import hashes, launched, toy_config
 
+from pipeline.config.located import ConfigError
 from pipeline.execute import base
+from pipeline.execute.inline import InlineExecutor
 from pipeline.report import log
 from pipeline.report.progress import Board
+from pipeline.tasks.base import Ended
 from pipeline.tasks.beat import Beat
+from pipeline.tasks.part import OpenTask
 
 
 def test_a_part_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,3 +65,27 @@ def test_the_log_moves_while_a_part_runs(tmp_path: Path, monkeypatch: pytest.Mon
         r"0\.\d of 0\.\d MB, at (read|slow|at_least), \d+:\d\d, ETA (unknown|\d+:\d\d)"
     )
     assert any(re.fullmatch(form, line) for line in parts), said
+
+
+@pytest.mark.parametrize("deaths", [2, 100])
+def test_a_worker_that_dies_while_it_loads_stages_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int
+) -> None:
+    left = deaths
+    waits = InlineExecutor.wait
+
+    def wait(executor: InlineExecutor, seconds: float) -> list[Ended]:
+        nonlocal left
+        ended = waits(executor, seconds)
+        if left and ended and isinstance(ended[0].task, OpenTask):
+            left -= 1
+            return [Ended(ended[0].task, error="the worker died", died=True)]
+        return ended
+
+    monkeypatch.setattr(InlineExecutor, "wait", wait)
+    if deaths == 2:
+        launched(toy_config(tmp_path))
+        assert not left
+    else:
+        with pytest.raises(ConfigError, match="stages of web/.*: the worker died"):
+            launched(toy_config(tmp_path))
