@@ -44,7 +44,7 @@ from pipeline.schedule.groups import groups
 from pipeline.schedule.loop import DEATHS_BEFORE_ISOLATION, RunFailed, Schedule
 from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, is_local, join
-from pipeline.tasks.base import Context
+from pipeline.tasks.base import Context, Task
 from pipeline.tasks.calls import StageError
 from pipeline.tasks.clock import DriverClock
 from pipeline.tasks.part import OpenTask
@@ -260,7 +260,7 @@ def _open_stages(plan: Plan, executor: Executor, board: Board) -> None:
     """Open every stage once where it will run: a missing model or wrong setting shows before any work."""
     notes: dict[str, None] = {}
     deaths: Counter[str] = Counter()
-    waiting = [OpenTask(s.key, s.steps, s.resources) for s in plan.segments.values() if s.steps]
+    waiting: list[Task] = [OpenTask(s.key, s.steps, s.resources) for s in plan.segments.values() if s.steps]
     running = 0
     while waiting or running:
         while waiting and running < executor.slots:

@@ -87,5 +87,5 @@ def test_a_worker_that_dies_while_it_loads_stages_is_replaced(
         launched(toy_config(tmp_path))
         assert not left
     else:
-        with pytest.raises(ConfigError, match="stages of web/.*: the worker died"):
+        with pytest.raises(ConfigError, match=r"stages of web/.*: the worker died"):
             launched(toy_config(tmp_path))
