@@ -171,7 +171,7 @@ def computed(said: str) -> set[str]:
         ("      - length: {min_chars: 1}\n", "length"),
         # it opens segments of its own and moves those behind it
         ("      - toys:Exits: {where: nowhere}\n", "exits"),
-        ("      - toys:AtLeast: {chars: 20}\n", "AtLeast_2"),
+        ("      - toys:AtLeast: {chars: 20}\n", "at_least_2"),
     ],
 )
 def test_a_stage_that_changes_nothing_costs_its_own_segments(tmp_path: Path, more: str, its_own: str) -> None:

@@ -117,7 +117,7 @@ def test_inputs_that_come_go_and_change(run: Path) -> None:
 def test_parts_that_changed_place_are_reused(run: Path) -> None:
     run.write_text(run.read_text().replace(DEDUP, f"      - toys:AtLeast: {{chars: 25}}\n{DEDUP}"))
     found = comes_true(run)
-    assert "AtLeast_2 is new" in str(reasons(found))
+    assert "at_least_2 is new" in str(reasons(found))
     run.write_text(run.read_text().replace("      - toys:AtLeast: {chars: 25}\n", "", 1))
     assert totals(comes_true(run))[0] >= 4
 
@@ -153,7 +153,7 @@ def test_an_output_of_an_earlier_version_says_less(run: Path) -> None:
     path.write_text(json.dumps(plan))
     assert totals(told(run)) == (25, 0, 0)
     found = reasons(told(run, CHARS))
-    assert list(found) == ["web/01-AtLeast-exact_dedup"]
+    assert list(found) == ["web/01-at_least-exact_dedup"]
     assert "does not say what" in str(found)
 
 
@@ -161,7 +161,7 @@ def test_a_new_dataset_is_one_line(run: Path) -> None:
     run.write_text(run.read_text() + "  more:\n    from: web\n    stages:\n      - toys:Echo: {}\n")
     said = call("diff", run.parent / "out", run).stdout.splitlines()
     assert said[:2] == ["datasets.more: new", ""]
-    assert "more/00-Echo: 4 again: a new segment" in said
+    assert "more/00-echo: 4 again: a new segment" in said
 
 
 def test_the_command(run: Path, tmp_path: Path) -> None:
