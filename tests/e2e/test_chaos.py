@@ -11,7 +11,7 @@ from runs import command, hashes, toy_config
 from pipeline.storage import TEMP_PREFIX
 
 
-@pytest.mark.parametrize(("executor", "kills", "window"), [("inline", 6, 1.0), ("ray", 6, 7.0)])
+@pytest.mark.parametrize(("executor", "kills", "window"), [("inline", 6, 1.0), ("ray", 3, 7.0)])
 def test_kills_leave_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executor: str, kills: int, window: float
 ) -> None:

@@ -171,7 +171,7 @@ def test_a_request_that_kills_or_breaks_the_engine_is_found(
     assert tallies(tmp_path / "out")["complete"]["kept"] == 120
 
 
-@pytest.mark.parametrize(("executor", "kills", "window"), [("inline", 5, 4.0), ("ray", 3, 14.0)])
+@pytest.mark.parametrize(("executor", "kills", "window"), [("inline", 4, 3.0), ("ray", 2, 9.0)])
 def test_kills_lose_one_open_batch_each(
     tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch, executor: str, kills: int, window: float
 ) -> None:

@@ -177,7 +177,7 @@ def step(ranks: list[BlendedReader], whole: list[object], at: int) -> list[objec
     return expected
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     length=st.sampled_from([None, 1, 17, 64, 250]),
     eos=st.sampled_from(["none", EOS]),
