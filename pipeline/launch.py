@@ -24,6 +24,7 @@ from pipeline.config.located import ConfigError
 from pipeline.config.schema import Config
 from pipeline.execute.base import Executor
 from pipeline.execute.inline import InlineExecutor
+from pipeline.execute.on_ray import ClusterError, RayExecutor
 from pipeline.ledger.cache import Cache, NoCache
 from pipeline.ledger.commit import Ledger, Superseded
 from pipeline.ledger.tallies import ConservationError
@@ -139,6 +140,10 @@ def run(
             if config.export.megatron is not None and blend is not None and limit is None:
                 board.phase("exporting for Megatron")
                 _export(storage, config, config.export.megatron, board)
+        except ClusterError as error:
+            if schedule is None:
+                raise
+            raise RunFailed(account.leave(plan, ledger, manifest, schedule.states, str(error))) from None
         except (
             StorageError, Superseded, ConservationError, Damaged, StageError, RunFailed, SystemExit,
         ) as error:  # fmt: skip
@@ -251,8 +256,6 @@ def _blend(config: Config, found: dict[str, Any], dry: bool) -> dict[str, Any] |
 def _executor(config: Config, context: Context) -> Executor:
     if config.execution.executor == "inline":
         return InlineExecutor(context)
-    from pipeline.execute.on_ray import RayExecutor
-
     return RayExecutor(context, config.execution.workers, config.execution.address)
 
 

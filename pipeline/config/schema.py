@@ -199,7 +199,7 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
     """Read and check a config; ConfigError lists every mistake found. ``datasets.NAME=null`` among the
     overrides leaves that dataset out."""
     source = located.load(path, overrides or [])
-    _leave_out(source)
+    _leave_out(source, path)
     try:
         raw = _File.model_validate(source.value)
     except ValidationError as error:
@@ -235,12 +235,19 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
     )
 
 
-def _leave_out(source: Located) -> None:
+def _leave_out(source: Located, path: Path) -> None:
+    """Take out the datasets that the command line sets to null. In a file, null is a mistake."""
     datasets = source.value.get("datasets")
-    if isinstance(datasets, dict):
-        for name in [name for name, data in datasets.items() if data is None]:
-            if source.mark(("datasets", name)).line is None:  # in a file it is a mistake
-                del datasets[name]
+    if not isinstance(datasets, dict):
+        return
+    gone = [
+        name for name in datasets if datasets[name] is None and source.mark(("datasets", name)).line is None
+    ]
+    known = located.load(path).value["datasets"] if gone else {}
+    for name in gone:
+        if name not in known:
+            raise ConfigError(source.problem(("datasets", name), "there is no such dataset to leave out"))
+        del datasets[name]
 
 
 class _Checker:

@@ -119,7 +119,7 @@ class Warc(Reader):
 
     name: ClassVar[str] = "warc"
     Config: ClassVar[type[StageConfig]] = WarcConfig
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     adds: ClassVar[pa.Schema] = pa.schema(
         [
             ("html", pa.string()),

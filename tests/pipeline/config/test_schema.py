@@ -137,6 +137,8 @@ def test_null_on_the_command_line_leaves_a_dataset_out(tmp_path: Path) -> None:
     more = GOOD.replace("tokenizer:", "  more: {from: web}\ntokenizer:")
     assert "more" in read(tmp_path, more).datasets
     assert "more" not in read(tmp_path, more, "datasets.more=null").datasets
+    with pytest.raises(ConfigError, match=r"--set .*: datasets\.mor: there is no such dataset to leave out"):
+        read(tmp_path, more, "datasets.mor=null")
     with pytest.raises(ConfigError, match=r"datasets\.more"):
         read(tmp_path, more.replace("more: {from: web}", "more:"))
 

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from runs import hashes, launched, toy_config
 
+from pipeline import layout
 from pipeline.config.located import ConfigError
 from pipeline.execute import base
 from pipeline.execute.inline import InlineExecutor
+from pipeline.execute.on_ray import ClusterError
 from pipeline.report import log
 from pipeline.report.progress import Board
-from pipeline.tasks.base import Ended
+from pipeline.schedule.loop import RunFailed
+from pipeline.tasks.base import Ended, Task
 from pipeline.tasks.beat import Beat
 from pipeline.tasks.part import OpenTask
 
@@ -89,3 +92,17 @@ def test_a_worker_that_dies_while_it_loads_stages_is_replaced(
     else:
         with pytest.raises(ConfigError, match=r"stages of web/.*: the worker died"):
             launched(toy_config(tmp_path))
+
+
+def test_a_cluster_that_is_lost_leaves_an_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    submits = InlineExecutor.submit
+
+    def submit(executor: InlineExecutor, task: Task, isolated: bool) -> None:
+        if not isinstance(task, OpenTask):
+            raise ClusterError("no node is alive")
+        submits(executor, task, isolated)
+
+    monkeypatch.setattr(InlineExecutor, "submit", submit)
+    with pytest.raises(RunFailed, match="no node is alive"):
+        launched(toy_config(tmp_path))
+    assert "no node is alive" in (tmp_path / "out" / layout.ACCOUNT).read_text()
