@@ -28,47 +28,21 @@ from typing import Any
 import pyarrow.parquet as pq
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.lib.generation import SAMPLE
+from benchmarks.lib.generation import config as generation
+
 NEEDS = ("torch",)
 CEILINGS = {"backends whose rows differ": 0}
-SAMPLE = ROOT / "configs" / "sample"
-TASKS = ", ".join(f"{SAMPLE}/tasks/{name}.md" for name in ("qa", "list", "distill", "rephrase"))
-CONFIG = """
-name: backends
-output: out
-limits: {{max_failed: 0.05}}
-datasets:
-  pages:
-    read: {{format: warc, paths: [{sample}/sample.warc.gz], damaged: keep}}
-    stages:
-      - render: {{content: main}}
-      - language: {{keep: [en], min_score: 0.3}}
-      - exact_dedup: {{}}
-  generated:
-    from: pages
-    where: render.chars > 700 and render.chars < 800 and render.equations = 0 and render.code_blocks = 0
-    stages:
-      - synthesize:
-          task: [{tasks}]
-          backend: {backend}
-          {model}
-          tokenizer: {sample}/checkpoint
-          rules: {rules}
-          device: cpu
-          dtype: float32
-          temperature: 0
-          context: 512
-          memory: 500_000_000
-"""
-MODEL = f"model: {SAMPLE}/checkpoint"
-RULES = SAMPLE / "tasks" / "rules.yaml"
+MODEL = {"model": f"{SAMPLE}/checkpoint"}
 ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "OMP_NUM_THREADS": "1"}
 
 
-def run(folder: Path, name: str, python: str, rules: Path = RULES, **settings: str) -> float:
+def run(folder: Path, name: str, python: str, **settings: Any) -> float:
     """Seconds of a run with these settings of ``synthesize``."""
-    given = {"sample": str(SAMPLE), "tasks": TASKS, "rules": str(rules), "model": MODEL, **settings}
     config = folder / f"{name}.yaml"
-    config.write_text(CONFIG.format(**given))
+    config.write_text(generation(800, **{"dtype": "float32", "temperature": 0, **settings}))
     command = [python, "-m", "pipeline", "run", "-c", str(config), "--set", f"output={folder / name}"]
     environment = os.environ | ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
     started = time.monotonic()
@@ -133,17 +107,16 @@ def main() -> int:
     ).parse_args()
     here, other = sys.executable, os.environ.get("NANOCORPUS_VLLM")
     folder = Path(tempfile.mkdtemp(prefix="synthesis-backends-"))
-    seconds = {"embedded": run(folder, "embedded", here, backend="embedded")}
-    seconds["reference"] = run(folder, "reference", here, backend="reference")
-    stored = f"{MODEL}\n          against: [{folder}/embedded/work/generated/01-complete]"
-    seconds["replay"] = run(folder, "replay", here, backend="replay", model=stored)
+    seconds = {name: run(folder, name, here, backend=name, **MODEL) for name in ("embedded", "reference")}
+    stored = [f"{folder}/embedded/work/generated/01-complete"]
+    seconds["replay"] = run(folder, "replay", here, backend="replay", against=stored, **MODEL)
     if other is None:
         print("vllm and endpoint are left out: NANOCORPUS_VLLM does not name a Python that has vLLM")
     else:
-        seconds["vllm"] = run(folder, "vllm", other, backend="vllm")
+        seconds["vllm"] = run(folder, "vllm", other, backend="vllm", **MODEL)
         with served(other) as url:
-            model = f"endpoint: {{url: '{url}', name: toy}}"
-            seconds["endpoint"] = run(folder, "endpoint", here, backend="endpoint", model=model)
+            server = {"url": url, "name": "toy"}
+            seconds["endpoint"] = run(folder, "endpoint", here, backend="endpoint", endpoint=server)
     expected = rows(folder / "embedded")
     documents = sum(map(len, expected.values()))
     differ = 0

@@ -31,37 +31,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
 from chaos import run_with_kills
 from runs import hashes
 
+from benchmarks.lib.generation import SAMPLE
+from benchmarks.lib.generation import config as settings
+
 #: Answers that are sealed together, and that are generated together.
 BATCH = 16
-SAMPLE = ROOT / "configs" / "sample"
-TASKS = ", ".join(f"{SAMPLE}/tasks/{name}.md" for name in ("qa", "list", "distill", "rephrase"))
-CONFIG = f"""
-name: kills
-output: out
-limits: {{max_failed: 0.05}}
-datasets:
-  pages:
-    read: {{format: warc, paths: [{SAMPLE}/sample.warc.gz], damaged: keep}}
-    stages:
-      - render: {{content: main}}
-      - language: {{keep: [en], min_score: 0.3}}
-      - exact_dedup: {{}}
-  generated:
-    from: pages
-    where: render.chars > 700 and render.chars < 850 and render.equations = 0 and render.code_blocks = 0
-    stages:
-      - synthesize:
-          task: [{TASKS}]
-          backend: benchmarks.lib.noted:make
-          tokenizer: {SAMPLE}/checkpoint
-          model: {SAMPLE}/checkpoint
-          rules: {SAMPLE}/tasks/rules.yaml
-          device: cpu
-          context: 512
-          batch: {BATCH}
-          slots: {BATCH}
-          memory: 500_000_000
-"""
 
 
 def main() -> int:
@@ -75,7 +49,8 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="synthesis-kills-"))
     notes, config = folder / "notes", folder / "kills.yaml"
     os.environ["NOTED_ENGINE"] = str(notes)
-    config.write_text(CONFIG)
+    engine = {"backend": "benchmarks.lib.noted:make", "model": f"{SAMPLE}/checkpoint"}
+    config.write_text(settings(850, **engine, batch=BATCH, slots=BATCH))
 
     def into(name: str) -> list[str]:
         return ["run", "--config", str(config), "--set", f"output={folder / name}"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -70,43 +70,39 @@ def megatron(
     return made._replace(lists=list(lists))
 
 
-def nanotron(
-    storage: Storage,
-    path: str,
-    target: str,
-    eos: object = "tokenizer",
-    workers: int = WORKERS,
-    said: Said = lambda line: None,
-) -> Exported:
-    """As ``megatron``, for nanotron and datatrove; documents may be glued, and there are no lists."""
-    corpus = open_corpus(storage, path)
-    return _export(storage, corpus, target, Nanotron(corpus), corpus.end(eos), workers, said)
+class Write(Protocol):
+    """As ``megatron``; but documents may be glued, and there are no lists."""
+
+    def __call__(
+        self,
+        storage: Storage,
+        path: str,
+        target: str,
+        eos: object = "tokenizer",
+        workers: int = WORKERS,
+        said: Said = ...,
+    ) -> Exported: ...
 
 
-def olmo(
-    storage: Storage,
-    path: str,
-    target: str,
-    eos: object = "tokenizer",
-    workers: int = WORKERS,
-    said: Said = lambda line: None,
-) -> Exported:
-    """As ``nanotron``, for OLMo-core."""
-    corpus = open_corpus(storage, path)
-    return _export(storage, corpus, target, Olmo(), corpus.end(eos), workers, said)
+def _into(form: Callable[[Corpus], Form]) -> Write:
+    def write(
+        storage: Storage,
+        path: str,
+        target: str,
+        eos: object = "tokenizer",
+        workers: int = WORKERS,
+        said: Said = lambda line: None,
+    ) -> Exported:
+        corpus = open_corpus(storage, path)
+        return _export(storage, corpus, target, form(corpus), corpus.end(eos), workers, said)
+
+    return write
 
 
-def npy(
-    storage: Storage,
-    path: str,
-    target: str,
-    eos: object = "tokenizer",
-    workers: int = WORKERS,
-    said: Said = lambda line: None,
-) -> Exported:
-    """As ``nanotron``, as flat arrays of tokens and of the ends of documents."""
-    corpus = open_corpus(storage, path)
-    return _export(storage, corpus, target, Flat(), corpus.end(eos), workers, said)
+#: For nanotron and datatrove; for OLMo-core; flat arrays of tokens and of the ends of documents.
+nanotron: Write = _into(Nanotron)
+olmo: Write = _into(lambda corpus: Olmo())
+npy: Write = _into(lambda corpus: Flat())
 
 
 def _export(
