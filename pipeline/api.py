@@ -17,7 +17,8 @@ from rich.console import Console
 from pipeline import launch
 from pipeline.config import schema as configuration
 from pipeline.config.located import ConfigError
-from pipeline.config.schema import Config, Execution
+from pipeline.config.schema import Config
+from pipeline.config.sections import Execution
 
 
 def load(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -152,7 +153,7 @@ class BlendedReader:
             for filled in range(size):
                 row = batch[filled]
                 try:
-                    self._give(lambda item, row=row: self._fill(item, row))  # type: ignore[misc]
+                    self._give(partial(self._fill, into=row))
                 except StopIteration:
                     if filled:
                         yield batch[:filled]

@@ -1,4 +1,4 @@
-"""The schema of a config: what a run reads, does and writes. Mistakes are reported with file, line and key.
+"""A checked config: what a run reads, does and writes. Mistakes are reported with file, line and key.
 
 Together with the registry this is the one place that sees all names: datasets, stages, formats. It checks
 what can be known without touching storage; ``plan`` checks the rest.
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 from urllib.parse import unquote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from pipeline.blend.weights import Budget, Phase, check_phases, check_sum
 from pipeline.config import located
@@ -24,80 +24,13 @@ from pipeline.config.about import About
 from pipeline.config.located import ConfigError, KeyPath, Located
 from pipeline.config.marks import each, marked
 from pipeline.config.problems import explain, suggest
+from pipeline.config.sections import DatasetSection, Execution, Export, File, Limits, Shards
 from pipeline.storage import StorageSettings, is_local
 from stages import registry
 from stages.base import AssetMark, InputMark, RunMark, Stage, StageConfig
 from stages.where import Where, WhereError, parse
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Limits(_Section):
-    """How much may fail before a run counts as failed."""
-
-    #: Seconds that one document may take in one stage; a document that takes longer fails.
-    document_seconds: float = Field(default=60.0, gt=0)
-    #: Largest share of a dataset's documents that may fail.
-    max_failed: float = Field(default=0.01, ge=0, le=1)
-    #: How many inputs may fail as a whole (unreadable files). Parts of later segments may never fail.
-    max_failed_parts: int = Field(default=0, ge=0)
-
-
-class Execution(_Section):
-    """How to run; never changes the result."""
-
-    executor: Literal["ray", "inline"] = "ray"
-    #: Parts worked on at once; default: all CPUs of the machine or cluster.
-    workers: int | None = Field(default=None, ge=1)
-    #: Ray address; default: RAY_ADDRESS, else a local cluster during the run.
-    address: str | None = None
-
-
-class Shards(_Section):
-    """The token shards: about how many tokens each has, and whether the text stands beside them."""
-
-    tokens: int = Field(default=100_000_000, ge=1)
-    text: bool = False
-
-
-class Export(_Section):
-    """Folders that a finished run also writes its corpus to, in the forms of training frameworks. They lie
-    outside of the output."""
-
-    megatron: str | None = None
-
-
-class _Dataset(_Section):
-    read: dict[str, Any] | None = None
-    from_: str | list[str] | None = Field(None, alias="from")
-    where: str | None = None
-    stages: list[dict[str, Any]] = []
-
-
-def _place(output: str) -> str:
-    if re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]*:)?/*", output):
-        raise ValueError(f"{output!r} names no directory or prefix to write to")
-    return output
-
-
-class _File(_Section):
-    name: Annotated[str, Field(min_length=1)]
-    output: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_place)]
-    seed: int = Field(default=42, ge=0)
-    storage: StorageSettings = StorageSettings()
-    limits: Limits = Field(default_factory=Limits)
-    execution: Execution = Field(default_factory=Execution)
-    datasets: Annotated[dict[str, _Dataset], Field(min_length=1)]
-    tokenizer: dict[str, Any] | None = None
-    shards: Shards = Field(default_factory=Shards)
-    blend: list[Phase] = []
-    budget: Budget = Budget()
-    export: Export = Field(default_factory=Export)
-    card: About = About()
 
 
 @dataclass(frozen=True)
@@ -201,9 +134,9 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
     source = located.load(path, overrides or [])
     _leave_out(source, path)
     try:
-        raw = _File.model_validate(source.value)
+        raw = File.model_validate(source.value)
     except ValidationError as error:
-        raise ConfigError("\n".join(explain(error, source, (), _File))) from None
+        raise ConfigError("\n".join(explain(error, source, (), File))) from None
     checker = _Checker(source)
     datasets = {name: checker.dataset(name, data) for name, data in raw.datasets.items()}
     tokenizer = None
@@ -260,7 +193,7 @@ class _Checker:
     def problem(self, key: KeyPath, what: str) -> None:
         self.problems.append(self.source.problem(key, what))
 
-    def dataset(self, name: str, data: _Dataset) -> Dataset:
+    def dataset(self, name: str, data: DatasetSection) -> Dataset:
         key: KeyPath = ("datasets", name)
         if not NAME.fullmatch(name):
             self.problem(key, "a dataset's name is lower-case letters, digits, - and _")
@@ -389,7 +322,7 @@ class _Checker:
             visit(name, ())
         return list(done)
 
-    def export(self, raw: _File, output: str) -> Export:
+    def export(self, raw: File, output: str) -> Export:
         """With absolute folders."""
         if raw.export.megatron is None:
             return raw.export
@@ -403,7 +336,7 @@ class _Checker:
             self.problem(key, f"{folder!r}: Megatron splits its lists at blanks; give a path without any")
         return Export(megatron=folder)
 
-    def blend(self, raw: _File, datasets: dict[str, Dataset]) -> None:
+    def blend(self, raw: File, datasets: dict[str, Dataset]) -> None:
         for i, phase in enumerate(raw.blend):
             for name in phase.weights:
                 if name not in datasets:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import unquote
 
 from pipeline import layout
@@ -83,7 +84,7 @@ def _run(storage: Storage, output: str, manifest: Manifest) -> Verified:
             found.notes.append(f"{path}: this part is being written, or its writer was killed")
         else:
             found.bytes += sum(file.size for file in receipt.files)
-            checks.append(lambda receipt=receipt: missing_or_changed(storage, output, receipt))  # type: ignore[misc]
+            checks.append(partial(missing_or_changed, storage, output, receipt))
         found.files += 1 + len(receipt.files if receipt else ())
     _collect(found, checks)
     return found
@@ -108,7 +109,7 @@ def _corpus(storage: Storage, directory: str, sums: str) -> Verified:
                 Damaged(sums, f"has a line that is not a checksum and a name: {line[:80]!r}")
             )
             continue
-        checks.append(lambda match=match: check(match[2], match[1]))  # type: ignore[misc]
+        checks.append(partial(check, match[2], match[1]))
     found.files = len(checks)
     _collect(found, checks)
     return found

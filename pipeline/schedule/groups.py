@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pipeline import layout
-from pipeline.config.schema import Shards
+from pipeline.config.sections import Shards
 from pipeline.config.told import told
 from pipeline.exchange.runs import KEYS
 from pipeline.ledger.receipts import DOCUMENTS, RUNS

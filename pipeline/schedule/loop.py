@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.config.schema import Limits
+from pipeline.config.sections import Limits
 from pipeline.execute.base import Executor
 from pipeline.ledger.cache import Cache
 from pipeline.ledger.commit import Ledger
