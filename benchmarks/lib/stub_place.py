@@ -17,7 +17,6 @@ import os
 import pickle
 import re
 import threading
-import zlib
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from pipeline import layout
 from pipeline.execute.base import Hear, unheard
@@ -42,6 +41,8 @@ from stages.base import FileInfo, Resources
 
 ROOT = "stub://place/"
 PAGE = 1000
+#: What a listing says of a receipt that was not spelled out.
+RECEIPT_BYTES = 3000
 #: Tasks that run at once, as on a cluster of so many cores.
 SLOTS = 256
 #: Tasks whose ends a driver learns of at once.
@@ -108,8 +109,22 @@ def _times(value: Any, times: int) -> Any:
 class _Object:
     size: int
     etag: str
-    data: bytes  # compressed where it is a receipt
-    packed: bool = False
+    data: bytes | Written
+
+
+class Written(NamedTuple):
+    """A receipt as a stub task left it, spelled out when it is asked for."""
+
+    template: Receipt
+    fingerprint: str
+    name: str
+    run: str
+    files: tuple[File, ...]
+
+    def receipt(self) -> Receipt:
+        """The receipt."""
+        said = {"fingerprint": self.fingerprint, "name": self.name, "run": self.run}
+        return replace(self.template, files=list(self.files), **said)
 
 
 class Place:
@@ -157,15 +172,15 @@ class Place:
         if expect is not None and (there.etag if there else "") != expect:
             raise Conflict(ROOT + key)
         etag = hashlib.md5(data).hexdigest()
-        packed = layout.is_in_receipts(key)
-        self.objects[key] = _Object(len(data), etag, zlib.compress(data, 1) if packed else data, packed)
+        self.objects[key] = _Object(len(data), etag, data)
         self._stale = True
         return etag
 
     def get(self, key: str, start: int = 0, stop: int | None = None) -> bytes:
         if (one := self.objects.get(key)) is None:
             raise Missing(f"{ROOT}{key}: there is no such object")
-        return (zlib.decompress(one.data) if one.packed else one.data)[start:stop]
+        data = one.data.receipt().as_bytes() if isinstance(one.data, Written) else one.data
+        return data[start:stop]
 
     def head(self, key: str) -> tuple[int, str] | None:
         one = self.objects.get(key)
@@ -203,10 +218,12 @@ class Place:
             sha = hashlib.sha256(f"{file.sha256}{task.fingerprint}".encode()).hexdigest()
             name = self._name(task, file)
             self.objects[output + name] = _Object(file.size, sha[:32], data)
-            files.append(replace(file, name=name, sha256=sha, etag=sha[:32]))
-        receipt = replace(receipt, fingerprint=task.fingerprint, run=run, name=task.receipt_name, files=files)
-        self.put(output + task.receipt_name, receipt.as_bytes(), None)
-        return pickle.dumps(Ended(task, receipt))
+            files.append(File(file.role, name, file.size, sha, file.foot, sha[:32]))
+        written = Written(receipt, task.fingerprint, task.receipt_name, run, tuple(files))
+        etag = hashlib.md5(f"{task.receipt_name} {task.fingerprint}".encode()).hexdigest()
+        self.objects[output + task.receipt_name] = _Object(RECEIPT_BYTES, etag, written)
+        self._stale = True
+        return pickle.dumps(Ended(task, written.receipt()))
 
     def _kind(self, task: Any) -> str:
         return task.receipt_name.split("/receipts/")[0]
