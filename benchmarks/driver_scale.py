@@ -1,5 +1,5 @@
-"""Claim: one driver leads a run over 90,000 inputs in 1.5 GB and 2 ms of CPU a task, and knows within a minute
-and 2,000 requests that a finished run is finished; its costs grow in proportion to the inputs.
+"""Claim: one driver leads a run over 90,000 inputs in 1.5 GB and 2 ms of CPU a task, and knows within a
+minute and 2,000 requests that a finished run is finished; its costs grow in proportion to the inputs.
 
     python benchmarks/driver_scale.py [--inputs 10000 30000 90000] [--real 300]
 
@@ -9,10 +9,10 @@ templates for *stub tasks*: they come back from a process that stands for cluste
 receipt and files, without work, so that everything that is measured is the driver (``lib/stub_place.py``).
 Counts are multiplied to those of captures of a snapshot, so that rounds have as many tasks as there.
 
-Each start of the driver is a process of its own: the whole run, the finished run once more, and once more with
-another threshold. Printed are its seconds of CPU for each task, its peak memory, its requests by kind, and its
-seconds of wall clock. Then so many small inputs (``--real``; 0 for none) are really run, inline, on an S3 server
-on loopback. Exits 1 over a ceiling.
+Each start of the driver is a process of its own: the whole run, the finished run once more, and once more
+with another threshold. Printed are its seconds of CPU for each task, its peak memory, its requests by kind,
+and its seconds of wall clock. Then so many small inputs (``--real``; 0 for none) are really run, inline, on
+an S3 server on loopback. Exits 1 over a ceiling.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def small_inputs(count: int) -> list[bytes]:
     head, *records = (GZIP + piece for piece in pieces if sound(GZIP + piece))
     size = 24
     return [
-        head + b"".join(records[(number * 7 + i) % len(records)] for i in range(size)) for number in range(count)
+        head + b"".join(records[(number * 7 + i) % len(records)] for i in range(size))
+        for number in range(count)
     ]
 
 
@@ -235,7 +236,9 @@ def real(folder: Path, count: int) -> None:
             path = config(folder, f"{place}/out", f"{place}/in/*.warc.gz", storage, least)
             before, started = len(proxy.handled), time.monotonic()
             command = [sys.executable, "-m", "nanocorpus", "run", "-c", str(path), "--executor", "inline"]
-            subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+            subprocess.run(
+                command, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+            )
             print(
                 f"{count:6,} real inputs on S3, {what:18} {time.monotonic() - started:6.1f} s, "
                 f"{len(proxy.handled) - before:,} requests",

@@ -43,6 +43,7 @@ from pipeline.report.tokenizer import tokenizer
 from pipeline.report.view import Format, view
 from pipeline.schedule.groups import groups
 from pipeline.schedule.loop import DEATHS_BEFORE_ISOLATION, RunFailed, Schedule
+from pipeline.schedule.packing import Packs
 from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, is_local, join
 from pipeline.tasks.base import Context, Task
@@ -123,6 +124,7 @@ def run(
                 lambda: manifest.drop(ledger, [*whole(config), *layout.EARLIER]),
                 retry_failed,
                 others,
+                Packs(ledger, manifest),
             )
             clock.begin()
             try:

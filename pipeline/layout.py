@@ -10,12 +10,15 @@
         attribution.parquet  domains.parquet
         <dataset>/train-00000-of-00003.parquet
     work/<dataset>/<segment>/<part>.parquet       documents after a segment
-    work/<dataset>/<segment>/rejects/<part>.parquet work/<dataset>/<segment>/runs/<part>.runs     partials for
-    the exchange work/<dataset>/<segment>/receipts/<part>.json
+    work/<dataset>/<segment>/rejects/<part>.parquet
+    work/<dataset>/<segment>/runs/<part>.runs     partials for the exchange
+    work/<dataset>/<segment>/receipts/<part>.json
+    work/<dataset>/<segment>/receipts.pack        of many receipts: all of them, once the group is done
     work/<dataset>/tokens/domains/<part>.parquet  registered domains of a part
     work/<dataset>/<segment>/journal/<part>-<number>.parquet, with receipts/ beside, while the run goes on
     work/<dataset>/<segment>/<round>/<bucket>.runs, with receipts/ beside
-    work/<dataset>/shards/receipts/<shard>.json work/receipts/manifest, work/receipts/index, work/account.json
+    work/<dataset>/shards/receipts/<shard>.json
+    work/receipts/manifest, work/receipts/index, work/account.json
     work/receipts/spent                           seconds of the driver, for ``estimate``
     work/receipts/trace-00000-of-00001.parquet    where each document comes from, for ``trace``; trace-parts
     dry-run/                                      the same files again, for a dry run
@@ -59,6 +62,8 @@ TRACE_PARTS = "work/receipts/trace-parts"
 #: What the driver of a run took besides the tasks.
 SPENT = "work/receipts/spent"
 RECEIPTS_NAME = "receipts"
+#: How the names of packs end (``ledger.packs``).
+PACK = ".pack"
 #: Names the driver that may publish.
 TOKEN = "work/.token"
 DRY_RUN = "dry-run"
@@ -84,6 +89,11 @@ def receipts(directory: str) -> str:
 def receipt(directory: str, name: str) -> str:
     """The receipt of a part, bucket or shard."""
     return f"{directory}/receipts/{name}.json"
+
+
+def pack(receipts: str) -> str:
+    """All receipts of a directory of receipts, in one file beside it."""
+    return f"{receipts}{PACK}"
 
 
 def documents(directory: str, part: str) -> str:

@@ -25,6 +25,8 @@ from pipeline.report.croissant import croissant
 from pipeline.report.tokenizer import content
 from pipeline.report.trace_index import Origin
 from pipeline.schedule.loop import Schedule
+from pipeline.schedule.packing import Packs
+from pipeline.schedule.parts import Named, pattern
 from pipeline.schedule.rounds import round_key
 from pipeline.sealed import SEAL, checksum, digest
 from pipeline.storage import Storage, join
@@ -71,7 +73,10 @@ def prepare(plan: Plan, ledger: Ledger, manifest: Manifest) -> None:
     new = plan.as_json()
     if storage.stat(ledger.path(layout.PLAN)) is not None:
         earlier = _segments(storage.read(ledger.path(layout.PLAN)))
+        packs = Packs(ledger, manifest)
         for old, target in moved.moves(earlier, new["segments"]):
+            for name in [name for name in manifest.files if name.startswith(f"{old}/")]:
+                packs.open(name.removesuffix(layout.PACK))
             moved.move(ledger, old, target)
         if earlier != json.loads(_json(new["segments"])):
             manifest.drop(ledger, whole(plan.config))  # they belong to another plan
@@ -102,7 +107,10 @@ def finish(
     files = {name: _json(artefact) for name, artefact in artefacts(plan, ledger, schedule).items()}
     if blend is not None:
         files[layout.BLEND] = _json({**blend, SEAL: checksum(json.loads(_json(blend)))})
-        parts = {name: composition.read(plan, ledger.storage, ledger.output, name) for name in config.blended}
+        parts = {
+            name: composition.read(plan, ledger, name, schedule.states[plan.tokens(name).key])
+            for name in config.blended
+        }
         if len(attribution := listed({name: one.projects for name, one in parts.items()})):
             files[layout.ATTRIBUTION] = parquet(attribution)
             found = {**found, "attribution": summary(attribution)}
@@ -143,18 +151,27 @@ def finish(
     return kept, [name for name in left if name not in kept]
 
 
-def _current(plan: Plan, ledger: Ledger, schedule: Schedule, files: Iterable[str]) -> set[str]:
-    """Names of all files that belong to the current plan."""
+class _Current:
+    """Names of all files that belong to the current plan, of which there may be millions."""
+
+    def __init__(self, names: set[str], schedule: Schedule) -> None:
+        self._names, self._made = names, Named()
+        for key, group in schedule.groups.items():
+            self._made.add_all(pattern(group.receipt), schedule.states[key].made)
+            self._names.add(layout.pack(group.receipts))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names or str(name) in self._made
+
+
+def _current(plan: Plan, ledger: Ledger, schedule: Schedule, files: Iterable[str]) -> _Current:
     current = {layout.PLAN, *files}
     for asset in plan.assets.values():
         current |= {name for name, _ in asset.kept(ledger.output)}
     # the config may by now name a calibration that this run itself wrote
     inside = ledger.path("")
     current |= {source.removeprefix(inside) for source in plan.assets if source.startswith(inside)}
-    for key, group in schedule.groups.items():
-        for name, made in schedule.states[key].made.items():
-            current |= {group.receipt(name), *(file.name for file in made.files.values())}
-    return current
+    return _Current(current, schedule)
 
 
 def _index(plan: Plan, ledger: Ledger, manifest: Manifest, schedule: Schedule) -> list[str]:
@@ -164,7 +181,7 @@ def _index(plan: Plan, ledger: Ledger, manifest: Manifest, schedule: Schedule) -
         generates = any(step.role == "generate" for step in segment.steps)
         if segment.reader is None and not generates:
             continue
-        for part, made in sorted(schedule.states[key].made.items()):
+        for part, made in schedule.states[key].made.sorted():
             files = trace_index.origin_files(made.files.values())
             origins += [Origin(key, part, files)] if segment.reader else []
             origins += [Origin(key, part, files, generates=True)] if generates else []
@@ -188,7 +205,7 @@ def artefacts(plan: Plan, ledger: Ledger, schedule: Schedule) -> dict[str, Any]:
         stage = unopened(segment.judged)
         assert isinstance(stage, Global)
         if stage.shared:
-            made = sorted(schedule.states[round_key(segment, LAST)].made.items())
+            made = schedule.states[round_key(segment, LAST)].made.sorted()
             files = [one.files[RUNS].stored.below(ledger.output) for _, one in made if RUNS in one.files]
             rows = all_rows(ledger.storage, files, stage.verdicts)
             if (artefact := stage.artefact(rows)) is not None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-import io
 import os
 import pickle
 import re
@@ -60,7 +59,7 @@ class Templates:
 
     @classmethod
     def of(cls, output: Path, name: str, times: int) -> Templates:
-        """Of the run in ``output``: of every group its largest receipt, in segments that of the part ``name``.
+        """Of the run in ``output``: of every group one receipt, in segments that of the part ``name``.
         ``times``: by how much counts are multiplied."""
         found = cls()
         for path in sorted(output.glob("work/**/receipts/*.json")):
@@ -84,7 +83,9 @@ def _multiplied(receipt: Receipt, times: int) -> Receipt:
         census = census | {
             "documents": census["documents"] * times,
             "lengths": [[length, count * times] for length, count in census["lengths"]],
-            "values": [[*key, *map(many, counts)] for *key, counts in ((a, b, c) for a, b, *c in census["values"])],
+            "values": [
+                [*key, *map(many, counts)] for *key, counts in ((a, b, c) for a, b, *c in census["values"])
+            ],
         }
     tallies = [
         Tally(t.stage, t.rows_in * times, t.generated * times, t.kept * times,
@@ -234,10 +235,14 @@ class Place:
         if found is None:  # a regrouping, of which a run of few files has none
             consumer = re.sub(r"-(merged|by-position)$", "", kind)
             found = self.templates.receipts.get(consumer) or next(
-                one for key, one in sorted(self.templates.receipts.items()) if RUNS in [f.role for f in one.files]
+                one
+                for key, one in sorted(self.templates.receipts.items())
+                if RUNS in [f.role for f in one.files]
             )
             runs = [one for one in found.files if one.role == RUNS]
-            return Receipt("", counts={"rows": 1}, files=runs or [File(RUNS, "x.runs", 64, "0" * 64, "0" * 32)])
+            return Receipt(
+                "", counts={"rows": 1}, files=runs or [File(RUNS, "x.runs", 64, "0" * 64, "0" * 32)]
+            )
         if isinstance(task, ReduceTask):  # the template had all rows of the few parts there were
             share = (task.high - task.low) / (1 << 64) * self.parts / self.templates.tasks["parts"]
             return replace(found, counts={name: int(value * share) for name, value in found.counts.items()})
@@ -297,6 +302,9 @@ class Stub:
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]:
         return [*self.objects(_key(prefix_dir).rstrip("/") + "/")]
 
+    def begins(self, prefix: str) -> builtins.list[FileInfo]:
+        return [*self.objects(_key(prefix))]
+
     def scan(self, directory: str) -> Iterator[FileInfo]:
         return self.objects(_key(directory).rstrip("/") + "/")
 
@@ -308,7 +316,9 @@ class Stub:
         info = self.stat(path)
         if info is None:
             raise Missing(f"cannot read {path}: there is no such object")
-        return flat.stream(info, lambda start, stop, etag: iter([self.ask("get", "get", _key(path), start, stop)]))
+        return flat.stream(
+            info, lambda start, stop, etag: iter([self.ask("get", "get", _key(path), start, stop)])
+        )
 
     def read(self, path: str) -> bytes:
         return self.ask("get", "get", _key(path))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from itertools import islice
 
 from pipeline import layout
@@ -230,7 +230,7 @@ def shown(name: str) -> str:
     return name if name.isprintable() else ascii(name)
 
 
-def tidy(ledger: Ledger, manifest: Manifest, current: set[str], datasets: set[str]) -> list[str]:
+def tidy(ledger: Ledger, manifest: Manifest, current: Container[str], datasets: set[str]) -> list[str]:
     """Remove files of this run that are no longer needed: those that its receipts or the manifest name and
     that are not in ``current``, and what killed writers left in the directories of its ``datasets``. Returns
     the names of files that do not belong to this run."""
@@ -238,9 +238,9 @@ def tidy(ledger: Ledger, manifest: Manifest, current: set[str], datasets: set[st
     there = {}
     for info in storage.scan(output):
         entry = _entry(output, info.path)
-        if not entry.startswith(f"{layout.DRY_RUN}/"):
+        if not entry.startswith(f"{layout.DRY_RUN}/") and entry not in current:
             there[entry] = info.etag
-    stale = [entry for entry in there if entry not in current and layout.is_receipt(entry)]
+    stale = [*filter(layout.is_receipt, there)]
     ledger.check()
     named: set[str] = set()
     for path, receipt in load(storage, [ledger.path(entry) for entry in stale]):
@@ -261,14 +261,13 @@ def tidy(ledger: Ledger, manifest: Manifest, current: set[str], datasets: set[st
     manifest.drop(ledger, gone)
     for name in gone:
         there.pop(name, None)
-    ours = {ledger.path(name) for name in (*current, *named)}
     datasets = datasets | {entry.split("/")[1] for entry in stale}
-    sweep(storage, output, datasets, lambda path: path in ours)
+    sweep(storage, output, datasets, lambda path: (name := _entry(output, path)) in current or name in named)
     dry = join(output, layout.DRY_RUN)
     if is_run(storage, dry, ledger.name):
         sweep(storage, dry, datasets, lambda path: False)
-    known = {*current, *manifest.files, layout.MANIFEST, layout.TOKEN}
-    return sorted(entry for entry in there if entry not in known and not _hidden(entry))
+    known = {*manifest.files, layout.MANIFEST, layout.TOKEN}
+    return sorted(e for e in there if e not in current and e not in known and not _hidden(e))
 
 
 def sweep(storage: Storage, output: str, datasets: Iterable[str], ours: Callable[[str], bool]) -> None:

@@ -63,7 +63,7 @@ class PartGroup:
         about = self.judged.about(APPLY, states) if self.judged else None
         few = self._few(states)
         for parent in segment.parents:
-            for index, (part, made) in enumerate(sorted(states[parent].made.items()), FIRST):
+            for index, (part, made) in enumerate(states[parent].made.sorted(), FIRST):
                 if not made.done:
                     continue  # it failed, as the table of failures shows, and has no documents
                 documents = made.files[DOCUMENTS].stored
@@ -88,7 +88,7 @@ class PartGroup:
         rows = {
             (parent, part): made.counts.get("documents", 0)
             for parent in self.segment.parents
-            for part, made in sorted(states[parent].made.items())
+            for part, made in states[parent].made.sorted()
             if made.done
         }
         return dry.spread(rows)
@@ -134,16 +134,17 @@ class ShardGroup:
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
         tokens = f"{self.dataset}/tokens"
         state = states[tokens]
-        parts = sorted(state.made.items())
+        parts = state.made.sorted()
         runs = tuple(made.files[RUNS].stored for _, made in parts if RUNS in made.files)
         count = max(1, round(state.total("tokens") / self.tokens)) if runs else 0
+        digest = state.digest(RUNS)
         for index in range(count):
             name = layout.shard_name(index, count)
             low, high = _range(index, count)
             yield ShardTask(
                 self.dataset,
                 name,
-                fingerprint(SHARD_FORMAT, state.digest(RUNS), index, count),
+                fingerprint(SHARD_FORMAT, digest, index, count),
                 runs,
                 low,
                 high,

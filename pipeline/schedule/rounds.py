@@ -24,7 +24,8 @@ from pipeline.exchange.runs import KEYS
 from pipeline.ledger.receipts import DOCUMENTS, RUNS
 from pipeline.plan.recipe import fingerprint, unopened
 from pipeline.plan.segment import Segment
-from pipeline.schedule.state import Group, Made, State
+from pipeline.schedule.parts import Made
+from pipeline.schedule.state import Group, State
 from pipeline.tasks.base import Task
 from pipeline.tasks.calls import StageError
 from pipeline.tasks.reduce import JoinTask, ReduceTask, RegroupTask, Run, Runs
@@ -73,8 +74,7 @@ class Chain:
     def after(self, current: Round, state: State) -> Round | None:
         """The round that the stage asks for after one with the result ``state``."""
         counts: Counter[str] = Counter(rows=0)
-        for made in state.made.values():
-            counts.update(made.counts)
+        counts.update(state.counts)
         following = None
         with self._blamed(), suppress(StopIteration):
             following = self._rounds.send(counts)
@@ -109,7 +109,7 @@ class Chain:
 
     def parts(self, states: Mapping[str, State]) -> Iterator[tuple[int, str, Made]]:
         """Index, name and result of all parts that are done."""
-        for index, (part, made) in enumerate(sorted(states[self.segment.key].made.items()), FIRST):
+        for index, (part, made) in enumerate(states[self.segment.key].made.sorted(), FIRST):
             if made.done:
                 yield index, part, made
 
@@ -127,7 +127,7 @@ class Chain:
             return
         made_of = states[self.key(name)].made
         indices = {part: index for index, part, _ in self.parts(states)} if self.known[name].documents else {}
-        for task, made in sorted(made_of.items()):
+        for task, made in made_of.sorted():
             if RUNS in made.files:
                 yield Run(indices.get(task, FIRST), made.files[RUNS].stored)
 
@@ -318,7 +318,7 @@ class Regrouping(_Rows):
 
     def runs(self, states: Mapping[str, State]) -> Runs:
         """The files that it wrote; without those that would have no rows."""
-        made = (made for _, made in sorted(states[self.key].made.items()))
+        made = (made for _, made in states[self.key].made.sorted())
         return tuple(Run(FIRST, one.files[RUNS].stored) for one in made if RUNS in one.files)
 
 
