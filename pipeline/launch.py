@@ -28,7 +28,7 @@ from pipeline.execute.on_ray import ClusterError, RayExecutor
 from pipeline.ledger.cache import Cache, NoCache
 from pipeline.ledger.commit import Ledger, Superseded
 from pipeline.ledger.tallies import ConservationError
-from pipeline.output import claim, finish, prepare, whole
+from pipeline.output import claim, finish, prepare, unchanged, whole
 from pipeline.plan import build as planning
 from pipeline.plan.segment import Plan
 from pipeline.report import account, tables
@@ -135,10 +135,15 @@ def run(
                     failed = {k: e for state in schedule.states.values() for k, e in state.failures.items()}
                     table = tables.failures(schedule.states.values())
                     shown.result("failures", table, {"failures": failed})
-            board.phase("writing what describes the whole")
-            found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
-            blend = _blend(config, found, dry=limit is not None)
-            kept, left = finish(plan, ledger, manifest, schedule, found, blend, clock.read)
+            kept, left = list[str](), list[str]()
+            if (as_it_was := unchanged(ledger, manifest, schedule)) is not None:
+                found = as_it_was
+                blend = _blend(config, found, dry=limit is not None)
+            else:
+                board.phase("writing what describes the whole")
+                found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
+                blend = _blend(config, found, dry=limit is not None)
+                kept, left = finish(plan, ledger, manifest, schedule, found, blend, clock.read)
             if config.export.megatron is not None and blend is not None and limit is None:
                 board.phase("exporting for Megatron")
                 _export(storage, config, config.export.megatron, board)

@@ -20,6 +20,7 @@
     work/<dataset>/shards/receipts/<shard>.json
     work/receipts/manifest, work/receipts/index, work/account.json
     work/receipts/spent                           seconds of the driver, for ``estimate``
+    work/receipts/whole                           of a large run that is finished, so that this is seen soon
     work/receipts/trace-00000-of-00001.parquet    where each document comes from, for ``trace``; trace-parts
     dry-run/                                      the same files again, for a dry run
 
@@ -61,6 +62,8 @@ INDEX = "work/receipts/index"
 TRACE_PARTS = "work/receipts/trace-parts"
 #: What the driver of a run took besides the tasks.
 SPENT = "work/receipts/spent"
+#: What the files about the whole were made of, so that it is seen that they are still right.
+WHOLE = "work/receipts/whole"
 RECEIPTS_NAME = "receipts"
 #: How the names of packs end (``ledger.packs``).
 PACK = ".pack"

@@ -17,7 +17,7 @@ from pipeline.ledger.commit import Foreign, Ledger
 from pipeline.ledger.ownership import Manifest, NotOurs
 from pipeline.ledger.receipts import RUNS
 from pipeline.plan import assets
-from pipeline.plan.recipe import unopened
+from pipeline.plan.recipe import fingerprint, unopened
 from pipeline.plan.segment import Plan
 from pipeline.report import composition, trace_index
 from pipeline.report.card import card
@@ -29,7 +29,7 @@ from pipeline.schedule.packing import Packs
 from pipeline.schedule.parts import Named, pattern
 from pipeline.schedule.rounds import round_key
 from pipeline.sealed import SEAL, checksum, digest
-from pipeline.storage import Storage, join
+from pipeline.storage import Missing, Storage, join
 from pipeline.tasks.part import all_rows
 from pipeline.tasks.projects import listed, parquet, summary
 from stages.global_stage import LAST, Global
@@ -37,7 +37,7 @@ from stages.global_stage import LAST, Global
 
 def whole(config: Config) -> list[str]:
     """Names of the files that describe the run as a whole."""
-    names = [layout.STATS, layout.CARD, layout.SUMS, layout.ACCOUNT, layout.INDEX, layout.SPENT]
+    names = [layout.STATS, layout.CARD, layout.SUMS, layout.ACCOUNT, layout.INDEX, layout.SPENT, layout.WHOLE]
     of_tokens = [layout.BLEND, layout.TOKENIZER, layout.ATTRIBUTION, layout.DOMAINS, layout.CROISSANT]
     return names + (of_tokens if config.blend else [])
 
@@ -144,11 +144,53 @@ def finish(
     kept += manifest.put(ledger, {layout.SUMS: files[layout.SUMS]})
     if any(name != layout.CARD for name in kept):
         raise Foreign(ledger.path(next(name for name in kept if name != layout.CARD)))
-    current = _current(plan, ledger, schedule, [*files, *index, layout.SPENT])
+    current = _current(plan, ledger, schedule, [*files, *index, layout.SPENT, layout.WHOLE])
     left = ownership.tidy(ledger, manifest, current, set(config.datasets))
+    if any(name.endswith(layout.PACK) for name in manifest.files):
+        manifest.put(ledger, {layout.WHOLE: _json(_whole(ledger, manifest, schedule))})
     manifest.save(ledger)
     ledger.release()
     return kept, [name for name in left if name not in kept]
+
+
+def unchanged(ledger: Ledger, manifest: Manifest, schedule: Schedule) -> dict[str, Any] | None:
+    """The stats of a large run that was finished before and in which nothing was to be done now, if what
+    describes the whole is still there as it was written, and says so; else None. What others may have put
+    among its files is not looked for."""
+    storage = ledger.storage
+    if schedule.changed or layout.WHOLE not in manifest.files:
+        return None
+    try:
+        noted = storage.read(ledger.path(layout.WHOLE))
+        if noted != _json(_whole(ledger, manifest, schedule)):
+            return None
+        stats = storage.read(ledger.path(layout.STATS))
+    except Missing:
+        return None
+    if manifest.files.get(layout.STATS) != [hashlib.sha256(stats).hexdigest()]:
+        return None
+    found: dict[str, Any] = json.loads(stats)
+    found.pop("artefacts")
+    ledger.release()
+    return found
+
+
+def _whole(ledger: Ledger, manifest: Manifest, schedule: Schedule) -> dict[str, Any]:
+    """What a finished run is made of: checksums of the plan and of the results of each group, and the size
+    and version of each file that describes the whole. No file is read."""
+    names = sorted({*manifest.files} - {layout.WHOLE})
+    there = {info.path: info for info in ledger.storage.list(ledger.path(layout.RECEIPTS))}
+    files = {}
+    for name in names:
+        if not name.endswith(layout.PACK):
+            info = there.get(ledger.path(name)) or ledger.storage.stat(ledger.path(name))
+            files[name] = [info.size, info.etag] if info is not None else None
+    made = {}
+    for key, group in sorted(schedule.groups.items()):
+        pack = manifest.files.get(layout.pack(group.receipts))
+        rows = schedule.states[key].made
+        made[key] = pack or fingerprint([(name, rows.row(name)) for name in sorted(rows)])
+    return {"plan": manifest.files.get(layout.PLAN), "groups": made, "files": files}
 
 
 class _Current:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from pipeline import layout
@@ -101,10 +101,14 @@ class Manifest:
                 ledger.storage.delete(ledger.path(name), version)
             self.files.pop(name, None)
 
-    def blocked(self, storage: Storage, output: str, names: Iterable[str]) -> list[str]:
-        """Those of ``names`` that exist and were not written by this run."""
-        standing = {name: _stands(storage, join(output, name))[0] for name in names}
-        return [name for name, there in standing.items() if there and not self._ours(name, there)]
+    def blocked(self, storage: Storage, output: str, names: Sequence[str]) -> list[str]:
+        """Those of ``names`` that exist and were not written by this run. None is one that people edit."""
+        paths = {name: join(output, name) for name in names}
+        return [
+            name
+            for name, path in paths.items()
+            if (_linked(path) if name in self.files else _there(storage, path))
+        ]
 
     def changed(self, storage: Storage, output: str) -> list[Damaged]:
         """Its files that are missing or changed, each with the reason."""
@@ -282,10 +286,20 @@ def sweep(storage: Storage, output: str, datasets: Iterable[str], ours: Callable
 
 def _stands(storage: Storage, path: str) -> tuple[str, str]:
     """Checksum and version of the file at a path; "" for none. Links and directories count as foreign."""
-    if is_local(path) and (os.path.islink(path) or os.path.isdir(path)):
+    if _linked(path):
         return _NO_FILE, _NO_FILE
     info = storage.stat(path)
     return (digest(storage, path)[1], info.etag) if info else ("", "")
+
+
+def _linked(path: str) -> bool:
+    """Whether there is a link or a directory in the place of a file."""
+    return is_local(path) and (os.path.islink(path) or os.path.isdir(path))
+
+
+def _there(storage: Storage, path: str) -> bool:
+    """Whether there is anything at a path."""
+    return _linked(path) or storage.stat(path) is not None
 
 
 def _sha(data: bytes) -> str:

@@ -6,7 +6,8 @@ what depends on what; does not know who runs the tasks, or when a group starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from pipeline import layout
 from pipeline.config.sections import Shards
@@ -16,11 +17,13 @@ from pipeline.ledger.receipts import DOCUMENTS, RUNS
 from pipeline.plan.build import child_part
 from pipeline.plan.recipe import fingerprint
 from pipeline.plan.segment import Plan, Segment
+from pipeline.schedule.parts import Made
 from pipeline.schedule.rounds import APPLY, FIRST, Chain
-from pipeline.schedule.state import Group, State
+from pipeline.schedule.state import Group, Planned, State, made_at_once
 from pipeline.tasks import dry
 from pipeline.tasks.base import Task
 from pipeline.tasks.part import FromInput, FromPart, PartTask
+from pipeline.tasks.reduce import Runs
 from pipeline.tasks.shards import ShardTask
 from stages.base import MIB, Resources
 from stages.global_stage import LAST
@@ -53,33 +56,39 @@ class PartGroup:
         return f"{self.receipts}/{name}.json"
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
+        return (one.make() for one in self.planned(states))
+
+    def planned(self, states: Mapping[str, State]) -> Iterator[Planned]:
         segment = self.segment
         if segment.reader:
             for part, item in self.plan.inputs[segment.dataset]:
                 identity = [item.name, item.size, item.etag, item.start, item.stop, self.limit]
-                yield self._task(part, FromInput(segment.reader, item), identity)
+                yield self._planned(part, identity, partial(FromInput, segment.reader, item))
             return
         judged = states[self.judged.key(LAST)].digest(RUNS) if self.judged else ""
         about = self.judged.about(APPLY, states) if self.judged else None
         few = self._few(states)
         for parent in segment.parents:
-            for index, (part, made) in enumerate(states[parent].made.sorted(), FIRST):
-                if not made.done:
+            made, dataset = states[parent].made, parent.split("/")[0]
+            for index, (part, done, digest) in enumerate(made.digests(DOCUMENTS), FIRST):
+                if not done:
                     continue  # it failed, as the table of failures shows, and has no documents
-                documents = made.files[DOCUMENTS].stored
-                if about:
-                    verdicts = tuple(run.file for run in about(index))
-                    source = FromPart(documents, index, verdicts, segment.judge)
-                else:
-                    source = FromPart(documents)
-                dataset = parent.split("/")[0]
                 name = part if len(segment.parents) == 1 else child_part(dataset, part)
-                identity = [made.digest(DOCUMENTS), source.index, judged]
+                source = partial(self._source, made, part, index, about)
+                identity = [digest, index if about else 0, judged]
                 if few is None:
-                    yield self._task(name, source, identity)
+                    yield self._planned(name, identity, source)
                 else:
                     count = few.get((parent, part), 0)
-                    yield self._task(name, source, [*identity, "few", count], count)
+                    yield self._planned(name, [*identity, "few", count], source, count)
+
+    def _source(
+        self, made: Mapping[str, Made], part: str, index: int, about: Callable[[int], Runs] | None
+    ) -> FromPart:
+        documents = made[part].files[DOCUMENTS].stored
+        if about is None:
+            return FromPart(documents)
+        return FromPart(documents, index, tuple(run.file for run in about(index)), self.segment.judge)
 
     def _few(self, states: Mapping[str, State]) -> dict[tuple[str, str], int] | None:
         """How many rows of each kind are taken of the parts of the parents in a dry run; None for all."""
@@ -97,15 +106,25 @@ class PartGroup:
         if self.chain and (group := self.chain.following(self.chain.first(), states)):
             yield group
 
+    def _planned(
+        self,
+        part: str,
+        identity: list[object],
+        source: Callable[[], FromInput | FromPart],
+        few: int | None = None,
+    ) -> Planned:
+        mark = fingerprint(self._recipe, identity)
+        return Planned(part, mark, partial(self._task, part, mark, source, few))
+
     def _task(
-        self, part: str, source: FromInput | FromPart, identity: list[object], few: int | None = None
+        self, part: str, mark: str, source: Callable[[], FromInput | FromPart], few: int | None
     ) -> Task:
         segment = self.segment
         return PartTask(
             segment.directory,
             part,
-            fingerprint(self._recipe, identity),
-            source,
+            mark,
+            source(),
             self._schema,
             segment.steps,
             segment.resources,
@@ -151,6 +170,9 @@ class ShardGroup:
                 _MERGE,
                 self.text,
             )
+
+    def planned(self, states: Mapping[str, State]) -> Iterator[Planned]:
+        return made_at_once(self.tasks(states))
 
     def following(self, states: Mapping[str, State]) -> Iterator[Group]:
         return iter(())

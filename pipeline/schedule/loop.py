@@ -114,6 +114,11 @@ class Schedule:
         self._running: dict[str, _Waiting] = {}
         self._changing = False
 
+    @property
+    def changed(self) -> bool:
+        """Whether anything was done, or was to be done."""
+        return self._changing or bool(self.damages)
+
     def run(self, executor: Executor) -> None:
         """Run everything. RunFailed if it cannot continue or more failed than is allowed."""
         while True:

@@ -61,8 +61,8 @@ def packed(
         return None
     fingerprints = dict(zip(found.names, found.fingerprints, strict=True))
     count = 0
-    for count, task in enumerate(group.tasks(states), 1):  # noqa: B007
-        if fingerprints.get(task_name(task)) != task.fingerprint:
+    for count, task in enumerate(group.planned(states), 1):  # noqa: B007
+        if fingerprints.get(task.name) != task.fingerprint:
             return None
     state = state_of(found)
     if count != len(fingerprints) or (retry_failed and any(tally.failed for tally in state.tallies)):

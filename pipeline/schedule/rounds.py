@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import accumulate, pairwise
 
 import pyarrow as pa
@@ -25,7 +26,8 @@ from pipeline.ledger.receipts import DOCUMENTS, RUNS
 from pipeline.plan.recipe import fingerprint, unopened
 from pipeline.plan.segment import Segment
 from pipeline.schedule.parts import Made
-from pipeline.schedule.state import Group, State
+from pipeline.schedule.state import Group, Planned, State, made_at_once
+from pipeline.sealed import Stored
 from pipeline.tasks.base import Task
 from pipeline.tasks.calls import StageError
 from pipeline.tasks.reduce import JoinTask, ReduceTask, RegroupTask, Run, Runs
@@ -230,30 +232,53 @@ class RoundGroup(_Rows):
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
         """See ``state.Group``."""
+        return (one.make() for one in self.planned(states))
+
+    def planned(self, states: Mapping[str, State]) -> Iterator[Planned]:
+        """See ``state.Group``."""
+        chain, current = self.chain, self.consumer
+        if not chain.rows(current.takes, states):
+            return
+        if not current.documents:
+            yield from made_at_once(self._buckets(states))
+            return
+        identity = chain.identity(current, states)
+        schema = chain.segment.output
+        columns = pa.schema([schema.field(name) for name in chain.columns]).serialize().to_pybytes()
+        about = chain.about(current, states)
+        for index, part, made in chain.parts(states):
+            if made.counts.get("documents"):
+                mark = fingerprint(*identity, made.digest(DOCUMENTS), index)
+                documents = made.files[DOCUMENTS].stored
+                yield Planned(part, mark, partial(self._join, part, mark, documents, index, about, columns))
+
+    def _join(
+        self,
+        part: str,
+        mark: str,
+        documents: Stored,
+        index: int,
+        about: Callable[[int], Runs],
+        columns: bytes,
+    ) -> Task:
+        chain = self.chain
+        return JoinTask(
+            self.directory,
+            part,
+            mark,
+            about(index),
+            chain.resources,
+            self.consumer,
+            chain.judge,
+            documents,
+            index,
+            columns,
+        )
+
+    def _buckets(self, states: Mapping[str, State]) -> Iterator[Task]:
         chain, current = self.chain, self.consumer
         rows = chain.rows(current.takes, states)
         identity = chain.identity(current, states)
-        if not rows:
-            return
-        if current.documents:
-            schema = chain.segment.output
-            columns = pa.schema([schema.field(name) for name in chain.columns]).serialize().to_pybytes()
-            about = chain.about(current, states)
-            for index, part, made in chain.parts(states):
-                if made.counts.get("documents"):
-                    yield JoinTask(
-                        self.directory,
-                        part,
-                        fingerprint(*identity, made.digest(DOCUMENTS), index),
-                        about(index),
-                        chain.resources,
-                        current,
-                        chain.judge,
-                        made.files[DOCUMENTS].stored,
-                        index,
-                        columns,
-                    )
-            return
         runs = chain.taken(current, states)
         count = 1 if current.whole else -(-rows // BUCKET_ROWS)
         for index, (low, high) in enumerate(pairwise(_even(count))):
@@ -306,6 +331,10 @@ class Regrouping(_Rows):
                 low,
                 high,
             )
+
+    def planned(self, states: Mapping[str, State]) -> Iterator[Planned]:
+        """See ``state.Group``."""
+        return made_at_once(self.tasks(states))
 
     def edges(self, states: Mapping[str, State]) -> list[int]:
         """Edges between the ranges of positions."""

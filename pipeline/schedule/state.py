@@ -6,9 +6,10 @@ Knows receipts and how to sum them; does not know which groups there are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from pipeline.ledger import given_ids
 from pipeline.ledger.receipts import DONE, Receipt
@@ -74,8 +75,7 @@ class State:
     def digest(self, role: str) -> str:
         """A hash of all files of a role that the group wrote, part by part."""
         if role not in self._digests:
-            made = [(name, one.done, one.digest(role)) for name, one in self.made.sorted()]
-            self._digests[role] = fingerprint(made)
+            self._digests[role] = fingerprint([*self.made.digests(role)])
         return self._digests[role]
 
     def total(self, count: str) -> int:
@@ -112,6 +112,14 @@ class State:
 _PLAIN = ("languages", "sums", "counts", "clusters", "given", "seconds", "peak_memory")
 
 
+class Planned(NamedTuple):
+    """A task that is made only if it is needed."""
+
+    name: str
+    fingerprint: str
+    make: Callable[[], Task]
+
+
 class Group(Protocol):
     """A group of tasks that do not depend on each other."""
 
@@ -133,9 +141,23 @@ class Group(Protocol):
         """Its tasks; called when all groups that it needs are done. Names are unique, in order of parts."""
         ...
 
+    def planned(self, states: Mapping[str, State]) -> Iterator[Planned]:
+        """The same tasks, before they are made."""
+        ...
+
     def following(self, states: Mapping[str, State]) -> Iterator[Group]:
         """Groups that become known when this one is done. Called once."""
         ...
+
+
+def made_at_once(tasks: Iterator[Task]) -> Iterator[Planned]:
+    """For groups of few tasks."""
+    for task in tasks:
+        yield Planned(task_name(task), task.fingerprint, partial(_same, task))
+
+
+def _same(task: Task) -> Task:
+    return task
 
 
 def task_name(task: Task) -> str:
