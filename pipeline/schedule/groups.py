@@ -6,29 +6,33 @@ what depends on what; does not know who runs the tasks, or when a group starts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 from pipeline import layout
 from pipeline.config.sections import Shards
 from pipeline.config.told import told
 from pipeline.exchange.runs import KEYS
-from pipeline.ledger.receipts import DOCUMENTS, RUNS
+from pipeline.ledger.receipts import DOCUMENTS, RUNS, File
 from pipeline.plan.build import child_part
 from pipeline.plan.recipe import fingerprint
 from pipeline.plan.segment import Plan, Segment
 from pipeline.schedule.parts import Made
-from pipeline.schedule.rounds import APPLY, FIRST, Chain
+from pipeline.schedule.rounds import APPLY, FIRST, MOST_FILES, Chain
 from pipeline.schedule.state import Group, Planned, State, made_at_once
 from pipeline.tasks import dry
 from pipeline.tasks.base import Task
+from pipeline.tasks.calls import TOKEN_ORDER
 from pipeline.tasks.part import FromInput, FromPart, PartTask
-from pipeline.tasks.reduce import Runs
+from pipeline.tasks.reduce import RegroupTask, Run, Runs
 from pipeline.tasks.shards import ShardTask
 from stages.base import MIB, Resources
-from stages.global_stage import LAST
+from stages.global_stage import LAST, Round
 
 _MERGE = Resources(memory=512 * MIB)
+#: Last part of the key of a ``MergeGroup``, and the most that one of its files has.
+MERGED, MERGED_BYTES = "merged", 8192 * MIB
+_IN_ORDER = Round("shards", (), order=TOKEN_ORDER)
 
 
 class PartGroup:
@@ -44,6 +48,8 @@ class PartGroup:
         self.directories: tuple[str, ...] = (segment.directory,)
         self.receipts = layout.receipts(segment.directory)
         self._told = told(plan.config, segment.dataset) if segment.name == "tokens" else ()
+        #: The shards that are made of its tokens.
+        self.shards: ShardGroup | None = None
         self._recipe, self._schema = segment.recipe, segment.schema.serialize().to_pybytes()
 
     def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
@@ -105,6 +111,8 @@ class PartGroup:
     def following(self, states: Mapping[str, State]) -> Iterator[Group]:
         if self.chain and (group := self.chain.following(self.chain.first(), states)):
             yield group
+        if self.shards and (merging := self.shards.merging(states)):
+            yield merging
 
     def _planned(
         self,
@@ -143,9 +151,17 @@ class ShardGroup:
         self.reads = False
         self.receipts = layout.receipts(layout.shards(dataset))
         self.directories: tuple[str, ...] = (layout.corpus(dataset), self.receipts)
+        self._merging: MergeGroup | None = None
 
     def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
-        return (f"{self.dataset}/tokens",)
+        tokens = (f"{self.dataset}/tokens",)
+        return (*tokens, self._merging.key) if self._merging else tokens
+
+    def merging(self, states: Mapping[str, State]) -> MergeGroup | None:
+        """The merge that must come before, now that the tokens are there; None if there are few files."""
+        files = sum(RUNS in made.files for made in states[f"{self.dataset}/tokens"].made.values())
+        self._merging = MergeGroup(self.dataset) if files > MOST_FILES else None
+        return self._merging
 
     def receipt(self, name: str) -> str:
         return f"{self.receipts}/{name}.json"
@@ -153,8 +169,8 @@ class ShardGroup:
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
         tokens = f"{self.dataset}/tokens"
         state = states[tokens]
-        parts = state.made.sorted()
-        runs = tuple(made.files[RUNS].stored for _, made in parts if RUNS in made.files)
+        made = states[self._merging.key].made if self._merging else state.made
+        runs = tuple(one.files[RUNS].stored for _, one in made.sorted() if RUNS in one.files)
         count = max(1, round(state.total("tokens") / self.tokens)) if runs else 0
         digest = state.digest(RUNS)
         for index in range(count):
@@ -178,6 +194,58 @@ class ShardGroup:
         return iter(())
 
 
+class MergeGroup:
+    """The tokens of many parts in fewer files, each in the order of shards: a shard has a few documents of
+    every part, and would open all of their files for them."""
+
+    reads = False
+
+    def __init__(self, dataset: str) -> None:
+        self.dataset, self.key = dataset, f"{dataset}/tokens/{MERGED}"
+        self.directory = layout.work(self.key)
+        self.directories: tuple[str, ...] = (self.directory,)
+        self.receipts = layout.receipts(self.directory)
+
+    def needs(self, states: Mapping[str, State]) -> tuple[str, ...]:
+        return (f"{self.dataset}/tokens",)
+
+    def receipt(self, name: str) -> str:
+        return f"{self.receipts}/{name}.json"
+
+    def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
+        made = states[f"{self.dataset}/tokens"].made.sorted()
+        files = (one.files[RUNS] for _, one in made if RUNS in one.files)
+        for number, piece in enumerate(_pieces(files)):
+            yield RegroupTask(
+                self.directory,
+                f"group-{number:05d}",
+                fingerprint(SHARD_FORMAT, [file.sha256 for file in piece]),
+                tuple(Run(FIRST, file.stored) for file in piece),
+                _MERGE,
+                _IN_ORDER,
+                0,
+                KEYS,
+            )
+
+    def planned(self, states: Mapping[str, State]) -> Iterator[Planned]:
+        return made_at_once(self.tasks(states))
+
+    def following(self, states: Mapping[str, State]) -> Iterator[Group]:
+        return iter(())
+
+
+def _pieces(files: Iterable[File]) -> Iterator[list[File]]:
+    """Files that are merged into one: not too many, and not too large together for a worker's disk."""
+    piece: list[File] = []
+    for file in files:
+        if len(piece) == MOST_FILES or (piece and sum(one.size for one in piece) + file.size > MERGED_BYTES):
+            yield piece
+            piece = []
+        piece.append(file)
+    if piece:
+        yield piece
+
+
 #: Raise it when the same tokens give different shards.
 SHARD_FORMAT = 3
 
@@ -188,9 +256,11 @@ def groups(plan: Plan, limit: int | None = None) -> dict[str, Group]:
     found: list[Group] = []
     chains = {segment.key: Chain(segment) for segment in plan.segments.values() if segment.judged}
     for segment in plan.segments.values():
-        found.append(PartGroup(plan, segment, limit, chains))
+        parts = PartGroup(plan, segment, limit, chains)
+        found.append(parts)
         if segment.name == "tokens":
-            found.append(ShardGroup(segment.dataset, plan.config.shards))
+            parts.shards = ShardGroup(segment.dataset, plan.config.shards)
+            found.append(parts.shards)
     return {group.key: group for group in found}
 
 

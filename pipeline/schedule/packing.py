@@ -30,11 +30,10 @@ _AT_ONCE = 16
 
 @dataclass
 class Packs:
-    """The packs of an output. ``least``: see ``LEAST``."""
+    """The packs of an output."""
 
     ledger: Ledger
     manifest: Manifest
-    least: int = LEAST
     _writers: dict[str, PackWriter] = field(default_factory=dict)
 
     def read(self, group: Group) -> Packed | None:
@@ -60,7 +59,7 @@ class Packs:
     def finish(self, group: Group, state: State) -> None:
         """The group is done: write its pack, if all its receipts are those of finished tasks."""
         writer = self._writers.pop(group.key, None)
-        if writer is not None and self.least <= writer.rows == len(state.made):
+        if writer is not None and LEAST <= writer.rows == len(state.made):
             head = {**state.made.tables(), **state.as_json()}
             self.manifest.put(self.ledger, {layout.pack(group.receipts): writer.as_bytes(head)})
 

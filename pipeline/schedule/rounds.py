@@ -42,6 +42,8 @@ FIRST = OWN >> 32
 BUCKET_ROWS = 16_000_000
 #: Largest number of files that a task merges, and that a part reads for rows about its documents.
 MOST_FILES, MOST_FILES_OF_PART = 512, 64
+#: Largest number of files that the parts open together to find the rows about their documents.
+MOST_OPENED = 1 << 16
 #: Names that a round may not have, since they have another meaning.
 RESERVED = ("map", "apply", "receipts", "rejects", "runs")
 #: Stands for the parts of the next segment, which read the rows of the last round.
@@ -187,10 +189,11 @@ class Chain:
     def following(self, consumer: Round, states: Mapping[str, State]) -> Group | None:
         """The group of a round, or of a regrouping that must come before it; None if ``APPLY`` needs none."""
         files = len(self.runs(consumer.takes, states))
+        parts = len(states[self.segment.key].made) if consumer.documents else 0
         before = self.regrouped.get(consumer.name, [])
         if files > MOST_FILES and not before:
             group = Regrouping(self, consumer, by_position=False)
-        elif consumer.documents and files > MOST_FILES_OF_PART and not (before and before[-1].by_position):
+        elif scattered(files, parts) and not (before and before[-1].by_position):
             group = Regrouping(self, consumer, by_position=True)
         else:
             return None if consumer is APPLY else RoundGroup(self, consumer)
@@ -349,6 +352,11 @@ class Regrouping(_Rows):
         """The files that it wrote; without those that would have no rows."""
         made = (made for _, made in states[self.key].made.sorted())
         return tuple(Run(FIRST, one.files[RUNS].stored) for one in made if RUNS in one.files)
+
+
+def scattered(files: int, parts: int) -> bool:
+    """Whether the rows about the documents of so many parts, in so many files, are sorted by part first."""
+    return parts > 0 and (files > MOST_FILES_OF_PART or (files > 1 and files * parts > MOST_OPENED))
 
 
 def round_key(segment: Segment, name: str) -> str:
