@@ -103,7 +103,7 @@ def run(
         executor = _executor(config, context)
         executor.hear = board.beat
         schedule = None
-        clock = DriverClock(1 if isinstance(executor, InlineExecutor) else executor.slots)
+        clock = DriverClock(executor.workers)
         try:
             executor.check(segment.resources for segment in plan.segments.values())
             ledger.take_over()

@@ -360,7 +360,7 @@ def _key(path: str) -> str:
 class StubExecutor:
     """Sends tasks to the process and gets their ends; see ``execute.base.Executor``."""
 
-    slots = SLOTS
+    slots = workers = SLOTS
 
     def __init__(self, context: Context, address: str) -> None:
         self._output, self._run = _key(context.output) + "/", context.name
