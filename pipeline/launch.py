@@ -135,9 +135,9 @@ def run(
                     failed = {k: e for state in schedule.states.values() for k, e in state.failures.items()}
                     table = tables.failures(schedule.states.values())
                     shown.result("failures", table, {"failures": failed})
-            kept, left = list[str](), list[str]()
-            if (as_it_was := unchanged(ledger, manifest, schedule)) is not None:
-                found = as_it_was
+            kept = list[str]()
+            if (as_it_was := unchanged(plan, ledger, manifest, schedule)) is not None:
+                found, left = as_it_was
                 blend = _blend(config, found, dry=limit is not None)
             else:
                 board.phase("writing what describes the whole")

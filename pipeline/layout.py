@@ -73,6 +73,8 @@ DRY_RUN = "dry-run"
 CORPUS, WORK, ARTEFACTS, RECEIPTS, ASSETS = "corpus", "work", "artefacts", "work/receipts", "work/.assets"
 _RECEIPT = re.compile(r"(work/[^/]+/[^/]+(?:/[^/]+)?)/receipts/(part|bucket|group|train)-[^/]+\.json")
 
+_PACK = re.compile(r"work/[^/]+/[^/]+(?:/[^/]+)?/receipts\.pack")
+
 
 def work(key: str) -> str:
     """Directory of a segment (``dataset/segment``) or of a round of it."""
@@ -206,6 +208,11 @@ def belongs(receipt_name: str, name: str) -> bool:
     if directory.endswith("/shards") and name.startswith(f"{corpus(directory.split('/')[1])}/"):
         return True
     return name.startswith(f"{directory}/") and ".." not in name.split("/")
+
+
+def is_pack(name: str) -> bool:
+    """Whether a name has the form of a pack's name."""
+    return _PACK.fullmatch(name) is not None
 
 
 def is_in_receipts(name: str) -> bool:

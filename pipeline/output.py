@@ -29,7 +29,7 @@ from pipeline.schedule.packing import Packs
 from pipeline.schedule.parts import Named, pattern
 from pipeline.schedule.rounds import round_key
 from pipeline.sealed import SEAL, checksum, digest
-from pipeline.storage import Missing, Storage, join
+from pipeline.storage import Missing, Storage, is_local, join
 from pipeline.tasks.part import all_rows
 from pipeline.tasks.projects import listed, parquet, summary
 from stages.global_stage import LAST, Global
@@ -153,10 +153,13 @@ def finish(
     return kept, [name for name in left if name not in kept]
 
 
-def unchanged(ledger: Ledger, manifest: Manifest, schedule: Schedule) -> dict[str, Any] | None:
+def unchanged(
+    plan: Plan, ledger: Ledger, manifest: Manifest, schedule: Schedule
+) -> tuple[dict[str, Any], list[str]] | None:
     """The stats of a large run that was finished before and in which nothing was to be done now, if what
-    describes the whole is still there as it was written, and says so; else None. What others may have put
-    among its files is not looked for."""
+    describes the whole is still there as it was written, and says so; and the names of files of others. Else
+    None. On an object store, where listing all files takes thousands of requests, those of others are not
+    looked for."""
     storage = ledger.storage
     if schedule.changed or layout.WHOLE not in manifest.files:
         return None
@@ -171,8 +174,12 @@ def unchanged(ledger: Ledger, manifest: Manifest, schedule: Schedule) -> dict[st
         return None
     found: dict[str, Any] = json.loads(stats)
     found.pop("artefacts")
+    left = []
+    if is_local(ledger.output):
+        current = _current(plan, ledger, schedule, manifest.files)
+        left = ownership.tidy(ledger, manifest, current, set(plan.config.datasets))
     ledger.release()
-    return found
+    return found, left
 
 
 def _whole(ledger: Ledger, manifest: Manifest, schedule: Schedule) -> dict[str, Any]:

@@ -143,7 +143,8 @@ def claim(storage: Storage, output: str, name: str) -> Manifest:
     earlier = _planned(storage, output) if manifest is None else None
     if earlier is not None and any(True for _ in _receipts(storage, output, earlier)):
         # the manifest was lost, so files outside work/ may be anybody's
-        manifest = Manifest(earlier, {name: [ANY] for name in (layout.PLAN, layout.INDEX, layout.SPENT)})
+        whole = (layout.PLAN, layout.INDEX, layout.SPENT, layout.WHOLE)
+        manifest = Manifest(earlier, {name: [ANY] for name in (*whole, *_packs(storage, output))})
     if manifest is None:
         found = list(islice(foreign(storage, output, name), _NAMED + 1))
         if found:
@@ -167,6 +168,12 @@ def _receipts(storage: Storage, output: str, name: str) -> Iterator[str]:
         for _, receipt in load(storage, [join(output, entry)]):
             if receipt is not None and (receipt.run, receipt.name) == (name, entry):
                 yield entry
+
+
+def _packs(storage: Storage, output: str) -> Iterator[str]:
+    """Names of packed receipts. One that nobody minds would be believed when it is no longer right."""
+    entries = (_entry(output, info.path) for info in storage.scan(join(output, layout.WORK)))
+    return (entry for entry in entries if layout.is_pack(entry))
 
 
 def _entry(output: str, path: str) -> str:
