@@ -9,12 +9,9 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from pipeline.cli.common import SetOption, absolute, answered, load, terminal
+from pipeline.cli.common import SetOption, absolute, answered, failed, load, terminal
 from pipeline.config.located import ConfigError
-from pipeline.schedule.loop import RunFailed
-from pipeline.sealed import Damaged
 from pipeline.storage import Storage
 
 model_app = typer.Typer(no_args_is_help=True, help="Checkpoints of the embedded engine.")
@@ -68,6 +65,7 @@ def _export(
     overrides: list[str] | None,
 ) -> None:
     from pipeline.blend import export
+    from pipeline.sealed import Damaged
 
     write = getattr(export, form)
     with answered():
@@ -85,7 +83,7 @@ def _export(
         except ValueError as error:
             raise ConfigError(str(error)) from None
         except Damaged as error:
-            raise RunFailed(str(error)) from None
+            raise failed(str(error)) from None
         console.print(
             f"{made.shards} shards ({made.reused} of them there already), {made.documents:,} documents, "
             f"{made.tokens:,} tokens with the end of each document"
@@ -104,6 +102,8 @@ def model_inspect(
     memory: Annotated[list[int] | None, typer.Option(help="GiB of the device. Repeatable.", min=1)] = None,
 ) -> None:
     """Show layers, parameters, memory for a sequence and the batch that fits. Reads no weights."""
+    from rich.table import Table
+
     from model.checkpoint import CheckpointError
     from model.config import ModelConfigError
     from model.inspection import inspect
@@ -147,6 +147,8 @@ def train_classifier(
     note: Annotated[str, typer.Option(help="A text for the card.")] = "",
 ) -> None:
     """Train a fastText classifier to tell positive documents from negative ones, and measure it."""
+    from rich.table import Table
+
     from pipeline.train.classifier import Side, classifier
     from stages.fasttext.train import TrainingPlan
 

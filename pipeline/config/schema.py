@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from pydantic import ValidationError
@@ -128,15 +128,23 @@ def _bundled() -> Path:
     return Path(str(resources.files("nanocorpus") / "configs")).resolve()
 
 
+class Place(NamedTuple):
+    """Where the output of a config is, and how storage is reached."""
+
+    output: str
+    storage: StorageSettings
+
+
+def place(path: Path, overrides: list[str] | None = None) -> Place:
+    """What a config says of its output; its stages are neither loaded nor checked."""
+    _, raw = _sections(path, overrides)
+    return Place(_output(raw), raw.storage)
+
+
 def read(path: Path, overrides: list[str] | None = None) -> Config:
     """Read and check a config; ConfigError lists every mistake found. ``datasets.NAME=null`` among the
     overrides leaves that dataset out."""
-    source = located.load(path, overrides or [])
-    _leave_out(source, path)
-    try:
-        raw = File.model_validate(source.value)
-    except ValidationError as error:
-        raise ConfigError("\n".join(explain(error, source, (), File))) from None
+    source, raw = _sections(path, overrides)
     checker = _Checker(source)
     datasets = {name: checker.dataset(name, data) for name, data in raw.datasets.items()}
     tokenizer = None
@@ -146,12 +154,12 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
         )
     order = checker.order(datasets)
     checker.blend(raw, datasets)
-    export = checker.export(raw, _absolute(raw.output, Path.cwd()).rstrip("/"))
+    export = checker.export(raw, _output(raw))
     if checker.problems:
         raise ConfigError("\n".join(checker.problems))
     return Config(
         name=raw.name,
-        output=_absolute(raw.output, Path.cwd()).rstrip("/"),
+        output=_output(raw),
         seed=raw.seed,
         storage=raw.storage,
         limits=raw.limits,
@@ -166,6 +174,19 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
         source=source,
         output_relative=is_local(raw.output) and not os.path.isabs(_expanded(raw.output)),
     )
+
+
+def _sections(path: Path, overrides: list[str] | None) -> tuple[Located, File]:
+    source = located.load(path, overrides or [])
+    _leave_out(source, path)
+    try:
+        return source, File.model_validate(source.value)
+    except ValidationError as error:
+        raise ConfigError("\n".join(explain(error, source, (), File))) from None
+
+
+def _output(raw: File) -> str:
+    return _absolute(raw.output, Path.cwd()).rstrip("/")
 
 
 def _leave_out(source: Located, path: Path) -> None:
