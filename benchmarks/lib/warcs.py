@@ -19,7 +19,7 @@ _APART = re.compile(
     rb"(\A.*?\r\n\r\n.*?\r\n\r\n|<(?:script|style|head)\b.*?</(?:script|style|head)\s*>)",
     re.IGNORECASE | re.DOTALL,
 )
-_TEXT = re.compile(rb"(?<=>)[^<>]*[^<>\s][^<>]*(?=<)")
+_TEXT = re.compile(rb"(?<=>)[^<>]++(?=<)")
 #: What changes places: a word without blanks, or a character of a script that is written without them (CJK
 #: and kana in UTF-8).
 _WORD = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}|(?:[^\s\xe3-\xe9]|[\xe3-\xe9](?![\x80-\xbf]{2}))+")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.blend.forms import FORMS
 from pipeline.cli.common import SetOption, absolute, answered, failed, load, terminal
 from pipeline.config.located import ConfigError
 from pipeline.storage import Storage
@@ -29,14 +30,6 @@ StorageOption = Annotated[
 ]
 
 
-_FORMS = {
-    "megatron": "Write .bin and .idx for Megatron-LM, and its blend list for each phase.",
-    "nanotron": "Write .ds, .ds.index and .ds.metadata for nanotron and datatrove.",
-    "olmo": "Write .npy without a header and .csv.gz for OLMo-core, as Dolma does.",
-    "npy": "Write arrays for numpy.load: .npy of tokens, .ends.npy of where documents end.",
-}
-
-
 def _exporting(form: str) -> Callable[..., None]:
     def export(
         corpus: CorpusArgument,
@@ -51,8 +44,8 @@ def _exporting(form: str) -> Callable[..., None]:
     return export
 
 
-for _form, _help in _FORMS.items():
-    export_app.command(_form, help=f"{_help} Started again, it continues.")(_exporting(_form))
+for _name, _form in FORMS.items():
+    export_app.command(_name, help=f"{_form.told} Started again, it continues.")(_exporting(_name))
 
 
 def _export(
@@ -64,20 +57,20 @@ def _export(
     config: str | None,
     overrides: list[str] | None,
 ) -> None:
-    from pipeline.blend import export
+    from pipeline.blend.export import WORKERS, export
     from pipeline.sealed import Damaged
 
-    write = getattr(export, form)
     with answered():
         storage = Storage(load(config, overrides).storage if config is not None else None)
         console = terminal(stderr=True)
         try:
-            made = write(
+            made = export(
+                form,
                 storage,
                 corpus,
                 absolute(target),
                 "tokenizer" if eos is None else eos,
-                workers or export.WORKERS,
+                workers or WORKERS,
                 lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
             )
         except ValueError as error:

@@ -18,13 +18,14 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
+from pipeline.blend.forms import FORMS
 from pipeline.blend.weights import Budget, Phase, check_phases, check_sum
 from pipeline.config import located
 from pipeline.config.about import About
 from pipeline.config.located import ConfigError, KeyPath, Located
 from pipeline.config.marks import each, marked
 from pipeline.config.problems import explain, suggest
-from pipeline.config.sections import DatasetSection, Execution, Export, File, Limits, Shards
+from pipeline.config.sections import DatasetSection, Execution, File, Limits, Shards
 from pipeline.storage import StorageSettings, is_local
 from stages import registry
 from stages.base import AssetMark, InputMark, RunMark, Stage, StageConfig
@@ -74,7 +75,7 @@ class Config:
     shards: Shards
     blend: tuple[Phase, ...]
     budget: Budget
-    export: Export
+    export: dict[str, str]  # folders by form
     card: About
     source: Located
     output_relative: bool = False  # as given in the config
@@ -343,19 +344,25 @@ class _Checker:
             visit(name, ())
         return list(done)
 
-    def export(self, raw: File, output: str) -> Export:
+    def export(self, raw: File, output: str) -> dict[str, str]:
         """With absolute folders."""
-        if raw.export.megatron is None:
-            return raw.export
-        key: KeyPath = ("export", "megatron")
-        folder = _absolute(raw.export.megatron, Path.cwd()).rstrip("/")
-        if not raw.blend:
-            self.problem(key, "only tokens can be exported: give `blend` and `tokenizer`")
-        if _within(folder, output) or _within(output, folder):
-            self.problem(key, f"{folder} and the output lie in each other; give a folder of its own")
-        if folder.split() != [folder]:
-            self.problem(key, f"{folder!r}: Megatron splits its lists at blanks; give a path without any")
-        return Export(megatron=folder)
+        folders: dict[str, str] = {}
+        for form, given in raw.export.items():
+            key: KeyPath = ("export", form)
+            if form not in FORMS:
+                what = suggest(form, FORMS) or f"; there are {', '.join(FORMS)}"
+                self.problem(key, f"there is no form {form!r}{what}")
+                continue
+            folder = _absolute(given, Path.cwd()).rstrip("/")
+            if not raw.blend:
+                self.problem(key, "only tokens can be exported: give `blend` and `tokenizer`")
+            for place, name in ((output, "the output"), *((other, other) for other in folders.values())):
+                if _within(folder, place) or _within(place, folder):
+                    self.problem(key, f"{folder} and {name} lie in each other; give a folder of its own")
+            if FORMS[form].lists and folder.split() != [folder]:
+                self.problem(key, f"{folder!r}: Megatron splits its lists at blanks; give a path without any")
+            folders[form] = folder
+        return folders
 
     def blend(self, raw: File, datasets: dict[str, Dataset]) -> None:
         for i, phase in enumerate(raw.blend):
