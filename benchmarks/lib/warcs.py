@@ -61,7 +61,7 @@ def with_other_order(data: bytes, number: int) -> bytes:
 
 
 def mixable(capture: bytes) -> bool:
-    """Whether ``with_other_order`` finds words: not in a page that is written in an older encoding of Chinese,
+    """Whether ``with_other_order`` finds words: not in a page in an older encoding of Chinese,
     Japanese, Korean or Thai."""
     for _, record in _members(capture):
         try:
