@@ -130,7 +130,7 @@ class Network:
             if isinstance(layer, Mamba):
                 h, _, _ = layer.sequence(h, lengths, conv, ssm, operations)
             elif isinstance(layer, Attention):
-                h = layer.sequence(h, lengths, starts, None, operations)
+                h = layer.sequence(h, lengths, starts, None, None, operations)
             else:
                 h = layer.forward(h, operations)
         if where is not None:
@@ -159,8 +159,7 @@ class Network:
                     mamba += 1
                 elif isinstance(layer, Attention):
                     kv = state.kv[attention]
-                    caches = [kv[slot] for slot in batch.slots]
-                    h = layer.sequence(h, batch.lengths, batch.starts, caches, self.operations)
+                    h = layer.sequence(h, batch.lengths, batch.starts, kv, batch.slots, self.operations)
                     attention += 1
                 else:
                     h = layer.forward(h, self.operations)
