@@ -12,8 +12,11 @@ import torch
 
 from model import layers, memory
 from model.config import NANO_9B_V2
-from model.memory import PREFILL_TOKENS, attention_rows, pass_bytes
+from model.graphs import Decoder
+from model.memory import PREFILL_TOKENS, attention_rows, pass_bytes, step_bytes
 from model.network import PackedBatch
+from model.requests import Request
+from model.sampling import Sampler
 from model.state import StatePool
 from model.tiny import random_network, tiny_config
 from tests.model.allocated import peak_bytes
@@ -47,6 +50,27 @@ def test_a_pass_takes_no_more_than_the_formula_says(part: str, lengths: Sequence
     taken = peak_bytes(lambda: network.prefill(batch, state))
     formula = pass_bytes(network.config, MAX_LENGTH, device="cpu")
     assert 0.2 * formula < taken <= formula
+
+
+@pytest.mark.parametrize("part", WIDEST)
+def test_a_step_takes_no_more_than_the_formula_says(part: str) -> None:
+    rows = 32
+    network = random_network(tiny_config(**WIDEST[part]))
+    config = network.config
+    state = StatePool(config, rows, MAX_LENGTH, dtype=network.dtype)
+    decoder, sampler = Decoder(network, state), Sampler(rows, config.vocab_size, "cpu")
+    for slot in range(rows):
+        kind: dict[str, float] = [{}, {"temperature": 1.0}, {"temperature": 0.7, "top_p": 0.9}][slot % 3]
+        sampler.admit(slot, Request(str(slot), [3], 5, seed=slot, **kind))  # type: ignore[arg-type]
+
+    def step() -> None:
+        tokens = list(range(3, 3 + rows))
+        sampler.sample(decoder.step(tokens, [MAX_LENGTH - 1] * rows), range(rows))
+
+    step()
+    taken = peak_bytes(step)
+    formula = step_bytes(config, MAX_LENGTH, rows, device="cpu")
+    assert 0.05 * formula < taken <= formula
 
 
 def test_attention_behind_a_long_beginning_is_done_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
