@@ -10,12 +10,14 @@
         attribution.parquet  domains.parquet
         <dataset>/train-00000-of-00003.parquet
     work/<dataset>/<segment>/<part>.parquet       documents after a segment
-    work/<dataset>/<segment>/rejects/<part>.parquet work/<dataset>/<segment>/runs/<part>.runs     partials for
-    the exchange work/<dataset>/<segment>/receipts/<part>.json
+    work/<dataset>/<segment>/rejects/<part>.parquet
+    work/<dataset>/<segment>/runs/<part>.runs     what goes through the exchange
+    work/<dataset>/<segment>/receipts/<part>.json
     work/<dataset>/tokens/domains/<part>.parquet  registered domains of a part
     work/<dataset>/<segment>/journal/<part>-<number>.parquet, with receipts/ beside, while the run goes on
     work/<dataset>/<segment>/<round>/<bucket>.runs, with receipts/ beside
-    work/<dataset>/shards/receipts/<shard>.json work/receipts/manifest, work/receipts/index, work/account.json
+    work/<dataset>/shards/receipts/<shard>.json
+    work/receipts/manifest, work/receipts/index, work/account.json
     work/receipts/spent                           seconds of the driver, for ``estimate``
     work/receipts/trace-00000-of-00001.parquet    where each document comes from, for ``trace``; trace-parts
     dry-run/                                      the same files again, for a dry run
@@ -25,7 +27,9 @@ Knows names; does not know what is in the files, nor how they are written.
 
 from __future__ import annotations
 
+import json
 import re
+from hashlib import blake2b
 
 #: Format of the files that a run keeps. Raise it when a run cannot continue from those of earlier versions.
 FORMAT = 2
@@ -84,6 +88,16 @@ def receipts(directory: str) -> str:
 def receipt(directory: str, name: str) -> str:
     """The receipt of a part, bucket or shard."""
     return f"{directory}/receipts/{name}.json"
+
+
+def part(identity: str, count: int = 1) -> str:
+    """A stable name for the part of an input; ``count`` tells apart those that are listed under one name."""
+    return "part-" + blake2b(f"{identity}\n{count}".encode(), digest_size=8).hexdigest()
+
+
+def child_part(dataset: str, name: str) -> str:
+    """Name of the part that comes from part ``name`` of a dataset, where a segment takes from several."""
+    return part(json.dumps([dataset, name], separators=(",", ":"), ensure_ascii=False))
 
 
 def documents(directory: str, part: str) -> str:

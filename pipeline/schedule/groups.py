@@ -13,7 +13,6 @@ from pipeline.config.sections import Shards
 from pipeline.config.told import told
 from pipeline.exchange.runs import KEYS
 from pipeline.ledger.receipts import DOCUMENTS, RUNS
-from pipeline.plan.build import child_part
 from pipeline.plan.recipe import fingerprint
 from pipeline.plan.segment import Plan, Segment
 from pipeline.schedule.rounds import APPLY, FIRST, Chain
@@ -73,7 +72,7 @@ class PartGroup:
                 else:
                     source = FromPart(documents)
                 dataset = parent.split("/")[0]
-                name = part if len(segment.parents) == 1 else child_part(dataset, part)
+                name = part if len(segment.parents) == 1 else layout.child_part(dataset, part)
                 identity = [made.digest(DOCUMENTS), source.index, judged]
                 if few is None:
                     yield self._task(name, source, identity)
