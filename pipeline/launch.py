@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 
 from pipeline import layout
-from pipeline.blend import export
+from pipeline.blend.export import export
 from pipeline.blend.weights import weights
 from pipeline.config.located import ConfigError
 from pipeline.config.schema import Config
@@ -111,7 +111,7 @@ def run(
             prepare(plan, ledger, manifest)
             board.phase("loading stages")
             _open_stages(plan, executor, board)
-            ends = tokenizer(plan, storage) if config.export.megatron is not None else None
+            ends = tokenizer(plan, storage) if config.export else None
             if ends is not None and ends["eos_id"] is None:
                 what = "it is not known which token ends a document, which an export needs: give `eos`"
                 raise config.problem(("tokenizer",), what)
@@ -144,9 +144,8 @@ def run(
                 found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
                 blend = _blend(config, found, dry=limit is not None)
                 kept, left = finish(plan, ledger, manifest, schedule, found, blend, clock.read)
-            if config.export.megatron is not None and blend is not None and limit is None:
-                board.phase("exporting for Megatron")
-                _export(storage, config, config.export.megatron, board)
+            if blend is not None and limit is None:
+                _export(storage, config, board)
         except ClusterError as error:
             if schedule is None:
                 raise
@@ -175,12 +174,14 @@ def run(
     return found
 
 
-def _export(storage: Storage, config: Config, folder: str, board: Board) -> None:
-    try:
-        made = export.megatron(storage, join(config.output, layout.CORPUS), folder)
-    except ValueError as error:
-        raise RunFailed(f"the run is finished, but not exported to {folder}: {error}") from None
-    board.note(f"for Megatron: {made.shards} shards ({made.reused} there already) in {folder}")
+def _export(storage: Storage, config: Config, board: Board) -> None:
+    for form, folder in config.export.items():
+        board.phase(f"exporting ({form})")
+        try:
+            made = export(form, storage, join(config.output, layout.CORPUS), folder)
+        except ValueError as error:
+            raise RunFailed(f"the run is finished, but not exported to {folder}: {error}") from None
+        board.note(f"{form}: {made.shards} shards ({made.reused} there already) in {folder}")
 
 
 def survey(config: Config) -> tuple[Plan, list[tuple[str, int | None, int]]]:

@@ -11,7 +11,7 @@
         <dataset>/train-00000-of-00003.parquet
     work/<dataset>/<segment>/<part>.parquet       documents after a segment
     work/<dataset>/<segment>/rejects/<part>.parquet
-    work/<dataset>/<segment>/runs/<part>.runs     partials for the exchange
+    work/<dataset>/<segment>/runs/<part>.runs     what goes through the exchange
     work/<dataset>/<segment>/receipts/<part>.json
     work/<dataset>/<segment>/receipts.pack        of many receipts: all of them, once the group is done
     work/<dataset>/tokens/domains/<part>.parquet  registered domains of a part
@@ -29,7 +29,9 @@ Knows names; does not know what is in the files, nor how they are written.
 
 from __future__ import annotations
 
+import json
 import re
+from hashlib import blake2b
 
 #: Format of the files that a run keeps. Raise it when a run cannot continue from those of earlier versions.
 FORMAT = 2
@@ -99,6 +101,16 @@ def receipt(directory: str, name: str) -> str:
 def pack(receipts: str) -> str:
     """All receipts of a directory of receipts, in one file beside it."""
     return f"{receipts}{PACK}"
+
+
+def part(identity: str, count: int = 1) -> str:
+    """A stable name for the part of an input; ``count`` tells apart those that are listed under one name."""
+    return "part-" + blake2b(f"{identity}\n{count}".encode(), digest_size=8).hexdigest()
+
+
+def child_part(dataset: str, name: str) -> str:
+    """Name of the part that comes from part ``name`` of a dataset, where a segment takes from several."""
+    return part(json.dumps([dataset, name], separators=(",", ":"), ensure_ascii=False))
 
 
 def documents(directory: str, part: str) -> str:

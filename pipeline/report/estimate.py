@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from pipeline.plan.build import child_part
+from pipeline import layout
 from pipeline.plan.segment import Plan
 from pipeline.report.costs import Cost, Model
 from pipeline.report.measured import Did, Measured
@@ -171,7 +171,7 @@ def _traced(model: Model) -> Iterator[tuple[str, Did, tuple[str, str]]]:
         for parent in segment.parents:
             for part, origin in origins[parent].items():
                 several = len(segment.parents) > 1
-                found[child_part(parent.split("/")[0], part) if several else part] = origin
+                found[layout.child_part(parent.split("/")[0], part) if several else part] = origin
         origins[key] = found
         for group, tasks in model.basis.tasks.items():
             if group == key or group.rpartition("/")[0] == key:

@@ -14,7 +14,6 @@ from pipeline.config.sections import Shards
 from pipeline.config.told import told
 from pipeline.exchange.runs import KEYS
 from pipeline.ledger.receipts import DOCUMENTS, RUNS, File
-from pipeline.plan.build import child_part
 from pipeline.plan.recipe import fingerprint
 from pipeline.plan.segment import Plan, Segment
 from pipeline.schedule.parts import Made
@@ -79,7 +78,7 @@ class PartGroup:
             for index, (part, done, digest) in enumerate(made.digests(DOCUMENTS), FIRST):
                 if not done:
                     continue  # it failed, as the table of failures shows, and has no documents
-                name = part if len(segment.parents) == 1 else child_part(dataset, part)
+                name = part if len(segment.parents) == 1 else layout.child_part(dataset, part)
                 source = partial(self._source, made, part, index, about)
                 identity = [digest, index if about else 0, judged]
                 if few is None:
