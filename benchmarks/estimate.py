@@ -29,6 +29,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -84,6 +85,8 @@ def prepare(warc: Path, folder: Path, times: int, share: float) -> None:
     for (first, number), (second, _) in zip(chosen[::2], chosen[1::2], strict=False):
         halves[number // 1000 % 2].append(first)
         halves[1 - number // 1000 % 2].append(second)
+    for half in halves:
+        half.sort(key=zlib.crc32)
     few = {number: halves[0][number::FILES] for number in range(FILES)}
     many = {1 + number: halves[1] for number in range(times)}
     for name, files in {"dry": few, "in": many}.items():
