@@ -61,18 +61,19 @@ class Took(NamedTuple):
 
 def command(*arguments: str) -> Took:
     """Call ``nanocorpus``."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nanocorpus", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert process.stdout is not None
-    said = process.stdout.read()
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its counts are there until it is waited for
-    counted = re.search(r"rchar: (\d+)", Path(f"/proc/{process.pid}/io").read_text())
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, f"failed: {process.args}"
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nanocorpus", *arguments],
+            stdout=out, stderr=log, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its counts are there until the next call
+        counted = re.search(r"rchar: (\d+)", Path(f"/proc/{process.pid}/io").read_text())
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        log.seek(0)
+        said = out.read()
+        assert process.returncode == 0, f"failed: {process.args}\n{log.read()}"
     assert counted is not None
     return Took(said, usage.ru_utime + usage.ru_stime, int(counted[1]))
 
