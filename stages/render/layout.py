@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from selectolax.lexbor import LexborNode
-
 from stages.render import backticks, code_flow, rawtex, tex
 from stages.render.blocks import Block, Container, Kind
-from stages.render.equations import Formula
 from stages.render.lists import ListState
+from stages.render.marks import Formula
+from stages.render.scan import Element, Scan
 from stages.render.tables import Table
 from stages.render.whitespace import collapse
 
@@ -37,22 +36,14 @@ _WIDE = "\u2e80"
 class Page:
     """Blocks and containers so far, and the state of the line being written."""
 
-    def __init__(
-        self,
-        languages: Mapping[int, str],
-        asciimath: Callable[[], bool],
-        *,
-        structure: bool,
-        alternatives: bool,
-    ) -> None:
-        self.languages = languages  # of code, by mem_id of the preformatted element
-        self.structure = structure  # keep containers
-        self.alternatives = alternatives  # print the alt text of images
+    def __init__(self, scan: Scan, languages: Mapping[int, str], asciimath: Callable[[], bool]) -> None:
+        self.scan = scan
+        self.languages = languages  # of code, by the mark of the preformatted element
         self.asciimath = asciimath  # whether text between backticks is AsciiMath
         self.blocks: list[Block] = []
         self.containers: list[Container] = []
         self.container = -1
-        self.pending: list[LexborNode] = []  # open elements that become containers once they have a block
+        self.pending: list[Element] = []  # open elements that become containers once they have a block
         self.inline: list[str] = []
         self.gap = 0
         self.indent = 0
@@ -63,7 +54,7 @@ class Page:
         self.tables: list[Table] = []
         self.table_count = 0
         self.pre = 0  # how many preformatted elements are open
-        self.pre_id = 0  # mem_id of the outermost
+        self.pre_mark = -1  # the mark of the outermost; -1: it has none
         self.links = 0
         self.link_chars = 0
         self.link_from = -1  # index into inline of the open link; -1: none is open
@@ -194,7 +185,7 @@ class Page:
             self.indent = indent
 
     def listing(self, code: str, mark: int) -> None:
-        """Writes ``code`` in place of the element with the ``mem_id`` ``mark``."""
+        """Writes ``code`` in place of the element with this mark."""
         if self.pre:
             self.inline.append(code)
         else:
@@ -219,7 +210,7 @@ class Page:
         self.inline.clear()
         if self.link_from >= 0:
             self.link_from = 0
-        self._emit_code(text, self.pre_id)
+        self._emit_code(text, self.pre_mark)
 
     def next_container(self) -> int:
         """The index that a container opened now will get."""
@@ -227,13 +218,10 @@ class Page:
 
     def _add_containers(self) -> None:
         first = len(self.blocks)
-        for node in self.pending:
-            names = ""
-            if attributes := node.attributes:
-                names = attributes.get("class") or ""
-                if len(attributes) > 1:  # an id alone: the model has never seen it
-                    names = " ".join([value for key in _NAMES if (value := attributes.get(key))])
-            self.containers.append(Container(self.container, node.tag or "", names, first, first))
+        scan = self.scan
+        for element in self.pending:
+            tag, names = scan.tag(element), scan.names(element)
+            self.containers.append(Container(self.container, tag, names, first, first))
             self.container = len(self.containers) - 1
         self.pending.clear()
 
@@ -243,5 +231,3 @@ class Page:
         container.last = len(self.blocks)
         self.container = container.parent
 
-
-_NAMES = ("class", "id", "role", "itemprop")
