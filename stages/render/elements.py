@@ -14,6 +14,7 @@ from stages.render import permalinks, rawtex
 from stages.render.blocks import Kind
 from stages.render.kinds import (
     BLOCK_LINK,
+    BUTTON,
     CAPTION,
     CELL,
     CODE,
@@ -142,6 +143,14 @@ def open_ruby(page: Page, about: int) -> None:
 
 def close_ruby(page: Page, saved: None, about: int) -> None:
     page.inline.append(")")
+
+
+def open_button(page: Page, about: int) -> None:
+    page.inline.append(" ")
+
+
+def close_button(page: Page, saved: None, about: int) -> None:
+    page.inline.append(" ")
 
 
 def open_text(page: Page, about: int) -> tuple[int, int]:
@@ -321,6 +330,7 @@ ELEMENTS: dict[int, tuple[Callable[[Page, int], Any], Callable[[Page, Any, int],
     SUBSCRIPT: (open_text, close_subscript),
     QUOTED: (open_quoted, close_quoted),
     RUBY: (open_ruby, close_ruby),
+    BUTTON: (open_button, close_button),
     CODE: (open_text, close_code),
     OBJECT: (open_object, close_object),
     HEADING: (open_heading, close_heading),

@@ -53,8 +53,13 @@ JOINT = -5  # something that is not printed separates two words
 EDGE = -6  # an inline element begins directly after a link
 OPENED = -7  # a container opens; its number among the elements
 CLOSED = -8
+LINE_OF_TEXT = -11  # a whole line, its white space collapsed; as TEXT
+LINKS = -12  # of the line of text that follows: how many, and their characters
 FORMULA = -9  # stands in place of an element; the number of its mark
 LISTING = -10
+ALTERNATIVE = -13  # the alt text of an image; as TEXT
+BREAKS = -14  # <br>; the place after it
+CONTROL = -15  # a button opens; its number among the elements, and how many events are in it
 
 # Marks of elements, as bytes: how the value of ``MARK`` begins; a number follows.
 HIDDEN = ord("s")

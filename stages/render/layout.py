@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from stages.render import backticks, code_flow, rawtex, tex
 from stages.render.blocks import Block, Container, Kind
+from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
 from stages.render.lists import ListState
 from stages.render.marks import Formula
 from stages.render.scan import Element, Scan
@@ -27,8 +28,6 @@ NO_JOINT = 0
 BOX_JOINT = 1  # a box, image, or end of a link before another element: words are set apart
 SCRIPT_JOINT = 2  # a script without braces: gets them if the next text would be read as part of it
 FORMULA_JOINT = 3  # "$x$" before a digit would be no formula
-_STICKS_TO_WORD = frozenset(".,;:!?)]}%'’”\"»…/|")
-_WORD_STICKS_TO = frozenset("([{/|-–\"'“‘«")
 #: From this code point on, most scripts are written without spaces.
 _WIDE = "\u2e80"
 
@@ -117,6 +116,15 @@ class Page:
             self.links = 1  # the link continues
         return True
 
+    def line_of_text(self, text: str) -> None:
+        """Adds a line of plain text, collapsed, when nothing is on the line."""
+        self.joint = NO_JOINT
+        linked = self.link_from >= 0
+        self.emit(text, "item" if self.marker and self.kind == "text" else self.kind, raw=False)
+        if linked:
+            self.link_from = 0
+            self.links = 1  # the link continues
+
     def line(self) -> None:
         """Ends the line that text has gathered for; within ``<pre>``, starts a new one."""
         if not self.pre:
@@ -151,8 +159,8 @@ class Page:
         elif not (
             first.isspace()
             or last.isspace()
-            or first in _STICKS_TO_WORD
-            or last in _WORD_STICKS_TO
+            or first in STICKS_TO_WORD
+            or last in WORD_STICKS_TO
             or (first >= _WIDE and last >= _WIDE)
         ):
             inline.append(" ")

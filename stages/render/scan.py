@@ -10,16 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from itertools import zip_longest
 
 import numpy as np
 from selectolax.lexbor import LexborNode
 
 from stages.render import kinds
+from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
 from stages.render.scan_kernels import ELEMENT, EVENT, FOUND, STACK, STATES, scan
 
 #: Limits on the characters of a note to users whose browser cannot play a film, and on the nodes examined to
 #: find it. If there is more, the element was never closed and contains the rest of the page.
 _NOTE = np.array([400, 1000], np.int64)
+#: Characters before which, and after which, words that a box or image separates need no space.
+_STICKS = np.array(list(zip_longest(map(ord, STICKS_TO_WORD), map(ord, WORD_STICKS_TO), fillvalue=-1)))
 _ATTRIBUTE = re.compile(rb' (=?[^=]*)="([^"]*)"')
 _MARKUP = re.compile(
     rb"<!--.*?-->|<(%b)(?=[ >]).*?</\1>|<[^>]*>" % "|".join(kinds.tags(kinds.RAW)).encode(), re.DOTALL
@@ -39,16 +43,17 @@ class Scan:
         self.page = (body.html or "").encode() if body is not None else b""
         page = np.frombuffer(self.page + kinds.TAIL, np.uint8)
         tags = int(np.count_nonzero(page == ord("<")))
-        out = np.empty(len(page) + tags, np.uint8)
+        out = np.empty(2 * (len(page) + tags), np.uint8)
         events = np.empty((_MOST_EVENTS * tags, EVENT), np.int32)
         elements = np.empty((2 * tags, ELEMENT), np.int32)
         stack = np.empty((tags, STACK), np.int64)
         state = np.zeros(STATES, np.int64)
         found = np.zeros(FOUND, np.int64)
-        scan(page, kinds.TAGS, _NOTE, structure, alternatives, out, events, elements, stack, state, found)
+        pages = (page, kinds.TAGS, _NOTE, _STICKS, structure, alternatives)
+        scan(*pages, out, events, elements, stack, state, found)
         events_, bytes_, _, elements_ = state[:4].tolist()
         self.text = out[:bytes_].tobytes().decode()
-        self._events: list[int] = events[:events_].ravel().tolist()
+        self._events: list[int] = events[:events_, :3].ravel().tolist()
         self._elements: list[int] = elements[:elements_].ravel().tolist()
 
     def events(self) -> Iterator[tuple[int, int, int]]:

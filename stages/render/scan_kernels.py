@@ -32,10 +32,12 @@ from stages.render import kinds
     _HEADING,
     _LIST,
     _ITEM,
+    _TERM,
     _PRE,
     _TABLE,
     _ROW,
     _CELL,
+    _CAPTION,
     _HEADER_CELL,
     _BLOCK_LINK,
 ) = (
@@ -56,10 +58,12 @@ from stages.render import kinds
     kinds.HEADING,
     kinds.LIST,
     kinds.ITEM,
+    kinds.TERM,
     kinds.PRE,
     kinds.TABLE,
     kinds.ROW,
     kinds.CELL,
+    kinds.CAPTION,
     kinds.HEADER_CELL,
     kinds.BLOCK_LINK,
 )
@@ -71,12 +75,17 @@ _TEXT, _SPACE, _FLUSH, _GAP, _JOINT, _EDGE = (
     kinds.JOINT,
     kinds.EDGE,
 )
-_OPENED, _CLOSED, _FORMULA, _LISTING, _CLOSES = (
+_OPENED, _CLOSED, _FORMULA, _LISTING, _CLOSES, _LINE_OF_TEXT, _LINKS, _ALTERNATIVE, _BREAKS, _CONTROL = (
     kinds.OPENED,
     kinds.CLOSED,
     kinds.FORMULA,
     kinds.LISTING,
     kinds.CLOSES,
+    kinds.LINE_OF_TEXT,
+    kinds.LINKS,
+    kinds.ALTERNATIVE,
+    kinds.BREAKS,
+    kinds.CONTROL,
 )
 _LEVEL, _VOID, _RAW, _SCRIPT, _HEADINGS, _MATH, _NOTES, _PLACED, _DECLARED = (
     kinds.LEVEL,
@@ -100,12 +109,25 @@ _HIDDEN, _REPLACED, _LISTED, _PREFORMATTED, _BLOCKED = (
 TAIL = len(kinds.TAIL)
 
 # Places in ``state``: how much there is of everything, where the run of text began (-1: there is none), what
-# is known of the line being written, and how many elements of two kinds are open.
-_EVENTS, _BYTES, _CHARS, _ELEMENTS, _DEPTH, _RUN, _ON_LINE, _IN_PRE, _IN_MATH = range(9)
-STATES = 9
+# is known of the line being written, and how many elements of some kinds are open.
+(
+    _EVENTS,
+    _BYTES,
+    _CHARS,
+    _ELEMENTS,
+    _DEPTH,
+    _RUN,
+    _RUN_BYTES,
+    _ON_LINE,
+    _IN_PRE,
+    _IN_MATH,
+    _IN_LINKS,
+    _IN_HEADINGS,
+) = range(12)
+STATES = 12
 _EMPTY, _FILLED, _UNKNOWN = range(3)
-#: Columns of ``events``: what (``kinds``), and two numbers about it.
-EVENT = 3
+#: Columns of ``events``: what (``kinds``), two numbers about it, and where its text is in bytes.
+EVENT = 5
 #: Columns of ``elements``: where the name of the tag begins and ends, and where its attributes end; of a
 #: container, where its names are in the text; of a button, where its content ends and whether it is in a
 #: heading.
@@ -306,13 +328,21 @@ def _after_element(page: Any, at: Any, name: Any, name_end: Any, tags: Any) -> A
 
 
 @lean
+def _end_run(events: Any, state: Any) -> Any:
+    """Ends the run of text."""
+    if state[_RUN] >= 0:
+        count = state[_EVENTS]
+        events[count, 0], events[count, 1], events[count, 2] = _TEXT, state[_RUN], state[_CHARS]
+        events[count, 3], events[count, 4] = state[_RUN_BYTES], state[_BYTES]
+        state[_RUN] = -1
+        state[_EVENTS] = count + 1
+
+
+@lean
 def _emit(events: Any, state: Any, event: Any, one: Any, other: Any) -> Any:
     """Ends the run of text, and appends an event."""
+    _end_run(events, state)
     count = state[_EVENTS]
-    if state[_RUN] >= 0:
-        events[count, 0], events[count, 1], events[count, 2] = _TEXT, state[_RUN], state[_CHARS]
-        state[_RUN] = -1
-        count += 1
     events[count, 0], events[count, 1], events[count, 2] = event, one, other
     state[_EVENTS] = count + 1
 
@@ -377,20 +407,13 @@ def _write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
 
 
 @lean
-def _flush_run(events: Any, state: Any) -> Any:
-    """Ends the run of text."""
-    if state[_RUN] >= 0:
-        _emit(events, state, _FLUSH, 0, 0)
-
-
-@lean
 def _add_text(page: Any, at: Any, end: Any, raw: Any, out: Any, events: Any, state: Any) -> Any:
     """Adds a text node: to the run of text, or as an event of its own if it is white space."""
     before, chars = state[_BYTES], state[_CHARS]
     what = _write(page, at, end, raw, out, state)
     if what == 2 or state[_IN_PRE]:
         if state[_RUN] < 0:
-            state[_RUN] = chars
+            state[_RUN], state[_RUN_BYTES] = chars, before
         state[_ON_LINE] = _FILLED
         return
     state[_BYTES], state[_CHARS] = before, chars
@@ -405,16 +428,246 @@ def _add_text(page: Any, at: Any, end: Any, raw: Any, out: Any, events: Any, sta
         _emit(events, state, _SPACE, space, 0)
 
 
+# A line of text ----------------------------------------------------------------------------------------
+
+
+@lean_inlined
+def _letter(out: Any, at: Any) -> Any:
+    """The code point at ``at``."""
+    byte = np.int64(out[at])
+    if byte < 0x80:
+        return byte
+    if byte < 0xE0:
+        return (byte & 0x1F) << 6 | (out[at + 1] & 0x3F)
+    if byte < 0xF0:
+        return (byte & 0x0F) << 12 | (np.int64(out[at + 1]) & 0x3F) << 6 | (out[at + 2] & 0x3F)
+    high = (byte & 0x07) << 18 | (np.int64(out[at + 1]) & 0x3F) << 12
+    return high | (np.int64(out[at + 2]) & 0x3F) << 6 | (out[at + 3] & 0x3F)
+
+
+@lean_inlined
+def _is_space(letter: Any) -> Any:
+    """As ``str.isspace``."""
+    if letter < 128:
+        return letter == 32 or 9 <= letter <= 13 or 28 <= letter <= 31
+    return (
+        letter == 0x85
+        or letter == 0xA0
+        or letter == 0x1680
+        or 0x2000 <= letter <= 0x200A
+        or letter == 0x2028
+        or letter == 0x2029
+        or letter == 0x202F
+        or letter == 0x205F
+        or letter == 0x3000
+    )
+
+
+@lean_inlined
+def _is_wide(letter: Any) -> Any:
+    """Of a script without spaces between words, as in ``whitespace``."""
+    return letter >= 0x2E80 and (
+        letter <= 0x2FDF
+        or 0x3001 <= letter <= 0x30FF
+        or 0x31F0 <= letter <= 0x4DBF
+        or 0x4E00 <= letter <= 0x9FFF
+        or 0xF900 <= letter <= 0xFAFF
+        or 0xFF00 <= letter <= 0xFF65
+        or 0x20000 <= letter <= 0x3FFFF
+    )
+
+
+@lean_inlined
+def _are_apart(before: Any, after: Any, sticks: Any) -> Any:
+    """Whether two characters with a joint between them need a space: as ``Page.join``."""
+    if _is_space(before) or _is_space(after) or (before >= 0x2E80 and after >= 0x2E80):
+        return False
+    for index in range(len(sticks)):
+        if after == sticks[index, 0] or before == sticks[index, 1]:
+            return False
+    return True
+
+
+@lean_inlined
+def _is_inline(event: Any) -> Any:
+    return (
+        event == _TEXT
+        or event == _SPACE
+        or event == _JOINT
+        or event == _EDGE
+        or event == _ALTERNATIVE
+        or event == _LINK
+        or event == _CODE
+        or event == _CLOSES + _LINK
+        or event == _CLOSES + _CODE
+    )
+
+
+@lean_inlined
+def _is_end(event: Any) -> Any:
+    """Whether no text is on the line after an event."""
+    return (
+        event == _FLUSH
+        or event == _GAP
+        or event == _LINE_OF_TEXT
+        or event == _OPENED
+        or event == _CLOSED
+        or _LINE <= event < _CLOSES
+        or event >= _CLOSES + _LINE
+    )
+
+
 @lean
-def _flush(events: Any, state: Any) -> Any:
+def _may_be_mark(out: Any, at: Any, end: Any, size: Any, in_heading: Any) -> Any:
+    """Whether the text of a link may be a permalink; ``size`` in characters."""
+    if size >= 6 and not in_heading:
+        return False
+    plain = False
+    while at < end:
+        byte = out[at] | 32
+        plain |= 97 <= byte <= 122 or 48 <= out[at] <= 57
+        if in_heading and at + 2 < end:
+            second, third = out[at + 1] | 32, out[at + 2] | 32
+            if (
+                (byte == 108 and second == 105 and third == 110)  # link
+                or (byte == 97 and second == 110 and third == 99)  # anchor
+                or (byte == 116 and second == 97 and third == 103)  # tag
+            ):
+                return True
+        at += 1
+    return not plain
+
+
+@lean
+def _make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
+    """Replaces the events of a line that has only text and links by the line, its white space collapsed;
+    whether it could. What may need more than that is left to ``Page.flush``: TeX, AsciiMath, permalinks, code
+    indented by no-break spaces. ``breaks``: a line break ends the line."""
+    _end_run(events, state)
+    last = first = state[_EVENTS]
+    while first and _is_inline(events[first - 1, 0]):
+        first -= 1
+    if first == last or (first and not _is_end(events[first - 1, 0])):
+        return False
+    start, put, chars = state[_BYTES], state[_BYTES], state[_CHARS]
+    raw = 0  # characters before white space is collapsed
+    edge = 0  # empty pieces at the end of the line
+    joint = coded = False
+    links = link_chars = 0
+    link, link_bytes = -1, 0
+    opened = 0  # links and code
+    outer = state[_IN_LINKS] > 0
+    space = broken = blank = False  # of the white space before the next character
+    before = 0  # the character before it; 0: there is none
+    ending = 0  # the last character so far
+    for index in range(first, last):
+        event = events[index, 0]
+        if event == _JOINT:
+            joint = True
+            continue
+        if event == _EDGE:
+            joint |= edge > 0
+            continue
+        if event == _CODE or event == _CLOSES + _CODE:
+            coded = True
+            opened += 1 if event == _CODE else -1
+            if opened < 0:
+                return False
+            continue
+        if event == _LINK:
+            if link >= 0:
+                return False
+            joint |= edge > 0
+            links += 1
+            link, link_bytes = raw, put
+            continue
+        if event == _CLOSES + _LINK:
+            if link < 0 or _may_be_mark(out, link_bytes, put, raw - link, state[_IN_HEADINGS] > 0):
+                return False
+            link_chars += raw - link
+            link = -1
+            edge += 1
+            continue
+        if event == _SPACE:
+            if raw or edge:  # nothing begins with white space
+                space = True
+                broken |= events[index, 1] == 10
+                raw += 1
+                edge = 0
+                ending = events[index, 1]
+            continue
+        at, end = events[index, 3], events[index, 4]
+        if event == _ALTERNATIVE:
+            joint = True
+        if joint:
+            if edge < 2 and ending and _are_apart(ending, _letter(out, at), sticks):
+                space = True
+                raw += 1
+            joint = False
+        if event == _ALTERNATIVE:
+            joint = True
+        edge = 0
+        while at < end:
+            letter = _letter(out, at)
+            size = 1 + (letter > 0x7F) + (letter > 0x7FF) + (letter > 0xFFFF)
+            raw += 1
+            if _is_space(letter):
+                if letter < 32 and letter != 10 and letter != 9:
+                    return False
+                if letter == 0xA0 and not before:
+                    return False
+                space = True
+                broken |= letter == 10
+                blank |= letter > 32
+            elif letter == 0xAD or letter == 0xFEFF:
+                pass
+            else:
+                if letter < 128:
+                    if letter == 36 or letter == 92 or letter == 96 or (letter == 60 and coded):
+                        return False
+                    if (letter == 91 and breaks) or (before == 91 and letter == 47 and not space):
+                        return False
+                    if before == 35 and letter == 35 and not space:
+                        return False
+                elif 0xFDD0 <= letter <= 0xFDEF:
+                    return False
+                if space and before and not (broken and not blank and _is_wide(before) and _is_wide(letter)):
+                    out[put] = 32
+                    put += 1
+                    chars += 1
+                space = broken = blank = False
+                for offset in range(size):
+                    out[put + offset] = out[at + offset]
+                put += size
+                chars += 1
+                before = letter
+            at += size
+            ending = letter
+    if put == start or opened or link >= 0 or (outer and links):
+        return False
+    state[_EVENTS] = first
+    if outer:
+        link_chars = raw
+    if links or link_chars:
+        _emit(events, state, _LINKS, links, link_chars)
+    _emit(events, state, _LINE_OF_TEXT, state[_CHARS], chars)
+    state[_BYTES], state[_CHARS] = put, chars
+    return True
+
+
+@lean
+def _flush(sticks: Any, out: Any, events: Any, state: Any) -> Any:
     if state[_ON_LINE] != _EMPTY:
-        _emit(events, state, _FLUSH, 0, 0)
+        if state[_IN_PRE] or not _make_line(False, sticks, out, events, state):
+            _emit(events, state, _FLUSH, 0, 0)
         if not state[_IN_PRE]:
             state[_ON_LINE] = _EMPTY
 
 
 @lean
-def _blank_line(events: Any, state: Any) -> Any:
+def _blank_line(sticks: Any, out: Any, events: Any, state: Any) -> Any:
+    if state[_ON_LINE] != _EMPTY and not state[_IN_PRE] and _make_line(False, sticks, out, events, state):
+        state[_ON_LINE] = _EMPTY
     count = state[_EVENTS]
     if state[_ON_LINE] != _EMPTY or not count or events[count - 1, 0] != _GAP:
         _emit(events, state, _GAP, 0, 0)
@@ -483,16 +736,20 @@ def _add_element(name: Any, end: Any, state: Any, found: Any, elements: Any) -> 
 
 
 @lean
-def _open(kind: Any, one: Any, events: Any, state: Any) -> Any:
+def _open(kind: Any, one: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
     """The event of an element that opens; it may leave something on the line."""
     if kind == _LINE:
-        _flush(events, state)
+        _flush(sticks, out, events, state)
     elif kind == _BLOCK:
-        _blank_line(events, state)
+        _blank_line(sticks, out, events, state)
     else:
-        _emit(events, state, kind, one, 0)
+        if kind > _LINE and not state[_IN_PRE]:
+            _flush(sticks, out, events, state)
+        _emit(events, state, _CONTROL if kind == _BUTTON else kind, one, 0)
         if kind == _PRE:
             state[_IN_PRE] += 1
+        state[_IN_LINKS] += kind == _LINK or kind == _BLOCK_LINK
+        state[_IN_HEADINGS] += kind == _HEADING or kind == _TERM or kind == _CAPTION
         if kind >= _LINE:
             state[_ON_LINE] = _UNKNOWN if state[_IN_PRE] > 1 else _EMPTY
         elif kind == _QUOTED or kind == _RUBY or kind == _BUTTON:
@@ -500,21 +757,25 @@ def _open(kind: Any, one: Any, events: Any, state: Any) -> Any:
 
 
 @lean
-def _close(kind: Any, one: Any, events: Any, state: Any) -> Any:
+def _close(kind: Any, one: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
     """The event of an element that closes."""
     if kind == _LINE:
-        _flush(events, state)
+        _flush(sticks, out, events, state)
     elif kind == _BLOCK:
-        _blank_line(events, state)
+        _blank_line(sticks, out, events, state)
     else:
+        if kind > _LINE and kind != _BLOCK_LINK and not state[_IN_PRE]:
+            _flush(sticks, out, events, state)  # but a link ends before its line does
         _emit(events, state, _CLOSES + kind, one, 0)
         if kind == _PRE:
             state[_IN_PRE] -= 1
+        state[_IN_LINKS] -= kind == _LINK or kind == _BLOCK_LINK
+        state[_IN_HEADINGS] -= kind == _HEADING or kind == _TERM or kind == _CAPTION
         state[_ON_LINE] = _UNKNOWN if kind < _LINE or state[_IN_PRE] else _EMPTY
 
 
 @lean
-def _pop(at: Any, events: Any, state: Any, stack: Any, elements: Any) -> Any:
+def _pop(at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, elements: Any) -> Any:
     """Closes the innermost open element, whose closing tag is at ``at``."""
     depth = state[_DEPTH] - 1
     state[_DEPTH] = depth
@@ -522,7 +783,7 @@ def _pop(at: Any, events: Any, state: Any, stack: Any, elements: Any) -> Any:
     if kind == _INLINE:
         state[_IN_MATH] -= stack[depth, 2]
         return
-    _close(kind, one, events, state)
+    _close(kind, one, sticks, out, events, state)
     if kind == _BUTTON:
         elements[one, 3] = at
         opened = stack[depth, 2]
@@ -569,6 +830,7 @@ def scan(
     page: Any,
     tags: Any,
     limits: Any,
+    sticks: Any,
     structure: Any,
     alternatives: Any,
     out: Any,
@@ -581,7 +843,8 @@ def scan(
     """Writes the events of ``page`` (uint8: a serialised body, then ``scan.TAIL``), their text, and the elements
     that they mention; ``state`` has the counts.
 
-    ``tags``: rows of hash, kind and flags. ``limits``: of a note, in characters and nodes. ``structure``: with
+    ``tags``: rows of hash, kind and flags. ``limits``: of a note, in characters and nodes. ``sticks``: the
+    characters that need no space before them, and after them. ``structure``: with
     containers. ``alternatives``: with the alt texts of images.
     """
     at, size = 0, len(page) - TAIL
@@ -605,7 +868,7 @@ def scan(
             while depth >= 0 and stack[depth, 0] != value:
                 depth -= 1
             while depth >= 0 and state[_DEPTH] > depth:
-                _pop(at, events, state, stack, elements)
+                _pop(at, sticks, out, events, state, stack, elements)
             at = end + 1
             continue
         start = at + 1
@@ -632,11 +895,11 @@ def scan(
             one = -1
             if place:
                 one = _argument(kind, start, end, flags, number, state, found, elements, stack)
-                _open(kind, one, events, state)
+                _open(kind, one, sticks, out, events, state)
             _emit(events, state, _FORMULA if mark == _REPLACED else _LISTING, number, 0)
             state[_ON_LINE] = _UNKNOWN
             if place:
-                _close(kind, one, events, state)
+                _close(kind, one, sticks, out, events, state)
             kind = _SKIP
         elif mark == _PREFORMATTED and kind >= _INLINE:
             kind = _PRE
@@ -646,7 +909,7 @@ def scan(
             elif kind == _LINK:
                 kind = _BLOCK_LINK
             elif kind < _LINE:
-                _flush(events, state)
+                _flush(sticks, out, events, state)
         if kind < _INLINE:
             if kind == _BOX:
                 _emit(events, state, _JOINT, 0, 0)
@@ -657,7 +920,7 @@ def scan(
             kind = _INLINE if kind == _LINK else _LINE
         one, third = -1, 0
         if kind >= _LINE:
-            _flush(events, state)
+            _flush(sticks, out, events, state)
             if structure:
                 third = 1
                 container = _add_element(start, end, state, found, elements)
@@ -675,22 +938,26 @@ def scan(
                 third = 1
                 state[_IN_MATH] += 1
         elif kind == _IMAGE:
+            _end_run(events, state)
             before, chars = state[_BYTES], state[_CHARS]
             if alternatives and _write(page, found[_ALT], found[_ALT_END], False, out, state) == 2:
-                last = state[_CHARS]
-                state[_CHARS] = chars
-                _emit(events, state, _IMAGE, chars, last)
-                state[_CHARS] = last
+                count = state[_EVENTS]
+                events[count, 0], events[count, 1], events[count, 2] = _ALTERNATIVE, chars, state[_CHARS]
+                events[count, 3], events[count, 4] = before, state[_BYTES]
+                state[_EVENTS] = count + 1
                 state[_ON_LINE] = _FILLED
             else:
                 state[_BYTES], state[_CHARS] = before, chars
                 _emit(events, state, _JOINT, 0, 0)
         elif kind == _BREAK:
-            _emit(events, state, _BREAK, at, 0)
-            state[_ON_LINE] = _UNKNOWN
+            if state[_ON_LINE] == _EMPTY or state[_IN_PRE] or not _make_line(True, sticks, out, events, state):
+                _emit(events, state, _BREAKS, at, 0)
+                state[_ON_LINE] = _UNKNOWN
+            else:
+                state[_ON_LINE] = _EMPTY
         if kind != _INLINE and kind != _IMAGE and kind != _BREAK:
             one = _argument(kind, start, end, flags, number if mark else -1, state, found, elements, stack)
-            _open(kind, one, events, state)
+            _open(kind, one, sticks, out, events, state)
             if kind == _BUTTON:
                 third = state[_EVENTS] - 1
         if void and kind != _LINE and kind != _BLOCK:
@@ -700,14 +967,14 @@ def scan(
         stack[depth, 3], stack[depth, 4], stack[depth, 5] = one, start, flags
         state[_DEPTH] = depth + 1
         if void:
-            _pop(at, events, state, stack, elements)
+            _pop(at, sticks, out, events, state, stack, elements)
         elif flags & _RAW:  # <xmp>, <plaintext>
             stop = _raw_end(page, at, start, end, 0)
             if stop > at:
                 _add_text(page, at, stop, True, out, events, state)
             at = stop
     while state[_DEPTH]:
-        _pop(size, events, state, stack, elements)
-    _flush_run(events, state)
+        _pop(size, sticks, out, events, state, stack, elements)
+    _end_run(events, state)
 
 

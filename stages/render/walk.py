@@ -18,16 +18,20 @@ from typing import Any
 
 from stages.render.elements import ELEMENTS, line_break
 from stages.render.kinds import (
-    BREAK,
+    ALTERNATIVE,
+    BREAKS,
     BUTTON,
     CLOSED,
     CLOSES,
+    CONTROL,
     EDGE,
     FLUSH,
     FORMULA,
     GAP,
-    IMAGE,
+    INLINE,
     JOINT,
+    LINE_OF_TEXT,
+    LINKS,
     LISTING,
     OPENED,
     SPACE,
@@ -49,7 +53,13 @@ def walk(page: Page, scan: Scan, findings: Findings, marked: list[int]) -> None:
     saved: list[Any] = []  # what elements that are open have to remember
     events = scan.events()
     for event, one, other in events:
-        if event == TEXT:
+        if event == LINE_OF_TEXT:
+            page.line_of_text(characters[one:other])
+        elif event >= CLOSES:
+            _CLOSES[event](page, saved.pop(), one)
+        elif event > INLINE:
+            saved.append(_OPENS[event](page, one))
+        elif event == TEXT:
             text = characters[one:other]
             if page.joint:
                 page.join(text)
@@ -66,21 +76,20 @@ def walk(page: Page, scan: Scan, findings: Findings, marked: list[int]) -> None:
                 page.close_container()
         elif event == GAP:
             page.blank_line()
+        elif event == LINKS:
+            page.links += one
+            page.link_chars += other
         elif event == SPACE:
             if inline:
                 inline.append(chr(one))
         elif event == JOINT:
             page.joint = BOX_JOINT
-        elif event in _OPENS:
-            saved.append(_OPENS[event](page, one))
-        elif event in _CLOSES:
-            _CLOSES[event](page, saved.pop(), one)
-        elif event == IMAGE:
+        elif event == ALTERNATIVE:
             page.joint = BOX_JOINT
             page.join(text := characters[one:other])
             inline.append(text)
             page.joint = BOX_JOINT
-        elif event == BREAK:
+        elif event == BREAKS:
             line_break(page, one)
         elif event == EDGE:
             if inline and not inline[-1]:
@@ -91,15 +100,12 @@ def walk(page: Page, scan: Scan, findings: Findings, marked: list[int]) -> None:
             page.formula(formula)
         elif event == LISTING:
             page.listing(findings.listings[marked[one]], one)
-        elif event == BUTTON:
+        elif event == CONTROL:
             if _is_content(*scan.button(one)):
-                inline.append(" ")
+                saved.append(_OPENS[BUTTON](page, one))
             else:
                 page.joint = BOX_JOINT
                 next(islice(events, other, other), None)
-        else:
-            assert event == CLOSES + BUTTON
-            inline.append(" ")
 
 
 def _is_content(text: str, in_heading: bool) -> bool:
