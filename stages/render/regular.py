@@ -39,8 +39,18 @@ class Regular(NamedTuple):
     title: str
 
 
-def read(data: bytes) -> Regular | int:
-    """A page in UTF-8, or the reason why it is left to the parser."""
+def read(html: str) -> Regular | None:
+    """The body of a regular page; None for a page that needs the parser."""
+    try:
+        data = html.encode()
+    except UnicodeEncodeError:  # lone surrogates
+        return None
+    found = build_tree(data)
+    return None if isinstance(found, int) else found
+
+
+def build_tree(data: bytes) -> Regular | int:
+    """The same for a page in UTF-8, or why the page needs the parser: an index of ``REASONS``."""
     page = np.frombuffer(data + _TAIL, np.uint8)
     out = np.empty(2 * len(page) + ROOM * 64, np.uint8)
     stack = np.empty((DEPTH + 1, STACK), np.int64)
@@ -48,11 +58,14 @@ def read(data: bytes) -> Regular | int:
     result = np.zeros(RESULT, np.int64)
     tables = (nesting.TAGS, nesting.ATTRIBUTE_TABLE, nesting.CLASSES, nesting.REFERENCES, nesting.WORDS)
     build(page, len(_TAIL), _quirks(data), *tables, _HIDDEN, out, stack, info, result)
-    written, reason, first, last = result.tolist()
+    written, reason, first, last, late, end = result.tolist()
     if reason:
         return int(reason)
     title = " ".join(unescape(data[first:last].decode()).split())
-    return Regular(out[:written].tobytes(), title)
+    body = out[:written].tobytes()
+    if late:
+        body = b"<body" + out[late:end].tobytes() + body[len(b"<body") :]
+    return Regular(body, title)
 
 
 def _quirks(data: bytes) -> int:

@@ -26,6 +26,7 @@ from stages.render import nesting
     _REFUSED,
     _OF_HEAD,
     _TEXT_ONLY,
+    _ENDS_DRAWING,
 ) = nesting.FLAGS
 (
     _OTHER,
@@ -75,8 +76,9 @@ INFO = 9
 STACK = 7
 #: Open elements at most.
 DEPTH = 400
-#: Places in ``result``: bytes written, reason, and where the text of the title begins and ends.
-RESULT = 4
+#: Places in ``result``: bytes written, the reason to give up, where in the page the text of the title begins and
+#: ends, and where in the output attributes of the body stand that came late.
+RESULT = 6
 #: Room that one tag may need in the output, besides its own bytes.
 ROOM = 64
 
@@ -421,7 +423,7 @@ def _read_tag(
                 info[_TYPED] = _hash(page, first, last, True)
                 if name == _SCRIPT and last - first > 4 and page[first + 4] == 47:
                     info[_REASON] = _MATHS if (page[first] | 32) == 109 else info[_REASON]
-            if bit == 1:
+            if bit == 1 and name != _SCRIPT:
                 _read_class(page, first, last, classes, info)
                 if name == _IMG and _contains(page, first, last, words[:_OF_CLASS]):
                     info[_REASON] = _MATHS
@@ -429,9 +431,13 @@ def _read_tag(
                 for index in range(first, last):
                     info[_COLON] |= page[index] == 58
             elif bit == 4 and name == _IMG:
+                dollars = 0
                 for index in range(first, last):
-                    if page[index] == 92 or page[index] == 36:
+                    dollars += page[index] == 36
+                    if page[index] == 92 or dollars > 1:
                         info[_REASON] = _MATHS
+                if last - first > 6 and (page[first] | 32) == 108 and page[first + 5] == 58:  # latex:
+                    info[_REASON] = _MATHS
             out[put] = 32
             put += 1
             for index in range(start, stop):
@@ -556,7 +562,7 @@ def build(
     form = False
     titled = False
     after = stack[DEPTH]
-    result[1] = result[2] = result[3] = 0
+    result[1:] = 0
     room = len(out) - ROOM
     while at < size:
         if result[1]:
@@ -653,7 +659,14 @@ def build(
             row = _look_up(tags, value)
             name, flags = (tags[row, 1], tags[row, 2]) if row >= 0 else (_OTHER, 0)
             if name == _BODY or name == _ROOT or flags & (_VOID | _RAW | _TEXT_ONLY):
-                if name == _BR or (name == _BODY and not depth):
+                if name == _BR and depth:
+                    top = stack[depth - 1, 3]
+                    if top == _TABLE or top == _TBODY or top == _TR or top == _COLGROUP:
+                        result[1] = _NESTING
+                    for letter in (60, 98, 114, 62):
+                        out[put] = letter
+                        put += 1
+                elif name == _BR or (name == _BODY and not depth):
                     result[1] = _NESTING
                 continue
             if not depth:
@@ -664,7 +677,7 @@ def build(
             top = stack[depth - 1, 3]
             in_table = top == _TABLE or top == _TBODY or top == _TR or top == _COLGROUP
             target = -1
-            marked = False
+            marked = reopened = False
             if name == _TABLE or name == _TBODY or name == _TR or name == _CELL or name == _CAPTION:
                 same = value if name != _TABLE and name != _TR else 0
                 target = _find(name, same, stack, depth, 0, _TABLE if name != _TABLE else -1)
@@ -722,13 +735,14 @@ def build(
                     special |= (stack[index, 4] & _SPECIAL) != 0
                     formatting |= (stack[index, 4] & _FORMATTING) != 0
                 if target >= 0 and (special or formatting):
-                    linked = put > 3 and out[put - 2] == 97 and out[put - 3] == 47 and out[put - 4] == 60
-                    if name == _A or name == _CODE or stack[target, 5] or (linked and formatting):
+                    if name == _CODE or stack[target, 5] or (special and name == _A):
                         result[1] = _NESTING
                         return
                     if special:
                         stack[target, 6] = 1
                         target = -1
+                    else:
+                        reopened = True  # what was open in it goes on after it
             else:
                 for index in range(depth - 1, -1, -1):
                     if stack[index, 0] == value and not stack[index, 6]:
@@ -742,6 +756,10 @@ def build(
                     return
                 depth = _pop(target, marked, page, stack, depth, out, put, result)
                 put = result[0]
+                if reopened:
+                    for letter in (60, 105, 62, 60, 47, 105, 62):
+                        out[put] = letter
+                        put += 1
             continue
         # Opening tags ----------------------------------------------------------------------------------
         opening = at
@@ -888,8 +906,18 @@ def build(
         if ignored or (not depth and flags & _OF_HEAD):
             put = before
             if name == _BODY and info[_SEEN] | info[_DROPPED]:
-                result[1] = _NESTING
-                return
+                # The body has begun without its tag, whose attributes still count.
+                if stack[0, 1] != body or result[4]:
+                    result[1] = _NESTING
+                    return
+                first = before + 1 + end - start
+                result[4], result[5] = len(out) - (info[INFO] - first), len(out)
+                if result[4] < room:
+                    result[1] = _MARKUP
+                    return
+                for index in range(info[INFO] - first):
+                    out[result[4] + index] = out[first + index]
+                room = min(room, result[4] - ROOM)
         elif name != _BODY:
             top = stack[depth - 1, 3]
             if name == _INPUT and (top == _TABLE or top == _TBODY or top == _TR) and info[_TYPED] != hidden:
@@ -1002,11 +1030,15 @@ def build(
                             return
                     elif name == _TEMPLATE:
                         pass
-                    elif inner >= 0 and what != _TITLE and what != _A and (what != _SCRIPT or not closing):
-                        style = what == _SCRIPT and (page[first + 1] | 32) == 116
-                        if not style:  # what is not of a drawing ends it
-                            result[1] = _NESTING
+                    elif inside & _ENDS_DRAWING or (what == _SCRIPT and (page[first + 1] | 32) == 99):
+                        result[1] = _NESTING
+                        return
+                    elif what == _SCRIPT and not closing:  # style: not text
+                        at = _after_raw(page, at, first, last, False, size)
+                        if at < 0:
+                            result[1] = _MARKUP
                             return
+                        stop = at
                 if not depth:
                     continue
                 out[put], out[put + 1] = 60, 47

@@ -13,7 +13,6 @@ from html import unescape
 from itertools import zip_longest
 
 import numpy as np
-from selectolax.lexbor import LexborNode
 
 from stages.render import kinds
 from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
@@ -21,7 +20,7 @@ from stages.render.scan_kernels import ELEMENT, EVENT, FOUND, STACK, STATES, sca
 
 #: Limits on the characters of a note to users whose browser cannot play a film, and on the nodes examined to
 #: find it. If there is more, the element was never closed and contains the rest of the page.
-_NOTE = np.array([400, 1000], np.int64)
+_NOTE = np.array([400, 1000, 1 << 16], np.int64)
 #: Characters before which, and after which, words that a box or image separates need no space.
 _STICKS = np.array(list(zip_longest(map(ord, STICKS_TO_WORD), map(ord, WORD_STICKS_TO), fillvalue=-1)))
 _ATTRIBUTE = re.compile(rb' (=?[^=]*)="([^"]*)"')
@@ -38,9 +37,10 @@ Element = int
 class Scan:
     """The events of a page, and what they refer to."""
 
-    def __init__(self, body: LexborNode | None, *, structure: bool, alternatives: bool) -> None:
-        """``structure``: with containers. ``alternatives``: with the alt texts of images."""
-        self.page = (body.html or "").encode() if body is not None else b""
+    def __init__(self, body: bytes, *, structure: bool, alternatives: bool) -> None:
+        """``body``: as the parser writes it. ``structure``: with containers. ``alternatives``: with the alt
+        texts of images."""
+        self.page = body
         page = np.frombuffer(self.page + kinds.TAIL, np.uint8)
         tags = int(np.count_nonzero(page == ord("<")))
         out = np.empty(2 * (len(page) + tags), np.uint8)

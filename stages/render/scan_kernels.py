@@ -692,21 +692,25 @@ def _add_names(page: Any, found: Any, out: Any, state: Any) -> Any:
 
 
 @lean
-def _note_is_long(page: Any, at: Any, end: Any, tags: Any, out: Any, state: Any, limits: Any) -> Any:
-    """Whether what is in an element that embeds something is more than a note to old browsers."""
+def _is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) -> Any:
+    """Whether what is in an element that embeds something, from ``at`` on, is more than a note to old
+    browsers."""
     before, chars = state[_BYTES], state[_CHARS]
-    total, nodes = 0, 0
-    while at < end:
+    total, nodes, depth = 0, 0, 1
+    last = min(at + limits[2], len(page) - TAIL)
+    while depth:
+        if at >= last or total > limits[0] or nodes > limits[1]:
+            return True
         if page[at] != 60:
             stop = at
-            while stop < end and page[stop] != 60:
+            while stop < last and page[stop] != 60:
                 stop += 1
-            first, last = at, stop
-            while first < last and (page[first] == 32 or 9 <= page[first] <= 13):
+            first, end = at, stop
+            while first < end and (page[first] == 32 or 9 <= page[first] <= 13):
                 first += 1
-            while last > first and (page[last - 1] == 32 or 9 <= page[last - 1] <= 13):
-                last -= 1
-            _write(page, first, last, False, out, state)
+            while end > first and (page[end - 1] == 32 or 9 <= page[end - 1] <= 13):
+                end -= 1
+            _write(page, first, end, False, out, state)
             total += state[_CHARS] - chars
             state[_BYTES], state[_CHARS] = before, chars
             nodes += 1
@@ -715,15 +719,22 @@ def _note_is_long(page: Any, at: Any, end: Any, tags: Any, out: Any, state: Any,
             at = _after_markup(page, at)
             nodes += 1
         else:
-            nodes += page[at + 1] != 47
-            stop = _name_end(page, at + 1)
-            row = _look_up(tags, _hash(page, at + 1, stop))
-            start, at = at + 1, _after_tag(page, stop)
-            if row >= 0 and tags[row, 2] & _RAW:
-                at = _raw_end(page, at, start, stop, tags[row, 2] & _SCRIPT)
-        if total > limits[0] or nodes > limits[1]:
-            return True
-    return False
+            closing = page[at + 1] == 47
+            start = at + 2 if closing else at + 1
+            stop = _name_end(page, start)
+            row = _look_up(tags, _hash(page, start, stop))
+            flags = tags[row, 2] if row >= 0 else 0
+            at = _after_tag(page, stop)
+            if flags & _VOID:
+                nodes += not closing
+            elif closing:
+                depth -= 1
+            else:
+                nodes += 1
+                depth += 1
+                if flags & _RAW:
+                    at = _raw_end(page, at, start, stop, flags & _SCRIPT)
+    return total > limits[0] or nodes > limits[1]
 
 
 @lean
@@ -843,7 +854,7 @@ def scan(
     """Writes the events of ``page`` (uint8: a serialised body, then ``scan.TAIL``), their text, and the elements
     that they mention; ``state`` has the counts.
 
-    ``tags``: rows of hash, kind and flags. ``limits``: of a note, in characters and nodes. ``sticks``: the
+    ``tags``: rows of hash, kind and flags. ``limits``: of a note, in characters, nodes and bytes. ``sticks``: the
     characters that need no space before them, and after them. ``structure``: with
     containers. ``alternatives``: with the alt texts of images.
     """
@@ -887,8 +898,7 @@ def scan(
             if flags & _DECLARED:
                 kind = _BOX if found[_DECLARE] else _OBJECT
             else:
-                end_of = _after_element(page, at, start, end, tags)
-                kind = _OBJECT if _note_is_long(page, at, end_of, tags, out, state, limits) else _BOX
+                kind = _OBJECT if _is_long(page, at, tags, out, state, limits) else _BOX
         if mark == _REPLACED or (mark == _LISTED and kind >= _INLINE):
             place = mark == _REPLACED and kind > _BLOCK and not state[_IN_PRE]
             place |= mark == _LISTED and flags & _PLACED

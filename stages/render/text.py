@@ -15,9 +15,9 @@ from typing import Literal
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
-from stages.render import backticks, code, code_flow, equations, hidden, streamed
+from stages.render import backticks, code, code_flow, equations, hidden, regular, streamed
 from stages.render.blocks import Block, Container, text_of
-from stages.render.guards import to_parse
+from stages.render.guards import MAX_CHARS, to_parse
 from stages.render.layout import Page
 from stages.render.marks import Findings, Nodes, set_marks
 from stages.render.scan import Scan
@@ -78,7 +78,9 @@ class _Attempts:
         """The page as the findings have it."""
         findings = self.findings
         self._marked = marked = set_marks(findings, self._marked)
-        scan = Scan(self._tree.body, structure=self._structure, alternatives=not self._structure)
+        body = self._tree.body
+        source = (body.html or "").encode() if body is not None else b""
+        scan = Scan(source, structure=self._structure, alternatives=not self._structure)
         languages = findings.languages
         named = {number: languages[id_] for number, id_ in enumerate(marked) if id_ in languages}
         page = Page(scan, named, cache(lambda: backticks.declared(self._tree, self._html)))
@@ -103,8 +105,11 @@ class _Attempts:
         self.findings = self.findings._replace(skip=self.findings.skip - self.veiled)
 
 
-def _read(html: str, content: Literal["full", "main"]) -> tuple[LexborHTMLParser, Page]:
+def _read(html: str, content: Literal["full", "main"]) -> tuple[Page, str]:
+    """The page and its title."""
     structure = content == "main"
+    if (found := _read_regular(html, structure=structure)) is not None:
+        return found
     data = to_parse(html)
     # Parse as a browser with scripts does, so that <noscript> is text and does not end the head.
     tree = LexborHTMLParser(data, scripting=True, options=_OPTIONS)
@@ -123,7 +128,20 @@ def _read(html: str, content: Literal["full", "main"]) -> tuple[LexborHTMLParser
         if attempts.veiled and _size(page) < _SPARSE:
             attempts.unveil()
             page = _fuller(page, attempts.page())
-    return tree, page
+    return page, _title(tree)
+
+
+_NOTHING = Findings({}, {}, frozenset(), frozenset(), frozenset(), {}, {})
+
+
+def _read_regular(html: str, *, structure: bool) -> tuple[Page, str] | None:
+    """The same for a regular page with enough text, without the parser; None for any other page."""
+    if len(html) > MAX_CHARS or (found := regular.read(html)) is None:
+        return None
+    scan = Scan(found.body, structure=structure, alternatives=not structure)
+    page = Page(scan, {}, cache(lambda: backticks.declared(LexborHTMLParser(html), html)))
+    walk(page, scan, _NOTHING, [])
+    return None if page.indented or _size(page) < _SPARSE else (page, found.title)
 
 
 def _size(page: Page) -> int:
@@ -147,7 +165,7 @@ def _title(tree: LexborHTMLParser) -> str:
 
 def structure(html: str) -> tuple[list[Block], list[Container]]:
     """All blocks of a page and their containers, in the form that ``main.select`` takes."""
-    _, page = _read(html, "main")
+    page, _ = _read(html, "main")
     return page.blocks, page.containers
 
 
@@ -158,7 +176,7 @@ def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
     for, without navigation, advertisements, related links and the like; image descriptions are left out as
     well. Raises ValueError for a page beyond ``guards.MAX_CHARS``.
     """
-    tree, page = _read(html, content)
+    page, title = _read(html, content)
     blocks = page.blocks
     on_page = sum([block.equations for block in blocks])
     if content == "main" and blocks:
@@ -169,7 +187,7 @@ def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
     text = text_of(blocks)
     return Rendered(
         text=text,
-        title=_title(tree),
+        title=title,
         equations=on_page if content == "full" else sum([block.equations for block in blocks]),
         code_blocks=sum([block.kind == "pre" for block in blocks]),
         tables=len({block.table for block in blocks if block.table}),

@@ -77,8 +77,9 @@ def walk(page: Page, scan: Scan, findings: Findings, marked: list[int]) -> None:
         elif event == GAP:
             page.blank_line()
         elif event == LINKS:
-            page.links += one
-            page.link_chars += other
+            if one or page.link_from >= 0:
+                page.links += one
+                page.link_chars += other
         elif event == SPACE:
             if inline:
                 inline.append(chr(one))
