@@ -250,7 +250,9 @@ def open_item(page: Page, about: int) -> int:
         if len(page.blocks) > state.first_block and page.blocks[-1].kind != "pre":
             page.gap = 1  # no blank lines between items, whether or not they contain paragraphs
         indent = min(state.indent, MAX_INDENT)
-        page.marker = state.marker(integer(page.scan.attributes(about).get("value")) if state.numbered else None)
+        page.marker = state.marker(
+            integer(page.scan.attributes(about).get("value")) if state.numbered else None
+        )
     else:
         indent, page.marker = saved, "* "
     page.indent = indent + len(page.marker)

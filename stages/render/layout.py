@@ -238,4 +238,3 @@ class Page:
         container = self.containers[self.container]
         container.last = len(self.blocks)
         self.container = container.parent
-

@@ -15,7 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.render import nesting
-from stages.render.regular_kernels import DEPTH, INFO, RESULT, ROOM, STACK, build
+from stages.render.regular_kernels import RESULT, ROOM, build
+from stages.render.regular_nesting import DEPTH, STACK
+from stages.render.regular_tags import INFO
 
 #: Why a page is left to the parser.
 REASONS = ("", "markup", "nesting", "formula", "code", "reference", "pieces")

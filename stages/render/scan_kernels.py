@@ -40,70 +40,85 @@ from stages.render import kinds
     _CAPTION,
     _HEADER_CELL,
     _BLOCK_LINK,
-) = (
-    kinds.BOX,
-    kinds.EMBEDDING,
-    kinds.SKIP,
-    kinds.INLINE,
-    kinds.LINK,
-    kinds.IMAGE,
-    kinds.BREAK,
-    kinds.QUOTED,
-    kinds.RUBY,
-    kinds.BUTTON,
-    kinds.CODE,
-    kinds.OBJECT,
-    kinds.LINE,
-    kinds.BLOCK,
-    kinds.HEADING,
-    kinds.LIST,
-    kinds.ITEM,
-    kinds.TERM,
-    kinds.PRE,
-    kinds.TABLE,
-    kinds.ROW,
-    kinds.CELL,
-    kinds.CAPTION,
-    kinds.HEADER_CELL,
-    kinds.BLOCK_LINK,
+) = map(
+    np.int64,
+    (
+        kinds.BOX,
+        kinds.EMBEDDING,
+        kinds.SKIP,
+        kinds.INLINE,
+        kinds.LINK,
+        kinds.IMAGE,
+        kinds.BREAK,
+        kinds.QUOTED,
+        kinds.RUBY,
+        kinds.BUTTON,
+        kinds.CODE,
+        kinds.OBJECT,
+        kinds.LINE,
+        kinds.BLOCK,
+        kinds.HEADING,
+        kinds.LIST,
+        kinds.ITEM,
+        kinds.TERM,
+        kinds.PRE,
+        kinds.TABLE,
+        kinds.ROW,
+        kinds.CELL,
+        kinds.CAPTION,
+        kinds.HEADER_CELL,
+        kinds.BLOCK_LINK,
+    ),
 )
-_TEXT, _SPACE, _FLUSH, _GAP, _JOINT, _EDGE = (
-    kinds.TEXT,
-    kinds.SPACE,
-    kinds.FLUSH,
-    kinds.GAP,
-    kinds.JOINT,
-    kinds.EDGE,
+_TEXT, _SPACE, _FLUSH, _GAP, _JOINT, _EDGE = map(
+    np.int64,
+    (
+        kinds.TEXT,
+        kinds.SPACE,
+        kinds.FLUSH,
+        kinds.GAP,
+        kinds.JOINT,
+        kinds.EDGE,
+    ),
 )
-_OPENED, _CLOSED, _FORMULA, _LISTING, _CLOSES, _LINE_OF_TEXT, _LINKS, _ALTERNATIVE, _BREAKS, _CONTROL = (
-    kinds.OPENED,
-    kinds.CLOSED,
-    kinds.FORMULA,
-    kinds.LISTING,
-    kinds.CLOSES,
-    kinds.LINE_OF_TEXT,
-    kinds.LINKS,
-    kinds.ALTERNATIVE,
-    kinds.BREAKS,
-    kinds.CONTROL,
+_OPENED, _CLOSED, _FORMULA, _LISTING, _CLOSES, _LINE_OF_TEXT, _LINKS, _ALTERNATIVE, _BREAKS, _CONTROL = map(
+    np.int64,
+    (
+        kinds.OPENED,
+        kinds.CLOSED,
+        kinds.FORMULA,
+        kinds.LISTING,
+        kinds.CLOSES,
+        kinds.LINE_OF_TEXT,
+        kinds.LINKS,
+        kinds.ALTERNATIVE,
+        kinds.BREAKS,
+        kinds.CONTROL,
+    ),
 )
-_LEVEL, _VOID, _RAW, _SCRIPT, _HEADINGS, _MATH, _NOTES, _PLACED, _DECLARED = (
-    kinds.LEVEL,
-    kinds.VOID,
-    kinds.RAW,
-    kinds.SCRIPT,
-    kinds.HEADINGS,
-    kinds.MATH,
-    kinds.NOTES,
-    kinds.PLACED,
-    kinds.DECLARED,
+_LEVEL, _VOID, _RAW, _SCRIPT, _HEADINGS, _MATH, _NOTES, _PLACED, _DECLARED = map(
+    np.int64,
+    (
+        kinds.LEVEL,
+        kinds.VOID,
+        kinds.RAW,
+        kinds.SCRIPT,
+        kinds.HEADINGS,
+        kinds.MATH,
+        kinds.NOTES,
+        kinds.PLACED,
+        kinds.DECLARED,
+    ),
 )
-_HIDDEN, _REPLACED, _LISTED, _PREFORMATTED, _BLOCKED = (
-    kinds.HIDDEN,
-    kinds.REPLACED,
-    kinds.LISTED,
-    kinds.PREFORMATTED,
-    kinds.BLOCKED,
+_HIDDEN, _REPLACED, _LISTED, _PREFORMATTED, _BLOCKED = map(
+    np.int64,
+    (
+        kinds.HIDDEN,
+        kinds.REPLACED,
+        kinds.LISTED,
+        kinds.PREFORMATTED,
+        kinds.BLOCKED,
+    ),
 )
 #: Bytes after a page: any search for the end of something ends there.
 TAIL = len(kinds.TAIL)
@@ -138,6 +153,8 @@ STACK = 6
 # What is found in a tag; the places of class, id, role and itemprop are after these.
 _HREF, _COUNT, _MARK, _NUMBER, _ALT, _ALT_END, _DECLARE, _TAG_END, _NAMES = range(9)
 FOUND = 17
+#: Numba compiles a function anew for each constant that is written in a call; these are values.
+_NONE, _NO, _YES = map(np.int64, (-1, 0, 1))
 
 
 @lean_inlined
@@ -389,9 +406,9 @@ def _write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
                 space = second == 0x9A and page[at + 2] == 0x80
             elif byte == 0xE2:
                 third = page[at + 2]
-                space = (second == 0x80 and (third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF)) or (
-                    second == 0x81 and third == 0x9F
-                )
+                space = (
+                    second == 0x80 and (third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF)
+                ) or (second == 0x81 and third == 0x9F)
             else:
                 space = byte == 0xE3 and second == 0x80 and page[at + 2] == 0x80
             if not space:
@@ -425,7 +442,7 @@ def _add_text(page: Any, at: Any, end: Any, raw: Any, out: Any, events: Any, sta
         state[_BYTES] += 1
         state[_CHARS] += 1
     else:
-        _emit(events, state, _SPACE, space, 0)
+        _emit(events, state, _SPACE, np.int64(space), _NO)
 
 
 # A line of text ----------------------------------------------------------------------------------------
@@ -656,23 +673,43 @@ def _make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> A
 
 
 @lean
-def _flush(sticks: Any, out: Any, events: Any, state: Any) -> Any:
-    if state[_ON_LINE] != _EMPTY:
-        if state[_IN_PRE] or not _make_line(False, sticks, out, events, state):
-            _emit(events, state, _FLUSH, 0, 0)
-        if not state[_IN_PRE]:
+def _step(kind: Any, one: Any, opens: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
+    """An element that opens or closes; _LINE for any other end of a line. ``one``: what its event says."""
+    pre = state[_IN_PRE]
+    # The line ends, but not before a link that it is in.
+    if state[_ON_LINE] != _EMPTY and kind >= _LINE and (opens or kind != _BLOCK_LINK):
+        if not pre and _make_line(_NO, sticks, out, events, state):
             state[_ON_LINE] = _EMPTY
-
-
-@lean
-def _blank_line(sticks: Any, out: Any, events: Any, state: Any) -> Any:
-    if state[_ON_LINE] != _EMPTY and not state[_IN_PRE] and _make_line(False, sticks, out, events, state):
-        state[_ON_LINE] = _EMPTY
-    count = state[_EVENTS]
-    if state[_ON_LINE] != _EMPTY or not count or events[count - 1, 0] != _GAP:
-        _emit(events, state, _GAP, 0, 0)
-        if not state[_IN_PRE]:
-            state[_ON_LINE] = _EMPTY
+        elif kind == _LINE or (kind > _BLOCK and not pre):
+            _emit(events, state, _FLUSH, _NO, _NO)
+            if not pre:
+                state[_ON_LINE] = _EMPTY
+    if kind == _LINE:
+        return
+    if kind == _BLOCK:
+        count = state[_EVENTS]
+        if state[_ON_LINE] != _EMPTY or not count or events[count - 1, 0] != _GAP:
+            _emit(events, state, _GAP, _NO, _NO)
+            if not pre:
+                state[_ON_LINE] = _EMPTY
+        return
+    change = 1 if opens else -1
+    if kind == _PRE:
+        pre += change
+        state[_IN_PRE] = pre
+    elif kind == _LINK or kind == _BLOCK_LINK:
+        state[_IN_LINKS] += change
+    elif kind == _HEADING or kind == _TERM or kind == _CAPTION:
+        state[_IN_HEADINGS] += change
+    if not opens:
+        _emit(events, state, _CLOSES + kind, one, _NO)
+        state[_ON_LINE] = _UNKNOWN if kind < _LINE or pre else _EMPTY
+    else:
+        _emit(events, state, _CONTROL if kind == _BUTTON else kind, one, _NO)
+        if kind >= _LINE:
+            state[_ON_LINE] = _UNKNOWN if pre > 1 else _EMPTY
+        elif kind == _QUOTED or kind == _RUBY or kind == _BUTTON:
+            state[_ON_LINE] = _FILLED
 
 
 @lean
@@ -688,7 +725,7 @@ def _add_names(page: Any, found: Any, out: Any, state: Any) -> Any:
             state[_BYTES] += 1
             state[_CHARS] += 1
         first = False
-        _write(page, at, end, False, out, state)
+        _write(page, at, end, _NO, out, state)
 
 
 @lean
@@ -710,7 +747,7 @@ def _is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) -
                 first += 1
             while end > first and (page[end - 1] == 32 or 9 <= page[end - 1] <= 13):
                 end -= 1
-            _write(page, first, end, False, out, state)
+            _write(page, first, end, _NO, out, state)
             total += state[_CHARS] - chars
             state[_BYTES], state[_CHARS] = before, chars
             nodes += 1
@@ -747,45 +784,6 @@ def _add_element(name: Any, end: Any, state: Any, found: Any, elements: Any) -> 
 
 
 @lean
-def _open(kind: Any, one: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
-    """The event of an element that opens; it may leave something on the line."""
-    if kind == _LINE:
-        _flush(sticks, out, events, state)
-    elif kind == _BLOCK:
-        _blank_line(sticks, out, events, state)
-    else:
-        if kind > _LINE and not state[_IN_PRE]:
-            _flush(sticks, out, events, state)
-        _emit(events, state, _CONTROL if kind == _BUTTON else kind, one, 0)
-        if kind == _PRE:
-            state[_IN_PRE] += 1
-        state[_IN_LINKS] += kind == _LINK or kind == _BLOCK_LINK
-        state[_IN_HEADINGS] += kind == _HEADING or kind == _TERM or kind == _CAPTION
-        if kind >= _LINE:
-            state[_ON_LINE] = _UNKNOWN if state[_IN_PRE] > 1 else _EMPTY
-        elif kind == _QUOTED or kind == _RUBY or kind == _BUTTON:
-            state[_ON_LINE] = _FILLED
-
-
-@lean
-def _close(kind: Any, one: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
-    """The event of an element that closes."""
-    if kind == _LINE:
-        _flush(sticks, out, events, state)
-    elif kind == _BLOCK:
-        _blank_line(sticks, out, events, state)
-    else:
-        if kind > _LINE and kind != _BLOCK_LINK and not state[_IN_PRE]:
-            _flush(sticks, out, events, state)  # but a link ends before its line does
-        _emit(events, state, _CLOSES + kind, one, 0)
-        if kind == _PRE:
-            state[_IN_PRE] -= 1
-        state[_IN_LINKS] -= kind == _LINK or kind == _BLOCK_LINK
-        state[_IN_HEADINGS] -= kind == _HEADING or kind == _TERM or kind == _CAPTION
-        state[_ON_LINE] = _UNKNOWN if kind < _LINE or state[_IN_PRE] else _EMPTY
-
-
-@lean
 def _pop(at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, elements: Any) -> Any:
     """Closes the innermost open element, whose closing tag is at ``at``."""
     depth = state[_DEPTH] - 1
@@ -794,7 +792,7 @@ def _pop(at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, el
     if kind == _INLINE:
         state[_IN_MATH] -= stack[depth, 2]
         return
-    _close(kind, one, sticks, out, events, state)
+    _step(kind, one, _NO, sticks, out, events, state)
     if kind == _BUTTON:
         elements[one, 3] = at
         opened = stack[depth, 2]
@@ -803,8 +801,11 @@ def _pop(at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, el
         count = state[_EVENTS]
         if state[_RUN] < 0 and events[count - 1, 0] == _OPENED:
             state[_EVENTS] = count - 1  # nothing is in it
+        elif state[_RUN] < 0 and events[count - 1, 0] == _GAP and events[count - 2, 0] == _OPENED:
+            state[_EVENTS] = count - 1
+            events[count - 2, 0] = _GAP
         else:
-            _emit(events, state, _CLOSED, 0, 0)
+            _emit(events, state, _CLOSED, _NO, _NO)
 
 
 @lean
@@ -858,14 +859,14 @@ def scan(
     characters that need no space before them, and after them. ``structure``: with
     containers. ``alternatives``: with the alt texts of images.
     """
-    at, size = 0, len(page) - TAIL
+    at, size = _NO, len(page) - TAIL
     state[_RUN] = -1
     while at < size:
         if page[at] != 60:
             end = at + 1
             while end < size and page[end] != 60:
                 end += 1
-            _add_text(page, at, end, False, out, events, state)
+            _add_text(page, at, end, _NO, out, events, state)
             at = end
             continue
         letter = page[at + 1]
@@ -905,11 +906,11 @@ def scan(
             one = -1
             if place:
                 one = _argument(kind, start, end, flags, number, state, found, elements, stack)
-                _open(kind, one, sticks, out, events, state)
-            _emit(events, state, _FORMULA if mark == _REPLACED else _LISTING, number, 0)
+                _step(kind, one, _YES, sticks, out, events, state)
+            _emit(events, state, _FORMULA if mark == _REPLACED else _LISTING, number, _NO)
             state[_ON_LINE] = _UNKNOWN
             if place:
-                _close(kind, one, sticks, out, events, state)
+                _step(kind, one, _NO, sticks, out, events, state)
             kind = _SKIP
         elif mark == _PREFORMATTED and kind >= _INLINE:
             kind = _PRE
@@ -919,10 +920,10 @@ def scan(
             elif kind == _LINK:
                 kind = _BLOCK_LINK
             elif kind < _LINE:
-                _flush(sticks, out, events, state)
+                _step(_LINE, _NO, _YES, sticks, out, events, state)
         if kind < _INLINE:
             if kind == _BOX:
-                _emit(events, state, _JOINT, 0, 0)
+                _emit(events, state, _JOINT, _NO, _NO)
             if not void:
                 at = _after_element(page, at, start, end, tags)
             continue
@@ -930,27 +931,27 @@ def scan(
             kind = _INLINE if kind == _LINK else _LINE
         one, third = -1, 0
         if kind >= _LINE:
-            _flush(sticks, out, events, state)
+            _step(_LINE, _NO, _YES, sticks, out, events, state)
             if structure:
                 third = 1
                 container = _add_element(start, end, state, found, elements)
                 elements[container, 3] = state[_CHARS]
                 _add_names(page, found, out, state)
                 elements[container, 4] = state[_CHARS]
-                _emit(events, state, _OPENED, container, 0)
+                _emit(events, state, _OPENED, container, _NO)
             if state[_IN_PRE] and kind != _PRE:
                 kind = _LINE
         elif kind == _INLINE:
             count = state[_EVENTS]
             if count and state[_RUN] < 0 and events[count - 1, 0] == _CLOSES + _LINK:
-                _emit(events, state, _EDGE, 0, 0)
+                _emit(events, state, _EDGE, _NO, _NO)
             if flags & _MATH:
                 third = 1
                 state[_IN_MATH] += 1
         elif kind == _IMAGE:
             _end_run(events, state)
             before, chars = state[_BYTES], state[_CHARS]
-            if alternatives and _write(page, found[_ALT], found[_ALT_END], False, out, state) == 2:
+            if alternatives and _write(page, found[_ALT], found[_ALT_END], _NO, out, state) == 2:
                 count = state[_EVENTS]
                 events[count, 0], events[count, 1], events[count, 2] = _ALTERNATIVE, chars, state[_CHARS]
                 events[count, 3], events[count, 4] = before, state[_BYTES]
@@ -958,16 +959,20 @@ def scan(
                 state[_ON_LINE] = _FILLED
             else:
                 state[_BYTES], state[_CHARS] = before, chars
-                _emit(events, state, _JOINT, 0, 0)
+                _emit(events, state, _JOINT, _NO, _NO)
         elif kind == _BREAK:
-            if state[_ON_LINE] == _EMPTY or state[_IN_PRE] or not _make_line(True, sticks, out, events, state):
-                _emit(events, state, _BREAKS, at, 0)
+            if (
+                state[_ON_LINE] == _EMPTY
+                or state[_IN_PRE]
+                or not _make_line(_YES, sticks, out, events, state)
+            ):
+                _emit(events, state, _BREAKS, at, _NO)
                 state[_ON_LINE] = _UNKNOWN
             else:
                 state[_ON_LINE] = _EMPTY
         if kind != _INLINE and kind != _IMAGE and kind != _BREAK:
             one = _argument(kind, start, end, flags, number if mark else -1, state, found, elements, stack)
-            _open(kind, one, sticks, out, events, state)
+            _step(kind, one, _YES, sticks, out, events, state)
             if kind == _BUTTON:
                 third = state[_EVENTS] - 1
         if void and kind != _LINE and kind != _BLOCK:
@@ -979,12 +984,10 @@ def scan(
         if void:
             _pop(at, sticks, out, events, state, stack, elements)
         elif flags & _RAW:  # <xmp>, <plaintext>
-            stop = _raw_end(page, at, start, end, 0)
+            stop = _raw_end(page, at, start, end, _NO)
             if stop > at:
-                _add_text(page, at, stop, True, out, events, state)
+                _add_text(page, at, stop, _YES, out, events, state)
             at = stop
     while state[_DEPTH]:
         _pop(size, sticks, out, events, state, stack, elements)
     _end_run(events, state)
-
-

@@ -91,7 +91,9 @@ class _Attempts:
         """Whether there is code laid out as normal text; it is added to the findings."""
         findings = self.findings
         taken = findings.formulas.keys() | findings.preformatted | findings.listings.keys()
-        flows = code_flow.find(self._tree, self._html, taken, findings.skip, findings.nodes, unmarked=unmarked)
+        flows = code_flow.find(
+            self._tree, self._html, taken, findings.skip, findings.nodes, unmarked=unmarked
+        )
         self.findings = findings._replace(
             skip=findings.skip | flows.skip,
             preformatted=findings.preformatted | flows.listings.keys(),
