@@ -323,9 +323,9 @@ def close_pre(page: Page, saved: None, about: int) -> None:
     page.close_code_block()
 
 
-#: By kind, how an element opens and how it closes. What ``about`` is depends on the kind: a number of the scan
-#: for its attributes, -1 without any; of a heading its level, of a break its place, of a row what it is in, of
-#: code its mark.
+#: By kind, how an element opens and how it closes. What ``about`` is depends on the kind: a number of the
+#: scan for its attributes, -1 without any; of a heading its level, of a break its place, of a row what it is
+#: in, of code its mark.
 ELEMENTS: dict[int, tuple[Callable[[Page, int], Any], Callable[[Page, Any, int], None]]] = {
     LINK: (open_link, close_link),
     SUPERSCRIPT: (open_text, close_superscript),

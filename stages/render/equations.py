@@ -21,13 +21,13 @@ the page: climbs are short, and the amount of text that is measured is capped.
 from __future__ import annotations
 
 from collections import Counter
+
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render import carriers
 from stages.render.carriers import EXPANSION, MAX_CLIMB, PUBLISHED, REPLACEABLE, SLACK, Carrier
 from stages.render.marks import Formula, Nodes
 from stages.render.wrappings import clean, unwrap
-
 
 # Wrappers hold one formula, in one form or several, and nothing else.
 _WRAPPERS = (
@@ -60,8 +60,9 @@ _MAX_MEASURED = 20
 def find(tree: LexborHTMLParser, html: str, nodes: Nodes) -> dict[int, Formula | None]:
     """What to write in place of which elements, by ``mem_id``; ``None`` for nothing (a rendered twin).
 
-    ``html`` is the page as parsed; the elements are added to ``nodes``. Elements inside a replaced element may or may not be listed. A formula
-    that cannot be read is not listed, so that its element is printed like any other.
+    ``html`` is the page as parsed; the elements are added to ``nodes``. Elements inside a
+    replaced element may or may not be listed. A formula that cannot be read is not listed, so that its
+    element is printed like any other.
     """
     found = carriers.find(tree, html)
     return _Page(tree, html, nodes).choose(found) if found else {}

@@ -119,7 +119,8 @@ _TAGS = {
     HEAD_ROWS: "thead",
 }
 _FLAGS = {
-    VOID: "area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr",
+    VOID: "area base basefont bgsound br col embed frame hr img input keygen link meta param source track"
+    " wbr",
     RAW: "iframe noembed noframes noscript plaintext script style xmp",
     SCRIPT: "script",
     HEADINGS: "h1 h2 h3 h4 h5 h6 dt summary",

@@ -228,7 +228,7 @@ class Page:
         first = len(self.blocks)
         scan = self.scan
         for element in self.pending:
-            tag, names = scan.tag(element), scan.names(element)
+            tag, names = scan.container(element)
             self.containers.append(Container(self.container, tag, names, first, first))
             self.container = len(self.containers) - 1
         self.pending.clear()

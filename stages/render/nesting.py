@@ -5,6 +5,7 @@ Knows names of tags and attributes. Does not know what an element does to the te
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html.entities import html5
 
 import numpy as np
@@ -91,26 +92,29 @@ _NAMED = {
     TEMPLATE: "template",
 }
 _FLAGGED = {
-    CLOSES_P: "address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer"
-    " form h1 h2 h3 h4 h5 h6 header hgroup hr li dd dt main menu nav ol p search section summary ul",
+    CLOSES_P: "address article aside blockquote center details dialog dir div dl fieldset figcaption figure"
+    " footer form h1 h2 h3 h4 h5 h6 header hgroup hr li dd dt main menu nav ol p search section"
+    " summary ul",
     SPECIAL: "address area article aside base basefont bgsound blockquote body br button caption center col"
-    " colgroup dd details dir div dl dt embed fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 head header"
-    " hgroup hr html iframe img input li link main menu meta nav noembed noframes noscript object ol p param script"
-    " search section select source style summary table tbody td template textarea tfoot th thead title tr track ul wbr",
+    " colgroup dd details dir div dl dt embed fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6"
+    " head header hgroup hr html iframe img input li link main menu meta nav noembed noframes noscript"
+    " object ol p param script search section select source style summary table tbody td template"
+    " textarea tfoot th thead title tr track ul wbr",
     SCOPE: "caption html table td th object",
     FORMATTING: "a b big code em font i s small strike strong tt u",
     IMPLIED: "dd dt li p",
-    ENDS_BLOCK: "address article aside blockquote button center details dialog dir div dl fieldset figcaption figure"
-    " footer header hgroup main menu nav object ol search section summary ul",
+    ENDS_BLOCK: "address article aside blockquote button center details dialog dir div dl fieldset figcaption"
+    " figure footer header hgroup main menu nav object ol search section summary ul",
     VOID: "area base basefont bgsound br col embed hr img input link meta param source track wbr",
     RAW: "iframe noembed noframes noscript script style",
     # Formulas and code, for which others look in the tree, and what is seldom seen.
-    REFUSED: "annotation annotation-xml applet datalist frame frameset image isindex keygen listing marquee math nobr"
-    " option optgroup plaintext pre rb rp rt rtc xmp",
+    REFUSED: "annotation annotation-xml applet datalist frame frameset image isindex keygen listing marquee"
+    " math nobr option optgroup plaintext pre rb rp rt rtc xmp",
     OF_HEAD: "base basefont bgsound link meta noframes noscript script style template title",
     TEXT_ONLY: "textarea title",
-    ENDS_DRAWING: "b big blockquote body br center code dd desc div dl dt em embed font foreignobject h1 h2 h3 h4 h5 h6"
-    " head hr i img li listing menu meta nobr ol p pre ruby s small span strike strong sub sup table tt u ul var",
+    ENDS_DRAWING: "b big blockquote body br center code dd desc div dl dt em embed font foreignobject h1 h2"
+    " h4 h5 h6 head hr i img li listing menu meta nobr ol p pre ruby s small span strike strong sub sup"
+    " table tt u ul var",
 }
 
 # What is done with an attribute.
@@ -130,15 +134,15 @@ _TREATED = {
     HIDDEN: "hidden",
     OPEN: "open",
     TYPE: "type",
-    SIGN: "data-tex data-latex data-expr data-katex data-equation-content data-formula data-equation data-math"
-    " data-mathml data-math-style eeimg",
+    SIGN: "data-tex data-latex data-expr data-katex data-equation-content data-formula data-equation data-"
+    " math data-mathml data-math-style eeimg",
     SOURCE: "src data-src data-lazy-src data-original data-actualsrc",
 }
 #: Classes of elements that hold formulas (3) or code (4); the numbers are reasons to give up.
 _CLASSES = {
     3: "tex latex latexcenter texrender mjpage latex-rendered ql-formula hurmet-tex",
-    4: "FileContents-lineContents blob-code vc_file_line_text react-code-lines syntaxhighlighter dp-highlighter"
-    " CodeMirror-code cm-content crayon-pre fragment w3-code",
+    4: "FileContents-lineContents blob-code vc_file_line_text react-code-lines syntaxhighlighter dp-"
+    " highlighter CodeMirror-code cm-content crayon-pre fragment w3-code",
 }
 #: In the class of an image that may be a formula, then in its address.
 _CLASS_WORDS = "equation formula ql-img"
@@ -154,7 +158,7 @@ def hash_of(name: str) -> int:
     return value >> 1
 
 
-def _table(rows: dict[str, tuple[int, ...]], size: int) -> npt.NDArray[np.int64]:
+def _table(rows: Mapping[str, tuple[int, ...]], size: int) -> npt.NDArray[np.int64]:
     """A hash table with open addressing: the hash of a name, then its numbers."""
     width = 1 + len(next(iter(rows.values())))
     table = np.zeros((size, width), np.int64)

@@ -1,9 +1,9 @@
 """The tree of a page whose markup is regular, without the parser: the way of most pages.
 
-A page is regular if what a browser makes of it can be told tag by tag, and if it has neither formulas nor code
-in any form for which others look in the tree. Its source is then written as the parser would write its tree,
-in a quarter of the time; hidden elements are marked at once. Knows document types and titles. Does not know
-how elements nest (``nesting``), nor what is printed (``scan``).
+A page is regular if what a browser makes of it can be told tag by tag, and if it has neither formulas nor
+code in any form for which others look in the tree. Its source is then written as the parser would write its
+tree, which takes a third of the time; hidden elements are marked at once. Knows document types and titles.
+Does not know how elements nest (``nesting``), nor what is printed (``scan``).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.render import nesting
+from stages.render.nesting_kernels import DEPTH, STACK
 from stages.render.regular_kernels import RESULT, ROOM, build
-from stages.render.regular_nesting import DEPTH, STACK
-from stages.render.regular_tags import INFO
+from stages.render.tag_kernels import INFO
 
 #: Why a page is left to the parser.
 REASONS = ("", "markup", "nesting", "formula", "code", "reference", "pieces")

@@ -1,8 +1,8 @@
 """Builds the tree of a page whose markup is regular, from its source; the compiled half of ``regular``.
 
 Goes through the page tag by tag, and gives up at the first that it cannot be sure of. Knows where a body
-begins and what a hidden element is. Does not know what a tag closes (``regular_nesting``), how it is read
-(``regular_tags``), nor what is printed.
+begins and what a hidden element is. Does not know what a tag closes (``nesting_kernels``), how it is read
+(``tag_kernels``), nor what is printed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from stages.compiled import lean
 from stages.render import nesting
-from stages.render.regular_nesting import (
+from stages.render.nesting_kernels import (
     AT,
     DEPTH,
     EMPTY_P,
@@ -27,7 +27,7 @@ from stages.render.regular_nesting import (
     opens,
     pop,
 )
-from stages.render.regular_tags import (
+from stages.render.tag_kernels import (
     AS_BLOCK,
     AS_BOXES,
     COLON,
@@ -110,8 +110,8 @@ from stages.render.regular_tags import (
         nesting.VOID,
     ),
 )
-#: Places in ``result``: bytes written, the reason to give up, where in the page the text of the title begins and
-#: ends, and where in the output attributes of the body stand that came late.
+#: Places in ``result``: bytes written, the reason to give up, where in the page the text of the title begins
+#: and ends, and where in the output attributes of the body stand that came late.
 RESULT = 6
 #: Room that one tag may need in the output, besides its own bytes.
 ROOM = 64
@@ -133,8 +133,8 @@ def build(
     info: Any,
     result: Any,
 ) -> Any:
-    """Writes the body of ``page`` (uint8, with ``tail`` bytes of ``regular.TAIL`` after it) as the parser would
-    write it, hidden elements and blocks marked.
+    """Writes the body of ``page`` (uint8, with ``tail`` bytes after it that end every search) as the parser
+    would write it, hidden elements and blocks marked.
 
     ``quirks``: 0 or 1 as the document type says, 2 if it is not known. ``hidden``: hash of that word.
     ``result``: bytes written, the reason to give up (0: it did not), and where the text of the title is.
@@ -243,7 +243,7 @@ def build(
             name, flags = (tags[row, 1], tags[row, 2]) if row >= 0 else (_OTHER, 0)
             if name == _BODY or name == _ROOT or flags & (_VOID | _RAW | _TEXT_ONLY):
                 if name == _BR and depth:
-                    if in_table(stack, depth):
+                    if in_table(stack, depth) or stack[depth - 1, 5] > 1:
                         result[1] = NESTING
                     for letter in (60, 98, 114, 62):
                         out[put] = letter
@@ -258,6 +258,8 @@ def build(
                 return
             target = closes(name, flags, value, stack, depth, result)
             if target == EMPTY_P:
+                if stack[depth - 1, 5] > 1:
+                    result[1] = NESTING
                 for letter in (60, 112, 62, 60, 47, 112, 62):
                     out[put] = letter
                     put += 1
@@ -405,13 +407,14 @@ def build(
                         return
                 at = stop
             else:
-                at = skip_content(
-                    *(page, at, name, tail, tags, attributes, classes, references, words),
-                    *(out, put, info, after, room, result),
-                )
-                if result[1]:
-                    return
-                put = result[0]
+                if name != _SVG or page[at - 2] != 47:  # <svg/> is empty
+                    at = skip_content(
+                        *(page, at, name, tail, tags, attributes, classes, references, words),
+                        *(out, put, info, after, room, result),
+                    )
+                    if result[1]:
+                        return
+                    put = result[0]
                 if not depth:
                     continue
                 out[put], out[put + 1] = 60, 47

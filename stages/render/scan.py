@@ -16,7 +16,9 @@ import numpy as np
 
 from stages.render import kinds
 from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
-from stages.render.scan_kernels import ELEMENT, EVENT, FOUND, STACK, STATES, scan
+from stages.render.line_kernels import ELEMENT, EVENT, STACK, STATES
+from stages.render.markup_kernels import FOUND
+from stages.render.scan_kernels import scan
 
 #: Limits on the characters of a note to users whose browser cannot play a film, and on the nodes examined to
 #: find it. If there is more, the element was never closed and contains the rest of the page.
@@ -25,7 +27,8 @@ _NOTE = np.array([400, 1000, 1 << 16], np.int64)
 _STICKS = np.array(list(zip_longest(map(ord, STICKS_TO_WORD), map(ord, WORD_STICKS_TO), fillvalue=-1)))
 _ATTRIBUTE = re.compile(rb' (=?[^=]*)="([^"]*)"')
 _MARKUP = re.compile(
-    rb"<!--.*?-->|<(%b)(?=[ >]).*?</\1>|<[^>]*>" % "|".join(kinds.tags(kinds.RAW)).encode(), re.DOTALL
+    rb"<!--.*?-->|<(%b)(?=[ >]).*?</\1>|<[^>]*>" % "|".join([*kinds.tags(kinds.RAW), "template"]).encode(),
+    re.DOTALL,
 )
 #: What one "<" leads to at most: a line that ends, a container, and an element that is opened and closed.
 _MOST_EVENTS = 8
@@ -69,11 +72,11 @@ class Scan:
         start, end = self._element(element)[:2]
         return self.page[start:end].decode()
 
-    def names(self, container: Element) -> str:
-        """Class, id, role and itemprop of a container."""
-        first = ELEMENT * container + 3
-        start, end = self._elements[first : first + 2]
-        return self.text[start:end]
+    def container(self, element: Element) -> tuple[str, str]:
+        """The name of its tag; and class, id, role and itemprop."""
+        numbers, first = self._elements, ELEMENT * element
+        tag = self.page[numbers[first] : numbers[first + 1]]
+        return tag.decode(), self.text[numbers[first + 3] : numbers[first + 4]]
 
     def attributes(self, element: Element) -> dict[str, str]:
         """All attributes; -1 for an element that has none."""

@@ -3,12 +3,12 @@
 Knows how events follow each other. Does not know HTML (``scan``), what an element does to the text
 (``elements``), when a table is data (``tables``), nor which blocks are the content of the page (``main``).
 
-How it works. Inline text gathers in ``inline`` until a block starts or ends; only then is its white space
-collapsed, so that ``a <b> b</b>`` has one space, as on a screen, and it becomes a ``Block``. A block-level
-element requests a *gap* before the next content: 1 (new line) or 2 (blank line); of adjoining gaps the largest
-counts, as with margins. A list sets the indentation and leaves a *marker* for the next block to begin with. A
-table remembers the blocks of its cells, and decides at its end which rows are lines. Blocks are only appended,
-so the blocks of every element are contiguous.
+How it works. Most lines come whole. Of others the inline text gathers in ``inline`` until a block starts or
+ends; only then is its white space collapsed, so that ``a <b> b</b>`` has one space, as on a screen, and it
+becomes a ``Block``. A block-level element requests a *gap* before the next content: 1 (new line) or 2 (blank
+line); of adjoining gaps the largest counts, as with margins. A list sets the indentation and leaves a
+*marker* for the next block to begin with. A table remembers the blocks of its cells, and decides at its end
+which rows are lines. Blocks are only appended, so the blocks of every element are contiguous.
 """
 
 from __future__ import annotations

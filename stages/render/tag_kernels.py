@@ -1,6 +1,6 @@
 """Reads tags and text of a page, and writes them as the parser would; a compiled part of ``regular``.
 
-Knows the tokenizer of HTML (13.2.5). Does not know how elements nest (``regular_nesting``).
+Knows the tokenizer of HTML (13.2.5). Does not know how elements nest (``nesting_kernels``).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def look_up(table: Any, value: Any) -> Any:
 
 @lean
 def hash_of(page: Any, at: Any, end: Any, fold: Any) -> Any:
-    value = np.uint64(14695981039346656037)
+    value: Any = np.uint64(14695981039346656037)
     for index in range(at, end):
         byte = page[index]
         if fold and 65 <= byte <= 90:
@@ -128,11 +128,11 @@ def _put_reference(
     stop = at + 1
     if stop < end and page[stop] == 35:
         stop += 1
+        number: Any = NO
         base = 10
         if stop < end and (page[stop] | 32) == 120:
             base = 16
             stop += 1
-        number = 0
         first = stop
         while stop < end and number < 0x110000:
             byte = page[stop] | 32
@@ -261,9 +261,9 @@ def _read_style(page: Any, at: Any, end: Any, info: Any) -> Any:
             )
         elif first == 110 and second == 111 and third == 110 and fourth == 101:
             concealed = True
-        elif first == 98 and second == 108 and third == 111 and fourth == 99:
-            block = True
-        elif first == 108 and second == 105 and third == 115 and fourth == 116:
+        elif (first == 98 and second == 108 and third == 111 and fourth == 99) or (
+            first == 108 and second == 105 and third == 115 and fourth == 116
+        ):
             block = True
         elif first == 116 and second == 97 and third == 98 and fourth == 108:
             after = page[value + 5] if value + 5 < end else 32

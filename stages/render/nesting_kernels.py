@@ -1,6 +1,6 @@
 """Which elements a tag opens and closes; a compiled part of ``regular``.
 
-Knows the elements that are open. Does not know attributes nor text (``regular_tags``).
+Knows the elements that are open. Does not know attributes nor text (``tag_kernels``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from stages.compiled import lean
 from stages.render import nesting
-from stages.render.regular_tags import CODES, NESTING, NO, NONE, hash_of, lower
+from stages.render.tag_kernels import CODES, NESTING, NO, NONE, hash_of, lower
 
 (
     _CLOSES_P,
@@ -61,8 +61,8 @@ from stages.render.regular_tags import CODES, NESTING, NO, NONE, hash_of, lower
     _PLAIN,
 ) = map(np.int64, nesting.NAMES)
 
-#: Columns of ``stack``: hash, place and length of the name, name, flags, what its style says (1: of itself, 2:
-#: its children are blocks), whether it was closed while others were open in it.
+#: Columns of ``stack``: hash, place and length of the name, name, flags, what its style says (1: something of
+#: itself, 2: its children are blocks), whether it was closed while others were open in it.
 STACK = 7
 #: Open elements at most. The row after them is for small results.
 DEPTH = 400
@@ -190,8 +190,8 @@ def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: An
 
 @lean
 def opens(name: Any, flags: Any, quirks: Any, stack: Any, depth: Any, result: Any) -> Any:
-    """The place of the outermost element that an opening tag closes first; -1 for none, ``IGNORED`` if the tag
-    itself counts for nothing."""
+    """The place of the outermost element that an opening tag closes first; -1 for none, ``IGNORED`` if the
+    tag itself counts for nothing."""
     row = stack[DEPTH]
     row[MARKED] = 0
     target = NONE
