@@ -37,6 +37,8 @@ NEEDS = ("torch", "triton", "cuda")
 FLOORS = {"times PyTorch's time": 1.0}
 FLOOR = FLOORS["times PyTorch's time"]
 CONTEXT = 1500
+#: Tokens that a slot holds before the prompts of prefill: those of a shared beginning.
+EARLIER = 512
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def step_cases(n: int, dtype: torch.dtype) -> list[Case]:
 
 
 def sequence_cases(tokens: int, length: int, dtype: torch.dtype) -> list[Case]:
-    from model.kernels import sequence
+    from model.kernels import attention, sequence
 
     config = NANO_9B_V2
     lengths = [length] * (tokens // length) + [tokens % length] * (tokens % length > 0)
@@ -186,7 +188,19 @@ def sequence_cases(tokens: int, length: int, dtype: torch.dtype) -> list[Case]:
     # the state) and in _states
     products = chunk // 2 * (size + width) + 2 * size * width
     half = 1e-5 if dtype == torch.float32 else 5e-3
+    queries = random(tokens, config.num_attention_heads, config.head_dim, dtype=dtype)
+    kv = random(len(lengths), 2, config.num_key_value_heads, EARLIER + length, config.head_dim, dtype=dtype)
+    behind = (range(len(lengths)), [EARLIER] * len(lengths), lengths)
+    pairs = sum(length * EARLIER + length * length // 2 for length in lengths)
     return [
+        Case(
+            f"attend_sequence, {EARLIER} before",
+            lambda: attention.attend_sequence(kv, queries, *behind),
+            lambda: layers.attend_sequence(kv, queries, *behind),
+            size_of(kv, queries, queries),
+            4 * config.query_size * pairs,
+            within=half,
+        ),
         Case(
             "conv_scan",
             lambda: sequence.conv_scan(xbc, weight, bias, lengths, before)[0],

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from model import scan
 from model.config import ModelConfig
+from model.memory import attention_rows
 from model.state import Slots
 
 
@@ -69,6 +70,54 @@ def attend_step(kv: Tensor, q: Tensor, step: DecodeStep) -> Tensor:
     return out.reshape(n, heads, head_dim)
 
 
+def attend_sequence(
+    kv: Tensor, q: Tensor, slots: Sequence[int] | None, starts: Sequence[int], lengths: Sequence[int]
+) -> Tensor:
+    """Causal attention of packed sequences over their own keys and over those before them.
+
+    q: [T, heads, head_dim], T = sum(lengths); the queries of a sequence are at positions ``starts`` and on.
+    kv: the pool [pool, 2, kv heads, max_length, head_dim], whose ``slots`` already hold the sequences' own
+    keys and values; with ``slots`` None, [T, 2, kv heads, head_dim] of sequences without anything before
+    them. Returns [T, heads, head_dim]. Memory is bounded: see ``model.memory.attention_rows``.
+    """
+    if slots is None and len(set(lengths)) == 1:
+        apart = kv.view(len(lengths), -1, *kv.shape[1:]).permute(2, 0, 3, 1, 4)
+        queries = q.view(len(lengths), -1, *q.shape[1:]).transpose(1, 2)
+        return _attend(queries, apart[0], apart[1], 0).transpose(1, 2).reshape(q.shape)
+    outputs, begin = [], 0
+    for number, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+        span = slice(begin, begin + length)
+        cache = kv[span].permute(1, 2, 0, 3) if slots is None else kv[slots[number], :, :, : start + length]
+        keys, values = cache[:, None]
+        outputs.append(_attend(q[span].transpose(0, 1)[None], keys, values, start)[0].transpose(0, 1))
+        begin += length
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, start: int) -> Tensor:
+    """Sequences of one length. q: [n, heads, t, head_dim], at positions ``start`` and on; k, v: [n, kv heads,
+    start + t, head_dim]. Returns the form of q."""
+    heads, length = q.shape[1:3]
+    shared = heads != k.shape[1]
+    if not start:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=shared)
+    # A mask is needed, and on CUDA it leaves only the kernel that keeps all scores (Triton's replaces this
+    # there), so a few rows at a time. Each block of them needs no keys beyond its own.
+    rows = attention_rows(heads, start + length)
+    parts = []
+    for begin in range(0, length, rows):
+        end = min(begin + rows, length)
+        mask = None
+        if end - begin > 1:
+            shape = (end - begin, start + end)
+            mask = torch.ones(shape, dtype=torch.bool, device=q.device).tril(diagonal=start + begin)
+        keys, values = k[:, :, : start + end], v[:, :, : start + end]
+        parts.append(
+            F.scaled_dot_product_attention(q[:, :, begin:end], keys, values, mask, enable_gqa=shared)
+        )
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+
+
 def relu_squared(x: Tensor) -> Tensor:
     """max(x, 0)²."""
     return F.relu(x).square()
@@ -87,6 +136,7 @@ class Operations:
     rms_norm: Callable[..., Tensor] = scan.rms_norm
     relu_squared: Callable[[Tensor], Tensor] = relu_squared
     attend_step: Callable[..., Tensor] = attend_step
+    attend_sequence: Callable[..., Tensor] = attend_sequence
 
 
 class Mamba:
@@ -238,32 +288,23 @@ class Attention:
         h: Tensor,
         lengths: Sequence[int],
         starts: Sequence[int],
-        caches: Sequence[Tensor] | None,
+        pool: Tensor | None,
+        slots: Sequence[int] | None,
         operations: Operations,
     ) -> Tensor:
-        """h: [T, hidden], packed. caches: per sequence [2, kv heads, max_length, head_dim], which hold the
-        first ``starts`` positions and receive the next ``lengths``; None if there are no earlier positions
-        and nothing is kept."""
+        """h: [T, hidden], packed. pool: the slots of ``StatePool.kv``, of which ``slots`` hold the first
+        ``starts`` positions of each sequence and receive the next ``lengths``; None, both, if there are no
+        earlier positions and nothing is kept."""
         q, kv = self._project(h, operations)
-        if caches is None and len(set(lengths)) == 1 and not any(starts):
-            rows = len(lengths)
-            keys, values = kv.view(rows, -1, *kv.shape[1:]).permute(2, 0, 3, 1, 4)
-            out = _attend(q.view(rows, -1, *q.shape[1:]).transpose(1, 2), keys, values, 0)
-            return h + F.linear(out.reshape(h.shape[0], -1), self.out)
-        outputs = []
-        begin = 0
-        for number, (length, start) in enumerate(zip(lengths, starts, strict=True)):
-            span = slice(begin, begin + length)
-            begin += length
-            keys, values = kv[span].permute(1, 2, 0, 3)
-            if caches is not None:
-                cache = caches[number]
-                cache[:, :, start : start + length] = kv[span].permute(1, 2, 0, 3)
-                if start:
-                    keys, values = cache[:, :, : start + length]
-            outputs.append(_attend(q[span].transpose(0, 1)[None], keys[None], values[None], start)[0])
-        out = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
-        return h + F.linear(out, self.out)
+        if pool is not None and slots is not None:
+            begin = 0
+            for slot, start, length in zip(slots, starts, lengths, strict=True):
+                new = kv[begin : begin + length].permute(1, 2, 0, 3)
+                pool[slot, :, :, start : start + length] = new
+                begin += length
+            kv = pool
+        out = operations.attend_sequence(kv, q, slots, starts, lengths)
+        return h + F.linear(out.reshape(h.shape[0], -1), self.out)
 
     def step(self, h: Tensor, step: DecodeStep, kv: Tensor, operations: Operations) -> Tensor:
         """h: [n, hidden]. kv: the pool, which receives this token at each row's length."""
@@ -271,16 +312,3 @@ class Attention:
         kv[step.slots.index, :, :, step.lengths] = new
         out = operations.attend_step(kv, q, step)
         return h + F.linear(out.reshape(h.shape[0], -1), self.out)
-
-
-def _attend(q: Tensor, k: Tensor, v: Tensor, start: int) -> Tensor:
-    """Sequences of one length. q: [n, heads, t, head_dim], at positions ``start`` and on; k, v: [n, kv heads,
-    start + t, head_dim]. Returns [n, t, heads * head_dim]."""
-    length = q.shape[2]
-    mask = None
-    if start and length > 1:
-        mask = torch.ones(length, start + length, dtype=torch.bool, device=q.device).tril(diagonal=start)
-    out = F.scaled_dot_product_attention(
-        q, k, v, mask, is_causal=not start, enable_gqa=q.shape[1] != k.shape[1]
-    )
-    return out.transpose(1, 2).flatten(2)

@@ -26,6 +26,20 @@ GRAIN = 128
 SNAPSHOTS = 4
 
 
+#: Keys of a slot that one program of the decoding kernel of attention takes: enough to be worth a program,
+#: and few enough that a few long sequences keep the whole GPU busy.
+SPLIT = 512
+#: Plain attention behind earlier tokens takes this many queries of a prompt at a time, and fewer where one
+#: head's scores for each key would be more numbers than this in all heads together.
+ATTENTION_ROWS = 256
+SCORES = 1 << 25
+
+
+def attention_rows(heads: int, keys: int) -> int:
+    """Queries that plain attention takes at a time."""
+    return max(16, min(ATTENTION_ROWS, SCORES // (heads * keys)))
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """What fits: ``fit`` slots besides ``snapshots`` (of a slot's size each)."""
@@ -61,6 +75,39 @@ def slots_that_fit(
     return max(0, free // slot - 1)  # less the scratch slot
 
 
+def pass_bytes(config: ModelConfig, max_length: int, *, device: str = "cuda") -> int:
+    """Memory of a pass over prompts of ``PREFILL_TOKENS`` tokens in all, behind earlier parts of any length
+    up to ``max_length``, without logits."""
+    tokens = PREFILL_TOKENS[device]
+    # States before and after a layer, and those at the borders of chunks.
+    sequence = 5 * config.inner_size * config.ssm_state_size
+    # On the CPU a mask, twice; the general CUDA kernel keeps scores and their softmax (Triton's does not).
+    keeps = 3 * config.num_attention_heads if device == "cuda" else 2
+    masked = attention_rows(config.num_attention_heads, max_length) * max_length * keeps
+    return 4 * (tokens * _widest(config) + sequence * (tokens // GRAIN) + masked)
+
+
+def step_bytes(config: ModelConfig, max_length: int, rows: int, *, device: str = "cuda") -> int:
+    """Memory of decoding a token of each of ``rows`` sequences, and of choosing the next ones; on CUDA graphs
+    hold it all the time."""
+    # Logits as computed and in fp32, and the copies that sampling makes of them.
+    row = 4 * config.vocab_size + _widest(config)
+    if device == "cuda":  # attention over pieces of a slot, to be joined
+        row += (max_length // SPLIT + 1) * (config.query_size + 2 * config.num_attention_heads)
+    else:  # the mask, twice
+        row += 2 * max_length
+    return 4 * row * rows
+
+
+def _widest(config: ModelConfig) -> int:
+    """Numbers for each token that are alive at once in the widest layer, mostly fp32."""
+    # Projections, convolved inputs, outputs, the weights inside a chunk.
+    mamba = 4 * config.in_proj_size + 2 * config.mamba_num_heads * max(GRAIN, config.chunk_size)
+    # Queries, keys, values; queries and results in other orders.
+    attention = 4 * config.query_size + 2 * config.key_value_size
+    return max(mamba, 3 * config.intermediate_size, attention) + 4 * config.hidden_size
+
+
 def room(
     config: ModelConfig,
     max_length: int,
@@ -73,17 +120,10 @@ def room(
 ) -> Room:
     """What fits into the ``free`` bytes of a device that already holds the weights, besides the memory of a
     pass. slots: the number requested, if any; the other arguments are those of ``slots_that_fit``."""
-    tokens = PREFILL_TOKENS[device]
-    # Tensors alive at once in the widest layer, mostly fp32: projections, convolved inputs, outputs and the
-    # weights inside a chunk.
-    token = 4 * (4 * config.in_proj_size + 2 * config.intermediate_size)
-    token += 4 * 2 * config.mamba_num_heads * max(GRAIN, config.chunk_size)
-    # States before and after a layer, and those at the borders of chunks.
-    sequence = 5 * 4 * config.inner_size * config.ssm_state_size
-    # Logits, and the copies that sampling makes of them.
-    row = 4 * 4 * config.vocab_size
     rows = max(SLOTS[device], slots or 0)
-    left = int(free * SHARE[device]) - token * tokens - sequence * (tokens // GRAIN) - row * rows
+    taken = pass_bytes(config, max_length, device=device)
+    taken += step_bytes(config, max_length, rows, device=device)
+    left = int(free * SHARE[device]) - taken
     fit = slots_that_fit(config, max_length, left, element_bytes=element_bytes, state_bytes=state_bytes)
     snapshots = min(SNAPSHOTS, fit // 8)
     return Room(fit - snapshots, snapshots, device)

@@ -104,9 +104,10 @@ class Network:
             tensor.requires_grad_(True)
         return self
 
-    def _logits(self, h: Tensor, operations: Operations) -> Tensor:
+    def _logits(self, h: Tensor, operations: Operations, out: Tensor | None = None) -> Tensor:
         normed = operations.rms_norm(h, self.norm, self.config.norm_eps)
-        return F.linear(normed, self.lm_head).float()
+        logits = F.linear(normed, self.lm_head)
+        return logits.float() if out is None else out.copy_(logits)
 
     def forward(self, ids: Tensor, where: Tensor | None = None) -> Tensor:
         """Logits after every token, fp32[b, t, vocab], of b whole sequences: int64[b, t]. Differentiable.
@@ -130,7 +131,7 @@ class Network:
             if isinstance(layer, Mamba):
                 h, _, _ = layer.sequence(h, lengths, conv, ssm, operations)
             elif isinstance(layer, Attention):
-                h = layer.sequence(h, lengths, starts, None, operations)
+                h = layer.sequence(h, lengths, starts, None, None, operations)
             else:
                 h = layer.forward(h, operations)
         if where is not None:
@@ -159,8 +160,7 @@ class Network:
                     mamba += 1
                 elif isinstance(layer, Attention):
                     kv = state.kv[attention]
-                    caches = [kv[slot] for slot in batch.slots]
-                    h = layer.sequence(h, batch.lengths, batch.starts, caches, self.operations)
+                    h = layer.sequence(h, batch.lengths, batch.starts, kv, batch.slots, self.operations)
                     attention += 1
                 else:
                     h = layer.forward(h, self.operations)
@@ -181,6 +181,7 @@ class Network:
         lengths: Tensor,
         state: StatePool,
         longest: int | None = None,
+        out: Tensor | None = None,
     ) -> Tensor:
         """Process one more token of n sequences and update their slots.
 
@@ -189,8 +190,8 @@ class Network:
         ``state.scratch`` with length 0. Neighbouring slots in ascending order are fastest on CPU. longest: an
         upper bound of ``lengths`` that the host knows, so that attention can skip positions beyond it; the
         default is their maximum on CPU and the size of a slot elsewhere, because reading the lengths from a
-        GPU stalls it. Returns fp32[n, vocab]. It can be captured as a graph: shapes depend only on n and
-        ``longest``.
+        GPU stalls it. Returns fp32[n, vocab], in ``out`` if given. It can be captured as a graph: shapes
+        depend only on n and ``longest``.
         """
         with torch.inference_mode():
             if longest is None:
@@ -211,4 +212,4 @@ class Network:
                     attention += 1
                 else:
                     h = layer.forward(h, self.operations)
-            return self._logits(h, self.operations)
+            return self._logits(h, self.operations, out)

@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 
 from pipeline import layout
-from pipeline.blend import export
+from pipeline.blend.export import export
 from pipeline.blend.weights import weights
 from pipeline.config.located import ConfigError
 from pipeline.config.schema import Config
@@ -28,7 +28,7 @@ from pipeline.execute.on_ray import ClusterError, RayExecutor
 from pipeline.ledger.cache import Cache, NoCache
 from pipeline.ledger.commit import Ledger, Superseded
 from pipeline.ledger.tallies import ConservationError
-from pipeline.output import claim, finish, prepare, whole
+from pipeline.output import claim, finish, prepare, unchanged, whole
 from pipeline.plan import build as planning
 from pipeline.plan.segment import Plan
 from pipeline.report import account, tables
@@ -43,6 +43,7 @@ from pipeline.report.tokenizer import tokenizer
 from pipeline.report.view import Format, view
 from pipeline.schedule.groups import groups
 from pipeline.schedule.loop import DEATHS_BEFORE_ISOLATION, RunFailed, Schedule
+from pipeline.schedule.packing import Packs
 from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, is_local, join
 from pipeline.tasks.base import Context, Task
@@ -102,7 +103,7 @@ def run(
         executor = _executor(config, context)
         executor.hear = board.beat
         schedule = None
-        clock = DriverClock(1 if isinstance(executor, InlineExecutor) else executor.slots)
+        clock = DriverClock(executor.workers)
         try:
             executor.check(segment.resources for segment in plan.segments.values())
             ledger.take_over()
@@ -110,7 +111,7 @@ def run(
             prepare(plan, ledger, manifest)
             board.phase("loading stages")
             _open_stages(plan, executor, board)
-            ends = tokenizer(plan, storage) if config.export.megatron is not None else None
+            ends = tokenizer(plan, storage) if config.export else None
             if ends is not None and ends["eos_id"] is None:
                 what = "it is not known which token ends a document, which an export needs: give `eos`"
                 raise config.problem(("tokenizer",), what)
@@ -123,6 +124,7 @@ def run(
                 lambda: manifest.drop(ledger, [*whole(config), *layout.EARLIER]),
                 retry_failed,
                 others,
+                Packs(ledger, manifest),
             )
             clock.begin()
             try:
@@ -133,13 +135,17 @@ def run(
                     failed = {k: e for state in schedule.states.values() for k, e in state.failures.items()}
                     table = tables.failures(schedule.states.values())
                     shown.result("failures", table, {"failures": failed})
-            board.phase("writing what describes the whole")
-            found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
-            blend = _blend(config, found, dry=limit is not None)
-            kept, left = finish(plan, ledger, manifest, schedule, found, blend, clock.read)
-            if config.export.megatron is not None and blend is not None and limit is None:
-                board.phase("exporting for Megatron")
-                _export(storage, config, config.export.megatron, board)
+            kept = list[str]()
+            if (as_it_was := unchanged(plan, ledger, manifest, schedule)) is not None:
+                found, left = as_it_was
+                blend = _blend(config, found, dry=limit is not None)
+            else:
+                board.phase("writing what describes the whole")
+                found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
+                blend = _blend(config, found, dry=limit is not None)
+                kept, left = finish(plan, ledger, manifest, schedule, found, blend, clock.read)
+            if blend is not None and limit is None:
+                _export(storage, config, board)
         except ClusterError as error:
             if schedule is None:
                 raise
@@ -168,12 +174,14 @@ def run(
     return found
 
 
-def _export(storage: Storage, config: Config, folder: str, board: Board) -> None:
-    try:
-        made = export.megatron(storage, join(config.output, layout.CORPUS), folder)
-    except ValueError as error:
-        raise RunFailed(f"the run is finished, but not exported to {folder}: {error}") from None
-    board.note(f"for Megatron: {made.shards} shards ({made.reused} there already) in {folder}")
+def _export(storage: Storage, config: Config, board: Board) -> None:
+    for form, folder in config.export.items():
+        board.phase(f"exporting ({form})")
+        try:
+            made = export(form, storage, join(config.output, layout.CORPUS), folder)
+        except ValueError as error:
+            raise RunFailed(f"the run is finished, but not exported to {folder}: {error}") from None
+        board.note(f"{form}: {made.shards} shards ({made.reused} there already) in {folder}")
 
 
 def survey(config: Config) -> tuple[Plan, list[tuple[str, int | None, int]]]:

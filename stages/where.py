@@ -19,11 +19,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.acero as acero
 import pyarrow.compute as pc
 
 _TOKEN = re.compile(
@@ -63,11 +63,11 @@ class Where:
 
     def select(self, table: pa.Table) -> pa.Table:
         """The rows for which the expression is true."""
-        return _run(table, "filter", acero.FilterNodeOptions(self.expression))
+        return _run(table, "filter", self.expression)
 
     def mask(self, table: pa.Table) -> npt.NDArray[np.bool_]:
         """bool[rows]: whether the expression is true for each row."""
-        found = _run(table, "project", acero.ProjectNodeOptions([self.expression], ["true"]))
+        found = _run(table, "project", [self.expression], ["true"])
         mask: npt.NDArray[np.bool_] = pc.fill_null(found.column("true"), False).to_numpy()
         return mask
 
@@ -84,10 +84,13 @@ class Where:
             raise WhereError(f"cannot be evaluated: {error}") from error
 
 
-def _run(table: pa.Table, step: str, options: acero.ExecNodeOptions) -> pa.Table:
+def _run(table: pa.Table, step: Literal["filter", "project"], *options: object) -> pa.Table:
+    from pyarrow import acero  # loads pandas where it is installed, which most commands do not need
+
+    kind = {"filter": acero.FilterNodeOptions, "project": acero.ProjectNodeOptions}[step]
     # Table.filter uses threads and does not guarantee the order
     source = acero.Declaration("table_source", acero.TableSourceNodeOptions(table))
-    nodes = [source, acero.Declaration(step, options)]
+    nodes = [source, acero.Declaration(step, kind(*options))]
     return acero.Declaration.from_sequence(nodes).to_table(use_threads=False)
 
 

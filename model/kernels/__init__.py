@@ -50,7 +50,7 @@ def _importable() -> bool:
 
 def triton_operations() -> Operations:
     """All kernels. ModuleNotFoundError without Triton."""
-    from model.kernels import rows, sequence, step
+    from model.kernels import attention, rows, sequence, step
 
     return Operations(
         conv_scan=sequence.conv_scan,
@@ -61,6 +61,7 @@ def triton_operations() -> Operations:
         rms_norm=rows.rms_norm,
         relu_squared=rows.relu_squared,
         attend_step=step.attend_step,
+        attend_sequence=attention.attend_sequence,
     )
 
 

@@ -22,14 +22,11 @@ import triton.language as tl
 from torch import Tensor
 
 from model.kernels.sequence import row_stride
+from model.memory import SPLIT
 from model.state import Slots
 
 if TYPE_CHECKING:
     from model.layers import DecodeStep
-
-#: Keys that one program of ``attend_step`` processes: enough to be worth a program, and few enough that a few
-#: long sequences keep the whole GPU busy.
-SPLIT = 512
 
 
 @triton.jit

@@ -12,13 +12,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pipeline import layout
 from pipeline.blend.corpus import Corpus, open_corpus
-from pipeline.blend.forms import Flat, Form, Megatron, Nanotron, Olmo, pieces
+from pipeline.blend.forms import FORMS, Form, pieces
 from pipeline.blend.megatron import blend_list, prefix
 from pipeline.sealed import ParquetFile, Sink, Stored
 from pipeline.storage import Missing, Storage, join
@@ -38,7 +38,8 @@ class Exported(NamedTuple):
     lists: list[str]
 
 
-def megatron(
+def export(
+    form: str,
     storage: Storage,
     path: str,
     target: str,
@@ -46,63 +47,29 @@ def megatron(
     workers: int = WORKERS,
     said: Said = lambda line: None,
 ) -> Exported:
-    """Export the corpus at ``path`` to the folder ``target`` for Megatron-LM; both may be addresses.
+    """Export the corpus at ``path`` to the folder ``target``; both may be addresses.
 
-    eos: as of ``BlendedReader``, but documents cannot be glued. said: gets a line for every shard.
+    form: a key of ``FORMS``. eos: as of ``BlendedReader``; for a form with lists documents cannot be glued.
+    said: gets a line for every shard.
 
     ValueError if the end token is not known or a path cannot stand in a list, Missing without a corpus,
     Damaged if one of its files was changed.
     """
-    corpus, target = open_corpus(storage, path), target.rstrip("/")
-    if target.split() != [target]:
+    cls, corpus, target = FORMS[form], open_corpus(storage, path), target.rstrip("/")
+    end = corpus.end(eos)
+    if cls.lists and target.split() != [target]:
         raise ValueError(
             f"{target!r}: Megatron splits its lists at blanks; give a folder without any in its path"
         )
-    end = corpus.end(eos)
-    if end is None:
+    if cls.lists and end is None:
         raise ValueError("Megatron finds the end of a document by its end token: it cannot be 'none'")
-    phases = [phase["phase"] for phase in corpus.blend["phases"]]
+    phases = [phase["phase"] for phase in corpus.blend["phases"]] if cls.lists else []
     lists = {join(target, layout.megatron_list(phase)): phase for phase in phases}
-    made = _export(storage, corpus, target, Megatron(), end, workers, said, list(lists))
+    made = _export(storage, corpus, target, cls(corpus), end, workers, said, list(lists))
     for name, phase in lists.items():
         text = blend_list(corpus.blend, phase, lambda shard: join(target, shard)) + "\n"
         storage.write(name, text.encode())
     return made._replace(lists=list(lists))
-
-
-class Write(Protocol):
-    """As ``megatron``; but documents may be glued, and there are no lists."""
-
-    def __call__(
-        self,
-        storage: Storage,
-        path: str,
-        target: str,
-        eos: object = "tokenizer",
-        workers: int = WORKERS,
-        said: Said = ...,
-    ) -> Exported: ...
-
-
-def _into(form: Callable[[Corpus], Form]) -> Write:
-    def write(
-        storage: Storage,
-        path: str,
-        target: str,
-        eos: object = "tokenizer",
-        workers: int = WORKERS,
-        said: Said = lambda line: None,
-    ) -> Exported:
-        corpus = open_corpus(storage, path)
-        return _export(storage, corpus, target, form(corpus), corpus.end(eos), workers, said)
-
-    return write
-
-
-#: For nanotron and datatrove; for OLMo-core; flat arrays of tokens and of the ends of documents.
-nanotron: Write = _into(Nanotron)
-olmo: Write = _into(lambda corpus: Olmo())
-npy: Write = _into(lambda corpus: Flat())
 
 
 def _export(
@@ -113,10 +80,9 @@ def _export(
     end: int | None,
     workers: int,
     said: Said,
-    lists: list[str] | None = None,
+    lists: list[str],
 ) -> Exported:
     """Write the shards that are not there. ``lists``: files to remove before."""
-    target = target.rstrip("/")
     if f"{target}/".startswith(f"{corpus.folder.rstrip('/')}/"):
         raise ValueError(
             f"{target} lies in the corpus, which holds what its list of checksums names: give another"
@@ -125,7 +91,7 @@ def _export(
     dtype = form.dtype(None if size is None else max(size, 0 if end is None else end + 1))
     shards = [_Shard(storage, target, *shard, form, dtype, end) for shard in _shards(corpus)]
     todo = [shard for shard in shards if not shard.done()]
-    for name in lists or () if todo else ():
+    for name in lists if todo else ():
         storage.delete(name)
     with ThreadPoolExecutor(workers) as pool:
         running = {pool.submit(shard.write): shard for shard in todo}

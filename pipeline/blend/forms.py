@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import gzip
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,54 +37,56 @@ from pipeline.sealed import ParquetFile
 Lengths = npt.NDArray[np.int32]
 
 
-class Form(Protocol):
+class Form(ABC):
     """How one kind of program wants the tokens of a shard."""
 
+    #: What is written, in one sentence.
+    told: ClassVar[str]
     #: After the prefix of a shard: of the file of tokens, and of the record of what was written.
-    suffix: str
-    record: str
+    suffix: ClassVar[str]
+    record: ClassVar[str]
+    #: Whether a list of weights is written for each phase, with the addresses of the files. It is split at
+    #: blanks, and who reads it finds documents by their end tokens.
+    lists: ClassVar[bool] = False
 
+    def __init__(self, corpus: Corpus) -> None:
+        self._tokenizer = corpus.tokenizer.get("name") or "Unknown Tokenizer"
+
+    @abstractmethod
     def dtype(self, vocabulary: int | None) -> np.dtype[Any]:
         """The type of the tokens; ``vocabulary`` is the largest id plus one, None if it is not known."""
-        ...
 
     def head(self, tokens: int, dtype: np.dtype[Any]) -> bytes:
         """What stands before the tokens."""
-        ...
+        return b""
 
+    @abstractmethod
     def beside(self, lengths: Lengths, dtype: np.dtype[Any]) -> Mapping[str, bytes]:
         """The other files by suffix. ``lengths``: of documents, with their end tokens."""
-        ...
 
 
-class Megatron:
+class Megatron(Form):
     """For Megatron-LM."""
 
+    told = "Write .bin and .idx for Megatron-LM, and its blend list for each phase."
     suffix, record = "bin", "json"
+    lists = True
 
     def dtype(self, vocabulary: int | None) -> np.dtype[Any]:
         return megatron.token_type(vocabulary)
-
-    def head(self, tokens: int, dtype: np.dtype[Any]) -> bytes:
-        return b""
 
     def beside(self, lengths: Lengths, dtype: np.dtype[Any]) -> Mapping[str, bytes]:
         return {"idx": megatron.index(lengths, dtype)}
 
 
-class Nanotron:
+class Nanotron(Form):
     """For nanotron, and what else reads files of datatrove."""
 
+    told = "Write .ds, .ds.index and .ds.metadata for nanotron and datatrove."
     suffix, record = "ds", "ds.json"
-
-    def __init__(self, corpus: Corpus) -> None:
-        self._tokenizer = corpus.tokenizer.get("name") or "Unknown Tokenizer"
 
     def dtype(self, vocabulary: int | None) -> np.dtype[Any]:
         return _unsigned(vocabulary)
-
-    def head(self, tokens: int, dtype: np.dtype[Any]) -> bytes:
-        return b""
 
     def beside(self, lengths: Lengths, dtype: np.dtype[Any]) -> Mapping[str, bytes]:
         total = int(lengths.sum(dtype=np.int64))
@@ -91,16 +94,14 @@ class Nanotron:
         return {"ds.index": _ends(lengths).astype("<u8").tobytes(), "ds.metadata": said.encode()}
 
 
-class Olmo:
+class Olmo(Form):
     """For OLMo-core."""
 
+    told = "Write .npy without a header and .csv.gz for OLMo-core, as Dolma does."
     suffix, record = "npy", "npy.json"
 
     def dtype(self, vocabulary: int | None) -> np.dtype[Any]:
         return _unsigned(vocabulary)
-
-    def head(self, tokens: int, dtype: np.dtype[Any]) -> bytes:
-        return b""
 
     def beside(self, lengths: Lengths, dtype: np.dtype[Any]) -> Mapping[str, bytes]:
         ends = _ends(lengths)
@@ -110,9 +111,10 @@ class Olmo:
         return {"csv.gz": gzip.compress("".join(lines).encode(), mtime=0)}
 
 
-class Flat:
+class Flat(Form):
     """Arrays for everybody."""
 
+    told = "Write arrays for numpy.load: .npy of tokens, .ends.npy of where documents end."
     suffix, record = "npy", "npy.json"
 
     def dtype(self, vocabulary: int | None) -> np.dtype[Any]:
@@ -131,6 +133,10 @@ class Flat:
         file = io.BytesIO()
         np.save(file, _ends(lengths).astype("<i8"))
         return {"ends.npy": file.getvalue()}
+
+
+#: By the names that commands and configs know them by.
+FORMS: Mapping[str, type[Form]] = {"megatron": Megatron, "nanotron": Nanotron, "olmo": Olmo, "npy": Flat}
 
 
 class Piece(NamedTuple):

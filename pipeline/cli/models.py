@@ -9,12 +9,10 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from pipeline.cli.common import SetOption, absolute, answered, load, terminal
+from pipeline.blend.forms import FORMS
+from pipeline.cli.common import SetOption, absolute, answered, failed, load, terminal
 from pipeline.config.located import ConfigError
-from pipeline.schedule.loop import RunFailed
-from pipeline.sealed import Damaged
 from pipeline.storage import Storage
 
 model_app = typer.Typer(no_args_is_help=True, help="Checkpoints of the embedded engine.")
@@ -32,14 +30,6 @@ StorageOption = Annotated[
 ]
 
 
-_FORMS = {
-    "megatron": "Write .bin and .idx for Megatron-LM, and its blend list for each phase.",
-    "nanotron": "Write .ds, .ds.index and .ds.metadata for nanotron and datatrove.",
-    "olmo": "Write .npy without a header and .csv.gz for OLMo-core, as Dolma does.",
-    "npy": "Write arrays for numpy.load: .npy of tokens, .ends.npy of where documents end.",
-}
-
-
 def _exporting(form: str) -> Callable[..., None]:
     def export(
         corpus: CorpusArgument,
@@ -54,8 +44,8 @@ def _exporting(form: str) -> Callable[..., None]:
     return export
 
 
-for _form, _help in _FORMS.items():
-    export_app.command(_form, help=f"{_help} Started again, it continues.")(_exporting(_form))
+for _name, _form in FORMS.items():
+    export_app.command(_name, help=f"{_form.told} Started again, it continues.")(_exporting(_name))
 
 
 def _export(
@@ -67,25 +57,26 @@ def _export(
     config: str | None,
     overrides: list[str] | None,
 ) -> None:
-    from pipeline.blend import export
+    from pipeline.blend.export import WORKERS, export
+    from pipeline.sealed import Damaged
 
-    write = getattr(export, form)
     with answered():
         storage = Storage(load(config, overrides).storage if config is not None else None)
         console = terminal(stderr=True)
         try:
-            made = write(
+            made = export(
+                form,
                 storage,
                 corpus,
                 absolute(target),
                 "tokenizer" if eos is None else eos,
-                workers or export.WORKERS,
+                workers or WORKERS,
                 lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
             )
         except ValueError as error:
             raise ConfigError(str(error)) from None
         except Damaged as error:
-            raise RunFailed(str(error)) from None
+            raise failed(str(error)) from None
         console.print(
             f"{made.shards} shards ({made.reused} of them there already), {made.documents:,} documents, "
             f"{made.tokens:,} tokens with the end of each document"
@@ -104,6 +95,8 @@ def model_inspect(
     memory: Annotated[list[int] | None, typer.Option(help="GiB of the device. Repeatable.", min=1)] = None,
 ) -> None:
     """Show layers, parameters, memory for a sequence and the batch that fits. Reads no weights."""
+    from rich.table import Table
+
     from model.checkpoint import CheckpointError
     from model.config import ModelConfigError
     from model.inspection import inspect
@@ -147,6 +140,8 @@ def train_classifier(
     note: Annotated[str, typer.Option(help="A text for the card.")] = "",
 ) -> None:
     """Train a fastText classifier to tell positive documents from negative ones, and measure it."""
+    from rich.table import Table
+
     from pipeline.train.classifier import Side, classifier
     from stages.fasttext.train import TrainingPlan
 

@@ -6,20 +6,25 @@ Knows the options of these commands; what they show is found below.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline import launch
-from pipeline.cli.common import ConfigOption, SetOption, absolute, answered, load, output_of, terminal
+from pipeline.cli.common import (
+    ConfigOption,
+    SetOption,
+    absolute,
+    answered,
+    failed,
+    load,
+    output_of,
+    terminal,
+)  # fmt: skip
 from pipeline.config.located import ConfigError
-from pipeline.config.schema import Config
-from pipeline.ledger import verify as verifying
-from pipeline.report import account as accounts
-from pipeline.report import tables as reporting
-from pipeline.schedule.loop import RunFailed
-from pipeline.sealed import Damaged
 from pipeline.storage import Storage
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import Config
 
 
 def report(
@@ -33,6 +38,9 @@ def report(
     ] = True,
 ) -> None:
     """Show what happened to the documents of a run, and the largest clusters of duplicates."""
+    from pipeline.report import account as accounts
+    from pipeline.report import tables as reporting
+
     with answered():
         loaded = load(config, set_)
         found, texts = accounts.account(loaded)
@@ -52,6 +60,7 @@ def _report_page(config: Config, found: dict[str, Any], target: str, speed: bool
     from pipeline.config.told import told
     from pipeline.report.looked import look
     from pipeline.report.page import page
+    from pipeline.sealed import Damaged
 
     storage = Storage(config.storage)
     place = storage.join(config.output, layout.PLAN)
@@ -64,7 +73,7 @@ def _report_page(config: Config, found: dict[str, Any], target: str, speed: bool
             name: look(storage, config.output, plan, name, known.get(name, ())) for name in found["datasets"]
         }
     except Damaged as error:
-        raise RunFailed(f"{error}; start the run again, which makes it anew") from None
+        raise failed(f"{error}; start the run again, which makes it anew") from None
     target = absolute(target)
     storage.write(target, page(found, blend, looked, speed).encode())
 
@@ -84,13 +93,14 @@ def trace(
     """Show what became of a document: stages, reasons, the copy that stayed, what was cut, shard and row."""
     from pipeline.report import trace as traces
     from pipeline.report import trace_text
+    from pipeline.sealed import Damaged
 
     with answered():
         storage, place = output_of(config, set_, output)
         try:
             found = traces.trace(storage, place, what)
         except (traces.NotTraced, Damaged) as error:
-            raise RunFailed(str(error)) from None
+            raise failed(str(error)) from None
         if as_json:
             print(json.dumps(found.as_json(), ensure_ascii=False, indent=1, default=_plain))
         else:
@@ -107,7 +117,9 @@ def diff(
 ) -> None:
     """Compare two outputs: settings, attrition, documents lost and gained by reason, with examples. Or an
     output with a config: what would be computed again there and why, and what reused; runs nothing."""
+    from pipeline import launch
     from pipeline.report import compare, foreseen, foreseen_text
+    from pipeline.sealed import Damaged
 
     with answered():
         try:
@@ -121,7 +133,7 @@ def diff(
             (storage, a), (_, b) = (output_of(config, set_, place) for place in (first, second))
             print("\n".join(compare.lines(compare.compare(storage, a, b))))
         except (compare.NotCompared, foreseen.NotForeseen, Damaged) as error:
-            raise RunFailed(str(error)) from None
+            raise failed(str(error)) from None
 
 
 def verify(
@@ -135,6 +147,8 @@ def verify(
     set_: SetOption = None,
 ) -> None:
     """Compare every file of a run or a corpus with its checksum. Exit code 1 if one is damaged or missing."""
+    from pipeline.ledger import verify as verifying
+
     with answered():
         loaded = load(config, set_) if config is not None else None
         if (place := path or (loaded.output if loaded else None)) is None:
@@ -147,7 +161,7 @@ def verify(
             print(line)
         if found.damages:
             what = "run it again to mend it" if config else "start the run again to mend it"
-            raise RunFailed(f"{len(found.damages)} of {found.files} files are damaged or missing; {what}")
+            raise failed(f"{len(found.damages)} of {found.files} files are damaged or missing; {what}")
         print(f"{found.files:,} files, {found.bytes:,} bytes in parts and shards: all as written")
 
 

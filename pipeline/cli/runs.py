@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from pipeline import launch
 from pipeline.cli.common import ConfigOption, SetOption, answered, load, terminal
 from pipeline.config.located import ConfigError
 from pipeline.report.view import Format
@@ -43,6 +42,8 @@ def run(
     ] = "auto",
 ) -> None:
     """Run a config to its end. Started again, it continues where it stopped."""
+    from pipeline import launch
+
     with answered(log_format):
         loaded = load(config, set_, executor, workers)
         console = terminal(stderr=True)
@@ -59,6 +60,7 @@ def run(
 def plan(config: ConfigOption, set_: SetOption = None) -> None:
     """Show what a run would do: segments, parts, and what is already done; after a dry run also about how
     many documents and bytes. Runs nothing."""
+    from pipeline import launch
     from pipeline.report import costs, plans
 
     with answered():
@@ -75,6 +77,7 @@ def status(
     config: ConfigOption, set_: SetOption = None, as_json: Annotated[bool, typer.Option("--json")] = False
 ) -> None:
     """Show the progress of a run: parts done and to do, for each segment."""
+    from pipeline import launch
     from pipeline.report import costs, plans
 
     with answered():
@@ -101,6 +104,7 @@ def estimate(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Show what the inputs of a config will cost, from its dry run; after the run, beside what it took."""
+    from pipeline import launch
     from pipeline.report import estimate as estimates
     from pipeline.report import estimate_text
     from pipeline.report.measured import NotMeasured

@@ -39,6 +39,12 @@ class About(BaseModel):
     citation: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
     #: A few sentences that the card begins with.
     description: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
+    #: What the Hub finds it by, besides what the card says by itself.
+    tags: list[Annotated[_Line, StringConstraints(max_length=60)]] = Field(default=[])
+    #: Datasets of the Hub that it was made from, as ``owner/name``, in place of those that the card finds.
+    source_datasets: list[
+        Annotated[str, StringConstraints(pattern=r"^(original|(extended\|)?[\w.-]+(/[\w.-]+)?)$")]
+    ] = Field(default=[])
     #: Uses that it is not meant for, one sentence each, in place of those that the card names by itself.
     not_for: list[_Line] = Field(default=[])
     #: Terms of the models that wrote text, by their names in the column ``synthetic.model``.

@@ -13,18 +13,19 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from pydantic import ValidationError
 
+from pipeline.blend.forms import FORMS
 from pipeline.blend.weights import Budget, Phase, check_phases, check_sum
 from pipeline.config import located
 from pipeline.config.about import About
 from pipeline.config.located import ConfigError, KeyPath, Located
 from pipeline.config.marks import each, marked
 from pipeline.config.problems import explain, suggest
-from pipeline.config.sections import DatasetSection, Execution, Export, File, Limits, Shards
+from pipeline.config.sections import DatasetSection, Execution, File, Limits, Shards
 from pipeline.storage import StorageSettings, is_local
 from stages import registry
 from stages.base import AssetMark, InputMark, RunMark, Stage, StageConfig
@@ -74,7 +75,7 @@ class Config:
     shards: Shards
     blend: tuple[Phase, ...]
     budget: Budget
-    export: Export
+    export: dict[str, str]  # folders by form
     card: About
     source: Located
     output_relative: bool = False  # as given in the config
@@ -128,15 +129,23 @@ def _bundled() -> Path:
     return Path(str(resources.files("nanocorpus") / "configs")).resolve()
 
 
+class Place(NamedTuple):
+    """Where the output of a config is, and how storage is reached."""
+
+    output: str
+    storage: StorageSettings
+
+
+def place(path: Path, overrides: list[str] | None = None) -> Place:
+    """What a config says of its output; its stages are neither loaded nor checked."""
+    _, raw = _sections(path, overrides)
+    return Place(_output(raw), raw.storage)
+
+
 def read(path: Path, overrides: list[str] | None = None) -> Config:
     """Read and check a config; ConfigError lists every mistake found. ``datasets.NAME=null`` among the
     overrides leaves that dataset out."""
-    source = located.load(path, overrides or [])
-    _leave_out(source, path)
-    try:
-        raw = File.model_validate(source.value)
-    except ValidationError as error:
-        raise ConfigError("\n".join(explain(error, source, (), File))) from None
+    source, raw = _sections(path, overrides)
     checker = _Checker(source)
     datasets = {name: checker.dataset(name, data) for name, data in raw.datasets.items()}
     tokenizer = None
@@ -146,12 +155,12 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
         )
     order = checker.order(datasets)
     checker.blend(raw, datasets)
-    export = checker.export(raw, _absolute(raw.output, Path.cwd()).rstrip("/"))
+    export = checker.export(raw, _output(raw))
     if checker.problems:
         raise ConfigError("\n".join(checker.problems))
     return Config(
         name=raw.name,
-        output=_absolute(raw.output, Path.cwd()).rstrip("/"),
+        output=_output(raw),
         seed=raw.seed,
         storage=raw.storage,
         limits=raw.limits,
@@ -166,6 +175,19 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
         source=source,
         output_relative=is_local(raw.output) and not os.path.isabs(_expanded(raw.output)),
     )
+
+
+def _sections(path: Path, overrides: list[str] | None) -> tuple[Located, File]:
+    source = located.load(path, overrides or [])
+    _leave_out(source, path)
+    try:
+        return source, File.model_validate(source.value)
+    except ValidationError as error:
+        raise ConfigError("\n".join(explain(error, source, (), File))) from None
+
+
+def _output(raw: File) -> str:
+    return _absolute(raw.output, Path.cwd()).rstrip("/")
 
 
 def _leave_out(source: Located, path: Path) -> None:
@@ -322,19 +344,25 @@ class _Checker:
             visit(name, ())
         return list(done)
 
-    def export(self, raw: File, output: str) -> Export:
+    def export(self, raw: File, output: str) -> dict[str, str]:
         """With absolute folders."""
-        if raw.export.megatron is None:
-            return raw.export
-        key: KeyPath = ("export", "megatron")
-        folder = _absolute(raw.export.megatron, Path.cwd()).rstrip("/")
-        if not raw.blend:
-            self.problem(key, "only tokens can be exported: give `blend` and `tokenizer`")
-        if _within(folder, output) or _within(output, folder):
-            self.problem(key, f"{folder} and the output lie in each other; give a folder of its own")
-        if folder.split() != [folder]:
-            self.problem(key, f"{folder!r}: Megatron splits its lists at blanks; give a path without any")
-        return Export(megatron=folder)
+        folders: dict[str, str] = {}
+        for form, given in raw.export.items():
+            key: KeyPath = ("export", form)
+            if form not in FORMS:
+                what = suggest(form, FORMS) or f"; there are {', '.join(FORMS)}"
+                self.problem(key, f"there is no form {form!r}{what}")
+                continue
+            folder = _absolute(given, Path.cwd()).rstrip("/")
+            if not raw.blend:
+                self.problem(key, "only tokens can be exported: give `blend` and `tokenizer`")
+            for place, name in ((output, "the output"), *((other, other) for other in folders.values())):
+                if _within(folder, place) or _within(place, folder):
+                    self.problem(key, f"{folder} and {name} lie in each other; give a folder of its own")
+            if FORMS[form].lists and folder.split() != [folder]:
+                self.problem(key, f"{folder!r}: Megatron splits its lists at blanks; give a path without any")
+            folders[form] = folder
+        return folders
 
     def blend(self, raw: File, datasets: dict[str, Dataset]) -> None:
         for i, phase in enumerate(raw.blend):

@@ -47,13 +47,6 @@ class Shards(_Section):
     text: bool = False
 
 
-class Export(_Section):
-    """Folders that a finished run also writes its corpus to, in the forms of training frameworks. They lie
-    outside of the output."""
-
-    megatron: str | None = None
-
-
 class DatasetSection(_Section):
     read: dict[str, Any] | None = None
     from_: str | list[str] | None = Field(None, alias="from")
@@ -79,5 +72,6 @@ class File(_Section):
     shards: Shards = Field(default_factory=Shards)
     blend: list[Phase] = []
     budget: Budget = Budget()
-    export: Export = Field(default_factory=Export)
+    #: Folders outside of the output to which a finished run also writes its corpus, by form.
+    export: dict[str, str] = {}
     card: About = About()

@@ -8,7 +8,6 @@ Knows the order of work and what each piece depends on; does not run anything.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline import layout
 from pipeline.config.located import ConfigError
 from pipeline.config.marks import each, marked
 from pipeline.config.schema import Config, Dataset, Step
@@ -180,7 +180,7 @@ class _Builder:
             # parts keep their names when inputs are added
             identity = canonical([item.name, item.start, item.stop])
             count = seen[identity] = seen.get(identity, 0) + 1
-            parts.append((_part_name(identity, count), item))
+            parts.append((layout.part(identity, count), item))
         if len({part for part, _ in parts}) < len(parts):
             raise AssertionError("two inputs have the same part name: a collision of 64-bit hashes")
         return sorted(parts)
@@ -280,16 +280,6 @@ def _roles(cls: type[Stage], settings: Any) -> Iterator[Role]:
 def _resources(recipe: Recipe) -> Resources:
     cls, settings = located(recipe)
     return cls.requires(settings)
-
-
-def _part_name(identity: str, count: int = 1) -> str:
-    """A stable name; ``count`` tells apart inputs that are listed under the same name."""
-    return "part-" + hashlib.blake2b(f"{identity}\n{count}".encode(), digest_size=8).hexdigest()
-
-
-def child_part(parent: str, part: str) -> str:
-    """Name of the part that comes from ``part`` of the dataset ``parent``, one of several parents."""
-    return _part_name(canonical([parent, part]))
 
 
 def real(output: str) -> str:

@@ -23,7 +23,6 @@ from pipeline import layout
 from pipeline.exchange.runs import KEYS
 from pipeline.ledger.ownership import Manifest, NotOurs
 from pipeline.ledger.receipts import DOCUMENTS, DONE, FAILED, REJECTS, SHARD, Receipt, load
-from pipeline.plan.build import child_part
 from pipeline.report.trace_index import Index, columns, id_key, url_key
 from pipeline.sealed import ParquetFile
 from pipeline.storage import Missing, Storage, join
@@ -243,7 +242,7 @@ class _Tracer:
         }
         for child, segment in self.segments.items():
             if key in segment["from"]:
-                name = part if len(segment["from"]) == 1 else child_part(key.split("/")[0], part)
+                name = part if len(segment["from"]) == 1 else layout.child_part(key.split("/")[0], part)
                 self._follow(capture, child, name, row)
 
     def _lost(self, event: Event, lost: Mapping[str, Any], stages: list[str]) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from pipeline.ledger.commit import Ledger
 from pipeline.ledger.receipts import DONE, FAILED, File, Receipt, load_all
+from pipeline.schedule.packing import Packs, listing, state_of
 from pipeline.schedule.state import Group, State, task_name
 from pipeline.tasks.base import Task
 from stages.base import FileInfo
@@ -43,6 +44,43 @@ class Split(NamedTuple):
     unsure: list[tuple[str, int]]
 
 
+class Reused(NamedTuple):
+    """A group of which a pack says that all is done, see ``packed``."""
+
+    state: State
+    split: Split
+
+
+def packed(
+    group: Group, ledger: Ledger, states: Mapping[str, State], packs: Packs, retry_failed: bool
+) -> Reused | None:
+    """The results of a group from its pack, if all its tasks are done and all their files are there; else
+    None. No receipt is read, and no task is kept."""
+    found = packs.read(group)
+    if found is None:
+        return None
+    fingerprints = dict(zip(found.names, found.fingerprints, strict=True))
+    count = 0
+    for count, task in enumerate(group.planned(states), 1):  # noqa: B007
+        if fingerprints.get(task.name) != task.fingerprint:
+            return None
+    state = state_of(found)
+    if count != len(fingerprints) or (retry_failed and any(tally.failed for tally in state.tallies)):
+        return None
+    unsure, there = [], listing(ledger.storage, ledger.path, state.made)
+    for name, etags in zip(found.names, found.etags, strict=True):
+        sizes, sure = 0, True
+        for (file, size), etag in zip(state.made.sizes(name), etags, strict=False):
+            info = there.get(ledger.path(file))
+            if info is None or info.size != size:
+                return None
+            sizes += size
+            sure &= bool(etag) and info.etag == etag
+        if not sure:
+            unsure.append((group.receipt(name), sizes))
+    return Reused(state, Split(count, [], unsure))
+
+
 def split(
     group: Group,
     ledger: Ledger,
@@ -50,10 +88,12 @@ def split(
     into: State,
     retry_failed: bool = False,
     place: Callable[[str], str] = lambda directory: directory,
+    reused: Callable[[str, Receipt], None] = lambda name, receipt: None,
 ) -> Split:
     """The tasks of a group. The results of those that are done are added to ``into``.
 
     place: where the files of a directory are, if they still have the names of an earlier plan.
+    reused: called with each receipt that was added.
     """
     tasks = {task_name(task): task for task in group.tasks(states)}
     todo = {name: Todo(task, Why.NEW) for name, task in tasks.items()}
@@ -76,6 +116,7 @@ def split(
             todo[name] = Todo(task, why, sum(receipt.seconds.values()))
             continue
         into.add(task, receipt)
+        reused(name, receipt)
         del todo[name]
         if not all(file.etag and there[path(file.name)].etag == file.etag for file in receipt.files):
             unsure.append((group.receipt(name), sum(file.size for file in receipt.files)))

@@ -99,6 +99,9 @@ class Azure:
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]:
         return sorted(self.scan(prefix_dir))
 
+    def begins(self, prefix: str) -> builtins.list[FileInfo]:
+        return sorted(self._objects(*_parse(prefix)))
+
     def scan(self, directory: str) -> Iterator[FileInfo]:
         container, key = _parse(directory)
         return self._objects(container, f"{key.rstrip('/')}/" if key else "")

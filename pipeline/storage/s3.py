@@ -98,6 +98,9 @@ class S3:
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]:
         return sorted(self._objects(Address.directory(prefix_dir)))
 
+    def begins(self, prefix: str) -> builtins.list[FileInfo]:
+        return sorted(self._objects(Address.parse(prefix)))
+
     def scan(self, directory: str) -> Iterator[FileInfo]:
         return self._objects(Address.directory(directory))
 

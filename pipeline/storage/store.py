@@ -38,6 +38,8 @@ class Store(Protocol):
 
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]: ...
 
+    def begins(self, prefix: str) -> builtins.list[FileInfo]: ...
+
     def scan(self, directory: str) -> Iterator[FileInfo]: ...
 
     def stat(self, path: str) -> FileInfo | None: ...
@@ -147,6 +149,11 @@ class Storage:
         """Every file below a directory, sorted by path; [] where there is no such directory."""
         store, name = self._route(prefix_dir)
         return store.list(name)
+
+    def begins(self, prefix: str) -> builtins.list[FileInfo]:
+        """Every file whose path begins so, sorted by path. ``prefix`` need not end with a directory."""
+        store, name = self._route(prefix)
+        return store.begins(name)
 
     def stat(self, path: str) -> FileInfo | None:
         """Size and etag of a file; None where there is none."""

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -135,8 +136,22 @@ def test_a_run_that_exports(made: Path, tmp_path: Path) -> None:
     said = call(*options).stderr
     assert "0 parts computed" in said
     assert "(0 there already)" not in said
+    arrays = tmp_path / "arrays"
+    count = len([*out.glob("corpus/web/train-*")])
+    said = call(*options, "--set", f"export.npy={arrays}").stderr
+    assert f"npy: {count} shards (0 there already) in {arrays}" in said
+    assert f"megatron: {count} shards ({count} there already) in {folder}" in said
+    tokens = np.concatenate([np.load(path) for path in sorted(arrays.glob("web/train-?????-of-?????.npy"))])
+    rows = shards(out)
+    end = json.loads((out / "corpus/blend.json").read_text())["tokenizer"]["eos_id"]
+    wanted = [token for row in rows["input_ids"].to_pylist() for token in [*row, end]]
+    assert tokens.tolist() == wanted
     inside = call("run", "-c", made, "--set", f"export.megatron={made.parent / 'out/x'}", check=2).stderr
     assert "lie in each other; give a folder of its own" in inside
+    wrong = ("--set", "export.olmo=b/c", "--set", "export.npy=b", "--set", "export.megatrom=a")
+    said = call("run", "-c", made, *wrong, check=2).stderr
+    assert "export.megatrom: there is no form 'megatrom'; did you mean 'megatron'?" in said
+    assert "/b and" in said
 
 
 def test_an_export_without_an_end_token_is_refused_before_any_work(made: Path, tmp_path: Path) -> None:

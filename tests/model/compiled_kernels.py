@@ -25,7 +25,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from model.config import NANO_9B_V2
-from model.kernels import noise, rows, sequence, step
+from model.kernels import attention, noise, rows, sequence, step
 from model.layers import DecodeStep
 from model.noise import Settings
 from model.state import Slots
@@ -110,6 +110,8 @@ def call_all(dtype: torch.dtype) -> None:
     queries = some(n, config.query_size + 2 * config.key_value_size)[:, : config.query_size]
     queries = queries.view(n, config.num_attention_heads, config.head_dim)
     step.attend_step(kv, queries, DecodeStep(slots, torch.zeros(n, dtype=torch.long), 1023, dtype))
+    prompts = some(sum(lengths), config.num_attention_heads, config.head_dim)
+    attention.attend_sequence(kv, prompts, [2, 0], [0, 512], lengths)
     rows.gated_norm(some(n, inner, of=wide), projected[:n, :inner], some(inner, of=wide), groups, 1e-5)
     rows.rms_norm(some(n, config.hidden_size), some(config.hidden_size), 1e-5)
     rows.relu_squared(some(n, config.intermediate_size))

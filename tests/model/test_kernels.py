@@ -38,7 +38,7 @@ with pytest.MonkeyPatch.context() as environment:
             pytest.skip("Triton was imported before it could be asked to interpret", allow_module_level=True)
         environment.setenv("TRITON_INTERPRET", "1")
     pytest.importorskip("triton", reason="kernels need Triton (pip install triton)")
-    from model.kernels import noise, rows, sequence, step
+    from model.kernels import attention, noise, rows, sequence, step
 
 HALVES = [torch.bfloat16, torch.float16]
 NAN = float("nan")
@@ -274,6 +274,26 @@ def test_attend_step(
     assert not ours[[row for row in range(len(slots)) if row not in live]].any()
 
 
+@pytest.mark.parametrize(("heads", "kv_heads", "width"), [(4, 2, 24), (5, 1, 128)])
+@pytest.mark.parametrize("pooled", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_attend_sequence(heads: int, kv_heads: int, width: int, pooled: bool, dtype: torch.dtype) -> None:
+    some, max_length = Noise(), 300
+    lengths, starts = [1, 65, 1, 130, 64, 3], [0, 0, 299, 128, 63, 64] if pooled else [0] * 6
+    q = some.apart(sum(lengths), heads, width, dtype=dtype)
+    slots = [5, 2, 0, 3, 1, 6] if pooled else None
+    if slots is None:
+        kv = some.apart(sum(lengths), 2, kv_heads, width, dtype=dtype)
+    else:  # beyond what a slot holds, nothing may be read
+        kv = torch.full((7, 2, kv_heads, max_length, width), NAN, device=DEVICE, dtype=dtype)
+        for slot, start, length in zip(slots, starts, lengths, strict=True):
+            kv[slot, :, :, : start + length] = some(2, kv_heads, start + length, width, dtype=dtype)
+    ours = attention.attend_sequence(kv, q, slots, starts, lengths)
+    expected = layers.attend_sequence(kv.float(), q.float(), slots, starts, lengths)
+    assert ours.dtype == dtype
+    assert gap(ours, expected) < (1e-5 if dtype == torch.float32 else 5e-3)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_norms_and_relu_squared(dtype: torch.dtype) -> None:
     some = Noise()
@@ -389,7 +409,7 @@ def test_kernels_compile_and_fit(capability: int, shared_memory: int, tmp_path: 
     )
     assert ran.returncode == 0, ran.stderr
     compiled = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert len({name for name, _, _ in compiled}) == 12
+    assert len({name for name, _, _ in compiled}) == 13
     for name, shared, stack in compiled:
         assert shared <= shared_memory, name
         assert stack == 0, f"{name} spills registers"

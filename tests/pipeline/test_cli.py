@@ -1,8 +1,10 @@
-"""``nanocorpus model inspect``."""
+"""The command itself, and ``nanocorpus model inspect``."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from runs import command
@@ -23,3 +25,12 @@ def test_inspect_answers_what_is_no_checkpoint(tmp_path: Path) -> None:
     assert "nowhere" in command("model", "inspect", tmp_path / "nowhere", check=2).stderr
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     assert command("model", "inspect", tmp_path, check=2).stderr.startswith("nanocorpus: ")
+
+
+def test_a_command_starts_without_what_others_need() -> None:
+    """An answer of ``trace`` takes no longer than what it reads."""
+    code = "import sys, pipeline.cli, pipeline.report.trace; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert "pipeline.report.trace" in loaded
+    assert not {"pipeline.launch", "pipeline.plan.build", "pandas", "ray", "numba", "rich"} & loaded

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from pipeline import layout
 from pipeline.report.card.markdown import yaml_block
+from pipeline.report.card.origins import datasets
 
 #: What the Hub calls the sizes: rows up to this number.
 _SIZES = (
@@ -22,6 +23,8 @@ _SIZES = (
     (10**11, "10B<n<100B"),
     (10**12, "100B<n<1T"),
 )
+#: How ``source`` spells a dataset of the Hub.
+_OF_THE_HUB = re.compile(r"[\w.-]+/[\w.-]+")
 #: Columns of a shard: name, Parquet type, dtype for the ``datasets`` library, meaning. The front matter
 #: states the dtypes because releases of ``datasets`` before 5 cannot infer one for binary(16).
 Columns: TypeAlias = Sequence[tuple[str, str, Mapping[str, str], str]]
@@ -53,9 +56,9 @@ def front_matter(
     stats: Mapping[str, Any], sharded: Mapping[str, Any], columns: Columns, about: Mapping[str, Any]
 ) -> str:
     """YAML between lines of dashes."""
-    datasets = sharded or stats["datasets"]
-    documents = sum(data["documents"] for data in datasets.values())
-    codes = {code.split("-")[0] for data in datasets.values() for code in data["languages"]}
+    told = sharded or stats["datasets"]
+    documents = sum(data["documents"] for data in told.values())
+    codes = {code.split("-")[0] for data in told.values() for code in data["languages"]}
     globs = {name: glob(data["shards"]) for name, data in sharded.items()}
     configs = {"default": list(globs.values())} if globs else {}
     # a config of the Hub cannot have this name twice; "default" is all datasets
@@ -67,6 +70,8 @@ def front_matter(
         "license_name": about.get("license_name"),
         "license_link": about.get("license_url"),
         "language": sorted(code for code in codes if re.fullmatch("[a-z]{2,3}", code) and code != "und"),
+        "tags": list(dict.fromkeys([*_tags(stats), *(about.get("tags") or ())])),
+        "source_datasets": about.get("source_datasets") or _origins(stats),
         "task_categories": ["text-generation"],
         "size_categories": [next((label for limit, label in _SIZES if documents < limit), "n>1T")],
         "configs": [
@@ -77,6 +82,25 @@ def front_matter(
     }
     kept = {key: value for key, value in fields.items() if value}
     return f"---\n{yaml_block(kept)}---"
+
+
+def _tags(stats: Mapping[str, Any]) -> Iterator[str]:
+    """What the Hub may find it by, as far as it was counted."""
+    yield from ("nanocorpus", "pretraining")
+    if any(source.startswith("CC-MAIN-") for source in _sources(stats)):
+        yield "common-crawl"
+    if any(row["what"] == "teacher" for _, data in datasets(stats) for row in data["told"]):
+        yield "synthetic"
+
+
+def _origins(stats: Mapping[str, Any]) -> list[str]:
+    """Datasets of the Hub that documents came from, and ``original`` for those that came from elsewhere."""
+    named = {source for source in _sources(stats) if _OF_THE_HUB.fullmatch(source)}
+    return [*(["original"] if _sources(stats) - named else []), *sorted(named)]
+
+
+def _sources(stats: Mapping[str, Any]) -> set[str]:
+    return {row["source"] or "" for _, data in datasets(stats) for row in data["sources"]}
 
 
 def glob(shards: Sequence[Mapping[str, Any]]) -> str:

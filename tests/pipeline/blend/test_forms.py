@@ -13,7 +13,7 @@ import pytest
 from numbers_corpus import EOS, PHASES, SIZES, write_corpus
 from runs import call
 
-from pipeline.blend import export
+from pipeline.blend.export import export
 from pipeline.blend.weights import Budget, Phase
 from pipeline.storage import Storage
 
@@ -61,9 +61,9 @@ def dolma(prefix: Path) -> list[list[int]]:
 
 
 FORMS = [
-    (export.npy, flat, "npy"),
-    (export.nanotron, datatrove, "ds"),
-    (export.olmo, dolma, "npy"),
+    ("npy", flat, "npy"),
+    ("nanotron", datatrove, "ds"),
+    ("olmo", dolma, "npy"),
 ]
 
 
@@ -84,10 +84,10 @@ def corpus(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("vocabulary", "size"), [(1300, 2), (65536, 2), (65537, 4), (None, 4)])
 @pytest.mark.parametrize("eos", ["tokenizer", "none"])
 def test_every_token_is_there(
-    corpus: Path, tmp_path: Path, form, read, suffix: str, vocabulary: int | None, size: int, eos: str
+    corpus: Path, tmp_path: Path, form: str, read, suffix: str, vocabulary: int | None, size: int, eos: str
 ) -> None:
     say(corpus, eos_id=EOS, vocabulary=vocabulary)
-    made = form(Storage(), str(corpus), str(tmp_path / "out"), eos)
+    made = export(form, Storage(), str(corpus), str(tmp_path / "out"), eos)
     wanted = expected(corpus, [EOS] if eos == "tokenizer" else [])
     assert {name: read(tmp_path / "out" / name) for name in wanted} == wanted
     assert made.documents == sum(map(len, wanted.values()))
@@ -99,25 +99,25 @@ def test_every_token_is_there(
 
 
 @pytest.mark.parametrize(("form", "read", "suffix"), FORMS)
-def test_it_goes_on_where_it_stopped(corpus: Path, tmp_path: Path, form, read, suffix: str) -> None:
+def test_it_goes_on_where_it_stopped(corpus: Path, tmp_path: Path, form: str, read, suffix: str) -> None:
     out = tmp_path / "out"
-    first = form(Storage(), str(corpus), str(out))
+    first = export(form, Storage(), str(corpus), str(out))
     assert first.reused == 0
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     (out / f"math/train-00000-of-00001.{suffix}.json").unlink()  # stopped before it was recorded
     (out / f"code/train-00000-of-00003.{suffix}").write_bytes(b"cut off")
-    again = form(Storage(), str(corpus), str(out))
+    again = export(form, Storage(), str(corpus), str(out))
     assert again == first._replace(reused=first.shards - 2)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
-    assert form(Storage(), str(corpus), str(out), eos="none").reused == 0  # other settings
+    assert export(form, Storage(), str(corpus), str(out), eos="none").reused == 0  # other settings
 
 
 def test_forms_in_one_folder_leave_each_other_alone(corpus: Path, tmp_path: Path) -> None:
     places = str(corpus), str(tmp_path / "out")
-    for form in (export.npy, export.nanotron, export.megatron):
-        form(Storage(), *places)
-    for form in (export.npy, export.nanotron, export.megatron):
-        made = form(Storage(), *places)
+    for form in ("npy", "nanotron", "megatron"):
+        export(form, Storage(), *places)
+    for form in ("npy", "nanotron", "megatron"):
+        made = export(form, Storage(), *places)
         assert made.reused == made.shards
 
 
@@ -125,7 +125,7 @@ def test_a_shard_of_another_run(corpus: Path, tmp_path: Path) -> None:
     shard = sorted(corpus.glob("corpus/web/*.parquet"))[-1]
     pq.write_table(pq.read_table(shard).slice(1), shard)
     with pytest.raises(ValueError, match=r"other documents or tokens than blend\.json says"):
-        export.npy(Storage(), str(corpus), str(tmp_path / "out"))
+        export("npy", Storage(), str(corpus), str(tmp_path / "out"))
     assert not list((tmp_path / "out/web").rglob(f"{shard.stem}*.npy*"))
 
 
@@ -146,7 +146,7 @@ def test_memory_does_not_grow_with_the_shard(tmp_path: Path) -> None:
         write_corpus(corpus, {"web": [[20_000] * rows]}, [Phase(phase=1, weights={"web": 1})])
         say(corpus, eos_id=EOS, vocabulary=1 << 20)
         tracemalloc.start()
-        export.npy(Storage(), str(corpus), str(tmp_path / f"out{number}"), workers=1)
+        export("npy", Storage(), str(corpus), str(tmp_path / f"out{number}"), workers=1)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]
@@ -155,7 +155,7 @@ def test_memory_does_not_grow_with_the_shard(tmp_path: Path) -> None:
 def test_datatrove_reads_it(corpus: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
     dataset = pytest.importorskip("datatrove.utils.dataset", reason="datatrove is not installed")
-    export.nanotron(Storage(), str(corpus), str(tmp_path / "out"))
+    export("nanotron", Storage(), str(corpus), str(tmp_path / "out"))
     for name, documents in expected(corpus, [EOS]).items():
         flat = [token for document in documents for token in document]
         starts = np.cumsum([0, *map(len, documents)])[:-1].tolist()

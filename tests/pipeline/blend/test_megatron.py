@@ -14,7 +14,7 @@ import pytest
 from numbers_corpus import EOS, PHASES, SIZES, write_corpus
 from runs import call
 
-from pipeline.blend import export
+from pipeline.blend.export import export
 from pipeline.blend.megatron import blend_list, token_type
 from pipeline.blend.weights import Budget, Phase
 from pipeline.storage import Storage
@@ -67,7 +67,7 @@ def corpus(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("vocabulary", "size"), [(1300, 2), (65499, 2), (65500, 4)])
 def test_every_token_is_there(corpus: Path, tmp_path: Path, vocabulary: int, size: int) -> None:
     say(corpus, eos_id=EOS, vocabulary=vocabulary)
-    made = export.megatron(Storage(), str(corpus), str(tmp_path / "out"))
+    made = export("megatron", Storage(), str(corpus), str(tmp_path / "out"))
     wanted = expected(corpus)
     assert {name: read(tmp_path / "out" / name) for name in wanted} == wanted
     assert made.documents == sum(map(len, wanted.values()))
@@ -77,7 +77,7 @@ def test_every_token_is_there(corpus: Path, tmp_path: Path, vocabulary: int, siz
 
 
 def test_lists_name_files_that_are_there(corpus: Path, tmp_path: Path) -> None:
-    export.megatron(Storage(), str(corpus), str(tmp_path / "out"))
+    export("megatron", Storage(), str(corpus), str(tmp_path / "out"))
     words = (tmp_path / "out/blend-phase1.txt").read_text().split()
     share = dict(zip(words[1::2], map(float, words[::2]), strict=True))
     assert len(share) == 7
@@ -97,40 +97,40 @@ def test_lists_name_files_that_are_there(corpus: Path, tmp_path: Path) -> None:
 
 def test_it_goes_on_where_it_stopped(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    first = export.megatron(Storage(), str(corpus), str(out))
+    first = export("megatron", Storage(), str(corpus), str(out))
     assert first.reused == 0
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     (out / "math/train-00000-of-00001.json").unlink()  # stopped before it was recorded
     (out / "code/train-00000-of-00003.bin").write_bytes(b"cut off")
     seen = []
-    again = export.megatron(Storage(), str(corpus), str(out), said=seen.append)
+    again = export("megatron", Storage(), str(corpus), str(out), said=seen.append)
     assert again._replace(reused=0) == first
     assert again.reused == first.shards - 2
     assert sorted(line.partition(":")[0] for line in seen) == [
         "code/train-00000-of-00003", "math/train-00000-of-00001"
     ]  # fmt: skip
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
-    assert export.megatron(Storage(), str(corpus), str(out), eos=23).reused == 0  # other settings
+    assert export("megatron", Storage(), str(corpus), str(out), eos=23).reused == 0  # other settings
 
 
 def test_no_list_without_its_files(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    export.megatron(Storage(), str(corpus), str(out))
+    export("megatron", Storage(), str(corpus), str(out))
     (out / "math/train-00000-of-00001.json").unlink()
     shutil.rmtree(corpus / "corpus/math")
     with pytest.raises(Exception, match="math"):
-        export.megatron(Storage(), str(corpus), str(out))
+        export("megatron", Storage(), str(corpus), str(out))
     assert not list(out.glob("blend-phase*"))
 
 
 def test_what_cannot_be_exported(corpus: Path, tmp_path: Path) -> None:
     storage = Storage()
     with pytest.raises(ValueError, match="lies in the corpus"):
-        export.megatron(storage, str(corpus), str(corpus / "corpus/megatron"))
+        export("megatron", storage, str(corpus), str(corpus / "corpus/megatron"))
     with pytest.raises(ValueError, match="splits its lists at blanks"):
-        export.megatron(storage, str(corpus), str(tmp_path / "my out"))
+        export("megatron", storage, str(corpus), str(tmp_path / "my out"))
     with pytest.raises(ValueError, match="it cannot be 'none'"):
-        export.megatron(storage, str(corpus), str(tmp_path / "out"), eos="none")
+        export("megatron", storage, str(corpus), str(tmp_path / "out"), eos="none")
     say(corpus, vocabulary=100, eos_id=EOS)
     shard = next(corpus.glob("corpus/web/*.parquet"))
     table = pq.read_table(shard)
@@ -138,7 +138,7 @@ def test_what_cannot_be_exported(corpus: Path, tmp_path: Path) -> None:
     large[0]["input_ids"] = [70_000]
     pq.write_table(type(table).from_pylist(large, table.schema), shard)
     with pytest.raises(ValueError, match="token ids that are no uint16"):
-        export.megatron(storage, str(corpus), str(tmp_path / "out"))
+        export("megatron", storage, str(corpus), str(tmp_path / "out"))
     say(corpus)
     answer = call("export", "megatron", corpus, tmp_path / "out", check=2).stderr
     assert "does not say which token ends a document" in answer
@@ -155,7 +155,7 @@ def test_megatron_core_reads_it(corpus: Path, tmp_path: Path) -> None:
     indexed = pytest.importorskip(
         "megatron.core.datasets.indexed_dataset", reason="megatron-core is not installed"
     )
-    export.megatron(Storage(), str(corpus), str(tmp_path / "out"))
+    export("megatron", Storage(), str(corpus), str(tmp_path / "out"))
     words = (tmp_path / "out/blend-phase1.txt").read_text().split()
     wanted = expected(corpus)
     for prefix in words[1::2]:
@@ -198,10 +198,10 @@ def test_reads_from_and_writes_to_s3(corpus: Path, tmp_path: Path, monkeypatch: 
             if file.is_file():
                 client.upload_file(str(file), "corpora", f"received/{file.relative_to(corpus / 'corpus')}")
         storage = Storage(StorageSettings(s3=S3Settings(endpoint=endpoint, region="us-east-1")))
-        export.megatron(storage, "s3://corpora/received", "s3://corpora/megatron")
-        again = export.megatron(storage, "s3://corpora/received", "s3://corpora/megatron")
+        export("megatron", storage, "s3://corpora/received", "s3://corpora/megatron")
+        again = export("megatron", storage, "s3://corpora/received", "s3://corpora/megatron")
         assert again.reused == again.shards == 7
-        export.megatron(Storage(), str(corpus), str(tmp_path / "out"))
+        export("megatron", Storage(), str(corpus), str(tmp_path / "out"))
         for file in (tmp_path / "out").rglob("*.[bi]*"):
             name = f"megatron/{file.relative_to(tmp_path / 'out')}"
             if file.suffix in (".bin", ".idx"):

@@ -86,6 +86,46 @@ def test_only_what_is_equal_is_copied_whatever_it_is_called(first: Path, tmp_pat
     assert hashes(tmp_path / "alone") == hashes(tmp_path / "with")
 
 
+#: With tokens: shards lie in the corpus, not beside their receipts.
+TOKENS = """
+tokenizer: {{path: {tokenizer}}}
+shards: {{tokens: 700}}
+blend: [{{phase: 1, weights: {{web: 1}}}}]
+"""
+TOKENIZER = Path(__file__).parents[3] / "configs/sample/tokenizer.json"
+
+
+def shards(output: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (output / "corpus/web").glob("train-*.parquet")}
+
+
+def test_shards_are_copied(tmp_path: Path) -> None:
+    path = toy_config(tmp_path)
+    path.write_text(path.read_text() + TOKENS.format(tokenizer=TOKENIZER))
+    first, second = tmp_path / "out", tmp_path / "second"
+    launched(path)
+    made, before = shards(first), state(first)
+    assert len(made) > 2
+    assert run(path, second, [first], "name=second")[0] == 0
+    assert shards(second) == made
+    receipts = [*(second / "work/web/shards/receipts").glob("*.json")]
+    assert {Receipt.from_bytes(one.read_bytes()).copied for one in receipts} == {str(first)}
+    assert len(receipts) == len(made)
+    assert "all as written" in call("verify", second).stdout
+    assert "all as written" in call("verify", second / "corpus").stdout
+    assert state(first) == before
+
+    # one is damaged: it is computed from the copies of the tokens, and comes out the same
+    flip(first / "corpus/web" / min(made), 999)
+    assert run(path, tmp_path / "third", [first], "name=third")[0] == 1
+    assert shards(tmp_path / "third") == made
+
+    # other shards of the same tokens: only what comes before them is copied
+    computed, copied = run(path, tmp_path / "fewer", [second], "name=fewer", "shards.tokens=1400")
+    assert computed == len(shards(tmp_path / "fewer")) < len(made)
+    assert copied > 10
+
+
 def test_a_damaged_part_is_computed(first: Path, tmp_path: Path) -> None:
     damaged, gone, cut = sorted((tmp_path / "out/work/web").glob("00-*/part-*.parquet"))[:3]
     flip(damaged, 999)

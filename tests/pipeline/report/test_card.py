@@ -201,6 +201,8 @@ def test_front_matter(text: str) -> None:
     assert matter["license"] == "other"
     assert matter["language"] == ["de", "en"]
     assert matter["task_categories"] == ["text-generation"]
+    assert matter["tags"] == ["nanocorpus", "pretraining", "common-crawl", "synthetic"]
+    assert matter["source_datasets"] == ["original"]
     assert matter["size_categories"] == ["n<1K"]
     files = {entry["config_name"]: entry["data_files"][0]["path"] for entry in matter["configs"]}
     english, german = "english/train-*.parquet", "german-qa/train-*.parquet"
@@ -222,6 +224,22 @@ def test_front_matter_satisfies_the_hub(text: str) -> None:
     data = hub.DatasetCard(text).data
     assert data.license == "other"
     assert data.language == ["de", "en"]
+    assert data.source_datasets == ["original"]
+    assert "common-crawl" in data.tags
+
+
+def test_datasets_of_the_hub_that_it_was_made_from() -> None:
+    stats = copy.deepcopy(STATS)
+    sources = stats["composition"]["datasets"]["english"]["sources"]
+    sources[0]["source"], sources[1]["source"] = "bigcode/the-stack-v2", "nvidia/some.data"
+    stats["composition"]["datasets"]["german-qa"]["sources"] = []
+    matter = front_matter(card(stats, BLEND, CONFIG))
+    assert matter["source_datasets"] == ["bigcode/the-stack-v2", "nvidia/some.data"]
+    assert "common-crawl" not in matter["tags"]
+    about = {"source_datasets": ["extended|wikipedia"], "tags": ["legal", "pretraining"]}
+    matter = front_matter(card(stats, BLEND, CONFIG, about))
+    assert matter["source_datasets"] == ["extended|wikipedia"]
+    assert matter["tags"] == ["nanocorpus", "pretraining", "synthetic", "legal"]
 
 
 def test_the_columns_are_those_of_a_shard(text: str) -> None:

@@ -154,3 +154,15 @@ def test_changes_are_named() -> None:
         "cut      'a first line'",
         "replaced 'jo@example.org' -> '<EMAIL>'",
     ]
+
+
+def test_of_a_config_only_the_output_is_asked(run: Path, tmp_path: Path) -> None:
+    """Stages that are no longer there do not keep anybody from looking at what they did."""
+    row = rejects(run / "out", "web")[0]
+    config = tmp_path / "gone.yaml"
+    config.write_text((run / "toy.yaml").read_text().replace("toys:", "no_longer_there:"))
+    said = json.loads(call("trace", row["id"].hex(), "-c", config, "--json").stdout)
+    assert said["captures"] == asked(run / "out", row["id"].hex())["captures"]
+    assert "no_longer_there" in call("status", "-c", config, check=2).stderr
+    config.write_text("name: x\noutputs: y\n")
+    assert "gone.yaml:2: outputs" in call("trace", row["id"].hex(), "-c", config, check=2).stderr

@@ -1,0 +1,109 @@
+"""When receipts are packed, and when a pack is of use.
+
+The driver alone writes and removes packs (``pipeline.ledger.packs``). Knows groups, states and the manifest,
+to which packs belong; does not know how a pack is laid out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from pipeline import layout
+from pipeline.ledger import packs
+from pipeline.ledger.commit import Ledger
+from pipeline.ledger.ownership import Manifest
+from pipeline.ledger.packs import Packed, PackWriter
+from pipeline.ledger.receipts import DONE, Receipt
+from pipeline.schedule.parts import Parts, Place
+from pipeline.schedule.state import Group, State
+from pipeline.storage import Conflict, Storage
+from stages.base import FileInfo
+
+#: Tasks of a group from which on its receipts are packed: with fewer, reading them one by one is no matter.
+LEAST = 1000
+#: Files of a folder from which on it is listed in several requests at once.
+_MANY = 4000
+_AT_ONCE = 16
+
+
+@dataclass
+class Packs:
+    """The packs of an output."""
+
+    ledger: Ledger
+    manifest: Manifest
+    _writers: dict[str, PackWriter] = field(default_factory=dict)
+
+    def read(self, group: Group) -> Packed | None:
+        """The pack of a group; None without one."""
+        name = layout.pack(group.receipts)
+        return (
+            packs.read(self.ledger.storage, self.ledger.path(name)) if name in self.manifest.files else None
+        )
+
+    def begin(self, group: Group) -> None:
+        """A group starts, of which no pack was of use."""
+        self._writers[group.key] = PackWriter()
+
+    def add(self, group: Group, state: State, name: str, receipt: Receipt) -> None:
+        """One of its receipts, which ``state`` has."""
+        if (
+            (writer := self._writers.get(group.key)) is not None
+            and receipt.status == DONE
+            and not receipt.dry
+        ):
+            writer.add(name, receipt.as_json(), state.made.row(name))
+
+    def finish(self, group: Group, state: State) -> None:
+        """The group is done: write its pack, if all its receipts are those of finished tasks."""
+        writer = self._writers.pop(group.key, None)
+        if writer is not None and LEAST <= writer.rows == len(state.made):
+            head = {**state.made.tables(), **state.as_json()}
+            self.manifest.put(self.ledger, {layout.pack(group.receipts): writer.as_bytes(head)})
+
+    def open(self, receipts: str) -> None:
+        """Before anything changes in a group, with that directory of receipts: remove its pack. A receipt
+        that is lost stood in the pack alone, so it is written again first."""
+        name = layout.pack(receipts)
+        if name not in self.manifest.files:
+            return
+        storage, path = self.ledger.storage, self.ledger.path
+        packed = packs.receipts(storage, path(name))
+        there = {info.path for info in storage.list(path(receipts))} if packed is not None else set()
+        for task, raw in packed or ():
+            place = path(f"{receipts}/{task}.json")
+            if place not in there:
+                try:
+                    storage.write(place, Receipt.from_json(raw).as_bytes(), "")
+                except Conflict:
+                    continue
+        self.manifest.drop(self.ledger, [name])
+        self.manifest.save(self.ledger)
+
+
+def state_of(packed: Packed) -> State:
+    """What the receipts of a pack add up to."""
+    return State.from_json(packed.head, Parts.of(packed.head, packed.names, packed.rows))
+
+
+def listing(storage: Storage, path: Callable[[str], str], made: Parts) -> dict[str, FileInfo]:
+    """The files that are where those of a group are, by path. Long listings are read in pieces, several at a
+    time: names of parts are hashes, so each piece has about as many."""
+    prefixes: list[str] = []
+    for place in made.places:
+        prefixes += _pieces(place, made)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(lambda prefix: storage.begins(path(prefix)), prefixes)
+        return {info.path: info for infos in found for info in infos}
+
+
+def _pieces(place: Place, made: Parts) -> list[str]:
+    """What the names of the files in a place begin with: all of them, or each piece."""
+    first, last = place.name(min(made)), place.name(max(made))
+    pairs = enumerate(zip(first, last, strict=False))
+    common = next((i for i, (one, other) in pairs if one != other), min(len(first), len(last)))
+    if len(made) < _MANY:
+        return [first[:common]]
+    return sorted({place.name(name)[: common + 1] for name in made})
