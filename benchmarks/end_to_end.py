@@ -52,6 +52,8 @@ datasets:
       - heuristics: {{rules: {rules}/fineweb.yaml}}
       - fuzzy_dedup: {{unit: words, ngram: 5, bands: 14, rows: 8}}
 """
+#: Seconds for a page: with datatrove's one, a busy machine loses pages and starts its child again and again.
+PATIENCE = 300
 #: Stages by the step that they are.
 STEPS = {"read": "reading", "render": "extraction", "fuzzy_dedup": "MinHash"}
 
@@ -137,7 +139,7 @@ def theirs(warc: Path) -> None:
             "reading, extraction",
             [
                 WarcReader(str(warc.parent), glob_pattern=warc.name),
-                Trafilatura(favour_precision=True, timeout=10),
+                Trafilatura(favour_precision=True, timeout=PATIENCE),
             ],
         )
         filters = [
