@@ -60,8 +60,6 @@ datasets:
     read: {{format: warc, paths: ["{inputs}"], damaged: keep}}
     stages:
       - render: {{content: main}}
-      - length: {{min_chars: {least}}}
-      - language: {{keep: [en, de, fr, es, ja], min_score: 0.3}}
       - exact_dedup: {{}}
       - fuzzy_dedup: {{}}
       - passage_dedup: {{}}
@@ -84,7 +82,7 @@ def config(folder: Path, output: str, inputs: str, storage: str = "{}", least: i
     rules = folder / f"rules-{least}.yaml"
     rules.write_text(RULES.format(least=least))
     path = folder / f"config-{least}.yaml"
-    text = CONFIG.format(output=output, inputs=inputs, storage=storage, sample=sample, rules=rules, least=50)
+    text = CONFIG.format(output=output, inputs=inputs, storage=storage, sample=sample, rules=rules)
     path.write_text(text)
     return path
 

@@ -302,8 +302,17 @@ class Stub:
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]:
         return [*self.objects(_key(prefix_dir).rstrip("/") + "/")]
 
-    def begins(self, prefix: str) -> builtins.list[FileInfo]:
-        return [*self.objects(_key(prefix))]
+    ranged = True
+
+    def begins(self, prefix: str, after: str, until: str) -> builtins.list[FileInfo]:
+        found = []
+        for info in self.objects(_key(prefix), _key(after)):
+            if until and info.path > until:
+                break
+            found.append(info)
+            if info.path == until:
+                break
+        return found
 
     def scan(self, directory: str) -> Iterator[FileInfo]:
         return self.objects(_key(directory).rstrip("/") + "/")

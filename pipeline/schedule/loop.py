@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol
 
 from pipeline.config.sections import Limits
@@ -71,12 +71,23 @@ class Progress(Protocol):
 
 @dataclass
 class _Waiting:
-    task: Task
+    """A task that waits or runs; it is made when it starts, since many may wait."""
+
+    make: Callable[[], Task]
     group: Group
     deaths: int = 0
     errors: int = 0
     #: The earlier result, if the task is done again because a file of that is damaged.
     mends: Made | None = None
+
+    @cached_property
+    def task(self) -> Task:
+        """The task."""
+        return self.make()
+
+
+def _waiting(task: Task, group: Group) -> _Waiting:
+    return _Waiting(lambda: task, group)
 
 
 class Schedule:
@@ -210,8 +221,8 @@ class Schedule:
             state.reused = found.tasks - len(found.todo)
             self._left[key] = len(found.todo)
             tasks = with_copies(group, (todo.task for todo in found.todo), self.caches, self.retry_failed)
-            self._queue.extend(_Waiting(task, group) for task in tasks)
-            self._queue.extend(_Waiting(task, group) for task in check.tasks(key, found.unsure))
+            self._queue.extend(_Waiting(task.make, group) for task in tasks)
+            self._queue.extend(_waiting(task, group) for task in check.tasks(key, found.unsure))
             self.progress.begin(group, found.tasks, state.reused)
             if not found.todo:
                 self._done(group)
@@ -287,8 +298,8 @@ class Schedule:
         group, name = made
         receipt = group.receipt(name)
         if receipt not in self._mending:
-            task = next(task for task in group.tasks(self.states) if task_name(task) == name)
-            self._queue.appendleft(_Waiting(task, group, mends=self.states[group.key].made[name]))
+            task = next(task for task in group.planned(self.states) if task.name == name)
+            self._queue.appendleft(_Waiting(task.make, group, mends=self.states[group.key].made[name]))
         self._mending.setdefault(receipt, []).append(waiting)
 
     def _maker(self, path: str) -> tuple[Group, str] | None:

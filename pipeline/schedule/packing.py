@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from pipeline import layout
 from pipeline.ledger import packs
@@ -16,16 +17,15 @@ from pipeline.ledger.commit import Ledger
 from pipeline.ledger.ownership import Manifest
 from pipeline.ledger.packs import Packed, PackWriter
 from pipeline.ledger.receipts import DONE, Receipt
-from pipeline.schedule.parts import Parts, Place
+from pipeline.schedule.parts import Parts
 from pipeline.schedule.state import Group, State
 from pipeline.storage import Conflict, Storage
 from stages.base import FileInfo
 
 #: Tasks of a group from which on its receipts are packed: with fewer, reading them one by one is no matter.
-LEAST = 1000
-#: Files of a folder from which on it is listed in several requests at once.
-_MANY = 4000
-_AT_ONCE = 16
+LEAST = 64
+#: Files on a page of a listing, and pieces of a long listing that are read at the same time.
+_PAGE, _PIECES, _AT_ONCE = 1000, 8, 16
 
 
 @dataclass
@@ -89,21 +89,25 @@ def state_of(packed: Packed) -> State:
 
 
 def listing(storage: Storage, path: Callable[[str], str], made: Parts) -> dict[str, FileInfo]:
-    """The files that are where those of a group are, by path. Long listings are read in pieces, several at a
-    time: names of parts are hashes, so each piece has about as many."""
-    prefixes: list[str] = []
-    for place in made.places:
-        prefixes += _pieces(place, made)
+    """The files that are where those of a group are, by path. What their names are is known, so a long
+    listing is read in pieces that begin and end at some of them, several at a time."""
+    pieces: list[tuple[str, str, str]] = []
+    tasks = sorted(made)
+    size = -(-len(tasks) // _PAGE // _PIECES) * _PAGE if storage.ranged(path("")) else len(tasks)
+    size = max(size, _PAGE)
+    for place in made.places if tasks else ():
+        names = [path(place.name(task)) for task in (tasks[0], tasks[-1], *tasks[size - 1 :: size])]
+        edges = ["", *names[2:]]
+        if edges[-1] == names[1]:
+            edges.pop()
+        before = _common(names[0], names[1])
+        pieces += [(before, *piece) for piece in pairwise([*edges, ""])]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(lambda prefix: storage.begins(path(prefix)), prefixes)
+        found = pool.map(lambda piece: storage.begins(*piece), pieces)
         return {info.path: info for infos in found for info in infos}
 
 
-def _pieces(place: Place, made: Parts) -> list[str]:
-    """What the names of the files in a place begin with: all of them, or each piece."""
-    first, last = place.name(min(made)), place.name(max(made))
-    pairs = enumerate(zip(first, last, strict=False))
-    common = next((i for i, (one, other) in pairs if one != other), min(len(first), len(last)))
-    if len(made) < _MANY:
-        return [first[:common]]
-    return sorted({place.name(name)[: common + 1] for name in made})
+def _common(one: str, other: str) -> str:
+    """What two names begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return one[: next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))]

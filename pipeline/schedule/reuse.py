@@ -12,8 +12,7 @@ from typing import NamedTuple
 from pipeline.ledger.commit import Ledger
 from pipeline.ledger.receipts import DONE, FAILED, File, Receipt, load_all
 from pipeline.schedule.packing import Packs, listing, state_of
-from pipeline.schedule.state import Group, State, task_name
-from pipeline.tasks.base import Task
+from pipeline.schedule.state import Group, Planned, State
 from stages.base import FileInfo
 
 
@@ -30,7 +29,7 @@ class Why(StrEnum):
 class Todo(NamedTuple):
     """A task to be done. ``seconds`` it worked when it was done the last time."""
 
-    task: Task
+    task: Planned
     why: Why
     seconds: float = 0.0
 
@@ -95,7 +94,7 @@ def split(
     place: where the files of a directory are, if they still have the names of an earlier plan.
     reused: called with each receipt that was added.
     """
-    tasks = {task_name(task): task for task in group.tasks(states)}
+    tasks = {task.name: task for task in group.planned(states)}
     todo = {name: Todo(task, Why.NEW) for name, task in tasks.items()}
     unsure = []
     storage, path = ledger.storage, ledger.path
@@ -115,7 +114,7 @@ def split(
         if why is not None:
             todo[name] = Todo(task, why, sum(receipt.seconds.values()))
             continue
-        into.add(task, receipt)
+        into.put(name, receipt)
         reused(name, receipt)
         del todo[name]
         if not all(file.etag and there[path(file.name)].etag == file.etag for file in receipt.files):
@@ -123,7 +122,7 @@ def split(
     return Split(len(tasks), list(todo.values()), unsure)
 
 
-def _why(task: Task, receipt: Receipt, retry_failed: bool) -> Why | None:
+def _why(task: Planned, receipt: Receipt, retry_failed: bool) -> Why | None:
     if receipt.status == FAILED:
         return Why.FAILED
     if receipt.status != DONE:

@@ -27,7 +27,6 @@ from pipeline.plan.recipe import fingerprint, unopened
 from pipeline.plan.segment import Segment
 from pipeline.schedule.parts import Made
 from pipeline.schedule.state import Group, Planned, State, made_at_once
-from pipeline.sealed import Stored
 from pipeline.tasks.base import Task
 from pipeline.tasks.calls import StageError
 from pipeline.tasks.reduce import JoinTask, ReduceTask, RegroupTask, Run, Runs
@@ -252,14 +251,14 @@ class RoundGroup(_Rows):
         for index, part, made in chain.parts(states):
             if made.counts.get("documents"):
                 mark = fingerprint(*identity, made.digest(DOCUMENTS), index)
-                documents = made.files[DOCUMENTS].stored
-                yield Planned(part, mark, partial(self._join, part, mark, documents, index, about, columns))
+                join = partial(self._join, states, part, mark, index, about, columns)
+                yield Planned(part, mark, join)
 
     def _join(
         self,
+        states: Mapping[str, State],
         part: str,
         mark: str,
-        documents: Stored,
         index: int,
         about: Callable[[int], Runs],
         columns: bytes,
@@ -273,7 +272,7 @@ class RoundGroup(_Rows):
             chain.resources,
             self.consumer,
             chain.judge,
-            documents,
+            states[chain.segment.key].made[part].files[DOCUMENTS].stored,
             index,
             columns,
         )

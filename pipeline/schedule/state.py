@@ -46,13 +46,16 @@ class State:
     _digests: dict[str, str] = field(default_factory=dict)
 
     def add(self, task: Task, receipt: Receipt) -> None:
-        """Add one receipt."""
-        name = task_name(task)
+        """Add the receipt of a task."""
+        self.put(task_name(task), receipt, task.label)
+
+    def put(self, name: str, receipt: Receipt, label: str = "") -> None:
+        """Add one receipt, by the name of its task; ``label`` is for messages if it failed."""
         files = {file.role: file for file in receipt.files}
         self.made.put(name, Made(receipt.status == DONE, files, receipt.counts))
         self._digests.clear()
         if receipt.status != DONE:
-            self.failures[task.label] = receipt.error or "failed"
+            self.failures[label] = receipt.error or "failed"
         add_tallies(self.tallies, receipt.tallies)
         self.counts.update(receipt.counts)
         self.clusters.update(receipt.clusters)

@@ -51,11 +51,14 @@ class Local:
         base = "/" if prefix_dir == "/" else prefix_dir.rstrip("/") + "/"
         return sorted(self._walk(base, Glob(["**"])))
 
-    def begins(self, prefix: str) -> builtins.list[FileInfo]:
+    ranged = False
+
+    def begins(self, prefix: str, after: str, until: str) -> builtins.list[FileInfo]:
         folder, _, name = prefix.rpartition("/")
         start = glob.escape(name) + "*"
         found = [self._walk(f"{folder}/", Glob(pattern)) for pattern in ([start], [start, "**"])]
-        return sorted({*found[0], *found[1]})
+        infos = sorted({*found[0], *found[1]})
+        return [info for info in infos if info.path > after and (not until or info.path <= until)]
 
     def _walk(self, base: str, wild: Glob) -> Iterator[FileInfo]:
         """Regular files under ``base`` ("" or with a slash at its end) that match; follows links."""

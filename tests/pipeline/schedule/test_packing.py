@@ -39,7 +39,8 @@ blend: [{{phase: 1, weights: {{web: 1}}}}]
 @pytest.fixture(autouse=True)
 def _all_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "LEAST", 1)
-    monkeypatch.setattr(packing, "_MANY", 3)
+    monkeypatch.setattr(packing, "_PAGE", 1)
+    monkeypatch.setattr(packing, "_PIECES", 3)
 
 
 @pytest.fixture

@@ -67,6 +67,13 @@ def test_files_are_listed_by_how_their_paths_begin(place: tuple[Storage, str]) -
     assert begins("runs/part-a") == ["runs/part-a1"]
     assert begins("nothing") == begins("nothing/at") == []
     assert storage.begins(f"{join(out, 'runs')}/") == storage.list(join(out, "runs"))
+    whole = storage.begins(join(out, "part-"))
+    for i, first in enumerate(whole):
+        for j, last in enumerate(whole):
+            piece = storage.begins(join(out, "part-"), first.path, last.path)
+            assert piece == whole[i + 1 : j + 1]
+        assert storage.begins(join(out, "part-"), first.path) == whole[i + 1 :]
+    assert storage.begins(join(out, "part-"), until=join(out, "part-aa")) == whole[:3]
 
 
 def test_what_is_not_there_cannot_be_read(place: tuple[Storage, str]) -> None:
