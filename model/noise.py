@@ -1,7 +1,7 @@
 """The noise of a seeded choice: a function of seed, step and token id, and of nothing else.
 
 Knows the hash, the noise made of it, and the sampling settings of rows. Does not know logits or how a token
-is chosen from them (``model.sampling``); ``model.kernels.noise`` is the same function in Triton.
+is chosen from them (``model.sampling``); ``model.kernels.sampling`` has the same function in Triton.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from model.config import NANO_9B_V2
-from model.kernels import attention, noise, rows, sequence, step
+from model.kernels import attention, rows, sampling, sequence, step
 from model.layers import DecodeStep
 from model.noise import Settings
 from model.state import Slots
@@ -117,7 +117,7 @@ def call_all(dtype: torch.dtype) -> None:
     rows.relu_squared(some(n, config.intermediate_size))
     whole = some(n, of=torch.int64)
     real = some(n, of=torch.float64)
-    noise.choose(some(n, config.vocab_size, of=wide), Settings(real, whole, real, whole, whole))
+    sampling.sample(some(n, config.vocab_size, of=wide), Settings(real, whole, real, whole, whole), True)
 
 
 if __name__ == "__main__":
