@@ -68,9 +68,10 @@ def sample(logits: Tensor, settings: Settings, limited: bool = True) -> Tensor:
     most = max(1, AT_ONCE // logits.shape[1])
     # A row without top-k and top-p needs noise for all tokens.
     for kind, choose in ((warm & ~alone, _choose_exactly), (warm & alone, _choose_among_the_largest)):
-        for rows in kind.nonzero().squeeze(1).split(most):
-            if len(rows):
-                tokens[rows] = choose(logits[rows], settings.take(rows))
+        index = kind.nonzero().squeeze(1)
+        for start in range(0, len(index), most):
+            rows = index[start : start + most]
+            tokens[rows] = choose(logits[rows], settings.take(rows))
     return torch.where(top.isfinite(), tokens, -1)
 
 
