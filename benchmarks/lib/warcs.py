@@ -20,9 +20,10 @@ _APART = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TEXT = re.compile(rb"(?<=>)[^<>]++(?=<)")
-#: What changes places: a word without blanks, or a character of a script that is written without them (CJK
-#: and kana in UTF-8).
-_WORD = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}|(?:[^\s\xe3-\xe9]|[\xe3-\xe9](?![\x80-\xbf]{2}))+")
+#: A character, in UTF-8, of a script that is written without blanks: Thai and Lao, Burmese, Khmer, CJK.
+_SPACELESS = rb"(?:\xe0[\xb8-\xbb]|\xe1[\x80-\x82\x9e\x9f]|[\xe3-\xe9][\x80-\xbf])[\x80-\xbf]"
+#: What changes places.
+_WORD = re.compile(_SPACELESS + rb"|(?:(?!" + _SPACELESS + rb")\S)++")
 _LONG = 12  # words from which on a text is mixed by itself
 
 
@@ -53,9 +54,22 @@ def with_other_order(data: bytes, number: int) -> bytes:
 
     A text of a dozen words is mixed by itself, in a way that follows from its words: where two pages have a
     passage in common, they have one afterwards. Shorter texts of a page are mixed with each other. So pages
-    of one copy are as much alike as they were, and those of two copies are not alike.
+    of one copy are as much alike as they were, and those of two copies are not alike. Only where blanks or
+    UTF-8 tell where words end: see ``mixable``.
     """
     return b"".join(_packed(_mixed(_renamed(record, number), number)) for _, record in _members(data))
+
+
+def mixable(capture: bytes) -> bool:
+    """Whether ``with_other_order`` finds words: not in a page in an older encoding of Chinese,
+    Japanese, Korean or Thai."""
+    for _, record in _members(capture):
+        try:
+            record.decode()
+        except UnicodeDecodeError:
+            if sum(byte >= 0x80 for byte in record) > len(record) / 20:
+                return False
+    return True
 
 
 def _packed(record: bytes) -> bytes:

@@ -18,12 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.blend.corpus import check_tokens
-from pipeline.sealed import ParquetFile, Stored
+from pipeline.sealed import ParquetFile, Section, Stored, read_section
 from pipeline.storage import Storage
 
 Tokens = npt.NDArray[np.int32]
+Bytes = bytes | memoryview
 _OPEN = 64  # shards of a thread
-_LOADERS = 4
+#: Threads that read, which mostly wait for storage, and threads that decode, which is work for a core. Where
+#: few lanes are shared by many ranks, each needs a row group for every sequence or two.
+_READERS, _DECODERS = 16, 3
 _FOOTERS_AT_ONCE = 16  # reading footers mostly waits for storage
 
 
@@ -54,6 +57,7 @@ class Groups:
         self._shards, self._stored, self._columns = shards, stored, columns
         self._end, self._key, self._storage = end, tuple(key), storage
         self._opened = threading.local()
+        self._sections: list[Sequence[Section]] = []  # by shard
         self.places = self._list()
         documents, tokens = self.places[:, 2], self.places[:, 3]
         self._packed = list(columns) == ["input_ids"]
@@ -62,11 +66,16 @@ class Groups:
         if not self.sizes.sum():
             raise ValueError(f"dataset {name}: no document has any token")
 
-    def load(self, epoch: int, index: int) -> Group:
-        """Read, verify and lay out a row group."""
+    def read(self, index: int) -> Bytes:
+        """Read and verify a row group."""
+        shard, group = (int(value) for value in self.places[index, :2])
+        return read_section(self._storage, self._stored[shard].path, self._sections[shard][group])
+
+    def decode(self, epoch: int, index: int, data: Bytes) -> Group:
+        """Lay out a row group that was read."""
         shard, group = (int(value) for value in self.places[index, :2])
         file = self._file(shard)
-        table = file.table(group, [name for name in self._columns if name in file.schema.names])
+        table = file.table(group, [name for name in self._columns if name in file.schema.names], data)
         column = table["input_ids"].chunk(0)
         offsets = column.offsets.to_numpy()
         values = column.values
@@ -105,9 +114,10 @@ class Groups:
     def _list(self) -> npt.NDArray[np.int64]:
         with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
             found = list(pool.map(self._footer, range(len(self._stored))))
-        return np.array([place for places in found for place in places], np.int64).reshape(-1, 4)
+        self._sections = [sections for _, sections in found]
+        return np.array([place for places, _ in found for place in places], np.int64).reshape(-1, 4)
 
-    def _footer(self, shard: int) -> list[tuple[int, int, int, int]]:
+    def _footer(self, shard: int) -> tuple[list[tuple[int, int, int, int]], Sequence[Section]]:
         file, said = ParquetFile(self._storage, self._stored[shard]), self._shards[shard]
         check_tokens(file)
         meta = file.metadata
@@ -127,7 +137,7 @@ class Groups:
                 tokens = len(file.table(group, ["input_ids"])["input_ids"].chunk(0).flatten())
             if rows.num_rows:
                 found.append((shard, group, rows.num_rows, tokens))
-        return found
+        return found, file.sections
 
 
 def _ended(tokens: pa.Array, offsets: npt.NDArray[np.int32], end: int) -> Tokens:
@@ -145,12 +155,15 @@ _Key = tuple[int, int, int]  # dataset, epoch, row group
 
 
 class Loaded:
-    """The row groups that lanes stand in, and up to ``most`` that they will come to, loaded by a few threads:
-    behind a network each mostly waits for storage."""
+    """The row groups that lanes stand in, and up to ``most`` that they will come to: those are read by many
+    threads and decoded by few, in the order in which they were asked for."""
 
-    def __init__(self, load: Callable[[_Key], Group], most: int) -> None:
-        self._load, self._most = load, most
-        self._pool = ThreadPoolExecutor(_LOADERS) if most else None
+    def __init__(
+        self, read: Callable[[_Key], Bytes], decode: Callable[[_Key, Bytes], Group], most: int
+    ) -> None:
+        self._read, self._decode, self._most = read, decode, most
+        self._readers = ThreadPoolExecutor(_READERS) if most else None
+        self._decoders = ThreadPoolExecutor(_DECODERS) if most else None
         self._groups: dict[_Key, Group] = {}
         self._coming: dict[_Key, Future[Group]] = {}
         self._where: dict[tuple[int, int], _Key] = {}  # dataset and lane
@@ -158,11 +171,12 @@ class Loaded:
 
     def ask(self, key: _Key) -> bool:
         """Start loading a row group. False if enough are on their way; ask again."""
-        if self._pool is None or key in self._groups or key in self._coming:
+        if self._readers is None or self._decoders is None or key in self._groups or key in self._coming:
             return True
         if len(self._coming) >= self._most:
             return False
-        self._coming[key] = self._pool.submit(self._load, key)
+        read = self._readers.submit(self._read, key)
+        self._coming[key] = self._decoders.submit(lambda: self._decode(key, read.result()))
         return True
 
     def get(self, key: _Key, lane: int) -> Group:
@@ -171,7 +185,7 @@ class Loaded:
         if before != key:
             if key not in self._groups:
                 coming = self._coming.pop(key, None)
-                self._groups[key] = coming.result() if coming else self._load(key)
+                self._groups[key] = coming.result() if coming else self._decode(key, self._read(key))
             self._where[key[0], lane] = key
             self._standing[key] += 1
             if before is not None:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.blend.corpus import Corpus, open_corpus
-from pipeline.blend.groups import Group, Groups, Loaded
+from pipeline.blend.groups import Bytes, Group, Groups, Loaded
 from pipeline.blend.order import Mix, Stream, assigned, lane_count
 from pipeline.storage import Storage, is_local
 
@@ -24,7 +24,7 @@ Tokens = npt.NDArray[np.int32]
 #: Columns of a shard; those of earlier versions have no ``url``.
 COLUMNS = ("id", "input_ids", "n_tokens", "dataset", "source", "url", "language", "license")
 _PLANNED = 1 << 12  # items whose places are computed at once
-_COMING = 8  # row groups on their way, at most
+_COMING = 32  # row groups on their way, at most
 
 
 class _Item(NamedTuple):
@@ -63,7 +63,7 @@ class BlendedReader:
     Call ``state_dict()`` between two items and store it as JSON, once for all ranks. Readers with any
     ``world_size`` and otherwise the same arguments give, after ``load_state_dict()``, what was still to come.
 
-    Memory: of each dataset one row group for every lane of the rank, and ``ahead``.
+    Memory: of each dataset one row group for every lane of the rank; with ``ahead``, up to 32 on their way.
     ``pipeline.blend.loader`` has it for PyTorch.
 
     Raises ValueError if arguments, state and corpus do not fit together, and ``Damaged``, which names the
@@ -206,8 +206,11 @@ class BlendedReader:
         self._coming: deque[_Item] = deque()
         self._wanted: deque[tuple[_Item, tuple[int, int, int]]] = deque()
 
-    def _load(self, key: tuple[int, int, int]) -> Group:
-        return self._groups[key[0]].load(key[1], key[2])
+    def _read(self, key: tuple[int, int, int]) -> Bytes:
+        return self._groups[key[0]].read(key[2])
+
+    def _decode(self, key: tuple[int, int, int], data: Bytes) -> Group:
+        return self._groups[key[0]].decode(key[1], key[2], data)
 
     def _give(self, made: Callable[[_Item], Any]) -> Any:
         """What is made of the next item. If that fails, it is still to come."""
@@ -224,7 +227,7 @@ class BlendedReader:
     def _next(self) -> _Item:
         if self._plan is None or self._loaded is None:
             self._plan = self._planned()
-            self._loaded = Loaded(self._load, _COMING if self._ahead else 0)
+            self._loaded = Loaded(self._read, self._decode, _COMING if self._ahead else 0)
         if not self._ahead:
             return next(self._plan)
         while len(self._coming) <= self._ahead and (item := next(self._plan, None)) is not None:

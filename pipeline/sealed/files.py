@@ -140,6 +140,11 @@ def verified(path: str, section: Section, data: bytes | memoryview) -> bytes | m
     return data
 
 
+def read_section(storage: Storage, path: str, section: Section) -> bytes | memoryview:
+    """A section of a file, read at once. Damaged if it is not what was written."""
+    return verified(path, section, fetch(storage, path, section.offset, section.length))
+
+
 def digest(storage: Storage, path: str) -> tuple[int, str]:
     """Size and sha256 of a whole file. Damaged if it is missing."""
     try:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.sealed.files import Damaged, Section, Sink, Stored, fetch, foot_digest, read_foot, verified
+from pipeline.sealed.files import Damaged, Section, Sink, Stored, foot_digest, read_foot, read_section
 from pipeline.storage import Storage
 
 #: Key in the footer's metadata: ``offset:length:crc`` of every row group, the CRC in hex.
@@ -66,14 +66,14 @@ class ParquetFile:
         foot, size = read_foot(storage, stored, 8, _MAGIC)
         try:
             self.metadata = pq.read_metadata(pa.BufferReader(foot))
-            self._sections = list(_sections(self.metadata))
+            self.sections = list(_sections(self.metadata))  # of every row group
             self._window = _Window(size)
             self._file = pq.ParquetFile(
                 pa.PythonFile(self._window, mode="r"),
                 metadata=self.metadata,
                 pre_buffer=False,
                 # where sections have checksums, those of their pages say nothing more
-                page_checksum_verification=any(section.crc is None for section in self._sections),
+                page_checksum_verification=any(section.crc is None for section in self.sections),
             )
         except (pa.ArrowException, OSError, ValueError) as error:
             raise Damaged(self.path, f"its footer cannot be read: {error}") from None
@@ -81,19 +81,18 @@ class ParquetFile:
 
     def batches(self, group: int, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
         """A row group in batches of at most ``rows``."""
-        section = self._sections[group]
-        data = fetch(self._storage, self.path, section.offset, section.length)
-        self._window.show(section.offset, verified(self.path, section, data))
+        section = self.sections[group]
+        self._window.show(section.offset, read_section(self._storage, self.path, section))
         try:
             yield from self._file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise Damaged(self.path, f"row group {group} cannot be decoded: {error}") from None
 
-    def table(self, group: int, columns: list[str]) -> pa.Table:
-        """A whole row group, each column in one chunk."""
-        section = self._sections[group]
-        data = fetch(self._storage, self.path, section.offset, section.length)
-        self._window.show(section.offset, verified(self.path, section, data))
+    def table(self, group: int, columns: list[str], data: bytes | memoryview | None = None) -> pa.Table:
+        """A whole row group, each column in one chunk. ``data``: its section, where it was read before."""
+        section = self.sections[group]
+        data = read_section(self._storage, self.path, section) if data is None else data
+        self._window.show(section.offset, data)
         try:
             return self._file.read_row_group(group, columns=columns, use_threads=False).combine_chunks()
         except (pa.ArrowException, OSError) as error:

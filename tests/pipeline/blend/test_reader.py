@@ -216,13 +216,15 @@ def test_resuming_gives_what_was_still_to_come_at_any_world_size(
         assert list(last) == []
 
 
+@pytest.mark.parametrize("ahead", [0, 7])
 @pytest.mark.parametrize("lanes", [1, 16])
-@pytest.mark.parametrize("worlds", [(1, 3, 64), (64, 1, 3, 64), (3, 64, 48, 1), (63, 65, 3)])
+@pytest.mark.parametrize("worlds", [(1, 3, 64), (64, 3), (64, 1, 3, 64), (3, 64, 48, 1), (63, 65, 3)])
 def test_killed_and_started_with_another_number_of_ranks(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, worlds: tuple[int, ...], lanes: int
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, worlds: tuple[int, ...], lanes: int, ahead: int
 ) -> None:
+    """No sequence is lost or doubled, also of those that were loaded ahead when it was killed."""
     monkeypatch.setattr(order, "_RUN", 1)
-    arguments = {"sequence_length": 16, "eos": "none", "lanes": lanes}
+    arguments = {"sequence_length": 16, "eos": "none", "lanes": lanes, "ahead": ahead}
     whole = [plain(item) for item in BlendedReader(str(corpus), **arguments)]
     got: list[object] = []
     state = None
@@ -259,8 +261,8 @@ def test_a_row_group_is_read_by_few_ranks(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(order, "_RUN", 4)
     write_corpus(tmp_path, {"web": [[9] * 70] * 16}, [Phase(phase=1, weights={"web": 1})])
     loads: list[int] = []
-    load = Groups.load
-    monkeypatch.setattr(Groups, "load", lambda *at: loads.append(at[1]) or load(*at))
+    decode = Groups.decode
+    monkeypatch.setattr(Groups, "decode", lambda *at: loads.append(at[1]) or decode(*at))
     for rank in range(3):
         list(BlendedReader(str(tmp_path), sequence_length=9, eos="none", rank=rank, world_size=3, lanes=16))
     assert 160 <= loads.count(0) <= 160 * 18 / 16 + 2 * 16
@@ -321,14 +323,14 @@ def test_each_row_group_is_read_by_one_rank(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(order, "_RUN", 4)
     write_corpus(tmp_path, {"web": [[9] * 70] * 8}, [Phase(phase=1, weights={"web": 1})])
     read: list[Counter[tuple[int, int]]] = []
-    load = Groups.load
+    decode = Groups.decode
 
-    def counted(self: Groups, epoch: int, index: int) -> Group:
+    def counted(self: Groups, epoch: int, index: int, data: bytes) -> Group:
         if not epoch:
             read[-1][epoch, index] += 1
-        return load(self, epoch, index)
+        return decode(self, epoch, index, data)
 
-    monkeypatch.setattr(Groups, "load", counted)
+    monkeypatch.setattr(Groups, "decode", counted)
     for rank in range(8):
         read.append(Counter())
         list(BlendedReader(str(tmp_path), sequence_length=9, eos="none", rank=rank, world_size=8, lanes=8))
@@ -344,14 +346,14 @@ def test_what_could_not_be_read_is_still_to_come(
 ) -> None:
     wanted = [row.tolist() for row in BlendedReader(str(corpus), sequence_length=64, eos="none")]
     reader = BlendedReader(str(corpus), sequence_length=64, eos="none", ahead=ahead)
-    load, failures = Groups.load, iter([False] * 4 + [True] * 2 + [False] * 1000)
+    read, failures = Groups.read, iter([False] * 4 + [True] * 2 + [False] * 1000)
 
-    def failing(self: Groups, epoch: int, index: int) -> Group:
+    def failing(self: Groups, index: int) -> bytes:
         if next(failures):
             raise StorageError("the network is down")
-        return load(self, epoch, index)
+        return read(self, index)
 
-    monkeypatch.setattr(Groups, "load", failing)
+    monkeypatch.setattr(Groups, "read", failing)
     got: list[list[int]] = []
     errors = 0
     while len(reader):
