@@ -127,7 +127,7 @@ def test_seeds_and_nothing_else_make_samples_differ(engine: Engine) -> None:
 
 
 def test_common_beginnings_are_taken_in_once(
-    engine: Engine, alone: dict[str, Completion], monkeypatch: pytest.MonkeyPatch
+    folder: Path, alone: dict[str, Completion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[int] = []
     prefill = Network.prefill
@@ -138,9 +138,31 @@ def test_common_beginnings_are_taken_in_once(
 
     monkeypatch.setattr(Network, "prefill", counting)
     asked = [request for request in mixed() if len(request.prompt_ids) > 4 * GRAIN]
+    engine = Engine.load(folder, max_length=768, slots=16)
     assert engine.generate(asked) == [alone[request.id] for request in asked]
     whole = sum(len(request.prompt_ids) for request in asked)
     assert sum(taken) == whole - (len(asked) - 1) * 4 * GRAIN
+
+
+def test_the_next_call_takes_in_no_beginning_again(
+    folder: Path, alone: dict[str, Completion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    prefill = Network.prefill
+
+    def counting(self: Network, batch: PackedBatch, *rest: Any) -> Tensor:
+        taken.append(len(batch.tokens))
+        return prefill(self, batch, *rest)
+
+    engine = Engine.load(folder, max_length=768, slots=8)
+    asked = [request for request in mixed() if len(request.prompt_ids) > 4 * GRAIN]
+    engine.generate(asked[:2])
+    broken_off = engine.stream(iter(asked))
+    next(broken_off)
+    broken_off.close()  # type: ignore[attr-defined]
+    monkeypatch.setattr(Network, "prefill", counting)
+    assert engine.generate(asked) == [alone[request.id] for request in asked]
+    assert sum(taken) == sum(len(request.prompt_ids) - 4 * GRAIN for request in asked)
 
 
 def test_prompts_in_parts(
