@@ -54,7 +54,8 @@ class Recorder:
                 work()
         torch.cuda.current_stream(self._device).wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        # Without a stream it would take one that belongs to the device of the process' first graph.
+        with torch.cuda.graph(graph, pool=self._pool, stream=stream):
             work()
         self._pool = graph.pool()
         return graph.replay

@@ -25,7 +25,8 @@ ROWS = 64
 @cache
 def _packs(dtype: torch.dtype) -> bool:
     """Whether this processor's oneDNN multiplies packed weights of the dtype."""
-    if not torch.backends.mkldnn.is_available():
+    library: Any = torch.backends.mkldnn
+    if not library.is_available():
         return False
     on: Any = torch.ops.mkldnn
     return dtype == torch.float32 or (dtype == torch.bfloat16 and bool(on._is_mkldnn_bf16_supported()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from model import checkpoint, memory
 from model import engine as engine_module
 from model.chat import Chat, Tokenizer
 from model.engine import Engine, EngineError
-from model.graphs import Decoder, bucket
+from model.graphs import Decoder, Recorder, bucket
 from model.network import Network, PackedBatch
 from model.requests import Completion, Request
 from model.scheduler import GRAIN
@@ -232,6 +233,56 @@ def test_without_any_graph_it_goes_on(folder: Path, alone: dict[str, Completion]
     recording(engine, Recorded(refuse=range(100)))
     asked = mixed(8)
     assert engine.generate(asked) == [alone[request.id] for request in asked]
+
+
+class FakeStream:
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def wait_stream(self, other: object) -> None: ...
+
+
+class FakeGraph:
+    """A CUDA graph that runs what it has recorded."""
+
+    def pool(self) -> tuple[int, FakeGraph]:
+        return 0, self
+
+    def replay(self) -> None: ...
+
+
+def test_graphs_of_two_devices_do_not_mix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each device captures on a stream of its own, and its graphs share one pool."""
+    captured: list[tuple[Any, torch.device]] = []
+
+    @contextmanager
+    def graph(made: FakeGraph, pool: Any, stream: FakeStream) -> Iterator[None]:
+        captured.append((pool, stream.device))
+        yield
+
+    monkeypatch.setattr(torch.cuda, "Stream", FakeStream)
+    monkeypatch.setattr(torch.cuda, "current_stream", FakeStream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    devices = [torch.device("cuda", number) for number in range(2)]
+    recorders = [Recorder(device) for device in devices]
+    ran: list[int] = []
+    for number in (0, 1, 0, 1):
+        recorders[number](lambda: ran.append(1))
+    assert len(ran) == 12  # twice to set things up, once recorded
+    assert [device for _, device in captured] == [*devices, *devices]
+    pools = [pool for pool, _ in captured]
+    assert pools[:2] == [None, None]
+    assert None not in pools[2:]
+    assert pools[2] != pools[3]
+
+
+def test_two_engines_in_one_process(folder: Path, alone: dict[str, Completion]) -> None:
+    asked = mixed(20)
+    streams = [Engine.load(folder, max_length=768, slots=slots).stream(iter(asked)) for slots in (3, 7)]
+    for request in asked:
+        assert [next(stream) for stream in streams] == [alone[request.id]] * 2
 
 
 def test_sizes_of_graphs() -> None:
@@ -549,6 +600,7 @@ def test_what_cannot_be_loaded_is_said(folder: Path, tmp_path: Path) -> None:
         ({"max_length": 0}, "max_length: 0"),
         ({"max_length": 4097}, "max_length: 4097 is not from 1 to max_position_embeddings, 4096"),
         ({"dtype": "float64"}, "'float64'"),
+        ({"dtype": "float16"}, "'float16' is none of the dtypes float32, bfloat16"),
     ):
         with pytest.raises(EngineError, match=message):
             Engine.load(folder, **wrong)  # type: ignore[arg-type]
