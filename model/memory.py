@@ -31,7 +31,7 @@ SNAPSHOTS = 4
 SPLIT = 512
 #: Sampling without kernels makes 64-bit copies of this many logits at once, or of a row that has more: some
 #: MB, near the processor's cache.
-AT_ONCE = 1 << 18
+AT_ONCE = 1 << 16
 #: Plain attention behind earlier tokens takes this many queries of a prompt at a time, and fewer where one
 #: head's scores for each key would be more numbers than this in all heads together.
 ATTENTION_ROWS = 256
