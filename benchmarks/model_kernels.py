@@ -112,7 +112,7 @@ def step_cases(n: int, dtype: torch.dtype) -> list[Case]:
         ours = random(*shape, dtype=state_dtype)
         theirs = ours.clone()
         name = f"state_step, {str(state_dtype).removeprefix('torch.')} state"
-        given = (slots, x, dt, A, B, C, D)
+        given = (slots, x, dt, A, B, C, D, lengths)
         cases.append(
             Case(
                 name,

@@ -164,6 +164,7 @@ class Mamba:
         self.gate_norm = weight(inner, of=torch.float32)
         self.out_proj = weight(config.hidden_size, inner)
         self.A: Tensor | None = None  # -exp(A_log), once the weights are final
+        self.number = 0  # of the layer, once it is part of a network
 
     def published(self) -> dict[str, Tensor]:
         return {
@@ -225,7 +226,8 @@ class Mamba:
         z, xbc, dt = self._project(h, operations)
         xbc = operations.conv_step(conv, step.slots, xbc, self.conv_weight, self.conv_bias)
         x, B, C = self._split(xbc)
-        y = operations.state_step(ssm, step.slots, x, dt, self._decay(), B, C, self.D)
+        given = (x, dt, self._decay(), B, C, self.D)
+        y = operations.state_step(ssm, step.slots, *given, step.lengths, self.number)
         return self._finish(h, y, z, operations)
 
 

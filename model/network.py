@@ -67,6 +67,9 @@ class Network:
         self.embeddings = torch.empty(shape, device=device, dtype=dtype)
         kinds: dict[str, type[Mamba] | type[MLP] | type[Attention]] = {"M": Mamba, "-": MLP, "*": Attention}
         self.layers = [kinds[kind](config, device, dtype) for kind in config.pattern]
+        for number, layer in enumerate(self.layers):
+            if isinstance(layer, Mamba):
+                layer.number = number
         self.norm = torch.empty(config.hidden_size, device=device, dtype=dtype)
         self.lm_head = torch.empty(shape, device=device, dtype=dtype)
 

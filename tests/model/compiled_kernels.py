@@ -105,7 +105,9 @@ def call_all(dtype: torch.dtype) -> None:
         some(3, taps - 1, channels), slots, projected[:n, inner : inner + channels], *weights
     )
     x, B, C = split(xbc)
-    step.state_step(some(3, heads, width, size, of=wide), slots, x, dt[:n], per_head, B, C, per_head)
+    given = (slots, x, dt[:n], per_head, B, C, per_head, some(n, of=torch.int64), 5)
+    step.state_step(some(3, heads, width, size, of=wide), *given)
+    step.state_step(some(3, heads, width, size, of=torch.bfloat16), *given)
     kv = some(3, 2, config.num_key_value_heads, 1024, config.head_dim)
     queries = some(n, config.query_size + 2 * config.key_value_size)[:, : config.query_size]
     queries = queries.view(n, config.num_attention_heads, config.head_dim)

@@ -26,6 +26,7 @@ from model.graphs import Decoder, Recorder, bucket
 from model.network import Network, PackedBatch
 from model.requests import Completion, Request
 from model.scheduler import GRAIN
+from model.state import StatePool
 from model.tiny import tiny_config, write_checkpoint
 from tests.model.scripted import Script
 from tests.model.scripted import requests as scripted_requests
@@ -573,6 +574,21 @@ def test_half_precision(folder: Path) -> None:
     assert [
         completion.completion_tokens for completion in completions if completion.finish_reason == "length"
     ]
+
+
+def test_a_16_bit_state_gives_nearly_the_same_chances(network: Network) -> None:
+    """Over 160 decoded tokens; the mean divergence from the fp32 state, which is the gate for its use."""
+    some = torch.Generator().manual_seed(1)
+    ids = torch.randint(20, 476, (176,), generator=some)
+    logits = []
+    for state_dtype in (torch.float32, torch.bfloat16):
+        state = StatePool(CONFIG, 1, 256, dtype=torch.float32, state_dtype=state_dtype)
+        network.prefill(PackedBatch(ids[:16], [0], [0], [16]), state)
+        slot = torch.tensor([0])
+        rows = [network.decode(ids[at, None], slot, torch.tensor([at]), state) for at in range(16, 176)]
+        logits.append(torch.cat(rows).log_softmax(-1))
+    divergence = (logits[0].exp() * (logits[0] - logits[1])).sum(-1).mean()
+    assert 0 < divergence < 0.01
 
 
 def test_slots_come_from_free_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,9 +238,10 @@ def test_state_step(
     pool = torch.full((7, heads, width, size), NAN, device=DEVICE, dtype=state_dtype)
     pool[used] = initial[live].to(state_dtype)
     expected_pool = pool.clone()
-    y = step.state_step(pool, slots_of(*slots), **inputs)
+    positions = torch.arange(len(slots), device=DEVICE) * 1000 + 7
+    y = step.state_step(pool, slots_of(*slots), **inputs, positions=positions, salt=3)
     inputs = {name: value if name in "AD" else value[live] for name, value in inputs.items()}
-    expected = scan.state_step(expected_pool, slots_of(*used), **inputs)
+    expected = scan.state_step(expected_pool, slots_of(*used), **inputs, positions=positions[live], salt=3)
     assert gap(y[live], expected) < 1e-6
     # a sum in another order may round to the neighbouring 16-bit number
     assert gap(pool[used], expected_pool[used]) < (1e-6 if state_dtype == torch.float32 else 5e-4)
