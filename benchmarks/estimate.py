@@ -3,8 +3,11 @@ take, in seconds of the processor and in bytes read, written and shuffled, withi
 
     python benchmarks/estimate.py FILE.warc.gz [--times 10] [--share 1.0] [--keep FOLDER]
 
-Divides the captures of a WARC by a hash into two halves. The dry run reads the pages of one half, in four
-files; the run reads the pages of the other, ten times. Copies as they are would be duplicates; so in each
+Divides the captures of a WARC into two halves: of two that come after each other by size, a hash tells which
+goes where, so that a byte of input means about as much in both. (A thousand pages that are drawn by chance
+differ by more than a tenth in that, which is not the estimate's fault: its spread says so. The files of a
+crawl have tens of thousands.) The dry run reads the pages of one half, in four files; the run reads the pages
+of the other, ten times. Copies as they are would be duplicates; so in each
 the words of every text have another order (``benchmarks.lib.warcs.with_other_order``), in those of the dry
 run too: pages of one copy are as much alike as the real ones, and those of different copies are not, so
 deduplication drops what it drops of other pages of a crawl. Pages in which words cannot be told apart are
@@ -26,6 +29,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,18 +61,19 @@ class Took(NamedTuple):
 
 def command(*arguments: str) -> Took:
     """Call ``nanocorpus``."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nanocorpus", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert process.stdout is not None
-    said = process.stdout.read()
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its counts are there until it is waited for
-    counted = re.search(r"rchar: (\d+)", Path(f"/proc/{process.pid}/io").read_text())
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, f"failed: {process.args}"
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nanocorpus", *arguments],
+            stdout=out, stderr=log, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its counts are there until the next call
+        counted = re.search(r"rchar: (\d+)", Path(f"/proc/{process.pid}/io").read_text())
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        log.seek(0)
+        said = out.read()
+        assert process.returncode == 0, f"failed: {process.args}\n{log.read()}"
     assert counted is not None
     return Took(said, usage.ru_utime + usage.ru_stime, int(counted[1]))
 
@@ -76,15 +81,19 @@ def command(*arguments: str) -> Took:
 def prepare(warc: Path, folder: Path, times: int, share: float) -> None:
     """The inputs of the dry run and of the run."""
     halves: tuple[list[bytes], list[bytes]] = [], []
-    for capture, number in captures(warc.read_bytes()):
-        if number % 1000 < 1000 * share and mixable(capture):
-            halves[number // 1000 % 2].append(capture)
+    chosen = [one for one in captures(warc.read_bytes()) if one[1] % 1000 < 1000 * share and mixable(one[0])]
+    chosen.sort(key=lambda one: (len(one[0]), one[1]))
+    for (first, number), (second, _) in zip(chosen[::2], chosen[1::2], strict=False):
+        halves[number // 1000 % 2].append(first)
+        halves[1 - number // 1000 % 2].append(second)
+    for half in halves:
+        half.sort(key=zlib.crc32)
     few = {number: halves[0][number::FILES] for number in range(FILES)}
     many = {1 + number: halves[1] for number in range(times)}
     for name, files in {"dry": few, "in": many}.items():
         (folder / name).mkdir(parents=True)
-        for number, chosen in files.items():
-            mixed = b"".join(with_other_order(one, number if name == "in" else 0) for one in chosen)
+        for number, half in files.items():
+            mixed = b"".join(with_other_order(one, number if name == "in" else 0) for one in half)
             (folder / name / f"{number:03}.warc.gz").write_bytes(mixed)
 
 

@@ -1,12 +1,13 @@
-"""Claim: from WARC to token shards, two workers do at least 1.7 times the work of one, and neither driver nor
-worker needs a gigabyte, whatever the size of the input file.
+"""Claim: from WARC to token shards, two workers do at least 1.85 times the work of one, and neither driver
+nor worker needs a gigabyte, whatever the size of the input file.
 
-    python benchmarks/throughput.py FILE.warc.gz [--copies 8]
+    python benchmarks/throughput.py FILE.warc.gz [--copies 8] [--rounds 5]
 
 Runs the bundled sample's config, but for what generates, over copies of a WARC: inline, on Ray
 with one worker, and with two. The copies differ in their record ids, so that the documents that survive
-deduplication come from all of them, as in a crawl. Prints captures per second (wall, Ray's start
-included), the peak memory of driver and workers, and whether the rows balance; exits 1 under the floor.
+deduplication come from all of them, as in a crawl. Prints captures per second of wall clock, from when the
+run looks for work (Ray has started and stages are loaded by then) to its end; the peak memory of driver and
+workers; and whether the rows balance. Exits 1 if the median of the rounds is under the floor.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,23 +31,29 @@ from benchmarks.lib import data as pages
 from benchmarks.lib.warcs import with_other_ids
 
 NEEDS = ("ray", "data:web/pages.warc.gz")
-FLOORS = {"times one worker": 1.7}
+FLOORS = {"times one worker": 1.85}
 FLOOR = FLOORS["times one worker"]
 GIB = 1 << 30
 BLEND = "blend=[{phase: 1, weights: {english: 0.6, multilingual: 0.3, code: 0.1}}]"
 
 
 def run(config: str, output: Path, *options: str) -> tuple[float, int]:
-    """Seconds and peak bytes of the driver (with Ray's own processes, of which the largest counts)."""
-    started = time.monotonic()
+    """Seconds from the first look for work, and peak bytes of the driver (with Ray's own processes, of which
+    the largest counts)."""
+    started = 0.0
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    arguments = ["run", "--config", config, "--set", f"output={output}", *options]
+    arguments = ["run", "--config", config, "--set", f"output={output}", "--log-format", "json", *options]
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *arguments], stderr=subprocess.DEVNULL, env=environment
+        [sys.executable, "-m", "pipeline", *arguments], stderr=subprocess.PIPE, env=environment
     )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if b'"looking for work"' in line and not started:
+            started = time.monotonic()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, f"the run failed: {process.args}"
+    assert started
     return time.monotonic() - started, usage.ru_maxrss * 1024
 
 
@@ -69,6 +77,7 @@ def main() -> int:
     default = pages.find("web/pages.warc.gz")
     parser.add_argument("warc", type=Path, nargs="?" if default else None, default=default)
     parser.add_argument("--copies", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="throughput-"))
     (folder / "in").mkdir()
@@ -81,11 +90,14 @@ def main() -> int:
         common += ["--set", f"datasets.{dataset}=null"]
     rates: dict[str, float] = {}
     good = True
-    for name, how in {
+    ratios: list[float] = []
+    ways = {
         "inline": ("--executor", "inline"),
         "ray, 1 worker": ("--workers", "1"),
         "ray, 2 workers": ("--workers", "2"),
-    }.items():
+    }
+    for name, how in [*ways.items(), *[*ways.items()][1:] * (options.rounds - 1)]:
+        shutil.rmtree(folder / name, ignore_errors=True)
         seconds, driver = run("sample.yaml", folder / name, *common, *how)
         captures, missing, worker = rows(folder / name)
         rates[name] = captures / seconds
@@ -96,10 +108,12 @@ def main() -> int:
             f"driver {driver >> 20} MiB  worker {worker >> 20} MiB  {missing} rows unaccounted for",
             flush=True,
         )
+        if name == "ray, 2 workers":
+            ratios.append(rates[name] / rates["ray, 1 worker"])
     shutil.rmtree(folder)
-    one, two = rates["ray, 1 worker"], rates["ray, 2 workers"]
-    print(f"throughput  2 workers {two:.1f}/s  1 worker {one:.1f}/s  ratio {two / one:.2f}  floor {FLOOR}")
-    return 0 if good and two / one >= FLOOR else 1
+    one, two, ratio = rates["ray, 1 worker"], rates["ray, 2 workers"], statistics.median(ratios)
+    print(f"throughput  2 workers {two:.1f}/s  1 worker {one:.1f}/s  ratio {ratio:.2f}  floor {FLOOR}")
+    return 0 if good and ratio >= FLOOR else 1
 
 
 if __name__ == "__main__":

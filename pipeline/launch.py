@@ -28,7 +28,7 @@ from pipeline.execute.on_ray import ClusterError, RayExecutor
 from pipeline.ledger.cache import Cache, NoCache
 from pipeline.ledger.commit import Ledger, Superseded
 from pipeline.ledger.tallies import ConservationError
-from pipeline.output import claim, finish, prepare, whole
+from pipeline.output import claim, finish, prepare, unchanged, whole
 from pipeline.plan import build as planning
 from pipeline.plan.segment import Plan
 from pipeline.report import account, tables
@@ -43,6 +43,7 @@ from pipeline.report.tokenizer import tokenizer
 from pipeline.report.view import Format, view
 from pipeline.schedule.groups import groups
 from pipeline.schedule.loop import DEATHS_BEFORE_ISOLATION, RunFailed, Schedule
+from pipeline.schedule.packing import Packs
 from pipeline.sealed import Damaged
 from pipeline.storage import Storage, StorageError, is_local, join
 from pipeline.tasks.base import Context, Task
@@ -102,7 +103,7 @@ def run(
         executor = _executor(config, context)
         executor.hear = board.beat
         schedule = None
-        clock = DriverClock(1 if isinstance(executor, InlineExecutor) else executor.slots)
+        clock = DriverClock(executor.workers)
         try:
             executor.check(segment.resources for segment in plan.segments.values())
             ledger.take_over()
@@ -123,6 +124,7 @@ def run(
                 lambda: manifest.drop(ledger, [*whole(config), *layout.EARLIER]),
                 retry_failed,
                 others,
+                Packs(ledger, manifest),
             )
             clock.begin()
             try:
@@ -133,10 +135,15 @@ def run(
                     failed = {k: e for state in schedule.states.values() for k, e in state.failures.items()}
                     table = tables.failures(schedule.states.values())
                     shown.result("failures", table, {"failures": failed})
-            board.phase("writing what describes the whole")
-            found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
-            blend = _blend(config, found, dry=limit is not None)
-            kept, left = finish(plan, ledger, manifest, schedule, found, blend, clock.read)
+            kept = list[str]()
+            if (as_it_was := unchanged(plan, ledger, manifest, schedule)) is not None:
+                found, left = as_it_was
+                blend = _blend(config, found, dry=limit is not None)
+            else:
+                board.phase("writing what describes the whole")
+                found = {**stats(plan, schedule.states), "tokenizer": tokenizer(plan, storage)}
+                blend = _blend(config, found, dry=limit is not None)
+                kept, left = finish(plan, ledger, manifest, schedule, found, blend, clock.read)
             if blend is not None and limit is None:
                 _export(storage, config, board)
         except ClusterError as error:

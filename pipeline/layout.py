@@ -13,12 +13,14 @@
     work/<dataset>/<segment>/rejects/<part>.parquet
     work/<dataset>/<segment>/runs/<part>.runs     what goes through the exchange
     work/<dataset>/<segment>/receipts/<part>.json
+    work/<dataset>/<segment>/receipts.pack        of many receipts: all of them, once the group is done
     work/<dataset>/tokens/domains/<part>.parquet  registered domains of a part
     work/<dataset>/<segment>/journal/<part>-<number>.parquet, with receipts/ beside, while the run goes on
     work/<dataset>/<segment>/<round>/<bucket>.runs, with receipts/ beside
     work/<dataset>/shards/receipts/<shard>.json
     work/receipts/manifest, work/receipts/index, work/account.json
     work/receipts/spent                           seconds of the driver, for ``estimate``
+    work/receipts/whole                           of a large run that is finished, so that this is seen soon
     work/receipts/trace-00000-of-00001.parquet    where each document comes from, for ``trace``; trace-parts
     dry-run/                                      the same files again, for a dry run
 
@@ -62,12 +64,18 @@ INDEX = "work/receipts/index"
 TRACE_PARTS = "work/receipts/trace-parts"
 #: What the driver of a run took besides the tasks.
 SPENT = "work/receipts/spent"
+#: What the files about the whole were made of, so that it is seen that they are still right.
+WHOLE = "work/receipts/whole"
 RECEIPTS_NAME = "receipts"
+#: How the names of packs end (``ledger.packs``).
+PACK = ".pack"
 #: Names the driver that may publish.
 TOKEN = "work/.token"
 DRY_RUN = "dry-run"
 CORPUS, WORK, ARTEFACTS, RECEIPTS, ASSETS = "corpus", "work", "artefacts", "work/receipts", "work/.assets"
 _RECEIPT = re.compile(r"(work/[^/]+/[^/]+(?:/[^/]+)?)/receipts/(part|bucket|group|train)-[^/]+\.json")
+
+_PACK = re.compile(r"work/[^/]+/[^/]+(?:/[^/]+)?/receipts\.pack")
 
 
 def work(key: str) -> str:
@@ -88,6 +96,11 @@ def receipts(directory: str) -> str:
 def receipt(directory: str, name: str) -> str:
     """The receipt of a part, bucket or shard."""
     return f"{directory}/receipts/{name}.json"
+
+
+def pack(receipts: str) -> str:
+    """All receipts of a directory of receipts, in one file beside it."""
+    return f"{receipts}{PACK}"
 
 
 def part(identity: str, count: int = 1) -> str:
@@ -207,6 +220,11 @@ def belongs(receipt_name: str, name: str) -> bool:
     if directory.endswith("/shards") and name.startswith(f"{corpus(directory.split('/')[1])}/"):
         return True
     return name.startswith(f"{directory}/") and ".." not in name.split("/")
+
+
+def is_pack(name: str) -> bool:
+    """Whether a name has the form of a pack's name."""
+    return _PACK.fullmatch(name) is not None
 
 
 def is_in_receipts(name: str) -> bool:

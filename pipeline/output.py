@@ -17,7 +17,7 @@ from pipeline.ledger.commit import Foreign, Ledger
 from pipeline.ledger.ownership import Manifest, NotOurs
 from pipeline.ledger.receipts import RUNS
 from pipeline.plan import assets
-from pipeline.plan.recipe import unopened
+from pipeline.plan.recipe import fingerprint, unopened
 from pipeline.plan.segment import Plan
 from pipeline.report import composition, trace_index
 from pipeline.report.card import card
@@ -25,9 +25,11 @@ from pipeline.report.croissant import croissant
 from pipeline.report.tokenizer import content
 from pipeline.report.trace_index import Origin
 from pipeline.schedule.loop import Schedule
+from pipeline.schedule.packing import Packs
+from pipeline.schedule.parts import Named, pattern
 from pipeline.schedule.rounds import round_key
 from pipeline.sealed import SEAL, checksum, digest
-from pipeline.storage import Storage, join
+from pipeline.storage import Missing, Storage, is_local, join
 from pipeline.tasks.part import all_rows
 from pipeline.tasks.projects import listed, parquet, summary
 from stages.global_stage import LAST, Global
@@ -35,7 +37,7 @@ from stages.global_stage import LAST, Global
 
 def whole(config: Config) -> list[str]:
     """Names of the files that describe the run as a whole."""
-    names = [layout.STATS, layout.CARD, layout.SUMS, layout.ACCOUNT, layout.INDEX, layout.SPENT]
+    names = [layout.STATS, layout.CARD, layout.SUMS, layout.ACCOUNT, layout.INDEX, layout.SPENT, layout.WHOLE]
     of_tokens = [layout.BLEND, layout.TOKENIZER, layout.ATTRIBUTION, layout.DOMAINS, layout.CROISSANT]
     return names + (of_tokens if config.blend else [])
 
@@ -71,7 +73,10 @@ def prepare(plan: Plan, ledger: Ledger, manifest: Manifest) -> None:
     new = plan.as_json()
     if storage.stat(ledger.path(layout.PLAN)) is not None:
         earlier = _segments(storage.read(ledger.path(layout.PLAN)))
+        packs = Packs(ledger, manifest)
         for old, target in moved.moves(earlier, new["segments"]):
+            for name in [name for name in manifest.files if name.startswith(f"{old}/")]:
+                packs.open(name.removesuffix(layout.PACK))
             moved.move(ledger, old, target)
         if earlier != json.loads(_json(new["segments"])):
             manifest.drop(ledger, whole(plan.config))  # they belong to another plan
@@ -102,7 +107,10 @@ def finish(
     files = {name: _json(artefact) for name, artefact in artefacts(plan, ledger, schedule).items()}
     if blend is not None:
         files[layout.BLEND] = _json({**blend, SEAL: checksum(json.loads(_json(blend)))})
-        parts = {name: composition.read(plan, ledger.storage, ledger.output, name) for name in config.blended}
+        parts = {
+            name: composition.read(plan, ledger, name, schedule.states[plan.tokens(name).key])
+            for name in config.blended
+        }
         if len(attribution := listed({name: one.projects for name, one in parts.items()})):
             files[layout.ATTRIBUTION] = parquet(attribution)
             found = {**found, "attribution": summary(attribution)}
@@ -136,25 +144,83 @@ def finish(
     kept += manifest.put(ledger, {layout.SUMS: files[layout.SUMS]})
     if any(name != layout.CARD for name in kept):
         raise Foreign(ledger.path(next(name for name in kept if name != layout.CARD)))
-    current = _current(plan, ledger, schedule, [*files, *index, layout.SPENT])
+    current = _current(plan, ledger, schedule, [*files, *index, layout.SPENT, layout.WHOLE])
     left = ownership.tidy(ledger, manifest, current, set(config.datasets))
+    if any(name.endswith(layout.PACK) for name in manifest.files):
+        manifest.put(ledger, {layout.WHOLE: _json(_whole(ledger, manifest, schedule))})
     manifest.save(ledger)
     ledger.release()
     return kept, [name for name in left if name not in kept]
 
 
-def _current(plan: Plan, ledger: Ledger, schedule: Schedule, files: Iterable[str]) -> set[str]:
-    """Names of all files that belong to the current plan."""
+def unchanged(
+    plan: Plan, ledger: Ledger, manifest: Manifest, schedule: Schedule
+) -> tuple[dict[str, Any], list[str]] | None:
+    """The stats of a large run that was finished before and in which nothing was to be done now, if what
+    describes the whole is still there as it was written, and says so; and the names of files of others. Else
+    None. On an object store, where listing all files takes thousands of requests, those of others are not
+    looked for."""
+    storage = ledger.storage
+    if schedule.changed or layout.WHOLE not in manifest.files:
+        return None
+    try:
+        noted = storage.read(ledger.path(layout.WHOLE))
+        if noted != _json(_whole(ledger, manifest, schedule)):
+            return None
+        stats = storage.read(ledger.path(layout.STATS))
+    except Missing:
+        return None
+    if manifest.files.get(layout.STATS) != [hashlib.sha256(stats).hexdigest()]:
+        return None
+    found: dict[str, Any] = json.loads(stats)
+    found.pop("artefacts")
+    left = []
+    if is_local(ledger.output):
+        current = _current(plan, ledger, schedule, manifest.files)
+        left = ownership.tidy(ledger, manifest, current, set(plan.config.datasets))
+    ledger.release()
+    return found, left
+
+
+def _whole(ledger: Ledger, manifest: Manifest, schedule: Schedule) -> dict[str, Any]:
+    """What a finished run is made of: checksums of the plan and of the results of each group, and the size
+    and version of each file that describes the whole. No file is read."""
+    names = sorted({*manifest.files} - {layout.WHOLE})
+    there = {info.path: info for info in ledger.storage.list(ledger.path(layout.RECEIPTS))}
+    files = {}
+    for name in names:
+        if not name.endswith(layout.PACK):
+            info = there.get(ledger.path(name)) or ledger.storage.stat(ledger.path(name))
+            files[name] = [info.size, info.etag] if info is not None else None
+    made = {}
+    for key, group in sorted(schedule.groups.items()):
+        pack = manifest.files.get(layout.pack(group.receipts))
+        rows = schedule.states[key].made
+        made[key] = pack or fingerprint([(name, rows.row(name)) for name in sorted(rows)])
+    return {"plan": manifest.files.get(layout.PLAN), "groups": made, "files": files}
+
+
+class _Current:
+    """Names of all files that belong to the current plan, of which there may be millions."""
+
+    def __init__(self, names: set[str], schedule: Schedule) -> None:
+        self._names, self._made = names, Named()
+        for key, group in schedule.groups.items():
+            self._made.add_all(pattern(group.receipt), schedule.states[key].made)
+            self._names.add(layout.pack(group.receipts))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names or str(name) in self._made
+
+
+def _current(plan: Plan, ledger: Ledger, schedule: Schedule, files: Iterable[str]) -> _Current:
     current = {layout.PLAN, *files}
     for asset in plan.assets.values():
         current |= {name for name, _ in asset.kept(ledger.output)}
     # the config may by now name a calibration that this run itself wrote
     inside = ledger.path("")
     current |= {source.removeprefix(inside) for source in plan.assets if source.startswith(inside)}
-    for key, group in schedule.groups.items():
-        for name, made in schedule.states[key].made.items():
-            current |= {group.receipt(name), *(file.name for file in made.files.values())}
-    return current
+    return _Current(current, schedule)
 
 
 def _index(plan: Plan, ledger: Ledger, manifest: Manifest, schedule: Schedule) -> list[str]:
@@ -164,7 +230,7 @@ def _index(plan: Plan, ledger: Ledger, manifest: Manifest, schedule: Schedule) -
         generates = any(step.role == "generate" for step in segment.steps)
         if segment.reader is None and not generates:
             continue
-        for part, made in sorted(schedule.states[key].made.items()):
+        for part, made in schedule.states[key].made.sorted():
             files = trace_index.origin_files(made.files.values())
             origins += [Origin(key, part, files)] if segment.reader else []
             origins += [Origin(key, part, files, generates=True)] if generates else []
@@ -188,7 +254,7 @@ def artefacts(plan: Plan, ledger: Ledger, schedule: Schedule) -> dict[str, Any]:
         stage = unopened(segment.judged)
         assert isinstance(stage, Global)
         if stage.shared:
-            made = sorted(schedule.states[round_key(segment, LAST)].made.items())
+            made = schedule.states[round_key(segment, LAST)].made.sorted()
             files = [one.files[RUNS].stored.below(ledger.output) for _, one in made if RUNS in one.files]
             rows = all_rows(ledger.storage, files, stage.verdicts)
             if (artefact := stage.artefact(rows)) is not None:

@@ -117,11 +117,14 @@ def flip(path: Path, bit: int) -> None:
 
 def hashes(output: Path) -> dict[str, str]:
     """sha256 of every file that must be the same in every run: parts, rejects, shards, and what speaks of
-    the whole. Receipts and the plan hold times and paths."""
+    the whole. Receipts, packed or not, and the plan hold times and paths."""
     files = [
         path
         for path in output.rglob("*")
-        if path.is_file() and path.parent.name != "receipts" and path.name != "plan.json"
+        if path.is_file()
+        and path.parent.name != "receipts"
+        and path.suffix != ".pack"
+        and path.name != "plan.json"
     ]
     return {str(p.relative_to(output)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(files)}
 

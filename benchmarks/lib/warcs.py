@@ -20,10 +20,14 @@ _APART = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TEXT = re.compile(rb"(?<=>)[^<>]++(?=<)")
-#: A character, in UTF-8, of a script that is written without blanks: Thai and Lao, Burmese, Khmer, CJK.
-_SPACELESS = rb"(?:\xe0[\xb8-\xbb]|\xe1[\x80-\x82\x9e\x9f]|[\xe3-\xe9][\x80-\xbf])[\x80-\xbf]"
+#: A character of a script that is written without blanks (Thai and Lao, Burmese, Khmer, CJK), in UTF-8 or as
+#: a reference.
+_SPACELESS = (
+    rb"(?:\xe0[\xb8-\xbb]|\xe1[\x80-\x82\x9e\x9f]|[\xe3-\xe9][\x80-\xbf])[\x80-\xbf]"
+    rb"|&#(?:[xX][0-9a-fA-F]{4}|\d{5});"
+)
 #: What changes places.
-_WORD = re.compile(_SPACELESS + rb"|(?:(?!" + _SPACELESS + rb")\S)++")
+_WORD = re.compile(rb"%s|(?:(?!%s)\S)++" % (_SPACELESS, _SPACELESS))
 _LONG = 12  # words from which on a text is mixed by itself
 
 

@@ -4,7 +4,8 @@ computed.
 The order is a sequence of *items*: packed sequences, or documents. Item ``g`` belongs to lane ``g % lanes``;
 who reads some lanes reads few row groups, and lanes are fewer than the items by so much that each is long. In
 a step every rank of ``world`` reads one of the next ``world`` items: which one is chosen so that a rank stays
-with its lanes. Where the world size divides the lanes, each rank has lanes of its own.
+with its lanes. Where the world size divides the lanes, each rank has lanes of its own; where the lanes divide
+the world size, the ranks of a lane stay with a dataset, so that fewer of them read each row group.
 
 A *mix* says which dataset an item comes from. A phase is cut into blocks of steps (a step is an item of
 every lane); for each block the items of a dataset are counted so that what is rounded off is carried on, and
@@ -132,6 +133,18 @@ class Mix:
         # how often the dataset was chosen since the lane's place of start
         since = (order[place] - skipped[shift, dataset]) % counts[dataset]
         return Items(dataset, (before[dataset] + since) * self.lanes + lane)
+
+    def steps(self, starts: Ints, world: int) -> Ints:
+        """``[steps, world]``: the items of steps that begin at ``starts``, by lane, then by dataset."""
+        items = starts[:, None] + np.arange(world)
+        left, found = items.ravel(), []
+        while len(left):
+            within = int(np.searchsorted(left, self.block(int(left[0]))[1]))
+            found.append(self.chosen(left[:within]).dataset)
+            left = left[within:]
+        datasets = np.concatenate(found).reshape(items.shape)
+        order = np.argsort(items % self.lanes * (datasets.max() + 1) + datasets, axis=1, kind="stable")
+        return np.take_along_axis(items, order, axis=1)
 
     def _index(self, item: int) -> int:
         return int(np.searchsorted(self._starts, item // self.lanes, side="right")) - 1

@@ -17,13 +17,14 @@ import numpy.typing as npt
 
 from pipeline.blend.corpus import Corpus, open_corpus
 from pipeline.blend.groups import Bytes, Group, Groups, Loaded
-from pipeline.blend.order import Mix, Stream, assigned, lane_count
+from pipeline.blend.order import Ints, Mix, Stream, assigned, lane_count
 from pipeline.storage import Storage, is_local
 
 Tokens = npt.NDArray[np.int32]
 #: Columns of a shard; those of earlier versions have no ``url``.
 COLUMNS = ("id", "input_ids", "n_tokens", "dataset", "source", "url", "language", "license")
 _PLANNED = 1 << 12  # items whose places are computed at once
+_COMPARED = 1 << 15  # items of all ranks, where it depends on them which of a step a rank gives
 _COMING = 32  # row groups on their way, at most
 
 
@@ -49,7 +50,8 @@ class BlendedReader:
     storage: how to reach ``path``; default: local files and object stores as the environment configures them.
     lanes: row groups of a dataset that the ranks together read at a time, a power of two; fewer are used for
         a small corpus. With a ``world_size`` that divides it each row group is read by one rank, with others
-        by ``(lanes + world_size) / lanes`` on average at most. It is part of the order.
+        by ``(lanes + world_size) / lanes`` on average at most: with many ranks and few lanes, a rank reads a
+        row group for every sequence or two, so give it ``ahead``. It is part of the order.
     ahead: items for which row groups are loaded before they are asked for, which costs some CPU time;
         default: 64 from behind an address, 0 from local files.
 
@@ -246,10 +248,8 @@ class BlendedReader:
         """The items of this rank that are still to come."""
         lanes = self._mix.lanes
         turn, stop = self._given, (self._mix.items - self._start) // self._world
-        own = assigned(lanes, self._world, self._start % lanes)[:, self._rank]
         while turn < stop:
-            turns = np.arange(turn, min(turn + _PLANNED, stop))
-            items = self._start + turns * self._world + own[turns % len(own)]
+            turns, items = self._turns(turn, stop)
             within = int(np.searchsorted(items, self._mix.block(int(items[0]))[1]))
             turns, items, turn = turns[:within], items[:within], turn + within
             if self._share is not None:
@@ -265,6 +265,16 @@ class BlendedReader:
             }
             for dataset, lane in zip(datasets.tolist(), (items % lanes).tolist(), strict=True):
                 yield _Item(dataset, lane, next(places[dataset]))
+
+    def _turns(self, turn: int, stop: int) -> tuple[Ints, Ints]:
+        """Some steps from ``turn`` on, and the item of each that this rank gives."""
+        lanes, world = self._mix.lanes, self._world
+        if world > lanes and world % lanes == 0:
+            turns = np.arange(turn, min(turn + max(_COMPARED // world, 1), stop))
+            return turns, self._mix.steps(self._start + turns * world, world)[:, self._rank]
+        turns = np.arange(turn, min(turn + _PLANNED, stop))
+        own = assigned(lanes, world, self._start % lanes)[:, self._rank]
+        return turns, self._start + turns * world + own[turns % len(own)]
 
     def _fill(self, item: _Item, into: Tokens) -> None:
         """Writes a sequence."""

@@ -35,7 +35,12 @@ class Executor(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many tasks to submit at once."""
+        """How many tasks to submit at once; some may wait until others end."""
+        ...
+
+    @property
+    def workers(self) -> int:
+        """How many run at once, if each needs one CPU."""
         ...
 
     def submit(self, task: Task, isolated: bool) -> None:

@@ -21,7 +21,7 @@ from stages.base import Resources
 class InlineExecutor:
     """See ``execute.base.Executor``."""
 
-    slots = 1
+    slots = workers = 1
 
     def __init__(self, context: Context) -> None:
         self.context = context

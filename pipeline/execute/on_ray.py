@@ -9,13 +9,16 @@ Knows Ray; does not know what tasks do.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pipeline.execute.actors import Actors
 from pipeline.execute.base import Hear, unheard
@@ -29,6 +32,13 @@ from stages.base import Resources
 
 #: Tasks after which a worker process is replaced.
 RECYCLE = 64
+#: Seconds for which it is not asked again which nodes there are.
+NODES_SECONDS = 5.0
+#: Tasks that wait at the workers, for each CPU: one that ends its task has the next one at hand.
+AHEAD = 0.5
+
+#: Stands for the task in what a worker returns: the driver has it, and it may name hundreds of files.
+_KNOWN = cast(Task, None)
 
 _ROOT = str(Path(__file__).resolve().parent.parent.parent)
 
@@ -70,13 +80,21 @@ class RayExecutor:
         self.hear: Hear = unheard
         self._pulse = Pulse(ray)
         self._actors = Actors(ray, self._caller)
-        self._workers = workers
+        self._most = workers
+        self._asked, self._alive = -NODES_SECONDS, list[dict[str, float]]()
         self._check_output(context)
 
     @property
     def slots(self) -> int:
-        """``workers``, or as many as the cluster has CPUs now; an autoscaler may add some."""
-        return self._workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        """A few more than there are CPUs now; an autoscaler may add some."""
+        return self.workers + math.ceil(self.workers * AHEAD)
+
+    @property
+    def workers(self) -> int:
+        """As many as were asked for, or as the cluster has CPUs."""
+        if self._most:
+            return self._most
+        return max(1, int(sum(node.get("CPU", 0) for node in self._nodes(needed=False))))
 
     def check(self, needs: Iterable[Resources]) -> None:
         """ClusterError if a task asks for more GPUs than any node has."""
@@ -101,7 +119,7 @@ class RayExecutor:
         beat = self._pulse.seconds(len(self._running) + len(self._actors.running))
         call = self._ray.cloudpickle.dumps((_run, (task, self._context, isolated, beat)))
         if need.lasting and not isolated:
-            most = self.slots
+            most = self.workers
             if need.gpus:
                 most = min(most, int(sum(node.get("GPU", 0) // need.gpus for node in self._nodes())))
             del options["name"]  # for actors it would have to be unique
@@ -110,10 +128,15 @@ class RayExecutor:
             remote = self._remote.options(**options)
             self._running[remote.remote(call, self._pulse.actor)] = task
 
-    def _nodes(self) -> list[dict[str, float]]:
-        if not (nodes := [node["Resources"] for node in self._ray.nodes() if node["Alive"]]):
+    def _nodes(self, needed: bool = True) -> list[dict[str, float]]:
+        """The resources of every node, as they were a few seconds ago at most: asking takes longer than
+        submitting a task. ClusterError if there is none, unless none is ``needed``."""
+        if time.monotonic() - self._asked >= NODES_SECONDS or not self._alive:
+            self._alive = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+            self._asked = time.monotonic()
+        if needed and not self._alive:
             raise ClusterError("no node of the Ray cluster is alive; start the run again when one is")
-        return nodes
+        return self._alive
 
     def wait(self, seconds: float) -> list[Ended]:
         """See ``execute.base.Executor``."""
@@ -140,7 +163,8 @@ class RayExecutor:
     def _result(self, ref: Any, task: Task) -> Ended:
         errors = self._ray.exceptions
         try:
-            return self._ray.get(ref)
+            ended: Ended = self._ray.get(ref)
+            return replace(ended, task=task)
         except (
             errors.ActorDiedError,
             errors.WorkerCrashedError,
@@ -219,10 +243,10 @@ def _run(task: Task, context: Context, isolated: bool, seconds: float, pulse: An
     pa.set_cpu_count(1)  # one core for each part, since other parts use the other cores
     tell = telling(pulse, task.label)
     if isolated:
-        return run_isolated(task, context, tell)
+        return replace(run_isolated(task, context, tell), task=_KNOWN)
     guard = Guard(context.document_seconds, killable=True)
     with beating(guard, tell, seconds):
-        return attempt(task, context, guard)
+        return replace(attempt(task, context, guard), task=_KNOWN)
 
 
 def _sees(path: str) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from pipeline import layout
@@ -101,10 +101,14 @@ class Manifest:
                 ledger.storage.delete(ledger.path(name), version)
             self.files.pop(name, None)
 
-    def blocked(self, storage: Storage, output: str, names: Iterable[str]) -> list[str]:
-        """Those of ``names`` that exist and were not written by this run."""
-        standing = {name: _stands(storage, join(output, name))[0] for name in names}
-        return [name for name, there in standing.items() if there and not self._ours(name, there)]
+    def blocked(self, storage: Storage, output: str, names: Sequence[str]) -> list[str]:
+        """Those of ``names`` that exist and were not written by this run. None is one that people edit."""
+        paths = {name: join(output, name) for name in names}
+        return [
+            name
+            for name, path in paths.items()
+            if (_linked(path) if name in self.files else _there(storage, path))
+        ]
 
     def changed(self, storage: Storage, output: str) -> list[Damaged]:
         """Its files that are missing or changed, each with the reason."""
@@ -139,7 +143,8 @@ def claim(storage: Storage, output: str, name: str) -> Manifest:
     earlier = _planned(storage, output) if manifest is None else None
     if earlier is not None and any(True for _ in _receipts(storage, output, earlier)):
         # the manifest was lost, so files outside work/ may be anybody's
-        manifest = Manifest(earlier, {name: [ANY] for name in (layout.PLAN, layout.INDEX, layout.SPENT)})
+        whole = (layout.PLAN, layout.INDEX, layout.SPENT, layout.WHOLE)
+        manifest = Manifest(earlier, {name: [ANY] for name in (*whole, *_packs(storage, output))})
     if manifest is None:
         found = list(islice(foreign(storage, output, name), _NAMED + 1))
         if found:
@@ -163,6 +168,12 @@ def _receipts(storage: Storage, output: str, name: str) -> Iterator[str]:
         for _, receipt in load(storage, [join(output, entry)]):
             if receipt is not None and (receipt.run, receipt.name) == (name, entry):
                 yield entry
+
+
+def _packs(storage: Storage, output: str) -> Iterator[str]:
+    """Names of packed receipts. One that nobody minds would be believed when it is no longer right."""
+    entries = (_entry(output, info.path) for info in storage.scan(join(output, layout.WORK)))
+    return (entry for entry in entries if layout.is_pack(entry))
 
 
 def _entry(output: str, path: str) -> str:
@@ -230,7 +241,7 @@ def shown(name: str) -> str:
     return name if name.isprintable() else ascii(name)
 
 
-def tidy(ledger: Ledger, manifest: Manifest, current: set[str], datasets: set[str]) -> list[str]:
+def tidy(ledger: Ledger, manifest: Manifest, current: Container[str], datasets: set[str]) -> list[str]:
     """Remove files of this run that are no longer needed: those that its receipts or the manifest name and
     that are not in ``current``, and what killed writers left in the directories of its ``datasets``. Returns
     the names of files that do not belong to this run."""
@@ -238,9 +249,9 @@ def tidy(ledger: Ledger, manifest: Manifest, current: set[str], datasets: set[st
     there = {}
     for info in storage.scan(output):
         entry = _entry(output, info.path)
-        if not entry.startswith(f"{layout.DRY_RUN}/"):
+        if not entry.startswith(f"{layout.DRY_RUN}/") and entry not in current:
             there[entry] = info.etag
-    stale = [entry for entry in there if entry not in current and layout.is_receipt(entry)]
+    stale = [*filter(layout.is_receipt, there)]
     ledger.check()
     named: set[str] = set()
     for path, receipt in load(storage, [ledger.path(entry) for entry in stale]):
@@ -261,14 +272,13 @@ def tidy(ledger: Ledger, manifest: Manifest, current: set[str], datasets: set[st
     manifest.drop(ledger, gone)
     for name in gone:
         there.pop(name, None)
-    ours = {ledger.path(name) for name in (*current, *named)}
     datasets = datasets | {entry.split("/")[1] for entry in stale}
-    sweep(storage, output, datasets, lambda path: path in ours)
+    sweep(storage, output, datasets, lambda path: (name := _entry(output, path)) in current or name in named)
     dry = join(output, layout.DRY_RUN)
     if is_run(storage, dry, ledger.name):
         sweep(storage, dry, datasets, lambda path: False)
-    known = {*current, *manifest.files, layout.MANIFEST, layout.TOKEN}
-    return sorted(entry for entry in there if entry not in known and not _hidden(entry))
+    known = {*manifest.files, layout.MANIFEST, layout.TOKEN}
+    return sorted(e for e in there if e not in current and e not in known and not _hidden(e))
 
 
 def sweep(storage: Storage, output: str, datasets: Iterable[str], ours: Callable[[str], bool]) -> None:
@@ -283,10 +293,20 @@ def sweep(storage: Storage, output: str, datasets: Iterable[str], ours: Callable
 
 def _stands(storage: Storage, path: str) -> tuple[str, str]:
     """Checksum and version of the file at a path; "" for none. Links and directories count as foreign."""
-    if is_local(path) and (os.path.islink(path) or os.path.isdir(path)):
+    if _linked(path):
         return _NO_FILE, _NO_FILE
     info = storage.stat(path)
     return (digest(storage, path)[1], info.etag) if info else ("", "")
+
+
+def _linked(path: str) -> bool:
+    """Whether there is a link or a directory in the place of a file."""
+    return is_local(path) and (os.path.islink(path) or os.path.isdir(path))
+
+
+def _there(storage: Storage, path: str) -> bool:
+    """Whether there is anything at a path."""
+    return _linked(path) or storage.stat(path) is not None
 
 
 def _sha(data: bytes) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline import layout
+from pipeline.ledger import packs
 from pipeline.ledger.given_ids import Sketch
 from pipeline.ledger.tallies import Tally
 from pipeline.sealed import Stored, seal, unseal
@@ -76,13 +78,25 @@ class Receipt:
 
     def as_bytes(self) -> bytes:
         """JSON, with a checksum of itself."""
-        data = asdict(self) | {"tallies": [tally.as_json() for tally in self.tallies]}
-        return seal(data)
+        return seal(self.as_json())
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            **vars(self),
+            "tallies": [tally.as_json() for tally in self.tallies],
+            "files": [vars(file) for file in self.files],
+            "named": [vars(file) for file in self.named],
+        }
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Receipt:
         """The inverse of ``as_bytes``. ValueError if it is not a receipt, or was changed."""
-        raw = unseal(data)
+        return cls.from_json(unseal(data))
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> Receipt:
+        """The inverse of ``as_json``, which may change ``raw``. ValueError if it is not a receipt."""
         try:
             raw["tallies"] = [Tally.from_json(item) for item in raw["tallies"]]
             raw["files"] = [File(**item) for item in raw["files"]]
@@ -98,6 +112,9 @@ class Receipt:
 
 def load_all(storage: Storage, directory: str) -> Iterator[tuple[str, Receipt]]:
     """Name (without .json) and receipt of all readable receipts in a directory, few at a time in memory."""
+    if (packed := packs.receipts(storage, layout.pack(directory.rstrip("/")))) is not None:
+        yield from ((name, Receipt.from_json(raw)) for name, raw in packed)
+        return
     paths = [info.path for info in storage.list(directory) if info.path.endswith(".json")]
     for path, receipt in load(storage, paths):
         if receipt is not None:

@@ -14,9 +14,10 @@ from functools import partial
 from urllib.parse import unquote
 
 from pipeline import layout
+from pipeline.ledger import packs
 from pipeline.ledger.commit import missing_or_changed
 from pipeline.ledger.ownership import Manifest, NotOurs
-from pipeline.ledger.receipts import BEGUN, load
+from pipeline.ledger.receipts import BEGUN, Receipt, load
 from pipeline.sealed import Damaged, digest
 from pipeline.storage import Storage, is_local, join
 
@@ -73,8 +74,13 @@ def _run(storage: Storage, output: str, manifest: Manifest) -> Verified:
         names = storage.read(join(output, layout.INDEX)).decode().splitlines()
         wanted = {join(output, name) for name in names}
     checks: list[Callable[[], list[Damaged]]] = []
+    packed = _packed(storage, output, manifest) if wanted - paths else {}
     for path, receipt in load(storage, sorted(wanted | paths)):
-        if path not in paths:
+        if path not in paths and path in packed:
+            found.notes.append(f"{path}: is gone; its group's pack has the same record")
+            receipt = packed[path]
+            checks.append(partial(missing_or_changed, storage, output, receipt))
+        elif path not in paths:
             found.damages.append(Damaged(path, "is missing, and with it the record of a part"))
         elif receipt is None:
             found.damages.append(Damaged(path, "is not a receipt, or has changed"))
@@ -87,6 +93,16 @@ def _run(storage: Storage, output: str, manifest: Manifest) -> Verified:
             checks.append(partial(missing_or_changed, storage, output, receipt))
         found.files += 1 + len(receipt.files if receipt else ())
     _collect(found, checks)
+    return found
+
+
+def _packed(storage: Storage, output: str, manifest: Manifest) -> dict[str, Receipt]:
+    """The receipts that stand in packs, by the path that each has alone."""
+    found: dict[str, Receipt] = {}
+    for name in manifest.files:
+        if name.endswith(layout.PACK):
+            for task, raw in packs.receipts(storage, join(output, name)) or ():
+                found[join(output, f"{name.removesuffix(layout.PACK)}/{task}.json")] = Receipt.from_json(raw)
     return found
 
 

@@ -127,6 +127,10 @@ class Plan:
         """The segment whose parts are the dataset's documents."""
         return [s for s in self.segments.values() if s.dataset == dataset and s.name != "tokens"][-1]
 
+    def tokens(self, dataset: str) -> Segment:
+        """The segment that makes tokens of the dataset's documents."""
+        return self.segments[f"{dataset}/tokens"]
+
     def as_json(self) -> dict[str, Any]:
         """What ``plan.json`` holds."""
         return {

@@ -62,7 +62,7 @@ def _failed(
     ledger: Ledger, states: Mapping[str, State], key: str, stage: str, reason: str
 ) -> Iterator[dict[str, Any]]:
     """Rejected rows of a stage that failed for a reason, in the order of parts."""
-    for _, made in sorted(states[key].made.items()):
+    for _, made in states[key].made.sorted():
         if REJECTS not in made.files:
             continue
         parquet = ParquetFile(ledger.storage, made.files[REJECTS].stored.below(ledger.output))

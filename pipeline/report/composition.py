@@ -15,12 +15,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import layout
 from pipeline.config.told import told
-from pipeline.ledger.receipts import DOMAINS, DONE, load_all
+from pipeline.ledger.commit import Ledger
+from pipeline.ledger.receipts import DOMAINS
 from pipeline.plan.segment import Plan
 from pipeline.report.trace_index import columns
-from pipeline.storage import Storage, join
+from pipeline.schedule.state import State
+from pipeline.storage import Storage
 from pipeline.tasks.census import DOMAINS as ROWS
 from pipeline.tasks.census import Census
 from pipeline.tasks.projects import Projects
@@ -49,21 +50,12 @@ class Composition:
     domains: pa.Table = field(default_factory=ROWS.empty_table)
 
 
-def read(plan: Plan, storage: Storage, output: str, dataset: str) -> Composition:
-    """What the parts of a dataset counted. Damaged if a list of domains cannot be read."""
-    found = Composition(told(plan.config, dataset))
-    files: list[str] = []
-    directory = layout.receipts(layout.work(f"{dataset}/tokens"))
-    for _, receipt in load_all(storage, join(output, directory)):
-        if receipt.status != DONE:
-            continue
-        found.projects.add(receipt.projects)
-        if receipt.census:
-            found.sources.add(receipt.projects)
-            found.census.add(receipt.census)
-            files += [file.name for file in receipt.files if file.role == DOMAINS]
-    found.domains = _added(storage, [join(output, name) for name in sorted(files)])
-    return found
+def read(plan: Plan, ledger: Ledger, dataset: str, tokens: State) -> Composition:
+    """What the parts of a dataset counted, of which ``tokens`` has the sums. Damaged if a list of domains
+    cannot be read."""
+    files = sorted(made.files[DOMAINS].name for made in tokens.made.values() if DOMAINS in made.files)
+    domains = _added(ledger.storage, [*map(ledger.path, files)])
+    return Composition(told(plan.config, dataset), tokens.projects, tokens.sources, tokens.census, domains)
 
 
 def _added(storage: Storage, paths: Sequence[str]) -> pa.Table:

@@ -23,7 +23,8 @@ from pipeline.ledger.receipts import SHARD as SHARD_ROLE
 from pipeline.plan.segment import Plan, Segment
 from pipeline.report.forecast import Forecast, Scales, forecasts
 from pipeline.report.measured import Measured, NotMeasured
-from pipeline.schedule.rounds import APPLY, BUCKET_ROWS, MOST_FILES, MOST_FILES_OF_PART, Chain
+from pipeline.schedule.groups import MERGED, MERGED_BYTES
+from pipeline.schedule.rounds import APPLY, BUCKET_ROWS, MOST_FILES, Chain, scattered
 from pipeline.schedule.state import State
 from pipeline.sealed import ParquetWriter
 from pipeline.tasks.outputs import REJECT
@@ -90,7 +91,7 @@ class Model:
             if segment.judged:
                 yield from self._rounds(segment)
             if segment.name == "tokens":
-                yield self._shards(segment)
+                yield from self._shards(segment)
 
     def scale(self, segment: Segment, after: bool = True) -> float:
         """How many times the rows of the basis come out of a segment, or go into it."""
@@ -158,8 +159,9 @@ class Model:
     ) -> Iterator[Cost]:
         """The passes that a dry run with few files does not need. Their seconds, where none was measured, are
         those of the round itself, which merges the same rows and does more."""
+        parts = self._tasks[chain.segment.key] if consumer.documents else 0
         passes = ["merged"] if files > MOST_FILES else []
-        passes += ["by-position"] if consumer.documents and files > MOST_FILES_OF_PART else []
+        passes += ["by-position"] if scattered(files, parts) else []
         for name in passes:
             key = chain.key(f"{consumer.name}-{name}")
             alike = (
@@ -169,7 +171,7 @@ class Model:
             cost = self._cost(alike, tasks, 0.0, scale, size, {RUNS: size}, chain.resources)
             yield replace(cost, key=key)
 
-    def _shards(self, tokens: Segment) -> Cost:
+    def _shards(self, tokens: Segment) -> Iterator[Cost]:
         key = f"{tokens.dataset}/shards"
         scale, shards = self.scale(tokens), self.plan.config.shards
         tasks = max(1, round(self.states[tokens.key].total("tokens") * scale / shards.tokens))
@@ -178,7 +180,12 @@ class Model:
         )
         read = self._files[tokens.key].get(RUNS, 0.0)
         rows = self.states[tokens.key].total("documents") * scale
-        return self._cost(key, tasks, rows, scale, read, files, Resources())
+        cost = self._cost(key, tasks, rows, scale, read, files, Resources())
+        if (parts := self._tasks[tokens.key]) > MOST_FILES:  # its seconds, as those of ``_regrouped``
+            merges = max(-(-parts // MOST_FILES), math.ceil(read / MERGED_BYTES))
+            merged = self._cost(key, merges, 0.0, scale, read, {RUNS: read}, Resources())
+            yield replace(merged, key=f"{tokens.key}/{MERGED}")
+        yield cost
 
     def _cost(
         self,

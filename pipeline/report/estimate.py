@@ -104,15 +104,17 @@ def _values(model: Model, costs: Sequence[Cost], cluster: Cluster, scale: float)
     own = driver.get("start", 0.0) + driver.get("finish", 0.0) * scale
     own += driver.get("tasks", 0.0) / before * tasks
     cores = cluster.nodes * cluster.cores
-    # with the inline executor, the driver is the process that loads the stages
-    others = 0 if model.basis.driver.get("workers") == 1 and cores == 1 else cores
-    cpu = own + sum(cost.cpu for cost in costs) + others * model.once()
+    # a process loads its stages once; with the inline executor, the driver is the process that does
+    alone = model.basis.driver.get("workers") == 1 and cores == 1
+    loaders = 0 if alone else min(cores, max((cost.tasks for cost in costs), default=0))
+    loading = loaders * model.once()
+    cpu = own + sum(cost.cpu for cost in costs) + loading
     whole = model.basis.whole * scale
     written = sum(cost.written for cost in costs) + whole
-    seconds = own + sum(_seconds(cost, cluster) for cost in costs)
+    seconds = own + sum(_seconds(cost, cluster) for cost in costs) + (model.once() if loaders else 0.0)
     found = {
         "cpu_hours": cpu / HOUR,
-        "core_hours": (sum(cost.held for cost in costs) + own) / HOUR,
+        "core_hours": (sum(cost.held for cost in costs) + own + loading) / HOUR,
         "gpu_hours": sum(cost.gpu for cost in costs) / HOUR,
         "inputs": sum(sum(one.values()) for one in model.plan.sizes.values()),
         "read": sum(cost.read for cost in costs),

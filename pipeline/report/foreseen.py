@@ -27,7 +27,7 @@ from pipeline.plan.segment import Plan
 from pipeline.report.compare import Setting, differing
 from pipeline.schedule.groups import PartGroup, ShardGroup, groups
 from pipeline.schedule.reuse import Todo, Why, split
-from pipeline.schedule.state import Group, State, task_name
+from pipeline.schedule.state import Group, State
 from pipeline.storage import Missing, Storage, join
 
 EXAMPLES = 3
@@ -204,7 +204,7 @@ class _Walk:
             step.again[reason] += 1
             step.seconds += todo.seconds
             some = step.examples.setdefault(reason, [])
-            if len(some) < EXAMPLES and (path := self.paths.get(task_name(todo.task))):
+            if len(some) < EXAMPLES and (path := self.paths.get(todo.task.name)):
                 some.append(path)
         return state
 
@@ -258,8 +258,7 @@ class _Walk:
             yield sum(receipt.seconds.values())
 
     def _reason(self, group: Group, todo: Todo) -> str:
-        name = task_name(todo.task)
-        path = self.paths.get(name, "")
+        path = self.paths.get(todo.task.name, "")
         if todo.why is Why.OTHER:
             if isinstance(group, PartGroup):
                 if reason := self._segment_reason(group.key):

@@ -59,7 +59,7 @@ def _dataset(plan: Plan, states: Mapping[str, State], name: str, partial: bool) 
     blended = name in plan.config.blended
     last = states[keys[-1]]
     shards, repeated_ids = [], 0
-    for _, one in sorted(states[f"{name}/shards"].made.items()) if blended else ():
+    for _, one in states[f"{name}/shards"].made.sorted() if blended else ():
         if (file := one.files.get(SHARD)) is not None:
             said = {"bytes": file.size, "sha256": file.sha256, "foot": file.foot}
             counts = dict(one.counts)
@@ -100,19 +100,13 @@ def _rounds(segment: Segment, states: Mapping[str, State]) -> dict[str, dict[str
     for key, state in states.items():
         if key.rpartition("/")[0] != segment.key:
             continue
-        counts: Counter[str] = Counter()
-        for made in state.made.values():
-            counts.update(made.counts)
-        rounds[key.rpartition("/")[2]] = dict(sorted(counts.items()))
+        rounds[key.rpartition("/")[2]] = dict(sorted(state.counts.items()))
     return rounds
 
 
 def _largest(state: State) -> list[dict[str, Any]]:
     """The largest clusters of duplicates: the id of the document that is kept, and their number."""
-    sizes: Counter[str] = Counter()
-    for made in state.made.values():
-        sizes.update(made.clusters)
-    largest = sorted(sizes.items(), key=lambda cluster: (-cluster[1], cluster[0]))[:MOST_CLUSTERS]
+    largest = sorted(state.clusters.items(), key=lambda cluster: (-cluster[1], cluster[0]))[:MOST_CLUSTERS]
     return [{"id": identity, "documents": size} for identity, size in largest]
 
 

@@ -124,20 +124,29 @@ def _parquet(rows: npt.NDArray[np.void]) -> bytes:
 
 
 def _rows(storage: Storage, output: str, origin: Origin, number: int) -> npt.NDArray[np.void]:
-    keys: list[int] = []
+    keys = [np.empty(0, np.uint64)]
     for file in origin.files:
         generated = origin.generates and file.role == DOCUMENTS  # rejects do not say whose child they are
         names = ["id", "parent"] if generated else ["id", "url"]
         for table in columns(storage, join(output, file.name), names):
             if generated:
                 table = table.filter(table.column("parent").is_valid())
-            keys += [id_key(identity) for identity in table.column("id").to_pylist() if identity]
+            keys.append(_id_keys(table.column("id")))
             if not origin.generates:
                 urls = pc.drop_null(pc.unique(table.column("url"))).to_pylist()
-                keys += map(url_key, urls)
-    rows = np.empty(len(keys), _ROW)
-    rows["key"], rows["part"] = np.array(keys, np.uint64), number
-    return np.unique(rows)
+                keys.append(np.fromiter(map(url_key, urls), np.uint64, len(urls)))
+    found = np.unique(np.concatenate(keys))
+    rows = np.empty(len(found), _ROW)
+    rows["key"], rows["part"] = found, number
+    return rows
+
+
+def _id_keys(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """``id_key`` of each id in a column of 16 bytes; there may be none in it."""
+    ids = pa.concat_arrays([pa.array([], pa.binary(16)), *pc.drop_null(column).chunks])
+    data = ids.buffers()[1]
+    halves = np.frombuffer(data, ">u8") if data is not None and data.size else np.empty(0, ">u8")
+    return halves[2 * ids.offset : 2 * (ids.offset + len(ids)) : 2].astype(np.uint64)
 
 
 def columns(storage: Storage, path: str, names: Sequence[str]) -> Iterator[pa.Table]:

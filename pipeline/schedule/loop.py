@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Protocol
 
 from pipeline.config.sections import Limits
@@ -26,8 +27,10 @@ from pipeline.ledger.cache import Cache
 from pipeline.ledger.commit import Ledger
 from pipeline.ledger.receipts import FAILED, Receipt
 from pipeline.schedule.copies import with_copies
-from pipeline.schedule.reuse import split
-from pipeline.schedule.state import Group, Made, State, task_name
+from pipeline.schedule.packing import Packs
+from pipeline.schedule.parts import Made
+from pipeline.schedule.reuse import Split, packed, split
+from pipeline.schedule.state import Group, State, task_name
 from pipeline.sealed import Damaged
 from pipeline.tasks import check
 from pipeline.tasks.base import Ended, Task
@@ -68,12 +71,23 @@ class Progress(Protocol):
 
 @dataclass
 class _Waiting:
-    task: Task
+    """A task that waits or runs; it is made when it starts, since many may wait."""
+
+    make: Callable[[], Task]
     group: Group
     deaths: int = 0
     errors: int = 0
     #: The earlier result, if the task is done again because a file of that is damaged.
     mends: Made | None = None
+
+    @cached_property
+    def task(self) -> Task:
+        """The task."""
+        return self.make()
+
+
+def _waiting(task: Task, group: Group) -> _Waiting:
+    return _Waiting(lambda: task, group)
 
 
 class Schedule:
@@ -88,6 +102,7 @@ class Schedule:
         before_change: Callable[[], None] = lambda: None,
         retry_failed: bool = False,
         caches: Sequence[Cache] = (),
+        packs: Packs | None = None,
     ) -> None:
         self.groups, self.ledger = dict(groups), ledger
         self.limits, self.progress = limits, progress
@@ -97,6 +112,8 @@ class Schedule:
         self.retry_failed = retry_failed
         #: Other outputs, from which parts are copied that would come out the same.
         self.caches = caches
+        #: Where receipts are packed; None for an output that nothing is written to.
+        self.packs = packs
         self.states: dict[str, State] = {}
         #: How often each file was found damaged, by path.
         self.damages: Counter[str] = Counter()
@@ -108,6 +125,11 @@ class Schedule:
         self._running: dict[str, _Waiting] = {}
         self._changing = False
 
+    @property
+    def changed(self) -> bool:
+        """Whether anything was done, or was to be done."""
+        return self._changing or bool(self.damages)
+
     def run(self, executor: Executor) -> None:
         """Run everything. RunFailed if it cannot continue or more failed than is allowed."""
         while True:
@@ -115,8 +137,8 @@ class Schedule:
                 pass
             while self._queue and len(self._running) < executor.slots:
                 waiting = self._queue.popleft()
-                if not self._changing and not isinstance(waiting.task, CheckTask):
-                    self._begin_change()
+                if not isinstance(waiting.task, CheckTask):
+                    self._begin_change(waiting.group)
                 self._running[waiting.task.label] = waiting
                 self.progress.start(waiting.group, waiting.task)
                 executor.submit(waiting.task, waiting.deaths >= DEATHS_BEFORE_ISOLATION)
@@ -176,10 +198,13 @@ class Schedule:
             return f"{inputs} inputs failed (limits.max_failed_parts: {self.limits.max_failed_parts})"
         return None
 
-    def _begin_change(self) -> None:
-        self._changing = True
-        self.ledger.check()
-        self.before_change()
+    def _begin_change(self, group: Group) -> None:
+        if not self._changing:
+            self._changing = True
+            self.ledger.check()
+            self.before_change()
+        if self.packs is not None:
+            self.packs.open(group.receipts)
 
     def _start_ready(self) -> bool:
         """Start groups that are ready. True if another call may start more: some had no work to do."""
@@ -191,18 +216,35 @@ class Schedule:
                 self._left[need] or need not in self.states for need in group.needs(self.states)
             ):
                 continue
-            state = self.states[key] = State()
-            found = split(group, self.ledger, self.states, state, self.retry_failed)
+            state, found = self._split(group)
+            self.states[key] = state
             state.reused = found.tasks - len(found.todo)
             self._left[key] = len(found.todo)
             tasks = with_copies(group, (todo.task for todo in found.todo), self.caches, self.retry_failed)
-            self._queue.extend(_Waiting(task, group) for task in tasks)
-            self._queue.extend(_Waiting(task, group) for task in check.tasks(key, found.unsure))
+            self._queue.extend(_Waiting(task.make, group) for task in tasks)
+            self._queue.extend(_waiting(task, group) for task in check.tasks(key, found.unsure))
             self.progress.begin(group, found.tasks, state.reused)
             if not found.todo:
-                self._follow(group)
+                self._done(group)
                 again = True
         return again
+
+    def _split(self, group: Group) -> tuple[State, Split]:
+        """The results of a group that are there, and what is to be done."""
+        if self.packs is None:
+            return self._looked(group, lambda state, name, receipt: None)
+        if (whole := packed(group, self.ledger, self.states, self.packs, self.retry_failed)) is not None:
+            return whole
+        self.packs.begin(group)
+        add = self.packs.add
+        return self._looked(group, lambda state, name, receipt: add(group, state, name, receipt))
+
+    def _looked(self, group: Group, reused: Callable[[State, str, Receipt], None]) -> tuple[State, Split]:
+        state = State()
+        found = split(
+            group, self.ledger, self.states, state, self.retry_failed, reused=partial(reused, state)
+        )
+        return state, found
 
     def _end(self, ended: Ended) -> None:
         waiting = self._running.pop(ended.task.label)
@@ -234,12 +276,15 @@ class Schedule:
         if waiting.mends is not None:
             self._mended(waiting, waiting.mends, receipt)
             return
-        self.states[waiting.group.key].add(ended.task, receipt)
-        self.states[waiting.group.key].copied += isinstance(ended.task, CopyTask)
+        state = self.states[waiting.group.key]
+        state.add(ended.task, receipt)
+        state.copied += isinstance(ended.task, CopyTask)
+        if self.packs is not None:
+            self.packs.add(waiting.group, state, task_name(ended.task), receipt)
         self._left[waiting.group.key] -= 1
         self.progress.end(waiting.group, ended.task, receipt)
         if not self._left[waiting.group.key] and self._parts_exceeded() is None:
-            self._follow(waiting.group)
+            self._done(waiting.group)
 
     def _mend(self, waiting: _Waiting, damage: Damaged) -> None:
         """Do the task again that wrote the damaged file. ``waiting``, which found it, is run after that."""
@@ -253,8 +298,8 @@ class Schedule:
         group, name = made
         receipt = group.receipt(name)
         if receipt not in self._mending:
-            task = next(task for task in group.tasks(self.states) if task_name(task) == name)
-            self._queue.appendleft(_Waiting(task, group, mends=self.states[group.key].made[name]))
+            task = next(task for task in group.planned(self.states) if task.name == name)
+            self._queue.appendleft(_Waiting(task.make, group, mends=self.states[group.key].made[name]))
         self._mending.setdefault(receipt, []).append(waiting)
 
     def _maker(self, path: str) -> tuple[Group, str] | None:
@@ -274,6 +319,8 @@ class Schedule:
             raise RunFailed(f"{waiting.task.label}: computing it again gave a different result; start again")
         self._queue.extend(self._mending.pop(waiting.group.receipt(task_name(waiting.task))))
 
-    def _follow(self, group: Group) -> None:
-        """Add the groups that become known when one is done."""
+    def _done(self, group: Group) -> None:
+        """A group is done: pack its receipts, and add the groups that become known."""
+        if self.packs is not None:
+            self.packs.finish(group, self.states[group.key])
         self.groups |= {new.key: new for new in group.following(self.states)}

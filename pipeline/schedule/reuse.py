@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from pipeline.ledger.commit import Ledger
 from pipeline.ledger.receipts import DONE, FAILED, File, Receipt, load_all
-from pipeline.schedule.state import Group, State, task_name
-from pipeline.tasks.base import Task
+from pipeline.schedule.packing import Packs, listing, state_of
+from pipeline.schedule.state import Group, Planned, State
 from stages.base import FileInfo
 
 
@@ -29,7 +29,7 @@ class Why(StrEnum):
 class Todo(NamedTuple):
     """A task to be done. ``seconds`` it worked when it was done the last time."""
 
-    task: Task
+    task: Planned
     why: Why
     seconds: float = 0.0
 
@@ -43,6 +43,43 @@ class Split(NamedTuple):
     unsure: list[tuple[str, int]]
 
 
+class Reused(NamedTuple):
+    """A group of which a pack says that all is done, see ``packed``."""
+
+    state: State
+    split: Split
+
+
+def packed(
+    group: Group, ledger: Ledger, states: Mapping[str, State], packs: Packs, retry_failed: bool
+) -> Reused | None:
+    """The results of a group from its pack, if all its tasks are done and all their files are there; else
+    None. No receipt is read, and no task is kept."""
+    found = packs.read(group)
+    if found is None:
+        return None
+    fingerprints = dict(zip(found.names, found.fingerprints, strict=True))
+    count = 0
+    for count, task in enumerate(group.planned(states), 1):  # noqa: B007
+        if fingerprints.get(task.name) != task.fingerprint:
+            return None
+    state = state_of(found)
+    if count != len(fingerprints) or (retry_failed and any(tally.failed for tally in state.tallies)):
+        return None
+    unsure, there = [], listing(ledger.storage, ledger.path, state.made)
+    for name, etags in zip(found.names, found.etags, strict=True):
+        sizes, sure = 0, True
+        for (file, size), etag in zip(state.made.sizes(name), etags, strict=False):
+            info = there.get(ledger.path(file))
+            if info is None or info.size != size:
+                return None
+            sizes += size
+            sure &= bool(etag) and info.etag == etag
+        if not sure:
+            unsure.append((group.receipt(name), sizes))
+    return Reused(state, Split(count, [], unsure))
+
+
 def split(
     group: Group,
     ledger: Ledger,
@@ -50,12 +87,14 @@ def split(
     into: State,
     retry_failed: bool = False,
     place: Callable[[str], str] = lambda directory: directory,
+    reused: Callable[[str, Receipt], None] = lambda name, receipt: None,
 ) -> Split:
     """The tasks of a group. The results of those that are done are added to ``into``.
 
     place: where the files of a directory are, if they still have the names of an earlier plan.
+    reused: called with each receipt that was added.
     """
-    tasks = {task_name(task): task for task in group.tasks(states)}
+    tasks = {task.name: task for task in group.planned(states)}
     todo = {name: Todo(task, Why.NEW) for name, task in tasks.items()}
     unsure = []
     storage, path = ledger.storage, ledger.path
@@ -75,14 +114,15 @@ def split(
         if why is not None:
             todo[name] = Todo(task, why, sum(receipt.seconds.values()))
             continue
-        into.add(task, receipt)
+        into.put(name, receipt)
+        reused(name, receipt)
         del todo[name]
         if not all(file.etag and there[path(file.name)].etag == file.etag for file in receipt.files):
             unsure.append((group.receipt(name), sum(file.size for file in receipt.files)))
     return Split(len(tasks), list(todo.values()), unsure)
 
 
-def _why(task: Task, receipt: Receipt, retry_failed: bool) -> Why | None:
+def _why(task: Planned, receipt: Receipt, retry_failed: bool) -> Why | None:
     if receipt.status == FAILED:
         return Why.FAILED
     if receipt.status != DONE:

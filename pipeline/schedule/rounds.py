@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import accumulate, pairwise
 
 import pyarrow as pa
@@ -24,7 +25,8 @@ from pipeline.exchange.runs import KEYS
 from pipeline.ledger.receipts import DOCUMENTS, RUNS
 from pipeline.plan.recipe import fingerprint, unopened
 from pipeline.plan.segment import Segment
-from pipeline.schedule.state import Group, Made, State
+from pipeline.schedule.parts import Made
+from pipeline.schedule.state import Group, Planned, State, made_at_once
 from pipeline.tasks.base import Task
 from pipeline.tasks.calls import StageError
 from pipeline.tasks.reduce import JoinTask, ReduceTask, RegroupTask, Run, Runs
@@ -39,6 +41,8 @@ FIRST = OWN >> 32
 BUCKET_ROWS = 16_000_000
 #: Largest number of files that a task merges, and that a part reads for rows about its documents.
 MOST_FILES, MOST_FILES_OF_PART = 512, 64
+#: Largest number of files that the parts open together to find the rows about their documents.
+MOST_OPENED = 1 << 16
 #: Names that a round may not have, since they have another meaning.
 RESERVED = ("map", "apply", "receipts", "rejects", "runs")
 #: Stands for the parts of the next segment, which read the rows of the last round.
@@ -73,8 +77,7 @@ class Chain:
     def after(self, current: Round, state: State) -> Round | None:
         """The round that the stage asks for after one with the result ``state``."""
         counts: Counter[str] = Counter(rows=0)
-        for made in state.made.values():
-            counts.update(made.counts)
+        counts.update(state.counts)
         following = None
         with self._blamed(), suppress(StopIteration):
             following = self._rounds.send(counts)
@@ -109,7 +112,7 @@ class Chain:
 
     def parts(self, states: Mapping[str, State]) -> Iterator[tuple[int, str, Made]]:
         """Index, name and result of all parts that are done."""
-        for index, (part, made) in enumerate(sorted(states[self.segment.key].made.items()), FIRST):
+        for index, (part, made) in enumerate(states[self.segment.key].made.sorted(), FIRST):
             if made.done:
                 yield index, part, made
 
@@ -127,7 +130,7 @@ class Chain:
             return
         made_of = states[self.key(name)].made
         indices = {part: index for index, part, _ in self.parts(states)} if self.known[name].documents else {}
-        for task, made in sorted(made_of.items()):
+        for task, made in made_of.sorted():
             if RUNS in made.files:
                 yield Run(indices.get(task, FIRST), made.files[RUNS].stored)
 
@@ -185,10 +188,11 @@ class Chain:
     def following(self, consumer: Round, states: Mapping[str, State]) -> Group | None:
         """The group of a round, or of a regrouping that must come before it; None if ``APPLY`` needs none."""
         files = len(self.runs(consumer.takes, states))
+        parts = len(states[self.segment.key].made) if consumer.documents else 0
         before = self.regrouped.get(consumer.name, [])
         if files > MOST_FILES and not before:
             group = Regrouping(self, consumer, by_position=False)
-        elif consumer.documents and files > MOST_FILES_OF_PART and not (before and before[-1].by_position):
+        elif scattered(files, parts) and not (before and before[-1].by_position):
             group = Regrouping(self, consumer, by_position=True)
         else:
             return None if consumer is APPLY else RoundGroup(self, consumer)
@@ -230,30 +234,53 @@ class RoundGroup(_Rows):
 
     def tasks(self, states: Mapping[str, State]) -> Iterator[Task]:
         """See ``state.Group``."""
+        return (one.make() for one in self.planned(states))
+
+    def planned(self, states: Mapping[str, State]) -> Iterator[Planned]:
+        """See ``state.Group``."""
+        chain, current = self.chain, self.consumer
+        if not chain.rows(current.takes, states):
+            return
+        if not current.documents:
+            yield from made_at_once(self._buckets(states))
+            return
+        identity = chain.identity(current, states)
+        schema = chain.segment.output
+        columns = pa.schema([schema.field(name) for name in chain.columns]).serialize().to_pybytes()
+        about = chain.about(current, states)
+        for index, part, made in chain.parts(states):
+            if made.counts.get("documents"):
+                mark = fingerprint(*identity, made.digest(DOCUMENTS), index)
+                join = partial(self._join, states, part, mark, index, about, columns)
+                yield Planned(part, mark, join)
+
+    def _join(
+        self,
+        states: Mapping[str, State],
+        part: str,
+        mark: str,
+        index: int,
+        about: Callable[[int], Runs],
+        columns: bytes,
+    ) -> Task:
+        chain = self.chain
+        return JoinTask(
+            self.directory,
+            part,
+            mark,
+            about(index),
+            chain.resources,
+            self.consumer,
+            chain.judge,
+            states[chain.segment.key].made[part].files[DOCUMENTS].stored,
+            index,
+            columns,
+        )
+
+    def _buckets(self, states: Mapping[str, State]) -> Iterator[Task]:
         chain, current = self.chain, self.consumer
         rows = chain.rows(current.takes, states)
         identity = chain.identity(current, states)
-        if not rows:
-            return
-        if current.documents:
-            schema = chain.segment.output
-            columns = pa.schema([schema.field(name) for name in chain.columns]).serialize().to_pybytes()
-            about = chain.about(current, states)
-            for index, part, made in chain.parts(states):
-                if made.counts.get("documents"):
-                    yield JoinTask(
-                        self.directory,
-                        part,
-                        fingerprint(*identity, made.digest(DOCUMENTS), index),
-                        about(index),
-                        chain.resources,
-                        current,
-                        chain.judge,
-                        made.files[DOCUMENTS].stored,
-                        index,
-                        columns,
-                    )
-            return
         runs = chain.taken(current, states)
         count = 1 if current.whole else -(-rows // BUCKET_ROWS)
         for index, (low, high) in enumerate(pairwise(_even(count))):
@@ -307,6 +334,10 @@ class Regrouping(_Rows):
                 high,
             )
 
+    def planned(self, states: Mapping[str, State]) -> Iterator[Planned]:
+        """See ``state.Group``."""
+        return made_at_once(self.tasks(states))
+
     def edges(self, states: Mapping[str, State]) -> list[int]:
         """Edges between the ranges of positions."""
         rows = self.chain.rows(self.consumer.takes, states)
@@ -318,8 +349,13 @@ class Regrouping(_Rows):
 
     def runs(self, states: Mapping[str, State]) -> Runs:
         """The files that it wrote; without those that would have no rows."""
-        made = (made for _, made in sorted(states[self.key].made.items()))
+        made = (made for _, made in states[self.key].made.sorted())
         return tuple(Run(FIRST, one.files[RUNS].stored) for one in made if RUNS in one.files)
+
+
+def scattered(files: int, parts: int) -> bool:
+    """Whether the rows about the documents of so many parts, in so many files, are sorted by part first."""
+    return parts > 0 and (files > MOST_FILES_OF_PART or (files > 1 and files * parts > MOST_OPENED))
 
 
 def round_key(segment: Segment, name: str) -> str:

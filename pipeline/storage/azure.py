@@ -99,6 +99,12 @@ class Azure:
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]:
         return sorted(self.scan(prefix_dir))
 
+    ranged = False
+
+    def begins(self, prefix: str, after: str, until: str) -> builtins.list[FileInfo]:
+        infos = sorted(self._objects(*_parse(prefix)))
+        return [info for info in infos if info.path > after and (not until or info.path <= until)]
+
     def scan(self, directory: str) -> Iterator[FileInfo]:
         container, key = _parse(directory)
         return self._objects(container, f"{key.rstrip('/')}/" if key else "")

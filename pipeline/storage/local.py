@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import builtins
 import errno
+import glob
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -49,6 +50,15 @@ class Local:
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]:
         base = "/" if prefix_dir == "/" else prefix_dir.rstrip("/") + "/"
         return sorted(self._walk(base, Glob(["**"])))
+
+    ranged = False
+
+    def begins(self, prefix: str, after: str, until: str) -> builtins.list[FileInfo]:
+        folder, _, name = prefix.rpartition("/")
+        start = glob.escape(name) + "*"
+        found = [self._walk(f"{folder}/", Glob(pattern)) for pattern in ([start], [start, "**"])]
+        infos = sorted({*found[0], *found[1]})
+        return [info for info in infos if info.path > after and (not until or info.path <= until)]
 
     def _walk(self, base: str, wild: Glob) -> Iterator[FileInfo]:
         """Regular files under ``base`` ("" or with a slash at its end) that match; follows links."""

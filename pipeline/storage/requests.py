@@ -28,6 +28,7 @@ from botocore import exceptions as aws
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
+from pipeline.storage import pages
 from pipeline.storage.errors import Missing, StorageError, StorageFull
 from pipeline.storage.settings import S3Settings
 
@@ -207,9 +208,11 @@ class Requests:
             options["request_checksum_calculation"] = "when_required"
             options["response_checksum_validation"] = "when_required"
         try:
-            return boto3.session.Session().client(
+            client = boto3.session.Session().client(
                 "s3", endpoint_url=settings.endpoint, region_name=settings.region, config=Config(**options)
             )
+            client.meta.events.register(pages.EVENT, pages.take_objects)
+            return client
         except (aws.BotoCoreError, ValueError) as error:
             raise StorageError(f"cannot set up S3: {error}; check storage.s3 and the AWS settings") from error
 

@@ -59,9 +59,10 @@ class S3:
 
     # -- listing -------------------------------------------------------------------------------------
 
-    def _objects(self, prefix: Address) -> Iterator[FileInfo]:
-        """Every object whose key starts with ``prefix.key``, without unfinished files of ours."""
-        more: dict[str, str] = {}
+    def _objects(self, prefix: Address, after: str = "") -> Iterator[FileInfo]:
+        """Every object whose key starts with ``prefix.key``, without unfinished files of ours; with
+        ``after``, those with larger keys."""
+        more: dict[str, str] = {"StartAfter": after} if after else {}
         while True:
             page = self._requests.send("list", prefix, "list_objects_v2", Prefix=prefix.key, **more)
             for entry in page.get("Contents", ()):
@@ -97,6 +98,18 @@ class S3:
 
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]:
         return sorted(self._objects(Address.directory(prefix_dir)))
+
+    ranged = True
+
+    def begins(self, prefix: str, after: str, until: str) -> builtins.list[FileInfo]:
+        found = []
+        for info in self._objects(Address.parse(prefix), Address.parse(after).key if after else ""):
+            if until and info.path > until:
+                break
+            found.append(info)
+            if info.path == until:
+                break  # the next page is of others
+        return sorted(found)
 
     def scan(self, directory: str) -> Iterator[FileInfo]:
         return self._objects(Address.directory(directory))

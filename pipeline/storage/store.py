@@ -38,6 +38,11 @@ class Store(Protocol):
 
     def list(self, prefix_dir: str) -> builtins.list[FileInfo]: ...
 
+    #: Whether a listing may start after any name.
+    ranged: bool
+
+    def begins(self, prefix: str, after: str, until: str) -> builtins.list[FileInfo]: ...
+
     def scan(self, directory: str) -> Iterator[FileInfo]: ...
 
     def stat(self, path: str) -> FileInfo | None: ...
@@ -147,6 +152,16 @@ class Storage:
         """Every file below a directory, sorted by path; [] where there is no such directory."""
         store, name = self._route(prefix_dir)
         return store.list(name)
+
+    def begins(self, prefix: str, after: str = "", until: str = "") -> builtins.list[FileInfo]:
+        """Every file whose path begins so, sorted by path. ``prefix`` need not end with a directory. Only
+        paths that come behind ``after``, and up to ``until``, if these are given."""
+        store, name = self._route(prefix)
+        return store.begins(name, after, until)
+
+    def ranged(self, path: str) -> bool:
+        """Whether a piece of a listing costs no more there than its share: it may start at any name."""
+        return self._route(path)[0].ranged
 
     def stat(self, path: str) -> FileInfo | None:
         """Size and etag of a file; None where there is none."""

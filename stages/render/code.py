@@ -28,6 +28,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render.code_languages import first_element, known_language, language
 from stages.render.code_text import diff_mark, element_before, flowed, last_element, line_of, text_of
+from stages.render.marks import Nodes
 
 
 class Code(NamedTuple):
@@ -109,8 +110,9 @@ _Lines = dict[int, tuple[LexborNode, list[LexborNode]]]
 
 
 class _Finder:
-    def __init__(self, tree: LexborHTMLParser, html: str) -> None:
+    def __init__(self, tree: LexborHTMLParser, html: str, nodes: Nodes) -> None:
         self.tree = tree
+        self.nodes = nodes
         self.found = Code(set(), set(), {}, {})
         self.pres: list[LexborNode] = []
         self.boxes: list[tuple[LexborNode, str]] = []  # and the selector of their lines
@@ -151,6 +153,7 @@ class _Finder:
                 # Only if the <pre> contains nothing else.
                 if "".join(listing.split()) == "".join(text_of(pre, skip).replace("\u200b", "").split()):
                     self.found.listings[pre.mem_id] = listing.strip("\n")
+                    self.nodes[pre.mem_id] = pre
         for code in self.flowing.values():
             self._judge_flow(code)
         return self.found
@@ -199,8 +202,13 @@ class _Finder:
         self.budget -= len(text)
         return text
 
+    def _skip(self, node: LexborNode) -> None:
+        self.nodes[node.mem_id] = node
+        self.found.skip.add(node.mem_id)
+
     def _add_listing(self, box: LexborNode, lines: list[str]) -> None:
         if listing := "\n".join(lines).strip("\n"):
+            self.nodes[box.mem_id] = box
             self.found.preformatted.add(box.mem_id)
             self.found.listings[box.mem_id] = listing
 
@@ -253,6 +261,7 @@ class _Finder:
         if divided:
             self._add_listing(node, [line_of(child, set()) for child in node.iter()])
         elif code:
+            self.nodes[node.mem_id] = node
             self.found.preformatted.add(node.mem_id)
         if node.mem_id in self.found.preformatted:
             self._look_around(node)
@@ -274,6 +283,7 @@ class _Finder:
         wrappers = wrappers[:_WRAPPERS]
         self.near.update(wrapper.mem_id for wrapper in wrappers[:2])
         if name := language(box, wrappers):
+            self.nodes[box.mem_id] = box
             self.found.languages[box.mem_id] = name
 
     def _judge_gutter(self, before: LexborNode, node: LexborNode, box: LexborNode) -> None:
@@ -286,13 +296,13 @@ class _Finder:
         lines = box.text().strip("\n").split("\n")
         row = node.parent if beside else None
         if marked and (len(numbers) > 1 or len(lines) == 1):
-            self.found.skip.add(before.mem_id)
+            self._skip(before)
         elif len(numbers) > 1:
             # A programming problem's sample, with input beside output, is a table with more rows or without
             # signs of code.
             alone = row is None or (element_before(row) is None and first_element(row.next) is None)
             if alone and abs(len(numbers) - len(lines)) <= 1 and any(map(_looks_like_code, lines)):
-                self.found.skip.add(before.mem_id)
+                self._skip(before)
         elif row is not None and box.tag == "pre" and len(lines) == 1:
             table = self._owner(row, "table")
             if table is not None and element_before(before) is None and first_element(node.next) is None:
@@ -304,9 +314,11 @@ class _Finder:
         sequence = all(b.number == a.number + 1 for a, b in pairwise(rows))
         if len(rows) < 2 or not sequence or len(table.css("tr, th, caption")) != len(rows):
             return
-        self.found.skip.update(row.cell.mem_id for row in rows)
+        for row in rows:
+            self._skip(row.cell)
         self._add_listing(table, [line_of(row.pre, set()) for row in rows])
         if name := self.found.languages.get(rows[0].pre.mem_id):
+            self.nodes[table.mem_id] = table
             self.found.languages[table.mem_id] = name
 
     # -------------------------------------------------------- what looks like gutter, button or label
@@ -321,7 +333,7 @@ class _Finder:
                 if pre is not None and line is not None:
                     lines.setdefault(pre.mem_id, (pre, []))[1].append(line)
             elif self._is_unwanted(node):
-                self.found.skip.add(node.mem_id)
+                self._skip(node)
         return lines
 
     def _is_unwanted(self, node: LexborNode) -> bool:
@@ -387,9 +399,10 @@ def _is_code_line(line: str) -> bool:
     return _CODE_START.match(line) is not None or line.rstrip()[-1] in _CODE_END
 
 
-def find(tree: LexborHTMLParser, html: str) -> Code:
-    """Facts about the code in ``tree``, which was parsed from ``html``; the tree is not changed.
+def find(tree: LexborHTMLParser, html: str, nodes: Nodes) -> Code:
+    """Facts about the code in ``tree``, which was parsed from ``html``; the tree is not changed. The elements
+    are added to ``nodes``.
 
     Linear in the size of the page, apart from the depth of its elements.
     """
-    return _Finder(tree, html).run()
+    return _Finder(tree, html, nodes).run()

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render.code_languages import language
+from stages.render.marks import Nodes
 
 
 class Flows(NamedTuple):
@@ -98,12 +99,18 @@ def indentation(line: str, before: str) -> int:
 
 
 def find(
-    tree: LexborHTMLParser, html: str, taken: Set[int], skip: Set[int], *, unmarked: bool = True
+    tree: LexborHTMLParser,
+    html: str,
+    taken: Set[int],
+    skip: Set[int],
+    nodes: Nodes,
+    *,
+    unmarked: bool = True,
 ) -> Flows:
     """Boxes of code in the flow of a page. ``taken`` (``mem_id``): formulas and code already found, which no
-    box may contain; ``skip`` (``mem_id``): elements that are not shown. ``unmarked``: also look for boxes
-    without a mark."""
-    finder = _Finder(tree, html, taken, skip)
+    box may contain; ``skip`` (``mem_id``): elements that are not shown. The elements of boxes are added to
+    ``nodes``. ``unmarked``: also look for boxes without a mark."""
+    finder = _Finder(tree, html, taken, skip, nodes)
     finder.find_marked()
     if unmarked:
         finder.find_unmarked()
@@ -111,8 +118,11 @@ def find(
 
 
 class _Finder:
-    def __init__(self, tree: LexborHTMLParser, html: str, taken: Set[int], skip: Set[int]) -> None:
+    def __init__(
+        self, tree: LexborHTMLParser, html: str, taken: Set[int], skip: Set[int], nodes: Nodes
+    ) -> None:
         self.tree = tree
+        self.nodes = nodes
         self.taken = taken
         self.hidden = skip
         self.found = Flows({}, set(), {})
@@ -199,6 +209,7 @@ class _Finder:
     def _add(self, elements: list[LexborNode], lines: list[str]) -> None:
         first = elements[0]
         self.found.listings[first.mem_id] = "\n".join(lines)
+        self.nodes.update((element.mem_id, element) for element in elements)
         self.found.skip.update(element.mem_id for element in elements[1:])
         if name := language(first, [] if first.parent is None else [first.parent]):
             self.found.languages[first.mem_id] = name

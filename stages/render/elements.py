@@ -10,10 +10,32 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from selectolax.lexbor import LexborNode
-
 from stages.render import permalinks, rawtex
 from stages.render.blocks import Kind
+from stages.render.kinds import (
+    BLOCK_LINK,
+    BUTTON,
+    CAPTION,
+    CELL,
+    CODE,
+    DEFINITION,
+    HEAD_ROWS,
+    HEADER_CELL,
+    HEADING,
+    ITEM,
+    LINK,
+    LIST,
+    OBJECT,
+    PRE,
+    QUOTE,
+    QUOTED,
+    ROW,
+    RUBY,
+    SUBSCRIPT,
+    SUPERSCRIPT,
+    TABLE,
+    TERM,
+)
 from stages.render.layout import BOX_JOINT, CODE_BACKSLASH, CODE_BACKTICK, SCRIPT_JOINT, Page
 from stages.render.lists import ListState, integer
 from stages.render.table_elements import (
@@ -34,40 +56,6 @@ MAX_INDENT = 40
 DEFINITION_INDENT = 4
 QUOTE_INDENT = 2
 
-# Kinds of elements. Plain integers because the walk looks one up per node; the order matters: below LINE an
-# element is inline, and from HEADING on it does more than request a gap.
-TEXT = -4
-EMBEDDING = -3  # an OBJECT or a BOX, depending on its content
-BOX = -2  # nothing of it is printed, but it separates words
-SKIP = -1
-INLINE = 0
-LINK = 1
-IMAGE = 2
-BREAK = 3
-SUPERSCRIPT = 4
-SUBSCRIPT = 5
-QUOTED = 6
-RUBY = 7
-BUTTON = 8
-CODE = 9
-OBJECT = 10  # what it embeds is not in the page; its fallback content is printed
-LINE = 11  # starts and ends a line
-BLOCK = 12  # blank line before and after
-HEADING = 13
-LIST = 14
-ITEM = 15
-TERM = 16
-DEFINITION = 17
-QUOTE = 18
-PRE = 19
-TABLE = 20
-ROW = 21
-CELL = 22
-CAPTION = 23
-HEAD_ROWS = 24
-HEADER_CELL = 25
-BLOCK_LINK = 26  # a link made block-level by its style
-
 #: A sub- or superscript that needs no braces: a number, a word, a sign or a footnote mark, after an optional
 #: sign.
 _ONE_TOKEN = re.compile(r"[-+−]?(?:[^\W_]+|[^\w\s])|[\[(][^\[\]()]*[\])]")
@@ -81,30 +69,32 @@ _HEADINGS = frozenset(["heading", "term", "caption"])
 # not called.
 
 
-def open_link(page: Page, node: LexborNode) -> bool:
-    if node.attrs.get("href") is None:
-        return False
+def open_link(page: Page, about: int) -> None:
+    inline = page.inline
+    if inline and not inline[-1]:
+        page.joint = BOX_JOINT  # style sheets separate links from their neighbours
     page.links += 1
-    page.link_from = len(page.inline)
-    return True
+    page.link_from = len(inline)
 
 
-def close_link(page: Page, is_link: bool, node: LexborNode) -> None:
-    if is_link and page.link_from >= 0:
+def close_link(page: Page, saved: None, about: int) -> None:
+    if page.link_from >= 0:
         inline = page.inline
         text = "".join(inline[page.link_from :])
         if 0 < len(text) < 6 or page.kind in _HEADINGS:
-            text = _without_permalink(page, text, node)
+            text = _without_permalink(page, text, about)
         page.link_chars += len(text)
         page.link_from = -1
         if not page.pre and (page.links or not text):
             inline.append("")  # tells the walk that an element directly follows a link
 
 
-def _without_permalink(page: Page, text: str, link: LexborNode) -> str:
+def _without_permalink(page: Page, text: str, about: int) -> str:
     """The ``text`` of a link that ends, or "" if it was a permalink, which is then removed from the line."""
     in_heading = page.kind in _HEADINGS
-    if page.pre or len(text) > permalinks.MAX_CHARS or not permalinks.is_permalink(text, link, in_heading):
+    if page.pre or len(text) > permalinks.MAX_CHARS:
+        return text
+    if not permalinks.is_permalink(text, page.scan.attributes(about), in_heading):
         return text
     del page.inline[page.link_from :]
     page.permalink += text.strip()
@@ -112,71 +102,63 @@ def _without_permalink(page: Page, text: str, link: LexborNode) -> str:
     return ""
 
 
-def open_block_link(page: Page, node: LexborNode) -> bool:
+def open_block_link(page: Page, about: int) -> None:
     if page.inline:
         page.line()
-    return open_link(page, node)
+    open_link(page, about)
 
 
-def close_block_link(page: Page, is_link: bool, node: LexborNode) -> None:
-    close_link(page, is_link, node)
+def close_block_link(page: Page, saved: None, about: int) -> None:
+    close_link(page, saved, about)
     if page.inline:
         page.line()
 
 
-def open_object(page: Page, node: LexborNode) -> None:
+def open_object(page: Page, about: int) -> None:
     page.joint = BOX_JOINT
 
 
-def close_object(page: Page, saved: None, node: LexborNode) -> None:
+def close_object(page: Page, saved: None, about: int) -> None:
     page.joint = BOX_JOINT
 
 
-def open_image(page: Page, node: LexborNode) -> None:
-    page.joint = BOX_JOINT
-    if page.alternatives and (alternative := node.attrs.get("alt")) and not alternative.isspace():
-        page.join(alternative)
-        page.inline.append(alternative)
-        page.joint = BOX_JOINT
-
-
-def open_break(page: Page, node: LexborNode) -> None:
-    if page.pre or (page.inline and page.breaks.within_formula(page.inline, node)):
+def line_break(page: Page, about: int) -> None:
+    if page.pre or (page.inline and page.breaks.within_formula(page.inline, page.scan.after(about))):
         page.inline.append("\n")
     elif not page.flush() and not page.marker:
         page.gap = 2  # a break on a line of its own is a blank line
 
 
-def open_quoted(page: Page, node: LexborNode) -> None:
+def open_quoted(page: Page, about: int) -> None:
     page.inline.append('"')
 
 
-def close_quoted(page: Page, saved: None, node: LexborNode) -> None:
+def close_quoted(page: Page, saved: None, about: int) -> None:
     page.inline.append('"')
 
 
-def open_ruby(page: Page, node: LexborNode) -> None:
+def open_ruby(page: Page, about: int) -> None:
     page.inline.append("(")
 
 
-def close_ruby(page: Page, saved: None, node: LexborNode) -> None:
+def close_ruby(page: Page, saved: None, about: int) -> None:
     page.inline.append(")")
 
 
-def open_button(page: Page, node: LexborNode) -> None:
+def open_button(page: Page, about: int) -> None:
     page.inline.append(" ")
 
 
-def close_button(page: Page, saved: None, node: LexborNode) -> None:
+def close_button(page: Page, saved: None, about: int) -> None:
     page.inline.append(" ")
 
 
-def open_text(page: Page, node: LexborNode) -> tuple[int, int]:
+def open_text(page: Page, about: int) -> tuple[int, int]:
     """Where the text of an inline element starts: the line, and the place on it."""
     return len(page.inline), len(page.blocks)
 
 
-def close_code(page: Page, start: tuple[int, int], node: LexborNode) -> None:
+def close_code(page: Page, start: tuple[int, int], about: int) -> None:
     place, line = start
     code = "".join(page.inline[place:])
     if line != len(page.blocks) or page.pre:
@@ -188,11 +170,11 @@ def close_code(page: Page, start: tuple[int, int], node: LexborNode) -> None:
         page.inline[place:] = [code.replace("\\", CODE_BACKSLASH)]
 
 
-def close_superscript(page: Page, start: tuple[int, int], node: LexborNode) -> None:
+def close_superscript(page: Page, start: tuple[int, int], about: int) -> None:
     _script(page, "^", *start)
 
 
-def close_subscript(page: Page, start: tuple[int, int], node: LexborNode) -> None:
+def close_subscript(page: Page, start: tuple[int, int], about: int) -> None:
     _script(page, "_", *start)
 
 
@@ -214,18 +196,18 @@ def _script(page: Page, sign: str, place: int, line: int) -> None:
         inline.append(" ")
 
 
-def open_heading(page: Page, node: LexborNode) -> Kind:
+def open_heading(page: Page, about: int) -> Kind:
     page.blank_line()
-    saved, page.kind, page.level = page.kind, "heading", int((node.tag or "h6")[1])
+    saved, page.kind, page.level = page.kind, "heading", about
     return saved
 
 
-def close_heading(page: Page, saved: Kind, node: LexborNode) -> None:
+def close_heading(page: Page, saved: Kind, about: int) -> None:
     page.blank_line()
     page.kind = saved
 
 
-def open_list(page: Page, node: LexborNode) -> None:
+def open_list(page: Page, about: int) -> None:
     if not page.lists:
         page.blank_line()
     elif page.inline:
@@ -237,21 +219,21 @@ def open_list(page: Page, node: LexborNode) -> None:
     indent = page.indent
     if page.lists and indent == page.lists[-1].indent:
         indent = min(indent + 2, MAX_INDENT)
-    if node.tag != "ol":
+    if page.scan.tag(about) != "ol":
         page.lists.append(ListState(depth, indent, len(page.blocks)))
         return
-    attributes = node.attributes
+    attributes = page.scan.attributes(about)
     start, step = integer(attributes.get("start")), 1
     if "reversed" in attributes:
         step = -1
         if start is None:
-            start = sum([child.tag == "li" for child in node.iter()])
+            start = page.scan.items(about)
     style = attributes.get("type") or "1"
     start = 1 if start is None else start
     page.lists.append(ListState(depth, indent, len(page.blocks), start, style, step))
 
 
-def close_list(page: Page, saved: None, node: LexborNode) -> None:
+def close_list(page: Page, saved: None, about: int) -> None:
     if len(page.lists) == 1:
         page.blank_line()
     elif page.inline:
@@ -259,7 +241,7 @@ def close_list(page: Page, saved: None, node: LexborNode) -> None:
     page.lists.pop()
 
 
-def open_item(page: Page, node: LexborNode) -> int:
+def open_item(page: Page, about: int) -> int:
     if page.inline:
         page.line()
     saved = page.indent
@@ -268,27 +250,29 @@ def open_item(page: Page, node: LexborNode) -> int:
         if len(page.blocks) > state.first_block and page.blocks[-1].kind != "pre":
             page.gap = 1  # no blank lines between items, whether or not they contain paragraphs
         indent = min(state.indent, MAX_INDENT)
-        page.marker = state.marker(integer(node.attrs.get("value")) if state.numbered else None)
+        page.marker = state.marker(
+            integer(page.scan.attributes(about).get("value")) if state.numbered else None
+        )
     else:
         indent, page.marker = saved, "* "
     page.indent = indent + len(page.marker)
     return saved
 
 
-def close_item(page: Page, saved: int, node: LexborNode) -> None:
+def close_item(page: Page, saved: int, about: int) -> None:
     if page.inline:
         page.line()
     page.marker, page.indent = "", saved
 
 
-def open_term(page: Page, node: LexborNode) -> Kind:
+def open_term(page: Page, about: int) -> Kind:
     if page.inline:
         page.line()
     saved, page.kind = page.kind, "term"
     return saved
 
 
-def open_caption(page: Page, node: LexborNode) -> Kind:
+def open_caption(page: Page, about: int) -> Kind:
     if page.inline:
         page.line()
     saved, page.kind = page.kind, "caption"
@@ -297,13 +281,13 @@ def open_caption(page: Page, node: LexborNode) -> Kind:
     return saved
 
 
-def close_kind(page: Page, saved: Kind, node: LexborNode) -> None:
+def close_kind(page: Page, saved: Kind, about: int) -> None:
     if page.inline:
         page.line()
     page.kind = saved
 
 
-def open_definition(page: Page, node: LexborNode) -> tuple[Kind, int]:
+def open_definition(page: Page, about: int) -> tuple[Kind, int]:
     if page.inline:
         page.line()
     saved = page.kind, page.indent
@@ -311,43 +295,39 @@ def open_definition(page: Page, node: LexborNode) -> tuple[Kind, int]:
     return saved
 
 
-def close_definition(page: Page, saved: tuple[Kind, int], node: LexborNode) -> None:
+def close_definition(page: Page, saved: tuple[Kind, int], about: int) -> None:
     if page.inline:
         page.line()
     page.kind, page.indent = saved
 
 
-def open_quote(page: Page, node: LexborNode) -> int:
+def open_quote(page: Page, about: int) -> int:
     page.blank_line()
     saved, page.indent = page.indent, min(page.indent + QUOTE_INDENT, MAX_INDENT)
     return saved
 
 
-def close_quote(page: Page, saved: int, node: LexborNode) -> None:
+def close_quote(page: Page, saved: int, about: int) -> None:
     page.blank_line()
     page.indent = saved
 
 
-def open_pre(page: Page, node: LexborNode) -> None:
+def open_pre(page: Page, about: int) -> None:
     page.blank_line()
     page.pre += 1
     if page.pre == 1:
-        page.pre_id = node.mem_id
+        page.pre_mark = about
 
 
-def close_pre(page: Page, saved: None, node: LexborNode) -> None:
+def close_pre(page: Page, saved: None, about: int) -> None:
     page.close_code_block()
 
 
-def _nothing(page: Page, saved: Any, node: LexborNode) -> None:
-    """Closes an element whose end leaves no trace in the text."""
-
-
-#: By kind, how an element opens and how it closes.
-ELEMENTS: dict[int, tuple[Callable[[Page, LexborNode], Any], Callable[[Page, Any, LexborNode], None]]] = {
+#: By kind, how an element opens and how it closes. What ``about`` is depends on the kind: a number of the
+#: scan for its attributes, -1 without any; of a heading its level, of a break its place, of a row what it is
+#: in, of code its mark.
+ELEMENTS: dict[int, tuple[Callable[[Page, int], Any], Callable[[Page, Any, int], None]]] = {
     LINK: (open_link, close_link),
-    IMAGE: (open_image, _nothing),
-    BREAK: (open_break, _nothing),
     SUPERSCRIPT: (open_text, close_superscript),
     SUBSCRIPT: (open_text, close_subscript),
     QUOTED: (open_quoted, close_quoted),
@@ -370,5 +350,3 @@ ELEMENTS: dict[int, tuple[Callable[[Page, LexborNode], Any], Callable[[Page, Any
     HEAD_ROWS: (open_head_rows, close_row),
     BLOCK_LINK: (open_block_link, close_block_link),
 }
-#: The same, indexed by kind; ``None`` for kinds that are not listed.
-OPENS, CLOSES = zip(*(ELEMENTS.get(kind, (None, None)) for kind in range(BLOCK_LINK + 1)), strict=True)

@@ -21,21 +21,13 @@ the page: climbs are short, and the amount of text that is measured is capped.
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render import carriers
 from stages.render.carriers import EXPANSION, MAX_CLIMB, PUBLISHED, REPLACEABLE, SLACK, Carrier
+from stages.render.marks import Formula, Nodes
 from stages.render.wrappings import clean, unwrap
-
-
-class Formula(NamedTuple):
-    """What the walk writes in place of an element."""
-
-    tex: str  # LaTeX without delimiters, stripped, without blank lines
-    display: bool  # on lines of its own
-
 
 # Wrappers hold one formula, in one form or several, and nothing else.
 _WRAPPERS = (
@@ -65,20 +57,22 @@ _STRICT_WRAPPERS = (
 _MAX_MEASURED = 20
 
 
-def find(tree: LexborHTMLParser, html: str) -> dict[int, Formula | None]:
+def find(tree: LexborHTMLParser, html: str, nodes: Nodes) -> dict[int, Formula | None]:
     """What to write in place of which elements, by ``mem_id``; ``None`` for nothing (a rendered twin).
 
-    ``html`` is the page as parsed. Elements inside a replaced element may or may not be listed. A formula
-    that cannot be read is not listed, so that its element is printed like any other.
+    ``html`` is the page as parsed; the elements are added to ``nodes``. Elements inside a
+    replaced element may or may not be listed. A formula that cannot be read is not listed, so that its
+    element is printed like any other.
     """
     found = carriers.find(tree, html)
-    return _Page(tree, html).choose(found) if found else {}
+    return _Page(tree, html, nodes).choose(found) if found else {}
 
 
 class _Page:
     """Which formula replaces which element, once all carriers of a page are known."""
 
-    def __init__(self, tree: LexborHTMLParser, html: str) -> None:
+    def __init__(self, tree: LexborHTMLParser, html: str, nodes: Nodes) -> None:
+        self.nodes = nodes
         self.wrappers = {node.mem_id for node in tree.css(_WRAPPERS)}
         self.displays = {node.mem_id for node in tree.css(_DISPLAYS)}
         self.left = _MAX_MEASURED * len(html) + 10_000
@@ -128,8 +122,9 @@ class _Page:
             # Definitions show nothing, so nothing may be printed in their place.
             if formula is not None or any(_only_defines(carrier) for carrier in group):
                 found[mark] = formula
+                self.nodes[mark] = roots[mark]
         self._twins_of_scripts([carrier.node for carrier in carriers if carrier.kind == "script"], found)
-        _twins_beside(published, roots, found)
+        self._twins_beside(published, roots, found)
         self._rows(found, roots)
         return found
 
@@ -179,9 +174,29 @@ class _Page:
                     ):
                         break
                     found[twin.mem_id] = None
+                    self.nodes[twin.mem_id] = twin
                 elif twin.is_text_node and not (twin.text_content or "").isspace():
                     break
                 twin = twin.prev
+
+    def _twins_beside(
+        self, published: list[LexborNode], roots: dict[int, LexborNode], found: dict[int, Formula | None]
+    ) -> None:
+        """The MathML next to a formula that a publisher supplies as a LaTeX document, if they have no common
+        wrapper."""
+        for node in published:
+            for step in ("prev", "next"):
+                beside: LexborNode | None = getattr(node, step)
+                while beside is not None and _blank(beside):
+                    beside = getattr(beside, step)
+                if (
+                    beside is not None
+                    and found.get(node.mem_id) is not None
+                    and (beside.tag or "").endswith("math")
+                    and beside.mem_id in roots
+                ):
+                    found[beside.mem_id] = None
+                    self.nodes[beside.mem_id] = beside
 
     def _small(self, twin: LexborNode, source: str) -> bool:
         return self.left > 0 and self._size(twin) <= SLACK + EXPANSION * len(source)
@@ -213,25 +228,6 @@ def _letters(node: LexborNode) -> int:
 
 def _only_defines(carrier: Carrier) -> bool:
     return isinstance(carrier.tex, str) and not carrier.tex.isspace() and not clean(carrier.tex)
-
-
-def _twins_beside(
-    published: list[LexborNode], roots: dict[int, LexborNode], found: dict[int, Formula | None]
-) -> None:
-    """The MathML next to a formula that a publisher supplies as a LaTeX document, if they have no common
-    wrapper."""
-    for node in published:
-        for step in ("prev", "next"):
-            beside: LexborNode | None = getattr(node, step)
-            while beside is not None and _blank(beside):
-                beside = getattr(beside, step)
-            if (
-                beside is not None
-                and found.get(node.mem_id) is not None
-                and (beside.tag or "").endswith("math")
-                and beside.mem_id in roots
-            ):
-                found[beside.mem_id] = None
 
 
 def _blank(node: LexborNode) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from stages.render.equations import Formula
+from stages.render.marks import Formula, Nodes
 from stages.render.streamed import pieces_of
 
 # ``visibility`` is not among them: pages that fade in by script, such as all of WeChat's, hide their whole
@@ -37,8 +37,8 @@ class Styles(NamedTuple):
     pieces: list[LexborNode]  # hidden only until a script moves them into place
 
 
-def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None]) -> Styles:
-    """Hidden and block-level elements.
+def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None], found: Nodes) -> Styles:
+    """Hidden and block-level elements, which are added to ``found``.
 
     These do not count as hidden: an element that holds just one of ``formulas``, a piece of a streamed page
     that waits for its place, and ``html`` and ``body``, since pages that hide themselves against flicker or
@@ -62,10 +62,14 @@ def find(tree: LexborHTMLParser, formulas: Mapping[int, Formula | None]) -> Styl
             pieces += waiting
             if not waiting:
                 nodes.append(node)
+                found[node.mem_id] = node
         elif _BLOCK.search(style):
             blocks.add(node.mem_id)
+            found[node.mem_id] = node
         elif _BOXES.search(style):
-            blocks.update(child.mem_id for child in node.iter())
+            children = {child.mem_id: child for child in node.iter() if child.is_element_node}
+            blocks.update(children)
+            found.update(children)
     hidden = {node.mem_id for node in nodes}
     if formulas and nodes:
         hidden -= _sources(nodes, hidden, formulas)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from selectolax.lexbor import LexborNode
-
 from stages.render import backticks, code_flow, rawtex, tex
 from stages.render.blocks import Block, Container, Kind
-from stages.render.equations import Formula
+from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
 from stages.render.lists import ListState
+from stages.render.marks import Formula
+from stages.render.scan import Element, Scan
 from stages.render.tables import Table
 from stages.render.whitespace import collapse
 
@@ -28,8 +28,6 @@ NO_JOINT = 0
 BOX_JOINT = 1  # a box, image, or end of a link before another element: words are set apart
 SCRIPT_JOINT = 2  # a script without braces: gets them if the next text would be read as part of it
 FORMULA_JOINT = 3  # "$x$" before a digit would be no formula
-_STICKS_TO_WORD = frozenset(".,;:!?)]}%'’”\"»…/|")
-_WORD_STICKS_TO = frozenset("([{/|-–\"'“‘«")
 #: From this code point on, most scripts are written without spaces.
 _WIDE = "\u2e80"
 
@@ -37,22 +35,14 @@ _WIDE = "\u2e80"
 class Page:
     """Blocks and containers so far, and the state of the line being written."""
 
-    def __init__(
-        self,
-        languages: Mapping[int, str],
-        asciimath: Callable[[], bool],
-        *,
-        structure: bool,
-        alternatives: bool,
-    ) -> None:
-        self.languages = languages  # of code, by mem_id of the preformatted element
-        self.structure = structure  # keep containers
-        self.alternatives = alternatives  # print the alt text of images
+    def __init__(self, scan: Scan, languages: Mapping[int, str], asciimath: Callable[[], bool]) -> None:
+        self.scan = scan
+        self.languages = languages  # of code, by the mark of the preformatted element
         self.asciimath = asciimath  # whether text between backticks is AsciiMath
         self.blocks: list[Block] = []
         self.containers: list[Container] = []
         self.container = -1
-        self.pending: list[LexborNode] = []  # open elements that become containers once they have a block
+        self.pending: list[Element] = []  # open elements that become containers once they have a block
         self.inline: list[str] = []
         self.gap = 0
         self.indent = 0
@@ -63,7 +53,7 @@ class Page:
         self.tables: list[Table] = []
         self.table_count = 0
         self.pre = 0  # how many preformatted elements are open
-        self.pre_id = 0  # mem_id of the outermost
+        self.pre_mark = -1  # the mark of the outermost; -1: it has none
         self.links = 0
         self.link_chars = 0
         self.link_from = -1  # index into inline of the open link; -1: none is open
@@ -126,6 +116,15 @@ class Page:
             self.links = 1  # the link continues
         return True
 
+    def line_of_text(self, text: str) -> None:
+        """Adds a line of plain text, collapsed, when nothing is on the line."""
+        self.joint = NO_JOINT
+        linked = self.link_from >= 0
+        self.emit(text, "item" if self.marker and self.kind == "text" else self.kind, raw=False)
+        if linked:
+            self.link_from = 0
+            self.links = 1  # the link continues
+
     def line(self) -> None:
         """Ends the line that text has gathered for; within ``<pre>``, starts a new one."""
         if not self.pre:
@@ -160,8 +159,8 @@ class Page:
         elif not (
             first.isspace()
             or last.isspace()
-            or first in _STICKS_TO_WORD
-            or last in _WORD_STICKS_TO
+            or first in STICKS_TO_WORD
+            or last in WORD_STICKS_TO
             or (first >= _WIDE and last >= _WIDE)
         ):
             inline.append(" ")
@@ -194,7 +193,7 @@ class Page:
             self.indent = indent
 
     def listing(self, code: str, mark: int) -> None:
-        """Writes ``code`` in place of the element with the ``mem_id`` ``mark``."""
+        """Writes ``code`` in place of the element with this mark."""
         if self.pre:
             self.inline.append(code)
         else:
@@ -219,7 +218,7 @@ class Page:
         self.inline.clear()
         if self.link_from >= 0:
             self.link_from = 0
-        self._emit_code(text, self.pre_id)
+        self._emit_code(text, self.pre_mark)
 
     def next_container(self) -> int:
         """The index that a container opened now will get."""
@@ -227,13 +226,10 @@ class Page:
 
     def _add_containers(self) -> None:
         first = len(self.blocks)
-        for node in self.pending:
-            names = ""
-            if attributes := node.attributes:
-                names = attributes.get("class") or ""
-                if len(attributes) > 1:  # an id alone: the model has never seen it
-                    names = " ".join([value for key in _NAMES if (value := attributes.get(key))])
-            self.containers.append(Container(self.container, node.tag or "", names, first, first))
+        scan = self.scan
+        for element in self.pending:
+            tag, names = scan.container(element)
+            self.containers.append(Container(self.container, tag, names, first, first))
             self.container = len(self.containers) - 1
         self.pending.clear()
 
@@ -242,6 +238,3 @@ class Page:
         container = self.containers[self.container]
         container.last = len(self.blocks)
         self.container = container.parent
-
-
-_NAMES = ("class", "id", "role", "itemprop")

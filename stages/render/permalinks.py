@@ -8,8 +8,7 @@ is laid out, nor what a heading is.
 from __future__ import annotations
 
 import re
-
-from selectolax.lexbor import LexborNode
+from collections.abc import Mapping
 
 #: Characters of the longest label.
 MAX_CHARS = 120
@@ -43,7 +42,7 @@ def is_mark(text: str) -> bool:
     return _MARK.fullmatch(text) is not None
 
 
-def is_permalink(text: str, link: LexborNode, in_heading: bool) -> bool:
+def is_permalink(text: str, attributes: Mapping[str, str], in_heading: bool) -> bool:
     """Whether a link with this ``text`` is the permalink of the content beside it.
 
     ``in_heading``: the link is in a heading, a defined term or a caption.
@@ -51,7 +50,6 @@ def is_permalink(text: str, link: LexborNode, in_heading: bool) -> bool:
     mark = not text.isalnum() and is_mark(text)
     if not mark and not (in_heading and _LABEL.fullmatch(text)):
         return False
-    attributes = link.attributes
     fragment = "#" in (attributes.get("href") or "")
     if fragment and (mark and (in_heading or _UNMISTAKABLE.search(text))):
         return True

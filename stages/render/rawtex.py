@@ -9,9 +9,7 @@ recognised (``tex``), nor how text is laid out. Formulas themselves are not chan
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-
-from selectolax.lexbor import LexborNode
+from collections.abc import Iterable, Iterator
 
 from stages.render import macros, tex
 from stages.render.wrappings import unwrap, without_breaks, without_foreign
@@ -107,14 +105,15 @@ class Breaks:
     def __init__(self) -> None:
         self._left = 200_000  # characters of the page that may still be searched
 
-    def within_formula(self, inline: list[str], break_: LexborNode) -> bool:
-        """Whether a formula begins in the line so far and ends after ``break_``."""
+    def within_formula(self, inline: list[str], after: Iterable[tuple[str, str]]) -> bool:
+        """Whether a formula begins in the line so far and ends in what comes after a line break: names and
+        texts of elements, and texts, named ""."""
         line = "".join(inline)
         if not ("$" in line or "\\" in line or "[" in line or "##" in line) or self._left < 0:
             return False
         if not (opened := set(_OPEN.findall(line))):
             return False
-        behind = "".join(_following(break_, _AHEAD_IN_LINE if opened == {"$"} else _AHEAD))
+        behind = "".join(_following(after, _AHEAD_IN_LINE if opened == {"$"} else _AHEAD))
         self._left -= len(line) + len(behind)
         if not tex.may_be_raw(behind):
             return False
@@ -122,20 +121,18 @@ class Breaks:
         return any(span.start < len(line) < span.stop for span in tex.raw(joined))
 
 
-def _following(node: LexborNode, most: int) -> Iterator[str]:
-    """The text after ``node`` within its parent, up to a block."""
-    following = node.next
-    while following is not None and most > 0:
-        if following.is_text_node:
-            text = " ".join(f"|{following.text_content or ''}|".split())[1:-1]
-        elif following.tag == "br":
+def _following(after: Iterable[tuple[str, str]], most: int) -> Iterator[str]:
+    """The text of what comes after a line break, up to a block."""
+    for tag, content in after:
+        if not tag:
+            text = " ".join(f"|{content}|".split())[1:-1]
+        elif tag == "br":
             text = "\n"
-        elif following.tag in _FLOWING:
-            text = following.text()
-        elif following.is_element_node:
-            return
+        elif tag in _FLOWING:
+            text = content
         else:
-            text = ""
+            return
         yield text
         most -= len(text)
-        following = following.next
+        if most <= 0:
+            return

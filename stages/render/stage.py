@@ -59,7 +59,7 @@ class Render(Annotator):
     """
 
     name = "render"
-    version = 3
+    version = 4
     Config = RenderConfig
     reads = ("html", "text", "url")
     adds = COLUMNS

@@ -21,6 +21,7 @@ _CALL = re.compile(r"""\$R[CRS]\(\s*["']([^"']*)["']\s*,\s*["']([^"']*)["']""")
 class Move(NamedTuple):
     """The content to print in place of a template."""
 
+    place: LexborNode
     piece: LexborNode  # the content of this
     last: LexborNode  # the fallback, up to this sibling of the template, is dropped
 
@@ -32,11 +33,11 @@ def pieces_of(node: LexborNode) -> list[LexborNode]:
     return [one for one in inner if _PIECE.fullmatch(one.attributes.get("id") or "")]
 
 
-def find(tree: LexborHTMLParser, waiting: list[LexborNode]) -> dict[int, Move]:
-    """The moves of a page by the ``mem_id`` of the template; ``waiting``: all of its pieces. Pieces whose
-    place is not known stay where they are."""
+def find(tree: LexborHTMLParser, waiting: list[LexborNode]) -> list[Move]:
+    """The moves of a page; ``waiting``: all of its pieces. Pieces whose place is not known stay where they
+    are."""
     if not waiting:
-        return {}
+        return []
     pieces: dict[str, LexborNode] = {}
     for node in waiting:
         pieces.setdefault(node.attributes.get("id") or "", node)
@@ -46,7 +47,7 @@ def find(tree: LexborHTMLParser, waiting: list[LexborNode]) -> dict[int, Move]:
         if "$R" in (text := script.text()):
             for one, other in _CALL.findall(text):
                 named.setdefault(*((other, one) if "S:" in one else (one, other)))
-    moves: dict[int, Move] = {}
+    moves: list[Move] = []
     templates = tree.css('template[id*="B:"], template[id*="P:"]')
     ends = _ends(templates)
     for template in templates:
@@ -54,7 +55,7 @@ def find(tree: LexborHTMLParser, waiting: list[LexborNode]) -> dict[int, Move]:
         head, _, number = place.rpartition(":")
         piece = pieces.get(named.get(place) or f"{head[:-1]}S:{number}")
         if piece is not None and head:
-            moves[template.mem_id] = Move(piece, ends.get(template.mem_id, template))
+            moves.append(Move(template, piece, ends.get(template.mem_id, template)))
     return moves
 
 
@@ -76,3 +77,25 @@ def _ends(templates: list[LexborNode]) -> dict[int, LexborNode]:
                     ends.update((mark, node) for mark in waiting.pop())
                     waiting = waiting or [[]]
     return ends
+
+
+def move(moves: list[Move]) -> list[LexborNode]:
+    """Puts pieces in their places, and the fallbacks where the pieces were; returns the elements that hold
+    fallbacks."""
+    done: dict[int, LexborNode] = {}
+    for place, piece, last in moves:
+        around: LexborNode | None = place
+        while around is not None and around.mem_id != piece.mem_id and around.tag != "body":
+            around = around.parent
+        if around is None or around.tag != "body" or piece.mem_id in done:
+            continue  # a piece does not move into itself, nor to where nothing is shown, nor twice
+        done[piece.mem_id] = piece
+        content = list(piece.iter(include_text=True))
+        for child in content:
+            place.insert_before(child, move=True)
+        while place.mem_id != last.mem_id and (following := place.next) is not None:
+            ended = following.mem_id == last.mem_id
+            piece.insert_child(following, move=True)
+            if ended:
+                break
+    return list(done.values())

@@ -6,28 +6,26 @@ printed (``tables``).
 
 from __future__ import annotations
 
-from selectolax.lexbor import LexborNode
-
 from stages.render.blocks import Kind
 from stages.render.layout import Page
 from stages.render.lists import integer
 from stages.render.tables import TO_THE_END, Cell, Row, Table
 
 
-def open_head_rows(page: Page, node: LexborNode) -> None:
+def open_head_rows(page: Page, about: int) -> None:
     if page.inline:
         page.line()
     if page.tables:
         page.tables[-1].headed = True
 
 
-def open_table(page: Page, node: LexborNode) -> None:
+def open_table(page: Page, about: int) -> None:
     page.blank_line()
-    for_layout = node.attrs.get("role") in ("presentation", "none")
+    for_layout = page.scan.attributes(about).get("role") in ("presentation", "none")
     page.tables.append(Table(len(page.blocks), page.next_container(), for_layout))
 
 
-def close_table(page: Page, saved: None, node: LexborNode) -> None:
+def close_table(page: Page, saved: None, about: int) -> None:
     if page.inline:
         page.line()
     page.table_count += 1
@@ -35,22 +33,20 @@ def close_table(page: Page, saved: None, node: LexborNode) -> None:
     page.blank_line()
 
 
-def open_row(page: Page, node: LexborNode) -> None:
+def open_row(page: Page, about: int) -> None:
     if page.inline:
         page.line()
     if page.tables:
-        parent = node.parent
-        group = 0 if parent is None else parent.mem_id
         own_container = page.next_container() - 1
-        page.tables[-1].rows.append(Row(own_container, [], group))
+        page.tables[-1].rows.append(Row(own_container, [], about))
 
 
-def close_row(page: Page, saved: None, node: LexborNode) -> None:
+def close_row(page: Page, saved: None, about: int) -> None:
     if page.inline:
         page.line()
 
 
-def open_cell(page: Page, node: LexborNode) -> tuple[int, Kind]:
+def open_cell(page: Page, about: int) -> tuple[int, Kind]:
     if page.inline:
         page.line()
     saved = len(page.blocks), page.kind
@@ -58,20 +54,20 @@ def open_cell(page: Page, node: LexborNode) -> tuple[int, Kind]:
     return saved
 
 
-def open_header_cell(page: Page, node: LexborNode) -> tuple[int, Kind]:
+def open_header_cell(page: Page, about: int) -> tuple[int, Kind]:
     if page.tables:
         page.tables[-1].headed = True
-    return open_cell(page, node)
+    return open_cell(page, about)
 
 
-def close_cell(page: Page, saved: tuple[int, Kind], node: LexborNode) -> None:
+def close_cell(page: Page, saved: tuple[int, Kind], about: int) -> None:
     if page.inline:
         page.line()
     first, page.kind = saved
     if not page.tables or not page.tables[-1].rows:
         return
     columns = rows = 1
-    if attributes := node.attributes:
+    if attributes := page.scan.attributes(about):
         columns = max(integer(attributes.get("colspan")) or 1, 1)
         given = integer(attributes.get("rowspan"))
         rows = TO_THE_END if given == 0 else max(given or 1, 1)

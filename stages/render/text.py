@@ -9,18 +9,19 @@ only the order of these steps.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
-from stages.render import backticks, code, code_flow, equations, hidden, streamed
+from stages.render import backticks, code, code_flow, equations, hidden, regular, streamed
 from stages.render.blocks import Block, Container, text_of
-from stages.render.guards import to_parse
+from stages.render.guards import MAX_CHARS, to_parse
 from stages.render.layout import Page
-from stages.render.walk import Findings, walk
+from stages.render.marks import Findings, Nodes, set_marks
+from stages.render.scan import Scan
+from stages.render.walk import walk
 
 
 @dataclass(frozen=True)
@@ -50,43 +51,74 @@ _OPTIONS = LexborDocumentOptions.WO_EVENTS
 _SPARSE = 400
 
 
-def _find(tree: LexborHTMLParser, html: str) -> tuple[Findings, Set[int]]:
-    """Facts about single elements for the walk, and which of the elements to skip are only hidden."""
-    formulas = equations.find(tree, html)
-    styles = hidden.find(tree, formulas)
-    found = code.find(tree, html)
-    findings = Findings(
-        formulas=formulas,
-        skip=styles.hidden | found.skip,
-        blocks=styles.blocks,
-        preformatted=found.preformatted,
-        languages=found.languages,
-        listings=found.listings,
-        moves=streamed.find(tree, styles.pieces),
-        asciimath=cache(lambda: backticks.declared(tree, html)),
-    )
-    return findings, styles.hidden - found.skip
+class _Attempts:
+    """Ways to read one parsed page: as it stands, or with other findings."""
+
+    def __init__(self, tree: LexborHTMLParser, html: str, *, structure: bool) -> None:
+        self._tree, self._html, self._structure = tree, html, structure
+        nodes: Nodes = {}
+        formulas = equations.find(tree, html, nodes)
+        styles = hidden.find(tree, formulas, nodes)
+        found = code.find(tree, html, nodes)
+        moved = streamed.move(streamed.find(tree, styles.pieces))
+        nodes.update((piece.mem_id, piece) for piece in moved)
+        self.findings = Findings(
+            nodes=nodes,
+            formulas=formulas,
+            skip=styles.hidden | found.skip | {piece.mem_id for piece in moved},
+            blocks=styles.blocks,
+            preformatted=found.preformatted,
+            languages=found.languages,
+            listings=found.listings,
+        )
+        self.veiled = styles.hidden - found.skip  # only hidden
+        self._marked: list[int] = []
+
+    def page(self) -> Page:
+        """The page as the findings have it."""
+        findings = self.findings
+        self._marked = marked = set_marks(findings, self._marked)
+        body = self._tree.body
+        source = (body.html or "").encode() if body is not None else b""
+        scan = Scan(source, structure=self._structure, alternatives=not self._structure)
+        languages = findings.languages
+        named = {number: languages[id_] for number, id_ in enumerate(marked) if id_ in languages}
+        page = Page(scan, named, cache(lambda: backticks.declared(self._tree, self._html)))
+        walk(page, scan, findings, marked)
+        return page
+
+    def look_for_code(self, *, unmarked: bool) -> bool:
+        """Whether there is code laid out as normal text; it is added to the findings."""
+        findings = self.findings
+        taken = findings.formulas.keys() | findings.preformatted | findings.listings.keys()
+        flows = code_flow.find(
+            self._tree, self._html, taken, findings.skip, findings.nodes, unmarked=unmarked
+        )
+        self.findings = findings._replace(
+            skip=findings.skip | flows.skip,
+            preformatted=findings.preformatted | flows.listings.keys(),
+            listings={**findings.listings, **flows.listings},
+            languages={**findings.languages, **flows.languages},
+        )
+        return bool(flows.listings)
+
+    def unveil(self) -> None:
+        """Shows what is only hidden."""
+        self.findings = self.findings._replace(skip=self.findings.skip - self.veiled)
 
 
-def _read(html: str, content: Literal["full", "main"]) -> tuple[LexborHTMLParser, Page]:
+def _read(html: str, content: Literal["full", "main"]) -> tuple[Page, str]:
+    """The page and its title."""
     structure = content == "main"
+    if (found := _read_regular(html, structure=structure)) is not None:
+        return found
     data = to_parse(html)
-
-    def attempt(tree: LexborHTMLParser, findings: Findings) -> Page:
-        if tree.body is None:
-            return Page(findings.languages, findings.asciimath, structure=structure, alternatives=True)
-        return walk(tree.body, findings, structure=structure, alternatives=not structure)
-
     # Parse as a browser with scripts does, so that <noscript> is text and does not end the head.
     tree = LexborHTMLParser(data, scripting=True, options=_OPTIONS)
-    findings, veiled = _find(tree, html)
-    page = attempt(tree, findings)
-    if page.indented:
-        taken = findings.formulas.keys() | findings.preformatted | findings.listings.keys()
-        flows = code_flow.find(tree, html, taken, findings.skip, unmarked=page.indented > 1)
-        if flows.listings:
-            findings = _with_flows(findings, flows)
-            page = attempt(tree, findings)
+    attempts = _Attempts(tree, html, structure=structure)
+    page = attempts.page()
+    if page.indented and attempts.look_for_code(unmarked=page.indented > 1):
+        page = attempts.page()
     if _size(page) < _SPARSE:
         # Content that a script would show: forums serve threads in <noscript>, and other pages hide all their
         # content.
@@ -94,19 +126,24 @@ def _read(html: str, content: Literal["full", "main"]) -> tuple[LexborHTMLParser
             # Framesets have no body for the content of <noframes>.
             bare = LexborHTMLParser(data if plain.tag == "noscript" else plain.text(), options=_OPTIONS)
             bare.unwrap_tags(["noscript"])
-            page = _fuller(page, attempt(bare, _find(bare, html)[0]))
-        if veiled and _size(page) < _SPARSE:
-            page = _fuller(page, attempt(tree, findings._replace(skip=findings.skip - veiled)))
-    return tree, page
+            page = _fuller(page, _Attempts(bare, html, structure=structure).page())
+        if attempts.veiled and _size(page) < _SPARSE:
+            attempts.unveil()
+            page = _fuller(page, attempts.page())
+    return page, _title(tree)
 
 
-def _with_flows(findings: Findings, flows: code_flow.Flows) -> Findings:
-    return findings._replace(
-        skip=findings.skip | flows.skip,
-        preformatted=findings.preformatted | flows.listings.keys(),
-        listings={**findings.listings, **flows.listings},
-        languages={**findings.languages, **flows.languages},
-    )
+_NOTHING = Findings({}, {}, frozenset(), frozenset(), frozenset(), {}, {})
+
+
+def _read_regular(html: str, *, structure: bool) -> tuple[Page, str] | None:
+    """The same for a regular page with enough text, without the parser; None for any other page."""
+    if len(html) > MAX_CHARS or (found := regular.read(html)) is None:
+        return None
+    scan = Scan(found.body, structure=structure, alternatives=not structure)
+    page = Page(scan, {}, cache(lambda: backticks.declared(LexborHTMLParser(html), html)))
+    walk(page, scan, _NOTHING, [])
+    return None if page.indented or _size(page) < _SPARSE else (page, found.title)
 
 
 def _size(page: Page) -> int:
@@ -130,7 +167,7 @@ def _title(tree: LexborHTMLParser) -> str:
 
 def structure(html: str) -> tuple[list[Block], list[Container]]:
     """All blocks of a page and their containers, in the form that ``main.select`` takes."""
-    _, page = _read(html, "main")
+    page, _ = _read(html, "main")
     return page.blocks, page.containers
 
 
@@ -141,7 +178,7 @@ def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
     for, without navigation, advertisements, related links and the like; image descriptions are left out as
     well. Raises ValueError for a page beyond ``guards.MAX_CHARS``.
     """
-    tree, page = _read(html, content)
+    page, title = _read(html, content)
     blocks = page.blocks
     on_page = sum([block.equations for block in blocks])
     if content == "main" and blocks:
@@ -152,7 +189,7 @@ def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
     text = text_of(blocks)
     return Rendered(
         text=text,
-        title=_title(tree),
+        title=title,
         equations=on_page if content == "full" else sum([block.equations for block in blocks]),
         code_blocks=sum([block.kind == "pre" for block in blocks]),
         tables=len({block.table for block in blocks if block.table}),

@@ -78,7 +78,7 @@ def prose(codes, classes, bullets, marks, endings, hashes, row):
 
 @inlined
 def _among(point, points):
-    for other in points:  # noqa: SIM110
+    for other in points:
         if point == other:
             return True
     return False
@@ -143,7 +143,7 @@ def _links(codes, classes):
 def _exact(codes, place, word):
     if place + word.size > codes.size:
         return False
-    for offset in range(word.size):  # noqa: SIM110
+    for offset in range(word.size):
         if codes[place + offset] != word[offset]:
             return False
     return True

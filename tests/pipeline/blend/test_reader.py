@@ -268,6 +268,23 @@ def test_a_row_group_is_read_by_few_ranks(tmp_path: Path, monkeypatch: pytest.Mo
     assert 160 <= loads.count(0) <= 160 * 18 / 16 + 2 * 16
 
 
+def test_many_ranks_of_a_lane_stay_with_a_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A third of the steps of 24 ranks is of one dataset: 8 ranks read it, not all. Where shares are not whole
+    numbers of ranks, one rank more."""
+    weights = {"code": 1 / 3, "web": 2 / 3}
+    write_corpus(tmp_path, {"code": [[9] * 500], "web": [[9] * 1000]}, [Phase(phase=1, weights=weights)])
+    read: dict[str, set[int]] = {"code": set(), "web": set()}
+    decode = Groups.decode
+    for rank in range(24):
+        monkeypatch.setattr(
+            Groups, "decode", lambda of, *at, rank=rank: read[of.name].add(rank) or decode(of, *at)
+        )
+        list(BlendedReader(str(tmp_path), sequence_length=9, eos="none", rank=rank, world_size=24, lanes=1))
+    assert len(read["code"]) <= 9
+    assert len(read["web"]) <= 17
+    assert read["code"] | read["web"] == set(range(24))
+
+
 def test_ranks_are_alike_for_1_3_and_64(corpus: Path) -> None:
     whole = [row.tolist() for row in BlendedReader(str(corpus), sequence_length=16, eos="none")]
     for world in (3, 64):

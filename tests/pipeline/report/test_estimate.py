@@ -101,7 +101,7 @@ def test_regroupings_that_only_the_snapshot_needs_are_foreseen(
 ) -> None:
     for module in (rounds, costs):
         monkeypatch.setattr(module, "MOST_FILES", 4)
-        monkeypatch.setattr(module, "MOST_FILES_OF_PART", 3)
+    monkeypatch.setattr(rounds, "MOST_FILES_OF_PART", 3)
     config = toy_config(tmp_path, files=6, rows=60, bad=False)
     text = config.read_text().replace("exact_dedup: {}", "fuzzy_dedup: {ngram: 4}")
     config.write_text(text)

@@ -53,6 +53,29 @@ def test_written_files_are_listed_read_and_deleted(place: tuple[Storage, str]) -
     ]
 
 
+def test_files_are_listed_by_how_their_paths_begin(place: tuple[Storage, str]) -> None:
+    storage, out = place
+    for name in ["part-a1", "part-a2", "part-b1", "part-a/x", "runs/part-a1", "part[a1"]:
+        storage.write(join(out, name), b"")
+
+    def begins(prefix: str) -> list[str]:
+        return [info.path[len(out) + 1 :] for info in storage.begins(join(out, prefix))]
+
+    assert begins("part-a") == ["part-a/x", "part-a1", "part-a2"]
+    assert begins("part-") == ["part-a/x", "part-a1", "part-a2", "part-b1"]
+    assert begins("part[") == ["part[a1"]
+    assert begins("runs/part-a") == ["runs/part-a1"]
+    assert begins("nothing") == begins("nothing/at") == []
+    assert storage.begins(f"{join(out, 'runs')}/") == storage.list(join(out, "runs"))
+    whole = storage.begins(join(out, "part-"))
+    for i, first in enumerate(whole):
+        for j, last in enumerate(whole):
+            piece = storage.begins(join(out, "part-"), first.path, last.path)
+            assert piece == whole[i + 1 : j + 1]
+        assert storage.begins(join(out, "part-"), first.path) == whole[i + 1 :]
+    assert storage.begins(join(out, "part-"), until=join(out, "part-aa")) == whole[:3]
+
+
 def test_what_is_not_there_cannot_be_read(place: tuple[Storage, str]) -> None:
     storage, out = place
     for read in (storage.open, storage.read, lambda path: storage.read_range(path, 0, 1)):

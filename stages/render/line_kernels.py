@@ -1,0 +1,381 @@
+"""Gathers text, and makes lines of it; a compiled part of ``scan``.
+
+Knows events, characters and white space. Does not know markup.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stages.compiled import lean, lean_inlined
+from stages.render import kinds
+
+(
+    _ALTERNATIVE,
+    _CLOSED,
+    _CLOSES,
+    _CODE,
+    _EDGE,
+    _FLUSH,
+    _GAP,
+    _JOINT,
+    _LINE,
+    _LINE_OF_TEXT,
+    _LINK,
+    _LINKS,
+    _OPENED,
+    _SPACE,
+    _TEXT,
+) = map(
+    np.int64,
+    (
+        kinds.ALTERNATIVE,
+        kinds.CLOSED,
+        kinds.CLOSES,
+        kinds.CODE,
+        kinds.EDGE,
+        kinds.FLUSH,
+        kinds.GAP,
+        kinds.JOINT,
+        kinds.LINE,
+        kinds.LINE_OF_TEXT,
+        kinds.LINK,
+        kinds.LINKS,
+        kinds.OPENED,
+        kinds.SPACE,
+        kinds.TEXT,
+    ),
+)
+
+# Places in ``state``: how much there is of everything, where the run of text began (-1: there is none), what
+# is known of the line being written, and how many elements of some kinds are open.
+(
+    EVENTS,
+    BYTES,
+    CHARS,
+    ELEMENTS,
+    DEPTH,
+    RUN,
+    RUN_BYTES,
+    ON_LINE,
+    IN_PRE,
+    IN_MATH,
+    IN_LINKS,
+    IN_HEADINGS,
+) = range(12)
+STATES = 12
+EMPTY, FILLED, UNKNOWN = range(3)
+#: Columns of ``events``: what (``kinds``), two numbers about it, and where its text is in bytes.
+EVENT = 5
+#: Columns of ``elements``: where the name of the tag begins and ends, and where its attributes end; of a
+#: container, where its names are in the text; of a button, where its content ends and whether it is in a
+#: heading.
+ELEMENT = 5
+#: Columns of ``stack``: hash of the name, kind, what the kind has to remember, what the event said, where the
+#: name begins, flags.
+STACK = 6
+
+
+@lean
+def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
+    """Appends text without its references to ``out``. 0 if it is white space on one line, 1 if it is white
+    space with a line break, 2 if there is anything else; the white space is that of ``str.isspace``."""
+    put, chars = state[BYTES], state[CHARS]
+    broken = 0
+    seen = 0
+    while at < end:
+        byte = page[at]
+        if byte > 38 and byte < 128:
+            seen = 2
+        elif byte == 38 and not raw:  # &amp; &lt; &gt; &nbsp; &quot;
+            letter = page[at + 1]
+            if letter == 110:
+                out[put], out[put + 1] = 0xC2, 0xA0
+                put += 2
+                chars += 1
+                at += 6
+                continue
+            seen = 2
+            if letter == 97:
+                byte = 38
+                at += 4
+            elif letter == 113:
+                byte = 34
+                at += 5
+            else:
+                byte = 60 if letter == 108 else 62
+                at += 3
+        elif byte <= 32:
+            if byte == 10:
+                broken = 1
+            elif byte != 32 and not (9 <= byte <= 13 or 28 <= byte <= 31):
+                seen = 2
+        elif byte >= 192 and seen < 2:
+            second = page[at + 1]
+            if byte == 0xC2:
+                space = second == 0xA0 or second == 0x85
+            elif byte == 0xE1:
+                space = second == 0x9A and page[at + 2] == 0x80
+            elif byte == 0xE2:
+                third = page[at + 2]
+                space = (
+                    second == 0x80 and (third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF)
+                ) or (second == 0x81 and third == 0x9F)
+            else:
+                space = byte == 0xE3 and second == 0x80 and page[at + 2] == 0x80
+            if not space:
+                seen = 2
+        elif byte < 128:
+            seen = 2
+        out[put] = byte
+        put += 1
+        chars += (byte & 0xC0) != 0x80
+        at += 1
+    state[BYTES], state[CHARS] = put, chars
+    return max(seen, broken)
+
+
+@lean
+def end_run(events: Any, state: Any) -> Any:
+    """Ends the run of text."""
+    if state[RUN] >= 0:
+        count = state[EVENTS]
+        events[count, 0], events[count, 1], events[count, 2] = _TEXT, state[RUN], state[CHARS]
+        events[count, 3], events[count, 4] = state[RUN_BYTES], state[BYTES]
+        state[RUN] = -1
+        state[EVENTS] = count + 1
+
+
+@lean
+def emit(events: Any, state: Any, event: Any, one: Any, other: Any) -> Any:
+    """Ends the run of text, and appends an event."""
+    end_run(events, state)
+    count = state[EVENTS]
+    events[count, 0], events[count, 1], events[count, 2] = event, one, other
+    state[EVENTS] = count + 1
+
+
+@lean_inlined
+def _letter(out: Any, at: Any) -> Any:
+    """The code point at ``at``."""
+    byte = np.int64(out[at])
+    if byte < 0x80:
+        return byte
+    if byte < 0xE0:
+        return (byte & 0x1F) << 6 | (out[at + 1] & 0x3F)
+    if byte < 0xF0:
+        return (byte & 0x0F) << 12 | (np.int64(out[at + 1]) & 0x3F) << 6 | (out[at + 2] & 0x3F)
+    high = (byte & 0x07) << 18 | (np.int64(out[at + 1]) & 0x3F) << 12
+    return high | (np.int64(out[at + 2]) & 0x3F) << 6 | (out[at + 3] & 0x3F)
+
+
+@lean_inlined
+def _is_space(letter: Any) -> Any:
+    """As ``str.isspace``."""
+    if letter < 128:
+        return letter == 32 or 9 <= letter <= 13 or 28 <= letter <= 31
+    return (
+        letter == 0x85
+        or letter == 0xA0
+        or letter == 0x1680
+        or 0x2000 <= letter <= 0x200A
+        or letter == 0x2028
+        or letter == 0x2029
+        or letter == 0x202F
+        or letter == 0x205F
+        or letter == 0x3000
+    )
+
+
+@lean_inlined
+def _is_wide(letter: Any) -> Any:
+    """Of a script without spaces between words, as in ``whitespace``."""
+    return letter >= 0x2E80 and (
+        letter <= 0x2FDF
+        or 0x3001 <= letter <= 0x30FF
+        or 0x31F0 <= letter <= 0x4DBF
+        or 0x4E00 <= letter <= 0x9FFF
+        or 0xF900 <= letter <= 0xFAFF
+        or 0xFF00 <= letter <= 0xFF65
+        or 0x20000 <= letter <= 0x3FFFF
+    )
+
+
+@lean_inlined
+def _are_apart(before: Any, after: Any, sticks: Any) -> Any:
+    """Whether two characters with a joint between them need a space: as ``Page.join``."""
+    if _is_space(before) or _is_space(after) or (before >= 0x2E80 and after >= 0x2E80):
+        return False
+    for index in range(len(sticks)):
+        if after == sticks[index, 0] or before == sticks[index, 1]:
+            return False
+    return True
+
+
+@lean_inlined
+def _is_inline(event: Any) -> Any:
+    return (
+        event == _TEXT
+        or event == _SPACE
+        or event == _JOINT
+        or event == _EDGE
+        or event == _ALTERNATIVE
+        or event == _LINK
+        or event == _CODE
+        or event == _CLOSES + _LINK
+        or event == _CLOSES + _CODE
+    )
+
+
+@lean_inlined
+def _is_end(event: Any) -> Any:
+    """Whether no text is on the line after an event."""
+    return (
+        event == _FLUSH
+        or event == _GAP
+        or event == _LINE_OF_TEXT
+        or event == _OPENED
+        or event == _CLOSED
+        or _LINE <= event < _CLOSES
+        or event >= _CLOSES + _LINE
+    )
+
+
+@lean
+def _may_be_mark(out: Any, at: Any, end: Any, size: Any, in_heading: Any) -> Any:
+    """Whether the text of a link may be a permalink; ``size`` in characters."""
+    if size >= 6 and not in_heading:
+        return False
+    plain = False
+    while at < end:
+        byte = out[at] | 32
+        plain |= 97 <= byte <= 122 or 48 <= out[at] <= 57
+        if in_heading and at + 2 < end:
+            second, third = out[at + 1] | 32, out[at + 2] | 32
+            if (
+                (byte == 108 and second == 105 and third == 110)  # link
+                or (byte == 97 and second == 110 and third == 99)  # anchor
+                or (byte == 116 and second == 97 and third == 103)  # tag
+            ):
+                return True
+        at += 1
+    return not plain
+
+
+@lean
+def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
+    """Replaces the events of a line that has only text and links by the line, its white space collapsed;
+    whether it could. What may need more than that is left to ``Page.flush``: TeX, AsciiMath, permalinks, code
+    indented by no-break spaces. ``breaks``: a line break ends the line."""
+    end_run(events, state)
+    last = first = state[EVENTS]
+    while first and _is_inline(events[first - 1, 0]):
+        first -= 1
+    if first == last or (first and not _is_end(events[first - 1, 0])):
+        return False
+    start, put, chars = state[BYTES], state[BYTES], state[CHARS]
+    raw = 0  # characters before white space is collapsed
+    edge = 0  # empty pieces at the end of the line
+    joint = coded = False
+    links = link_chars = 0
+    link, link_bytes = -1, 0
+    opened = 0  # links and code
+    outer = state[IN_LINKS] > 0
+    space = broken = blank = False  # of the white space before the next character
+    before = 0  # the character before it; 0: there is none
+    ending = 0  # the last character so far
+    for index in range(first, last):
+        event = events[index, 0]
+        if event == _JOINT:
+            joint = True
+            continue
+        if event == _EDGE:
+            joint |= edge > 0
+            continue
+        if event == _CODE or event == _CLOSES + _CODE:
+            coded = True
+            opened += 1 if event == _CODE else -1
+            if opened < 0:
+                return False
+            continue
+        if event == _LINK:
+            if link >= 0:
+                return False
+            joint |= edge > 0
+            links += 1
+            link, link_bytes = raw, put
+            continue
+        if event == _CLOSES + _LINK:
+            if link < 0 or _may_be_mark(out, link_bytes, put, raw - link, state[IN_HEADINGS] > 0):
+                return False
+            link_chars += raw - link
+            link = -1
+            edge += 1
+            continue
+        if event == _SPACE:
+            if raw or edge:  # nothing begins with white space
+                space = True
+                broken |= events[index, 1] == 10
+                raw += 1
+                edge = 0
+                ending = events[index, 1]
+            continue
+        at, end = events[index, 3], events[index, 4]
+        if event == _ALTERNATIVE:
+            joint = True
+        if joint:
+            if edge < 2 and ending and _are_apart(ending, _letter(out, at), sticks):
+                space = True
+                raw += 1
+            joint = False
+        if event == _ALTERNATIVE:
+            joint = True
+        edge = 0
+        while at < end:
+            letter = _letter(out, at)
+            size = 1 + (letter > 0x7F) + (letter > 0x7FF) + (letter > 0xFFFF)
+            raw += 1
+            if _is_space(letter):
+                if letter < 32 and letter != 10 and letter != 9:
+                    return False
+                if letter == 0xA0 and not before:
+                    return False
+                space = True
+                broken |= letter == 10
+                blank |= letter > 32
+            elif letter == 0xAD or letter == 0xFEFF:
+                pass
+            else:
+                if letter < 128:
+                    if letter == 36 or letter == 92 or letter == 96 or (letter == 60 and coded):
+                        return False
+                    if (letter == 91 and breaks) or (before == 91 and letter == 47 and not space):
+                        return False
+                    if before == 35 and letter == 35 and not space:
+                        return False
+                elif 0xFDD0 <= letter <= 0xFDEF:
+                    return False
+                if space and before and not (broken and not blank and _is_wide(before) and _is_wide(letter)):
+                    out[put] = 32
+                    put += 1
+                    chars += 1
+                space = broken = blank = False
+                for offset in range(size):
+                    out[put + offset] = out[at + offset]
+                put += size
+                chars += 1
+                before = letter
+            at += size
+            ending = letter
+    if put == start or opened or link >= 0 or (outer and links):
+        return False
+    state[EVENTS] = first
+    if outer:
+        link_chars = raw
+    if links or link_chars:
+        emit(events, state, _LINKS, links, link_chars)
+    emit(events, state, _LINE_OF_TEXT, state[CHARS], chars)
+    state[BYTES], state[CHARS] = put, chars
+    return True

@@ -1,0 +1,209 @@
+"""How elements nest: what opening and closing tags do to the elements that are open (HTML 13.2.6).
+
+Knows names of tags and attributes. Does not know what an element does to the text (``kinds``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html.entities import html5
+
+import numpy as np
+import numpy.typing as npt
+
+# Flags of tags.
+FLAGS = (
+    CLOSES_P,
+    SPECIAL,
+    SCOPE,  # closing tags reach no further
+    FORMATTING,
+    IMPLIED,  # its closing tag is implied by that of another
+    ENDS_BLOCK,  # its closing tag closes whatever is open in it
+    VOID,
+    RAW,
+    REFUSED,  # pages with it are left to the parser
+    OF_HEAD,  # does not begin the body
+    TEXT_ONLY,  # text with references, no elements
+    ENDS_DRAWING,  # or may contain other elements in one
+) = tuple(1 << bit for bit in range(12))
+# Names of tags that have rules of their own.
+NAMES = (
+    OTHER,
+    A,
+    CODE,
+    P,
+    LI,
+    DD,
+    BUTTON,
+    FORM,
+    TABLE,
+    TBODY,
+    TR,
+    CELL,
+    CAPTION,
+    COLGROUP,
+    COL,
+    SELECT,
+    TITLE,
+    BODY,
+    ROOT,
+    SVG,
+    BR,
+    IMG,
+    INPUT,
+    HEADING,
+    LIST,
+    SCRIPT,
+    DIALOG,
+    OPTION,
+    DIV,
+    TEMPLATE,
+    PLAIN,
+) = tuple(range(31))
+_NAMED = {
+    A: "a",
+    CODE: "code",
+    P: "p",
+    LI: "li",
+    DD: "dd dt",
+    BUTTON: "button",
+    FORM: "form",
+    TABLE: "table",
+    TBODY: "tbody thead tfoot",
+    TR: "tr",
+    CELL: "td th",
+    CAPTION: "caption",
+    COLGROUP: "colgroup",
+    COL: "col",
+    SELECT: "select",
+    TITLE: "title",
+    BODY: "body",
+    ROOT: "html head",
+    SVG: "svg",
+    BR: "br",
+    IMG: "img",
+    INPUT: "input",
+    HEADING: "h1 h2 h3 h4 h5 h6",
+    LIST: "ul ol",
+    SCRIPT: "script style",
+    DIALOG: "dialog",
+    OPTION: "option optgroup",
+    DIV: "address div",
+    TEMPLATE: "template",
+}
+_FLAGGED = {
+    CLOSES_P: "address article aside blockquote center details dialog dir div dl fieldset figcaption figure"
+    " footer form h1 h2 h3 h4 h5 h6 header hgroup hr li dd dt main menu nav ol p search section"
+    " summary ul",
+    SPECIAL: "address area article aside base basefont bgsound blockquote body br button caption center col"
+    " colgroup dd details dir div dl dt embed fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6"
+    " head header hgroup hr html iframe img input li link main menu meta nav noembed noframes noscript"
+    " object ol p param script search section select source style summary table tbody td template"
+    " textarea tfoot th thead title tr track ul wbr",
+    SCOPE: "caption html table td th object",
+    FORMATTING: "a b big code em font i s small strike strong tt u",
+    IMPLIED: "dd dt li p",
+    ENDS_BLOCK: "address article aside blockquote button center details dialog dir div dl fieldset figcaption"
+    " figure footer header hgroup main menu nav object ol search section summary ul",
+    VOID: "area base basefont bgsound br col embed hr img input link meta param source track wbr",
+    RAW: "iframe noembed noframes noscript script style",
+    # Formulas and code, for which others look in the tree, and what is seldom seen.
+    REFUSED: "annotation annotation-xml applet datalist frame frameset image isindex keygen listing marquee"
+    " math nobr option optgroup plaintext pre rb rp rt rtc xmp",
+    OF_HEAD: "base basefont bgsound link meta noframes noscript script style template title",
+    TEXT_ONLY: "textarea title",
+    ENDS_DRAWING: "b big blockquote body br center code dd desc div dl dt em embed font foreignobject h1 h2"
+    " h4 h5 h6 head hr i img li listing menu meta nobr ol p pre ruby s small span strike strong sub sup"
+    " table tt u ul var",
+}
+
+# What is done with an attribute.
+ATTRIBUTES = (
+    KEPT,
+    STYLE,
+    HIDDEN,
+    OPEN,
+    TYPE,
+    SIGN,  # of a formula
+    SOURCE,  # the address of an image
+) = tuple(range(7))
+#: In this order, the first three are class, id and alt.
+_KEPT = "class id alt href role itemprop title aria-label rel colspan rowspan value start reversed declare"
+_TREATED = {
+    STYLE: "style",
+    HIDDEN: "hidden",
+    OPEN: "open",
+    TYPE: "type",
+    SIGN: "data-tex data-latex data-expr data-katex data-equation-content data-formula data-equation data-"
+    " math data-mathml data-math-style eeimg",
+    SOURCE: "src data-src data-lazy-src data-original data-actualsrc",
+}
+#: Classes of elements that hold formulas (3) or code (4); the numbers are reasons to give up.
+_CLASSES = {
+    3: "tex latex latexcenter texrender mjpage latex-rendered ql-formula hurmet-tex",
+    4: "FileContents-lineContents blob-code vc_file_line_text react-code-lines syntaxhighlighter dp-"
+    " highlighter CodeMirror-code cm-content crayon-pre fragment w3-code",
+}
+#: In the class of an image that may be a formula, then in its address.
+_CLASS_WORDS = "equation formula ql-img"
+_ADDRESS_WORDS = "tex? tex. math? math.n tex2img texer cht=tx codecogs thtex metex upmath .image?"
+OF_CLASS = len(_CLASS_WORDS.split())
+
+
+def hash_of(name: str) -> int:
+    """FNV-1a without its lowest bit."""
+    value = 14695981039346656037
+    for byte in name.encode():
+        value = (value ^ byte) * 1099511628211 % (1 << 64)
+    return value >> 1
+
+
+def _table(rows: Mapping[str, tuple[int, ...]], size: int) -> npt.NDArray[np.int64]:
+    """A hash table with open addressing: the hash of a name, then its numbers."""
+    width = 1 + len(next(iter(rows.values())))
+    table = np.zeros((size, width), np.int64)
+    for name, numbers in sorted(rows.items()):
+        row = (value := hash_of(name)) % size
+        while table[row, 0]:
+            row = (row + 1) % size
+        table[row] = value, *numbers
+    return table
+
+
+def _tags() -> npt.NDArray[np.int64]:
+    names = {tag: name for name, tags in _NAMED.items() for tag in tags.split()}
+    flags: dict[str, int] = {}
+    for flag, tags in _FLAGGED.items():
+        for tag in tags.split():
+            flags[tag] = flags.get(tag, 0) | flag
+    return _table({tag: (names.get(tag, PLAIN), flags.get(tag, 0)) for tag in names | flags}, 512)
+
+
+def _attributes() -> npt.NDArray[np.int64]:
+    rows = {name: (KEPT, 1 << bit) for bit, name in enumerate(_KEPT.split())}
+    for what, names in _TREATED.items():
+        for name in names.split():
+            rows[name] = what, 1 << len(rows)
+    return _table(rows, 256)
+
+
+def _references() -> npt.NDArray[np.int64]:
+    """Names without "&" and ";": two code points, and 1 if the name needs its semicolon, else 2."""
+    rows: dict[str, tuple[int, ...]] = {}
+    for name, text in html5.items():
+        bare = name.rstrip(";")
+        first, second = (*map(ord, text), 0)[:2]
+        rows[bare] = first, second, 2 if bare in html5 else 1
+    return _table(rows, 8192)
+
+
+def _words() -> npt.NDArray[np.uint8]:
+    rows = [word.encode().ljust(9, b"\0") for word in f"{_CLASS_WORDS} {_ADDRESS_WORDS}".split()]
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), -1)
+
+
+TAGS = _tags()
+ATTRIBUTE_TABLE = _attributes()
+CLASSES = _table({name: (why,) for why, names in _CLASSES.items() for name in names.split()}, 64)
+REFERENCES = _references()
+WORDS = _words()

@@ -1,0 +1,135 @@
+"""What a parsed page has to print, as a list of events in the order of the page.
+
+The parser writes its tree once more, and one compiled loop reads that (``scan_kernels``): a tree that is
+walked node by node in Python takes ten times as long. Knows the text of events and the attributes of the
+elements that events mention. Does not know what an event does (``walk``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from itertools import zip_longest
+
+import numpy as np
+
+from stages.render import kinds
+from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
+from stages.render.line_kernels import ELEMENT, EVENT, STACK, STATES
+from stages.render.markup_kernels import FOUND
+from stages.render.scan_kernels import scan
+
+#: Limits on the characters of a note to users whose browser cannot play a film, and on the nodes examined to
+#: find it. If there is more, the element was never closed and contains the rest of the page.
+_NOTE = np.array([400, 1000, 1 << 16], np.int64)
+#: Characters before which, and after which, words that a box or image separates need no space.
+_STICKS = np.array(list(zip_longest(map(ord, STICKS_TO_WORD), map(ord, WORD_STICKS_TO), fillvalue=-1)))
+_ATTRIBUTE = re.compile(rb' (=?[^=]*)="([^"]*)"')
+_MARKUP = re.compile(
+    rb"<!--.*?-->|<(%b)(?=[ >]).*?</\1>|<[^>]*>" % "|".join([*kinds.tags(kinds.RAW), "template"]).encode(),
+    re.DOTALL,
+)
+#: What one "<" leads to at most: a line that ends, a container, and an element that is opened and closed.
+_MOST_EVENTS = 8
+
+#: Numbers of an element: where it is in the page.
+Element = int
+
+
+class Scan:
+    """The events of a page, and what they refer to."""
+
+    def __init__(self, body: bytes, *, structure: bool, alternatives: bool) -> None:
+        """``body``: as the parser writes it. ``structure``: with containers. ``alternatives``: with the alt
+        texts of images."""
+        self.page = body
+        page = np.frombuffer(self.page + kinds.TAIL, np.uint8)
+        tags = int(np.count_nonzero(page == ord("<")))
+        out = np.empty(2 * (len(page) + tags), np.uint8)
+        events = np.empty((_MOST_EVENTS * tags, EVENT), np.int32)
+        elements = np.empty((2 * tags, ELEMENT), np.int32)
+        stack = np.empty((tags, STACK), np.int64)
+        state = np.zeros(STATES, np.int64)
+        found = np.zeros(FOUND, np.int64)
+        pages = (page, kinds.TAGS, _NOTE, _STICKS, structure, alternatives)
+        scan(*pages, out, events, elements, stack, state, found)
+        events_, bytes_, _, elements_ = state[:4].tolist()
+        self.text = out[:bytes_].tobytes().decode()
+        self._events: list[int] = events[:events_, :3].ravel().tolist()
+        self._elements: list[int] = elements[:elements_].ravel().tolist()
+
+    def events(self) -> Iterator[tuple[int, int, int]]:
+        """Every event with its two numbers (``kinds``)."""
+        numbers = iter(self._events)
+        return zip(numbers, numbers, numbers, strict=True)
+
+    def _element(self, element: Element) -> list[int]:
+        return self._elements[ELEMENT * element : ELEMENT * (element + 1)]
+
+    def tag(self, element: Element) -> str:
+        """The name of its tag."""
+        start, end = self._element(element)[:2]
+        return self.page[start:end].decode()
+
+    def container(self, element: Element) -> tuple[str, str]:
+        """The name of its tag; and class, id, role and itemprop."""
+        numbers, first = self._elements, ELEMENT * element
+        tag = self.page[numbers[first] : numbers[first + 1]]
+        return tag.decode(), self.text[numbers[first + 3] : numbers[first + 4]]
+
+    def attributes(self, element: Element) -> dict[str, str]:
+        """All attributes; -1 for an element that has none."""
+        if element < 0:
+            return {}
+        _, start, end, _, _ = self._element(element)
+        found = _ATTRIBUTE.findall(self.page[start:end])
+        return {name.decode(): unescape(value.decode()) for name, value in found}
+
+    def button(self, element: Element) -> tuple[str, bool]:
+        """The text of a button, and whether it is in a heading."""
+        _, _, start, end, in_heading = self._element(element)
+        return _text(self.page[start + 1 : end]), bool(in_heading)
+
+    def items(self, element: Element) -> int:
+        """How many items a list has."""
+        inside = _inside(self.page, self._element(element)[2] + 1)
+        return sum([name == "li" for name, _ in inside])
+
+    def after(self, place: int) -> Iterator[tuple[str, str]]:
+        """Names and texts of the elements and texts (name "") that follow a place within its parent."""
+        return _inside(self.page, place)
+
+
+def _text(markup: bytes) -> str:
+    return unescape(_MARKUP.sub(b"", markup).decode())
+
+
+_TOKEN = re.compile(rb"<!--.*?-->|<\?[^>]*>|<(/?)([^ >]+)[^>]*>|[^<]+", re.DOTALL)
+_NO_CONTENT = frozenset(kinds.tags(kinds.VOID))
+
+
+def _inside(page: bytes, place: int) -> Iterator[tuple[str, str]]:
+    """Elements and texts from ``place`` on, up to the end of the element that they are in."""
+    depth = 0
+    name, texts = "", []
+    for token in _TOKEN.finditer(page, place):
+        closing, tag = token[1], token[2]
+        if tag is None:
+            if token[0][:1] != b"<":
+                if not depth:
+                    yield "", unescape(token[0].decode())
+                texts.append(token[0])
+            continue
+        if closing:
+            depth -= 1
+            if depth < 0:
+                return
+        else:
+            if not depth:
+                name, texts = tag.decode(), []
+            depth += 1
+            if tag.decode() in _NO_CONTENT:
+                depth -= 1
+        if not depth:
+            yield name, unescape(b"".join(texts).decode())

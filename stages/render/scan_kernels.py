@@ -1,0 +1,508 @@
+"""One pass over a serialised page: what there is to print, in order; the compiled half of ``scan``.
+
+Knows which elements are open and what their kinds mean for lines. Does not know what an event does to the
+text (``elements``), why an element is marked (``marks``), how markup is read (``markup_kernels``), nor how a
+line is made (``line_kernels``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stages.compiled import lean
+from stages.render import kinds
+from stages.render.line_kernels import (
+    BYTES,
+    CHARS,
+    DEPTH,
+    ELEMENTS,
+    EMPTY,
+    EVENTS,
+    FILLED,
+    IN_HEADINGS,
+    IN_LINKS,
+    IN_MATH,
+    IN_PRE,
+    ON_LINE,
+    RUN,
+    RUN_BYTES,
+    UNKNOWN,
+    emit,
+    end_run,
+    make_line,
+    write,
+)
+from stages.render.markup_kernels import (
+    ALT,
+    ALT_END,
+    COUNT,
+    DECLARE,
+    HREF,
+    MARK,
+    NAMES,
+    NO,
+    NUMBER,
+    TAG_END,
+    TAIL,
+    YES,
+    after_element,
+    after_markup,
+    after_tag,
+    hash_of,
+    look_up,
+    name_end,
+    raw_end,
+    read_tag,
+)
+
+(
+    _ALTERNATIVE,
+    _BLOCK,
+    _BLOCKED,
+    _BLOCK_LINK,
+    _BOX,
+    _BREAK,
+    _BREAKS,
+    _BUTTON,
+    _CAPTION,
+    _CELL,
+    _CLOSED,
+    _CLOSES,
+    _CODE,
+    _CONTROL,
+    _DECLARED,
+    _EDGE,
+    _EMBEDDING,
+    _FLUSH,
+    _FORMULA,
+    _GAP,
+    _HEADER_CELL,
+    _HEADING,
+    _HEADINGS,
+    _HIDDEN,
+    _IMAGE,
+    _INLINE,
+    _ITEM,
+    _JOINT,
+    _LEVEL,
+    _LINE,
+    _LINK,
+    _LIST,
+    _LISTED,
+    _LISTING,
+    _MATH,
+    _NOTES,
+    _OBJECT,
+    _OPENED,
+    _PLACED,
+    _PRE,
+    _PREFORMATTED,
+    _QUOTED,
+    _RAW,
+    _REPLACED,
+    _ROW,
+    _RUBY,
+    _SCRIPT,
+    _SKIP,
+    _SPACE,
+    _TABLE,
+    _TERM,
+    _VOID,
+) = map(
+    np.int64,
+    (
+        kinds.ALTERNATIVE,
+        kinds.BLOCK,
+        kinds.BLOCKED,
+        kinds.BLOCK_LINK,
+        kinds.BOX,
+        kinds.BREAK,
+        kinds.BREAKS,
+        kinds.BUTTON,
+        kinds.CAPTION,
+        kinds.CELL,
+        kinds.CLOSED,
+        kinds.CLOSES,
+        kinds.CODE,
+        kinds.CONTROL,
+        kinds.DECLARED,
+        kinds.EDGE,
+        kinds.EMBEDDING,
+        kinds.FLUSH,
+        kinds.FORMULA,
+        kinds.GAP,
+        kinds.HEADER_CELL,
+        kinds.HEADING,
+        kinds.HEADINGS,
+        kinds.HIDDEN,
+        kinds.IMAGE,
+        kinds.INLINE,
+        kinds.ITEM,
+        kinds.JOINT,
+        kinds.LEVEL,
+        kinds.LINE,
+        kinds.LINK,
+        kinds.LIST,
+        kinds.LISTED,
+        kinds.LISTING,
+        kinds.MATH,
+        kinds.NOTES,
+        kinds.OBJECT,
+        kinds.OPENED,
+        kinds.PLACED,
+        kinds.PRE,
+        kinds.PREFORMATTED,
+        kinds.QUOTED,
+        kinds.RAW,
+        kinds.REPLACED,
+        kinds.ROW,
+        kinds.RUBY,
+        kinds.SCRIPT,
+        kinds.SKIP,
+        kinds.SPACE,
+        kinds.TABLE,
+        kinds.TERM,
+        kinds.VOID,
+    ),
+)
+
+
+@lean
+def _add_text(page: Any, at: Any, end: Any, raw: Any, out: Any, events: Any, state: Any) -> Any:
+    """Adds a text node: to the run of text, or as an event of its own if it is white space."""
+    before, chars = state[BYTES], state[CHARS]
+    what = write(page, at, end, raw, out, state)
+    if what == 2 or state[IN_PRE]:
+        if state[RUN] < 0:
+            state[RUN], state[RUN_BYTES] = chars, before
+        state[ON_LINE] = FILLED
+        return
+    state[BYTES], state[CHARS] = before, chars
+    if state[ON_LINE] == EMPTY:
+        return
+    space = 10 if what else 32
+    if state[RUN] >= 0:
+        out[before] = space
+        state[BYTES] += 1
+        state[CHARS] += 1
+    else:
+        emit(events, state, _SPACE, np.int64(space), NO)
+
+
+@lean
+def _step(kind: Any, one: Any, opens: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
+    """An element that opens or closes; _LINE for any other end of a line. ``one``: what its event says."""
+    pre = state[IN_PRE]
+    # The line ends, but not before a link that it is in.
+    if state[ON_LINE] != EMPTY and kind >= _LINE and (opens or kind != _BLOCK_LINK):
+        if not pre and make_line(NO, sticks, out, events, state):
+            state[ON_LINE] = EMPTY
+        elif kind == _LINE or (kind > _BLOCK and not pre):
+            emit(events, state, _FLUSH, NO, NO)
+            if not pre:
+                state[ON_LINE] = EMPTY
+    if kind == _LINE:
+        return
+    if kind == _BLOCK:
+        count = state[EVENTS]
+        if state[ON_LINE] != EMPTY or not count or events[count - 1, 0] != _GAP:
+            emit(events, state, _GAP, NO, NO)
+            if not pre:
+                state[ON_LINE] = EMPTY
+        return
+    change = 1 if opens else -1
+    if kind == _PRE:
+        pre += change
+        state[IN_PRE] = pre
+    elif kind == _LINK or kind == _BLOCK_LINK:
+        state[IN_LINKS] += change
+    elif kind == _HEADING or kind == _TERM or kind == _CAPTION:
+        state[IN_HEADINGS] += change
+    if not opens:
+        emit(events, state, _CLOSES + kind, one, NO)
+        state[ON_LINE] = UNKNOWN if kind < _LINE or pre else EMPTY
+    else:
+        emit(events, state, _CONTROL if kind == _BUTTON else kind, one, NO)
+        if kind >= _LINE:
+            state[ON_LINE] = UNKNOWN if pre > 1 else EMPTY
+        elif kind == _QUOTED or kind == _RUBY or kind == _BUTTON:
+            state[ON_LINE] = FILLED
+
+
+@lean
+def _add_names(page: Any, found: Any, out: Any, state: Any) -> Any:
+    """Writes the names of a container: of its class alone, or of class, id, role and itemprop."""
+    first = True
+    for name in range(4 if found[COUNT] > 1 else 1):
+        at, end = found[NAMES + 2 * name], found[NAMES + 1 + 2 * name]
+        if at == end:
+            continue
+        if not first:
+            out[state[BYTES]] = 32
+            state[BYTES] += 1
+            state[CHARS] += 1
+        first = False
+        write(page, at, end, NO, out, state)
+
+
+@lean
+def _is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) -> Any:
+    """Whether what is in an element that embeds something, from ``at`` on, is more than a note to old
+    browsers."""
+    before, chars = state[BYTES], state[CHARS]
+    total, nodes, depth = 0, 0, 1
+    last = min(at + limits[2], len(page) - TAIL)
+    while depth:
+        if at >= last or total > limits[0] or nodes > limits[1]:
+            return True
+        if page[at] != 60:
+            stop = at
+            while stop < last and page[stop] != 60:
+                stop += 1
+            first, end = at, stop
+            while first < end and (page[first] == 32 or 9 <= page[first] <= 13):
+                first += 1
+            while end > first and (page[end - 1] == 32 or 9 <= page[end - 1] <= 13):
+                end -= 1
+            write(page, first, end, NO, out, state)
+            total += state[CHARS] - chars
+            state[BYTES], state[CHARS] = before, chars
+            nodes += 1
+            at = stop
+        elif page[at + 1] == 33 or page[at + 1] == 63:
+            at = after_markup(page, at)
+            nodes += 1
+        else:
+            closing = page[at + 1] == 47
+            start = at + 2 if closing else at + 1
+            stop = name_end(page, start)
+            row = look_up(tags, hash_of(page, start, stop))
+            flags = tags[row, 2] if row >= 0 else 0
+            at = after_tag(page, stop)
+            if flags & _VOID:
+                nodes += not closing
+            elif closing:
+                depth -= 1
+            else:
+                nodes += 1
+                depth += 1
+                if flags & _RAW:
+                    at = raw_end(page, at, start, stop, flags & _SCRIPT)
+    return total > limits[0] or nodes > limits[1]
+
+
+@lean
+def _add_element(name: Any, end: Any, state: Any, found: Any, elements: Any) -> Any:
+    count = state[ELEMENTS]
+    elements[count, 0], elements[count, 1], elements[count, 2] = name, end, found[TAG_END]
+    elements[count, 3] = elements[count, 4] = 0
+    state[ELEMENTS] = count + 1
+    return count
+
+
+@lean
+def _pop(at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, elements: Any) -> Any:
+    """Closes the innermost open element, whose closing tag is at ``at``."""
+    depth = state[DEPTH] - 1
+    state[DEPTH] = depth
+    kind, one = stack[depth, 1], stack[depth, 3]
+    if kind == _INLINE:
+        state[IN_MATH] -= stack[depth, 2]
+        return
+    _step(kind, one, NO, sticks, out, events, state)
+    if kind == _BUTTON:
+        elements[one, 3] = at
+        opened = stack[depth, 2]
+        events[opened, 2] = state[EVENTS] - opened - 1
+    elif stack[depth, 2]:
+        count = state[EVENTS]
+        if state[RUN] < 0 and events[count - 1, 0] == _OPENED:
+            state[EVENTS] = count - 1  # nothing is in it
+        elif state[RUN] < 0 and events[count - 1, 0] == _GAP and events[count - 2, 0] == _OPENED:
+            state[EVENTS] = count - 1
+            events[count - 2, 0] = _GAP
+        else:
+            emit(events, state, _CLOSED, NO, NO)
+
+
+@lean
+def _argument(
+    kind: Any,
+    name: Any,
+    end: Any,
+    flags: Any,
+    number: Any,
+    state: Any,
+    found: Any,
+    elements: Any,
+    stack: Any,
+) -> Any:
+    """What the function that opens an element of this kind needs to know."""
+    if kind == _HEADING:
+        return flags & _LEVEL
+    if kind == _PRE:
+        return number
+    if kind == _ROW:
+        return stack[state[DEPTH] - 1, 4] if state[DEPTH] else 0
+    if kind == _CELL or kind == _HEADER_CELL or kind == _ITEM:
+        return _add_element(name, end, state, found, elements) if found[COUNT] else -1
+    if kind == _LINK or kind == _BLOCK_LINK or kind == _LIST or kind == _TABLE or kind == _BUTTON:
+        element = _add_element(name, end, state, found, elements)
+        if kind == _BUTTON and state[DEPTH]:
+            elements[element, 4] = stack[state[DEPTH] - 1, 5] & _HEADINGS
+        return element
+    return -1
+
+
+@lean
+def scan(
+    page: Any,
+    tags: Any,
+    limits: Any,
+    sticks: Any,
+    structure: Any,
+    alternatives: Any,
+    out: Any,
+    events: Any,
+    elements: Any,
+    stack: Any,
+    state: Any,
+    found: Any,
+) -> Any:
+    """Writes the events of ``page`` (uint8: a serialised body, then ``kinds.TAIL``), their text, and the
+    elements that they mention; ``state`` has the counts.
+
+    ``tags``: rows of hash, kind and flags. ``limits``: of a note, in characters, nodes and bytes.
+    ``sticks``: the characters that need no space before them, and after them. ``structure``: with containers.
+    ``alternatives``: with the alt texts of images.
+    """
+    at, size = NO, len(page) - TAIL
+    state[RUN] = -1
+    while at < size:
+        if page[at] != 60:
+            end = at + 1
+            while end < size and page[end] != 60:
+                end += 1
+            _add_text(page, at, end, NO, out, events, state)
+            at = end
+            continue
+        letter = page[at + 1]
+        if letter == 33 or letter == 63:
+            at = after_markup(page, at)
+            continue
+        if letter == 47:
+            end = name_end(page, at + 2)
+            value = hash_of(page, at + 2, end)
+            depth = state[DEPTH] - 1
+            while depth >= 0 and stack[depth, 0] != value:
+                depth -= 1
+            while depth >= 0 and state[DEPTH] > depth:
+                _pop(at, sticks, out, events, state, stack, elements)
+            at = end + 1
+            continue
+        start = at + 1
+        end = name_end(page, start)
+        value = hash_of(page, start, end)
+        row = look_up(tags, value)
+        kind, flags = _INLINE, 0
+        if row >= 0:
+            kind, flags = tags[row, 1], tags[row, 2]
+        at = read_tag(page, end, found)
+        void = flags & _VOID
+        mark, number = found[MARK], found[NUMBER]
+        if mark == _HIDDEN or (flags & _NOTES and state[IN_MATH] and not mark):
+            kind, mark = _SKIP, 0
+        elif kind == _EMBEDDING and mark != _REPLACED:
+            if flags & _DECLARED:
+                kind = _BOX if found[DECLARE] else _OBJECT
+            else:
+                kind = _OBJECT if _is_long(page, at, tags, out, state, limits) else _BOX
+        if mark == _REPLACED or (mark == _LISTED and kind >= _INLINE):
+            place = mark == _REPLACED and kind > _BLOCK and not state[IN_PRE]
+            place |= mark == _LISTED and flags & _PLACED
+            one = -1
+            if place:
+                one = _argument(kind, start, end, flags, number, state, found, elements, stack)
+                _step(kind, one, YES, sticks, out, events, state)
+            emit(events, state, _FORMULA if mark == _REPLACED else _LISTING, number, NO)
+            state[ON_LINE] = UNKNOWN
+            if place:
+                _step(kind, one, NO, sticks, out, events, state)
+            kind = _SKIP
+        elif mark == _PREFORMATTED and kind >= _INLINE:
+            kind = _PRE
+        elif mark == _BLOCKED and kind >= _INLINE:
+            if kind == _INLINE or kind == _CODE or kind == _OBJECT:
+                kind = _LINE
+            elif kind == _LINK:
+                kind = _BLOCK_LINK
+            elif kind < _LINE:
+                _step(_LINE, NO, YES, sticks, out, events, state)
+        if kind < _INLINE:
+            if kind == _BOX:
+                emit(events, state, _JOINT, NO, NO)
+            if not void:
+                at = after_element(page, at, start, end, tags)
+            continue
+        if (kind == _LINK or kind == _BLOCK_LINK) and not found[HREF]:
+            kind = _INLINE if kind == _LINK else _LINE
+        one, third = -1, 0
+        if kind >= _LINE:
+            _step(_LINE, NO, YES, sticks, out, events, state)
+            if structure:
+                third = 1
+                container = _add_element(start, end, state, found, elements)
+                elements[container, 3] = state[CHARS]
+                _add_names(page, found, out, state)
+                elements[container, 4] = state[CHARS]
+                emit(events, state, _OPENED, container, NO)
+            if state[IN_PRE] and kind != _PRE:
+                kind = _LINE
+        elif kind == _INLINE:
+            count = state[EVENTS]
+            if count and state[RUN] < 0 and events[count - 1, 0] == _CLOSES + _LINK:
+                emit(events, state, _EDGE, NO, NO)
+            if flags & _MATH:
+                third = 1
+                state[IN_MATH] += 1
+        elif kind == _IMAGE:
+            end_run(events, state)
+            before, chars = state[BYTES], state[CHARS]
+            if alternatives and write(page, found[ALT], found[ALT_END], NO, out, state) == 2:
+                count = state[EVENTS]
+                events[count, 0], events[count, 1], events[count, 2] = _ALTERNATIVE, chars, state[CHARS]
+                events[count, 3], events[count, 4] = before, state[BYTES]
+                state[EVENTS] = count + 1
+                state[ON_LINE] = FILLED
+            else:
+                state[BYTES], state[CHARS] = before, chars
+                emit(events, state, _JOINT, NO, NO)
+        elif kind == _BREAK:
+            if state[ON_LINE] == EMPTY or state[IN_PRE] or not make_line(YES, sticks, out, events, state):
+                emit(events, state, _BREAKS, at, NO)
+                state[ON_LINE] = UNKNOWN
+            else:
+                state[ON_LINE] = EMPTY
+        if kind != _INLINE and kind != _IMAGE and kind != _BREAK:
+            one = _argument(kind, start, end, flags, number if mark else -1, state, found, elements, stack)
+            _step(kind, one, YES, sticks, out, events, state)
+            if kind == _BUTTON:
+                third = state[EVENTS] - 1
+        if void and kind != _LINE and kind != _BLOCK:
+            continue
+        depth = state[DEPTH]
+        stack[depth, 0], stack[depth, 1], stack[depth, 2] = value, kind, third
+        stack[depth, 3], stack[depth, 4], stack[depth, 5] = one, start, flags
+        state[DEPTH] = depth + 1
+        if void:
+            _pop(at, sticks, out, events, state, stack, elements)
+        elif flags & _RAW:  # <xmp>, <plaintext>
+            stop = raw_end(page, at, start, end, NO)
+            if stop > at:
+                _add_text(page, at, stop, YES, out, events, state)
+            at = stop
+    while state[DEPTH]:
+        _pop(size, sticks, out, events, state, stack, elements)
+    end_run(events, state)

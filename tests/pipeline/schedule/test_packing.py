@@ -1,0 +1,259 @@
+"""Receipts of a group in one file: what it saves, and that it is never believed when it is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from runs import flip, hashes, launched, toy_inputs
+
+from pipeline.ledger import packs
+from pipeline.ledger.receipts import Receipt, load_all
+from pipeline.ledger.verify import verify
+from pipeline.schedule import groups, packing
+from pipeline.schedule.loop import RunFailed
+from pipeline.schedule.parts import Made, Named, Parts, pattern
+from pipeline.storage import Storage
+from pipeline.tasks import part
+
+ROOT = Path(__file__).parents[3]
+CONFIG = """
+name: toy
+output: {output}
+execution: {{executor: inline}}
+limits: {{max_failed: 0.2}}
+datasets:
+  web:
+    read: {{format: "toys:Lines", paths: ["{inputs}/*.jsonl"]}}
+    stages:
+      - toys:AtLeast: {{chars: {chars}}}
+      - exact_dedup: {{}}
+tokenizer: {{path: {tokenizer}}}
+shards: {{tokens: 1500}}
+blend: [{{phase: 1, weights: {{web: 1}}}}]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _all_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "LEAST", 1)
+    monkeypatch.setattr(packing, "_PAGE", 1)
+    monkeypatch.setattr(packing, "_PIECES", 3)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Path]:
+    """Runs the config and returns its output."""
+    toy_inputs(tmp_path / "in", files=5)
+
+    def run(name: str = "out", chars: int = 20) -> Path:
+        path = tmp_path / f"{name}.yaml"
+        tokenizer = ROOT / "configs/sample/tokenizer.json"
+        path.write_text(
+            CONFIG.format(output=tmp_path / name, inputs=tmp_path / "in", chars=chars, tokenizer=tokenizer)
+        )
+        launched(path)
+        return tmp_path / name
+
+    return run
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Labels of the parts that are computed."""
+    labels: list[str] = []
+    real = part.PartTask.run
+
+    def noted(self: part.PartTask, *arguments: object) -> Receipt:
+        labels.append(self.label)
+        return real(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(part.PartTask, "run", noted)
+    return labels
+
+
+def test_packs_change_nothing_else(run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    output = run()
+    assert len([*output.glob("work/web/**/*.pack")]) == 6  # four segments, verdicts, shards
+    monkeypatch.setattr(packing, "LEAST", 1000)
+    plain = run("plain")
+    assert not [*plain.glob("work/**/*.pack")]
+    assert (output / "corpus/SHA256SUMS").read_bytes() == (plain / "corpus/SHA256SUMS").read_bytes()
+
+
+def test_a_finished_run_reads_no_receipt_and_writes_nothing(
+    run: Callable[..., Path], ran: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = hashes(run())
+    ran.clear()
+    monkeypatch.setattr(Receipt, "from_json", None)
+    # on this storage files are verified by tasks, which read the receipts themselves
+    monkeypatch.setattr("pipeline.tasks.check.CheckTask.run", lambda *_: Receipt(""))
+    assert hashes(run()) == before
+    assert ran == []
+
+
+def test_a_run_without_packs_is_taken_as_it_is(
+    run: Callable[..., Path], ran: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "LEAST", 1000)
+    before = hashes(run())
+    ran.clear()
+    monkeypatch.setattr(packing, "LEAST", 1)
+    output = run()
+    assert ran == []
+    assert hashes(output) == before
+    assert [*output.glob("work/web/00*/receipts.pack")]
+
+
+def test_packed_receipts_are_the_receipts(run: Callable[..., Path]) -> None:
+    output = run()
+    for pack in output.glob("work/**/*.pack"):
+        folder = pack.with_suffix("")
+        alone = {path.stem: Receipt.from_bytes(path.read_bytes()) for path in folder.glob("*.json")}
+        assert dict(load_all(Storage(), str(folder))) == alone
+
+
+@pytest.mark.parametrize("kind", ["", "runs/", "rejects/"])
+def test_a_lost_file_is_made_again(run: Callable[..., Path], ran: list[str], kind: str) -> None:
+    output = run()
+    before = hashes(output)
+    lost = sorted(output.glob(f"work/web/01*/{kind}part-*") or output.glob(f"work/web/00*/{kind}part-*"))[0]
+    lost.unlink()
+    ran.clear()
+    run()
+    assert [label.rpartition("/")[2] for label in ran] == [lost.stem]
+    assert hashes(output) == before
+
+
+def test_a_changed_file_is_made_again(run: Callable[..., Path], ran: list[str]) -> None:
+    output = run()
+    changed = sorted(output.glob("work/web/00*/part-*.parquet"))[0]
+    good = changed.read_bytes()
+    flip(changed, len(good) // 2)
+    ran.clear()
+    run()
+    assert changed.read_bytes() == good
+    assert {label.rpartition("/")[2] for label in ran} == {changed.stem}
+    assert not verify(Storage(), str(output)).damages
+
+
+def test_a_damaged_pack_is_none(run: Callable[..., Path], ran: list[str]) -> None:
+    output = run()
+    pack = next(output.glob("work/web/00*/receipts.pack"))
+    good = pack.read_bytes()
+    for place in (3, 20, 45, len(good) // 2, len(good) - 1):
+        pack.write_bytes(good)
+        flip(pack, place)
+        assert packs.read(Storage(), str(pack)) is None
+        assert packs.receipts(Storage(), str(pack)) is None
+    ran.clear()
+    run()
+    assert ran == []
+    assert packs.read(Storage(), str(pack)) is not None
+    assert not verify(Storage(), str(output)).damages
+
+
+def test_another_setting_does_what_depends_on_it(run: Callable[..., Path], ran: list[str]) -> None:
+    output = run()
+    ran.clear()
+    run(chars=40)
+    assert ran  # what is measured and decided in one segment is done again
+    fresh = run("fresh", chars=40)
+    assert (output / "corpus/SHA256SUMS").read_bytes() == (fresh / "corpus/SHA256SUMS").read_bytes()
+    assert not verify(Storage(), str(output)).damages
+
+
+def test_a_pack_is_gone_before_anything_changes(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = run()
+    before = {*output.glob("work/**/*.pack")}
+
+    def stops(self: part.PartTask, *_: object) -> Receipt:
+        assert not Path(output, f"{Path(self.receipt_name).parent}.pack").exists()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(part.PartTask, "run", stops)
+        with pytest.raises(KeyboardInterrupt):
+            run(chars=40)
+    assert {*output.glob("work/**/*.pack")} < before
+    run(chars=40)
+    assert {*output.glob("work/**/*.pack")} == before
+
+
+def test_a_receipt_that_stands_in_the_pack_alone_is_written_again(run: Callable[..., Path]) -> None:
+    output = run()
+    lost = sorted(output.glob("work/web/00*/receipts/part-*.json"))[0]
+    good = lost.read_bytes()
+    lost.unlink()
+    found = verify(Storage(), str(output))
+    assert not found.damages
+    assert any(str(lost) in note for note in found.notes)
+    (next(output.glob("work/web/00*/part-*.parquet")).parent / f"{lost.stem}.parquet").unlink()
+    run()
+    assert json.loads(lost.read_bytes())["files"] == json.loads(good)["files"]
+    assert not verify(Storage(), str(output)).damages
+
+
+def test_a_part_that_failed_is_tried_again(run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(part._Run, "run", lambda self: 1 / 0)
+        with pytest.raises(RunFailed):
+            run()
+    output = run()
+    assert not verify(Storage(), str(output)).damages
+
+
+def test_tokens_of_many_parts_are_merged_first(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = run("plain")
+    monkeypatch.setattr(groups, "MOST_FILES", 2)
+    output = run()
+    merged = [*output.glob("work/web/tokens/merged/group-*.runs")]
+    assert len(merged) == 3
+    for shard in plain.glob("corpus/web/*.parquet"):
+        assert (output / "corpus/web" / shard.name).read_bytes() == shard.read_bytes()
+    before = hashes(output)
+    monkeypatch.setattr(groups, "MERGED_BYTES", 1)
+    (output / "work/web/tokens/merged/group-00000.runs").unlink()
+    run()
+    assert len([*output.glob("work/web/tokens/merged/group-*.runs")]) == 5
+    monkeypatch.setattr(groups, "MERGED_BYTES", 1 << 30)
+    after = hashes(run())
+    assert {n: s for n, s in after.items() if n.startswith("corpus/web")} == {
+        n: s for n, s in before.items() if n.startswith("corpus/web")
+    }
+
+
+def test_results_are_kept_as_they_were(tmp_path: Path) -> None:
+    from pipeline.ledger.receipts import DOCUMENTS, RUNS, File
+
+    parts = Parts()
+    one = Made(True, {DOCUMENTS: File(DOCUMENTS, "w/p-1.parquet", 7, "aa", "")}, {"documents": 3, "rows": 0})
+    two = Made(
+        True,
+        {
+            DOCUMENTS: File(DOCUMENTS, "w/p-2.parquet", 8, "bb", "f"),
+            RUNS: File(RUNS, "w/runs/p-2.runs", 9, "cc", "g"),
+        },
+        {},
+    )
+    failed = Made(False, {}, {})
+    for name, made in (("p-2", two), ("p-1", one), ("p-3", failed)):
+        parts.put(name, made)
+    again = Parts.of(json.loads(json.dumps(parts.tables())), [*parts], [parts.row(name) for name in parts])
+    for kept in (parts, again):
+        assert [*kept.sorted()] == [("p-1", one), ("p-2", two), ("p-3", failed)]
+        assert [*kept.digests(RUNS)] == [("p-1", True, ""), ("p-2", True, "cc"), ("p-3", False, "")]
+        assert [*kept.sizes("p-2")] == [("w/p-2.parquet", 8), ("w/runs/p-2.runs", 9)]
+    named = Named()
+    named.add_all(pattern(lambda task: f"w/receipts/{task}.json"), parts)
+    assert all(name in named for name in ("w/p-1.parquet", "w/runs/p-2.runs", "w/receipts/p-3.json"))
+    assert not any(
+        name in named for name in ("w/p-3.parquet", "w/runs/p-1.runs", "w/receipts/p-4.json", "w/p")
+    )

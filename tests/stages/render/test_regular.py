@@ -1,0 +1,253 @@
+"""Regular pages, which are read without the parser, against the parser."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.lib import data
+from stages.render import regular, text
+from stages.render.layout import Page
+from stages.render.scan import Scan
+from stages.render.walk import walk
+
+
+def by_parser(html: str, *, structure: bool) -> tuple[Any, ...]:
+    """Blocks, containers and title."""
+    tree = text.LexborHTMLParser(text.to_parse(html), scripting=True, options=text._OPTIONS)
+    return shown(text._Attempts(tree, html, structure=structure).page(), text._title(tree))
+
+
+def by_source(html: str, *, structure: bool) -> tuple[Any, ...] | None:
+    if (found := regular.read(html)) is None:
+        return None
+    scan = Scan(found.body, structure=structure, alternatives=not structure)
+    page = Page(scan, {}, bool)
+    walk(page, scan, text._NOTHING, [])
+    return shown(page, found.title)
+
+
+def shown(page: Page, title: str) -> tuple[Any, ...]:
+    return (
+        [dataclasses.astuple(block) for block in page.blocks],
+        [dataclasses.astuple(one) for one in page.containers],
+        title,
+        page.indented,
+    )
+
+
+def assert_same(html: str) -> bool:
+    """Whether the page is regular; if it is, it must come out as from the parser."""
+    for structure in (False, True):
+        if (found := by_source(html, structure=structure)) is None:
+            return False
+        assert found == by_parser(html, structure=structure), html
+    return True
+
+
+HEAD = "<!doctype html><title>T</title>"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>one<p>two<ul><li>a<li>b<ul><li>c</ul><li>d</ul>three",
+        "<dl><dt>a<dd>b<dd>c<dt>d</dl>",
+        "<table><tr><td>a<td>b<tr><th>c<td>d</table>e",
+        "<table><caption>x</caption><col><thead><tr><td>a<tbody><tr><td>b</table>",
+        "<table><tr><td><table><tr><td>a</table>b<td>c</table>",
+        "<table><form><tr><td>a</form></table><form>b</form>",
+        "<div><form><div>a</form>b</div>c</div>d",
+        "<h1>a<h2>b</h3>c",
+        "<b>a<div>b</b>c</div>d",
+        "<p>a<b>b<p>c</b>d",
+        "<a href=x><b>a</a>b</b>c",
+        "<p>a</p></p>b</br>c",
+        "<button>a<button>that has more than four words in it</button>b",
+        "<select><option>a<option>b</select>c",
+        "<svg><title>a</title><path/><a>b</a></svg>c<svg/>",
+        "<template><p>a<template>b</template></template>c",
+        "<div hidden>a</div><p style='display:none'>b</p><span style='float : left'>c</span>d",
+        "<div style='display:flex'><span>a</span><b>b</b>c<i>d</i></div>",
+        "<dialog>a</dialog><dialog open>b</dialog><p hidden=until-found>c",
+        "a &amp; b &lt;c&gt; &eacute;&nbsp;&#8212;&#x2014; AT&T &unknown; &x=1 &",
+        "<p title='&quot;>'>a<!-- > -->b<!--->c<!-->d<!--x--!>e<?php x ?>f</ x>g",
+        "<script>'<p>'</script><style>p{}</style><noscript><p>no</noscript><iframe><p></iframe>a",
+        "<script><!-- x --></script>a<script>if (a<b) c</script>b",
+        "<textarea>\n<p>a</textarea>b<title>c</title>",
+        "<img alt='a'><img alt='b &amp; c'>d<img>e",
+        "<body class=late>a</body>b</html>c",
+        "<p>a<body class=late>b",
+        "text\r\nwith\rreturns",
+        "<p>a<p><span>b</div>c</span>d",
+        "<sup>a</sup><sub>b<p>c</sub>d",
+        "<div/>a<br/>b<p/class=x>c",
+        "<DIV CLASS=A>a</DIV><P>b",
+        "<div class=a class=b>c</div>",
+        "<p>a<p",
+        "<p>a</p",
+        "<ul><li><a href=x>a</a><li><p>b<li>c</ul>",
+        "<td>a</td><tr>b</table>c<caption>d",
+        "<object>a</object><video>b</video><canvas><p>c</canvas><meter>3</meter>",
+        "<p>a<hr>b<center>c</center><address>d<p>e</address>",
+        "<article><header><nav>a</nav></header><section>b</article>c",
+        "<blockquote><p>a</blockquote>b<fieldset><legend>c</legend>d</fieldset>",
+        "<details><summary>a<button>#</button></summary>b</details>",
+        "<q>a</q><code>b `c`</code><kbd>d</kbd>e",
+        "a<wbr>b<nav>c</nav><custom-element>d</custom-element>e",
+    ],
+)
+def test_as_the_parser(html: str) -> None:
+    assert assert_same(HEAD + html)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>a<math><mi>x</mi></math>",
+        "<pre>a</pre>",
+        "<span class='math inline'>x</span>",
+        "<img alt='$x$' class=latex>",
+        "<img src='https://latex.codecogs.com/gif.latex?x' alt=''>",
+        "<p data-tex='x'>a",
+        "<p><code>a<br>b</code>",
+        "<p style='white-space: pre-wrap'>a",
+        "<table><tr>a<td>b</table>",
+        "<table><p>a</table>",
+        "<p><a href=x>a<p>b</a>",
+        "<a href=x><a href=y><div><a href=z>a",
+        "<ruby>a<rt>b</ruby>",
+        "<frameset><frame></frameset>",
+        "<select><input>",
+        "<svg><foreignObject><p>a</p></foreignObject></svg>",
+        "<template id='B:0'></template><div hidden id='S:0'>a</div>",
+        "<p>&copy 2",
+        "<p>&#150;",
+        "<script type='math/tex'>x</script>a",
+        "<script><!-- <script> --></script>a",
+        "<p><b hidden>a<p>b",
+        "a\0b",
+        "<div>" * 1000,
+    ],
+)
+def test_left_to_the_parser(html: str) -> None:
+    assert regular.read(HEAD + html) is None
+    assert isinstance(regular.build_tree((HEAD + html).encode()), int)
+
+
+_TAGS = [
+    "a",
+    "b",
+    "i",
+    "em",
+    "code",
+    "span",
+    "div",
+    "p",
+    "li",
+    "ul",
+    "ol",
+    "dl",
+    "dt",
+    "dd",
+    "h1",
+    "h2",
+    "table",
+    "tr",
+    "td",
+    "th",
+    "tbody",
+    "thead",
+    "caption",
+    "col",
+    "colgroup",
+    "form",
+    "button",
+    "section",
+    "nav",
+    "br",
+    "hr",
+    "img",
+    "input",
+    "select",
+    "option",
+    "svg",
+    "template",
+    "sup",
+    "sub",
+    "q",
+    "label",
+    "center",
+    "object",
+    "video",
+    "dialog",
+    "font",
+    "main",
+]
+_PIECES = st.one_of(
+    st.sampled_from([f"<{tag}>" for tag in _TAGS]),
+    st.sampled_from([f"</{tag}>" for tag in _TAGS]),
+    st.sampled_from(
+        ["<a href=x>", "<div hidden>", "<b style='display:block'>", "<div style='display:flex'>"]
+    ),
+    st.sampled_from(
+        ["x", " ", "\n", "two words", "&amp;", "<!-- c -->", "<body class=z>", "</body>", "</html>"]
+    ),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(_PIECES, max_size=25))
+def test_any_order_of_tags(pieces: list[str]) -> None:
+    assert_same(HEAD + "".join(pieces))
+
+
+def test_many_orders_of_tags() -> None:
+    """Longer pages than Hypothesis makes, nested with more care."""
+    rng = random.Random(5)
+    regular_pages = 0
+    for _ in range(600):
+        pieces: list[str] = []
+        opened: list[str] = []
+        for _ in range(rng.randrange(60)):
+            choice = rng.random()
+            if choice < 0.4:
+                tag = rng.choice(_TAGS)
+                pieces.append(f"<{tag}{' href=x' * (tag == 'a')}>")
+                opened.append(tag)
+            elif choice < 0.65 and opened:
+                pieces.append(f"</{opened.pop() if rng.random() < 0.9 else rng.choice(_TAGS)}>")
+            else:
+                pieces.append(rng.choice(["x", " ", "\n", "two words"]))
+        regular_pages += assert_same(HEAD + "".join(pieces))
+    assert regular_pages > 40
+
+
+def test_titles_and_document_types() -> None:
+    found = regular.read("<html><head><title> a\n&amp; b </title></head><body><title>c</title>d")
+    assert found is not None
+    assert found.title == "a & b"
+    found = regular.read("<p>a<svg><title>no</title></svg>")
+    assert found is not None
+    assert found.title == ""
+    # Whether a table ends a paragraph depends on the document type, of which few are known here.
+    assert assert_same("<!DOCTYPE html><p>a<table><tr><td>b</table>")
+    assert assert_same(
+        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "x"><p>a<table><tr><td>b</table>'
+    )
+    assert regular.read("<p>a<table><tr><td>b</table>") is None
+    assert regular.read("\ud800<p>a") is None
+
+
+def test_real_pages() -> None:
+    if (path := data.find("web/pages.warc.gz")) is None:
+        pytest.skip(data.missing("web/pages.warc.gz"))
+    from benchmarks.lib.pages import read_pages
+
+    pages = [page.html for number, page in enumerate(read_pages(path)) if number % 12 == 0]
+    assert sum(map(assert_same, pages)) > 0.6 * len(pages)
