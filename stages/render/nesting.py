@@ -113,7 +113,7 @@ _FLAGGED = {
     OF_HEAD: "base basefont bgsound link meta noframes noscript script style template title",
     TEXT_ONLY: "textarea title",
     ENDS_DRAWING: "b big blockquote body br center code dd desc div dl dt em embed font foreignobject h1 h2"
-    " h4 h5 h6 head hr i img li listing menu meta nobr ol p pre ruby s small span strike strong sub sup"
+    " h3 h4 h5 h6 head hr i img li listing menu meta nobr ol p pre ruby s small span strike strong sub sup"
     " table tt u ul var",
 }
 

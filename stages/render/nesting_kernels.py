@@ -67,7 +67,7 @@ STACK = 7
 #: Open elements at most. The row after them is for small results.
 DEPTH = 400
 #: Places in that row: after a reference, where ``build`` is, and what ``closes`` and ``opens`` say.
-AFTER, AT, MARKED, REOPENED, FORM_OPEN = range(5)
+AFTER, AT, MARKED, REOPENED, FORM_OPEN, PENDING, BOXED = range(7)
 
 #: What ``closes`` and ``opens`` return instead of a place.
 IGNORED, EMPTY_P = map(np.int64, (-2, -3))
@@ -80,8 +80,10 @@ def pop(target: Any, marked: Any, page: Any, stack: Any, depth: Any, out: Any, p
     while depth > target or (depth and stack[depth - 1, 6]):
         depth -= 1
         visible = stack[depth, 3] == _A or stack[depth, 3] == _CODE or stack[depth, 5]
-        if depth > target and not marked and visible and stack[depth, 4] & _FORMATTING:
-            result[1] = NESTING  # it goes on in the next element
+        if depth > target and not marked and stack[depth, 4] & _FORMATTING:
+            stack[DEPTH, PENDING] = 1  # it goes on in the next element
+            if visible or stack[DEPTH, BOXED]:
+                result[1] = NESTING
         out[put], out[put + 1] = 60, 47
         put += 2
         start = stack[depth, 1]
@@ -168,7 +170,9 @@ def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: An
     if name == _LI or name == _DD or name == _HEADING:
         barred = _LIST if name == _LI else NONE
         return _find(name, value if name == _DD else NO, stack, depth, _SCOPE, barred)
-    special = formatting = False
+    special = NO
+    formatting = boxes = other = False
+    innermost = depth
     barrier = _SCOPE if flags & (_ENDS_BLOCK | _FORMATTING) else _SPECIAL
     for index in range(depth - 1, -1, -1):
         if stack[index, 0] == value and not stack[index, 6]:
@@ -176,14 +180,21 @@ def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: An
             break
         if stack[index, 4] & barrier:
             return IGNORED
-        special |= (stack[index, 4] & _SPECIAL) != 0
+        if stack[index, 4] & _SPECIAL:
+            special += 1
+            innermost = np.int64(index) if innermost == depth else innermost
+        elif special and not stack[index, 4] & _FORMATTING:
+            other = True  # would be closed before what is in it
         formatting |= (stack[index, 4] & _FORMATTING) != 0
+        boxes |= stack[index, 5] > 1
     if target >= 0 and flags & _FORMATTING and (special or formatting):
-        if name == _CODE or stack[target, 5] or (special and name == _A):
+        if name == _CODE or stack[target, 5] or boxes or other or (special and name == _A):
             result[1] = NESTING
-        elif special:
+        elif special:  # what is not special is closed in all that goes on
             stack[target, 6] = 1
-            return IGNORED
+            if special > 7:
+                result[1] = NESTING
+            target = innermost + 1 if innermost + 1 < depth else IGNORED
         row[REOPENED] = 1  # what was open in it goes on after it
     return target
 

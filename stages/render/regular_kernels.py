@@ -15,11 +15,13 @@ from stages.compiled import lean
 from stages.render import nesting
 from stages.render.nesting_kernels import (
     AT,
+    BOXED,
     DEPTH,
     EMPTY_P,
     FORM_OPEN,
     IGNORED,
     MARKED,
+    PENDING,
     REOPENED,
     closes,
     implied,
@@ -33,6 +35,7 @@ from stages.render.tag_kernels import (
     COLON,
     CONCEALED,
     DROPPED,
+    EMPTY,
     INFO,
     MARKUP,
     MATHS,
@@ -144,7 +147,7 @@ def build(
     at, put, depth = NO, NO, NO
     titled = False
     after = stack[DEPTH]
-    after[FORM_OPEN] = 0
+    after[FORM_OPEN] = after[PENDING] = after[BOXED] = 0
     result[1:] = 0
     room = len(out) - ROOM
     while at < size:
@@ -344,6 +347,7 @@ def build(
         if put > room:
             result[1] = MARKUP
             return
+        letter = 0
         if ignored or (not depth and flags & _OF_HEAD):
             put = before
             if name == _BODY and info[SEEN] | info[DROPPED]:
@@ -363,7 +367,6 @@ def build(
             if name == _INPUT and info[TYPED] != hidden and in_table(stack, depth):
                 result[1] = NESTING
                 return
-            letter = 0
             if info[CONCEALED] or (name == _DIALOG and not info[OPENED]):
                 letter = 115
                 if info[COLON] or name == _TABLE:
@@ -379,7 +382,11 @@ def build(
                 out[put + 4], out[put + 5], out[put + 6] = letter, 48, 34
                 put += 7
             boxes = info[AS_BOXES] and not info[CONCEALED] and not info[AS_BLOCK] and name != _BODY
-        special = info[CONCEALED] or info[AS_BLOCK]
+        if boxes:
+            after[BOXED] = 1
+            if after[PENDING]:  # text that goes on would be a box
+                result[1] = NESTING
+                return
         if not ignored and (depth or not flags & _OF_HEAD):
             out[put] = 62
             put += 1
@@ -407,7 +414,7 @@ def build(
                         return
                 at = stop
             else:
-                if name != _SVG or page[at - 2] != 47:  # <svg/> is empty
+                if name != _SVG or not info[EMPTY]:  # <svg/> is empty
                     at = skip_content(
                         *(page, at, name, tail, tags, attributes, classes, references, words),
                         *(out, put, info, after, room, result),
@@ -441,7 +448,7 @@ def build(
             after[FORM_OPEN] = 1
         stack[depth, 0], stack[depth, 1], stack[depth, 2] = value, start, end - start
         stack[depth, 3], stack[depth, 4] = name, flags
-        stack[depth, 5] = 2 if boxes else 1 if special else 0
+        stack[depth, 5] = 2 if boxes else 1 if letter else 0
         stack[depth, 6] = 0
         depth += 1
     depth = pop(NO, YES, page, stack, depth, out, put, result)

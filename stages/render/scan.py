@@ -27,9 +27,10 @@ _NOTE = np.array([400, 1000, 1 << 16], np.int64)
 _STICKS = np.array(list(zip_longest(map(ord, STICKS_TO_WORD), map(ord, WORD_STICKS_TO), fillvalue=-1)))
 _ATTRIBUTE = re.compile(rb' (=?[^=]*)="([^"]*)"')
 _MARKUP = re.compile(
-    rb"<!--.*?-->|<(%b)(?=[ >]).*?</\1>|<[^>]*>" % "|".join([*kinds.tags(kinds.RAW), "template"]).encode(),
+    rb"<!--.*?-->|<(%b)(?=[ >]).*?</\1>|<[^>]*>" % "|".join(kinds.tags(kinds.RAW)).encode(),
     re.DOTALL,
 )
+_TEMPLATE = re.compile(rb"<template(?=[ >])(?:(?!</?template).)*+</template>", re.DOTALL)
 #: What one "<" leads to at most: a line that ends, a container, and an element that is opened and closed.
 _MOST_EVENTS = 8
 
@@ -102,6 +103,9 @@ class Scan:
 
 
 def _text(markup: bytes) -> str:
+    found = 1
+    while found:  # from the inside out
+        markup, found = _TEMPLATE.subn(b"", markup)
     return unescape(_MARKUP.sub(b"", markup).decode())
 
 

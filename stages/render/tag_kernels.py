@@ -32,8 +32,8 @@ _OF_CLASS = nesting.OF_CLASS
 MARKUP, NESTING, MATHS, CODES, REFERENCE, MOVED = map(np.int64, range(1, 7))
 
 #: Places in ``info``: what is known of a tag. After them, the place after what was written of it.
-SEEN, DROPPED, REASON, CONCEALED, AS_BLOCK, AS_BOXES, OPENED, COLON, TYPED = range(9)
-INFO = 9
+SEEN, DROPPED, REASON, CONCEALED, AS_BLOCK, AS_BOXES, OPENED, COLON, TYPED, EMPTY = range(10)
+INFO = 10
 
 #: Numba compiles a function anew for each constant that is written in a call; these are values.
 NONE, NO, YES = map(np.int64, (-1, 0, 1))
@@ -318,11 +318,13 @@ def read_tag(
         info[index] = 0
     size = len(page) - tables
     while True:
+        start = at
         while is_blank(page[at]) or page[at] == 47:
             at += 1
         if at >= size:
             return -1
         if page[at] == 62:
+            info[EMPTY] = at > start and page[at - 1] == 47
             break
         start = at
         at += 1  # a name may begin with "="
@@ -405,12 +407,12 @@ def read_tag(
                 out[put] = lower(page[index])
                 put += 1
             out[put], out[put + 1] = 61, 34
-            put = put_text(page, first, last, YES, references, out, put + 2, after)
-            if put < 0:
+            end = put_text(page, first, last, YES, references, out, put + 2, after)
+            if end < 0:
                 info[REASON] = REFERENCE
-                put = 0
-            out[put] = 34
-            put += 1
+            else:
+                out[end] = 34
+                put = end + 1
     if info[DROPPED]:  # how many there are matters
         out[put], out[put + 1], out[put + 2], out[put + 3], out[put + 4] = 32, 120, 61, 34, 34
         put += 5
@@ -514,7 +516,7 @@ def skip_content(
         if what == name:
             if closing:
                 level -= 1
-            elif name == _TEMPLATE or (name == _SVG and page[at - 2] != 47):
+            elif name == _TEMPLATE or (name == _SVG and not info[EMPTY]):
                 level += 1
             elif name == _SELECT:
                 result[1] = NESTING

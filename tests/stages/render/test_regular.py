@@ -71,6 +71,8 @@ HEAD = "<!doctype html><title>T</title>"
         "<button>a<button>that has more than four words in it</button>b",
         "<select><option>a<option>b</select>c",
         "<svg><title>a</title><path/><a>b</a></svg>c<svg/>",
+        "<svg><path id='&copy'/></svg>a</p class='&copy'>b",
+        "<a style='display:flex'>a <!-- -->b</a>",
         "<template><p>a<template>b</template></template>c",
         "<div hidden>a</div><p style='display:none'>b</p><span style='float : left'>c</span>d",
         "<div style='display:flex'><span>a</span><b>b</b>c<i>d</i></div>",
