@@ -71,8 +71,11 @@ def _strike(pid: int, whom: str, rng: random.Random) -> bool:
 
 
 def _is_worker(process: psutil.Process) -> bool:
+    """Not an agent of the node, although its name begins like a worker's: the node ends with it."""
     try:
-        return process.name().startswith("ray::") or "default_worker.py" in " ".join(process.cmdline())
+        name = process.name()
+        is_worker = name.startswith("ray::") and not name.endswith("Agent")
+        return is_worker or "default_worker.py" in " ".join(process.cmdline())
     except psutil.Error:
         return False
 

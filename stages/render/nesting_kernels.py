@@ -11,7 +11,8 @@ import numpy as np
 
 from stages.compiled import lean
 from stages.render import nesting
-from stages.render.tag_kernels import CODES, NESTING, NO, NONE, hash_of, lower
+from stages.render.tag_kernels import CODES, NESTING
+from stages.render.text_kernels import NO, NONE, hash_of, lower
 
 (
     _CLOSES_P,

@@ -41,23 +41,16 @@ from stages.render.tag_kernels import (
     MATHS,
     MOVED,
     NESTING,
-    NO,
-    NONE,
     OPENED,
     REASON,
     REFERENCE,
     SEEN,
     TYPED,
-    YES,
     after_raw,
-    hash_of,
-    is_blank,
-    look_up,
-    lower,
-    put_text,
     read_tag,
     skip_content,
 )
+from stages.render.text_kernels import NO, NONE, YES, hash_of, is_blank, look_up, lower, put_text
 
 (
     _BODY,
@@ -116,8 +109,10 @@ from stages.render.tag_kernels import (
 #: Places in ``result``: bytes written, the reason to give up, where in the page the text of the title begins
 #: and ends, and where in the output attributes of the body stand that came late.
 RESULT = 6
-#: Room that one tag may need in the output, besides its own bytes.
-ROOM = 64
+#: Letters of the longest name of an element.
+_NAME = 40
+#: Room that one tag may need in the output, besides its attributes and text.
+ROOM = 256
 
 
 @lean
@@ -151,6 +146,8 @@ def build(
     result[1:] = 0
     room = len(out) - ROOM
     while at < size:
+        if put > room:
+            result[1] = MARKUP
         if result[1]:
             return
         after[AT] = at
@@ -267,7 +264,7 @@ def build(
                     out[put] = letter
                     put += 1
             if target >= 0:
-                if put + 32 * (depth - target) > room:
+                if put + (_NAME + 3) * (depth - target) > room:
                     result[1] = MARKUP
                     return
                 depth = pop(target, after[MARKED], page, stack, depth, out, put, result)
@@ -287,7 +284,7 @@ def build(
         value = hash_of(page, start, end, YES)
         row = look_up(tags, value)
         name, flags = (tags[row, 1], tags[row, 2]) if row >= 0 else (_OTHER, 0)
-        if flags & _REFUSED or depth >= DEPTH - 8:
+        if flags & _REFUSED or depth >= DEPTH - 8 or end - start > _NAME:
             result[1] = MARKUP
             return
         if row < 0:
@@ -310,7 +307,7 @@ def build(
             target = opens(name, flags, quirks, stack, depth, result)
             ignored = target == IGNORED
         if target >= 0:
-            if put + 32 * (depth - target) > room:
+            if put + (_NAME + 3) * (depth - target) > room:
                 result[1] = MARKUP
                 return
             depth = pop(target, after[MARKED], page, stack, depth, out, put, result)

@@ -32,7 +32,7 @@ _MARKUP = re.compile(
 )
 _TEMPLATE = re.compile(rb"<template(?=[ >])(?:(?!</?template).)*+</template>", re.DOTALL)
 #: What one "<" leads to at most: a line that ends, a container, and an element that is opened and closed.
-_MOST_EVENTS = 8
+_MOST_EVENTS = 12
 
 #: Numbers of an element: where it is in the page.
 Element = int

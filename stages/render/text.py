@@ -2,9 +2,10 @@
 
 Lays a page out as the text browser lynx prints it, which is what made Nemotron-CC-Math possible, and keeps
 more where lynx loses content (formulas in scripts and attributes, cells of wide tables, HTML5 blocks) or
-prints hidden junk. Takes decoded text. There is one parse; finders look for elements that the walk alone
-could not recognise; one walk makes blocks; for main content a small model selects among the blocks. Knows
-only the order of these steps.
+prints hidden junk. Takes decoded text. Regular pages are read as they are written; others are parsed, finders
+look for elements that a scan alone could not recognise and mark them, and the parser writes its tree again. A
+scan of either makes events; a walk over them makes blocks; for main content a small model selects among the
+blocks. Knows only the order of these steps.
 """
 
 from __future__ import annotations

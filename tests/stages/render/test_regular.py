@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import time
 from typing import Any
 
 import pytest
@@ -253,3 +254,36 @@ def test_real_pages() -> None:
 
     pages = [page.html for number, page in enumerate(read_pages(path)) if number % 12 == 0]
     assert sum(map(assert_same, pages)) > 0.6 * len(pages)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p title='" + ">" * 400_000 + "'>a",
+        "<p class='" + "&quot;" * 100_000 + "'>a",
+        '"' * 400_000,
+        "<" + "x" * 300_000 + "><p>a",
+        "<svg x='" + "<" * 300_000 + "'>" + '"' * 100_000 + "</svg>a",
+        "<p>" * 100_000,
+        "<b>" * 390 + "<p>a" * 50_000,
+        "<table>" + "<tr><td>" * 60_000,
+        "<!--" * 100_000,
+        "</" * 100_000,
+        "<a href=x>" * 50_000,
+        "<hr>" * 200_000,
+        "<object>" * 300 + " " * 500_000 + "x",
+        "<div style='display:flex'>" * 300 + "<i>x</i>" * 30_000,
+        "&#" + "9" * 300_000 + ";",
+        "<title>" + "x" * 1_000_000,
+        "<script>" + "<!-- " * 100_000 + "</script>a",
+        "<p " + "x" * 100 + " =" * 100_000,
+        "<li>" * 200_000 + "</li>" * 200_000,
+    ],
+    ids=range(19),
+)
+def test_hostile_pages(page: str) -> None:
+    """Neither more memory than there is nor more time than the page is worth."""
+    started = time.process_time()
+    by_source(HEAD + page, structure=True)
+    text.render(HEAD + page)
+    assert time.process_time() - started < 30

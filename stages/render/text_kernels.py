@@ -1,0 +1,162 @@
+"""Reads text and references of a page, and writes them as the parser would; a compiled part of ``regular``.
+
+Knows characters and the names of references. Does not know tags (``tag_kernels``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stages.compiled import lean, lean_inlined
+
+#: Numba compiles a function anew for each constant that is written in a call; these are values.
+NONE, NO, YES = map(np.int64, (-1, 0, 1))
+
+
+@lean_inlined
+def lower(byte: Any) -> Any:
+    return byte + 32 if 65 <= byte <= 90 else byte
+
+
+@lean_inlined
+def is_blank(byte: Any) -> Any:
+    return byte == 32 or byte == 10 or byte == 9 or byte == 12 or byte == 13
+
+
+@lean
+def look_up(table: Any, value: Any) -> Any:
+    """Row of a hash in a table with open addressing; -1 for none."""
+    last = len(table) - 1
+    row = value & last
+    while table[row, 0] != value:
+        if table[row, 0] == 0:
+            return -1
+        row = (row + 1) & last
+    return row
+
+
+@lean
+def hash_of(page: Any, at: Any, end: Any, fold: Any) -> Any:
+    value: Any = np.uint64(14695981039346656037)
+    for index in range(at, end):
+        byte = page[index]
+        if fold and 65 <= byte <= 90:
+            byte += 32
+        value = (value ^ np.uint64(byte)) * np.uint64(1099511628211)
+    return np.int64(value >> np.uint64(1))
+
+
+@lean
+def _put_letter(letter: Any, out: Any, put: Any) -> Any:
+    """Writes a code point as the parser would write it; returns the place after it."""
+    if letter == 38 or letter == 60 or letter == 62 or letter == 34:
+        out[put] = 38
+        if letter == 38:
+            out[put + 1], out[put + 2], out[put + 3] = 97, 109, 112
+            put += 4
+        elif letter == 34:
+            out[put + 1], out[put + 2], out[put + 3], out[put + 4] = 113, 117, 111, 116
+            put += 5
+        else:
+            out[put + 1], out[put + 2] = 108 if letter == 60 else 103, 116
+            put += 3
+        out[put] = 59
+        return put + 1
+    if letter < 0x80:
+        out[put] = letter
+        return put + 1
+    if letter < 0x800:
+        out[put], out[put + 1] = 0xC0 | letter >> 6, 0x80 | (letter & 0x3F)
+        return put + 2
+    if letter < 0x10000:
+        out[put], out[put + 1] = 0xE0 | letter >> 12, 0x80 | (letter >> 6 & 0x3F)
+        out[put + 2] = 0x80 | (letter & 0x3F)
+        return put + 3
+    out[put], out[put + 1] = 0xF0 | letter >> 18, 0x80 | (letter >> 12 & 0x3F)
+    out[put + 2], out[put + 3] = 0x80 | (letter >> 6 & 0x3F), 0x80 | (letter & 0x3F)
+    return put + 4
+
+
+@lean
+def _put_reference(
+    page: Any, at: Any, end: Any, in_value: Any, references: Any, out: Any, put: Any, after: Any
+) -> Any:
+    """Writes what the reference at ``at`` stands for; -1 for one that few pages have. ``after``: the place
+    after it."""
+    stop = at + 1
+    if stop < end and page[stop] == 35:
+        stop += 1
+        number: Any = NO
+        base = 10
+        if stop < end and (page[stop] | 32) == 120:
+            base = 16
+            stop += 1
+        first = stop
+        while stop < end and number < 0x110000:
+            byte = page[stop] | 32
+            if 48 <= page[stop] <= 57:
+                digit = np.int64(page[stop]) - 48
+            elif base == 16 and 97 <= byte <= 102:
+                digit = np.int64(byte) - 87
+            else:
+                break
+            number = number * base + digit
+            stop += 1
+        if stop == first or stop >= end or page[stop] != 59:
+            return -1
+        if number < 32 or 0x7F <= number < 0xA0 or 0xD800 <= number < 0xE000 or number >= 0x110000:
+            if number != 10 and number != 9:
+                return -1
+        after[0] = stop + 1
+        return _put_letter(number, out, put)
+    while stop < end and stop < at + 40 and (48 <= page[stop] <= 57 or 97 <= (page[stop] | 32) <= 122):
+        stop += 1
+    if stop < end and page[stop] == 59 and stop > at + 1:
+        row = look_up(references, hash_of(page, at + 1, stop, NO))
+        if row >= 0 and references[row, 3]:
+            after[0] = stop + 1
+            put = _put_letter(references[row, 1], out, put)
+            return _put_letter(references[row, 2], out, put) if references[row, 2] else put
+    # Some names need no semicolon; in values of attributes they do if a letter or "=" follows.
+    for size in range(2, min(7, stop - at)):
+        row = look_up(references, hash_of(page, at + 1, at + 1 + size, NO))
+        if row >= 0 and references[row, 3] > 1:
+            following = page[at + 1 + size]
+            if not (in_value and (following == 61 or 48 <= following <= 57 or 97 <= (following | 32) <= 122)):
+                return -1
+    after[0] = at + 1
+    return _put_letter(38, out, put)
+
+
+@lean
+def put_text(
+    page: Any, at: Any, end: Any, in_value: Any, references: Any, out: Any, put: Any, after: Any
+) -> Any:
+    """Writes text as the parser would; returns the place after it, -1 to give up."""
+    while at < end:
+        byte = page[at]
+        if byte > 62:
+            out[put] = byte
+            put += 1
+            at += 1
+        elif byte == 38:
+            put = _put_reference(page, at, end, in_value, references, out, put, after)
+            if put < 0:
+                return -1
+            at = after[0]
+        elif byte == 13:
+            out[put] = 10
+            put += 1
+            at += 2 if page[at + 1] == 10 and at + 1 < end else 1
+        elif byte == 60 or byte == 62 or byte == 34:
+            put = _put_letter(np.int64(byte), out, put)
+            at += 1
+        elif byte == 0:
+            return -1
+        else:
+            out[put] = byte
+            put += 1
+            at += 1
+    return put
