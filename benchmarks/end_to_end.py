@@ -52,6 +52,8 @@ datasets:
       - heuristics: {{rules: {rules}/fineweb.yaml}}
       - fuzzy_dedup: {{unit: words, ngram: 5, bands: 14, rows: 8}}
 """
+#: Seconds for a page: with datatrove's one, a busy machine loses pages and starts its child again and again.
+PATIENCE = 300
 #: Stages by the step that they are.
 STEPS = {"read": "reading", "render": "extraction", "fuzzy_dedup": "MinHash"}
 
@@ -78,20 +80,25 @@ def ours(folder: Path, warc: Path, content: str, name: str, limit: bool = False)
     return spent(command, env=os.environ | {"PYTHONPATH": str(ROOT)})[0], folder / name
 
 
-def shares(output: Path) -> dict[str, float]:
-    """Seconds of the steps of a run, as its receipts tell."""
+def shares(output: Path, seconds: float) -> dict[str, float]:
+    """Seconds of the processor of the steps of a run that took ``seconds``, as its receipts tell. Those of a
+    stage are its share of the wall clock of a task, of the seconds that the task computed."""
     found: dict[str, float] = {}
-    all_of_it = 0.0
+    tasks = 0.0
     for path in output.glob("work/**/receipts/*.json"):
         receipt = json.loads(path.read_text())
-        all_of_it += receipt.get("spent", {}).get("cpu", 0.0)
-        segment = path.parent.parent.name
-        for label, seconds in receipt.get("seconds", {}).items():
+        spent, segment = receipt.get("spent"), path.parent.parent.name
+        if not spent:
+            continue
+        tasks += spent["cpu"]
+        computed = spent["cpu"] / max(spent["wall"], 1e-9)
+        for label, wall in receipt.get("seconds", {}).items():
             step = STEPS.get(label, "filters")
             if label == "read" and not segment.startswith("00"):
                 step = "between"  # documents of the segment before
-            found[step] = found.get(step, 0.0) + seconds
-    return found | {"rounds and files": max(all_of_it - sum(found.values()), 0.0)}
+            found[step] = found.get(step, 0.0) + wall * computed
+    around = max(tasks - sum(found.values()), 0.0)
+    return found | {"rounds and files": around, "start, plan and accounts": max(seconds - tasks, 0.0)}
 
 
 def theirs(warc: Path) -> None:
@@ -137,7 +144,7 @@ def theirs(warc: Path) -> None:
             "reading, extraction",
             [
                 WarcReader(str(warc.parent), glob_pattern=warc.name),
-                Trafilatura(favour_precision=True, timeout=10),
+                Trafilatura(favour_precision=True, timeout=PATIENCE),
             ],
         )
         filters = [
@@ -198,7 +205,7 @@ def main() -> int:
             for content in ("main", "full"):
                 seconds, output = ours(folder, options.warc, content, f"{content}-{number}")
                 stats = json.loads((output / "stats.json").read_text())["datasets"]["web"]
-                told(content, seconds, shares(output), stats["documents"], size)
+                told(content, seconds, shares(output, seconds), stats["documents"], size)
                 times[content].append(seconds)
                 ratios[content].append(peer / seconds)
             sys.stdout.flush()

@@ -75,7 +75,7 @@ def prepare(plan: Plan, ledger: Ledger, manifest: Manifest) -> None:
         earlier = _segments(storage.read(ledger.path(layout.PLAN)))
         packs = Packs(ledger, manifest)
         for old, target in moved.moves(earlier, new["segments"]):
-            for name in [name for name in manifest.files if name.startswith(f"{old}/")]:
+            for name in [name for name in manifest.files if name.startswith((f"{old}/", f"{target}/"))]:
                 packs.open(name.removesuffix(layout.PACK))
             moved.move(ledger, old, target)
         if earlier != json.loads(_json(new["segments"])):

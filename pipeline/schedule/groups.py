@@ -158,7 +158,7 @@ class ShardGroup:
 
     def merging(self, states: Mapping[str, State]) -> MergeGroup | None:
         """The merge that must come before, now that the tokens are there; None if there are few files."""
-        files = sum(RUNS in made.files for made in states[f"{self.dataset}/tokens"].made.values())
+        files = states[f"{self.dataset}/tokens"].made.count(RUNS)
         self._merging = MergeGroup(self.dataset) if files > MOST_FILES else None
         return self._merging
 
@@ -236,11 +236,13 @@ class MergeGroup:
 def _pieces(files: Iterable[File]) -> Iterator[list[File]]:
     """Files that are merged into one: not too many, and not too large together for a worker's disk."""
     piece: list[File] = []
+    size = 0
     for file in files:
-        if len(piece) == MOST_FILES or (piece and sum(one.size for one in piece) + file.size > MERGED_BYTES):
+        if len(piece) == MOST_FILES or (piece and size + file.size > MERGED_BYTES):
             yield piece
-            piece = []
+            piece, size = [], 0
         piece.append(file)
+        size += file.size
     if piece:
         yield piece
 

@@ -101,6 +101,10 @@ class Parts(Mapping[str, Made]):
             found = (words[at + 2] for at in range(first, len(words), 4) if words[at] in numbers)
             yield name, words[0] == "1", next(found, "")
 
+    def count(self, role: str) -> int:
+        """How many tasks have a file of a role."""
+        return sum(digest != "" for _, _, digest in self.digests(role))
+
     def sizes(self, name: str) -> Iterator[tuple[str, int]]:
         """Names and bytes of the files of a task, in the order in which they were put."""
         words = self._rows[name].split(" ")

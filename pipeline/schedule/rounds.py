@@ -134,6 +134,12 @@ class Chain:
             if RUNS in made.files:
                 yield Run(indices.get(task, FIRST), made.files[RUNS].stored)
 
+    def _files(self, name: str, states: Mapping[str, State]) -> int:
+        """How many run files a round wrote."""
+        if name == "map":
+            return len(self.segment.earlier) + states[self.segment.key].made.count(RUNS)
+        return states[self.key(name)].made.count(RUNS)
+
     def rows(self, names: tuple[str, ...], states: Mapping[str, State]) -> int:
         """The number of rows that rounds wrote."""
         earlier = sum(part.rows for part in self.segment.earlier)
@@ -187,7 +193,7 @@ class Chain:
 
     def following(self, consumer: Round, states: Mapping[str, State]) -> Group | None:
         """The group of a round, or of a regrouping that must come before it; None if ``APPLY`` needs none."""
-        files = len(self.runs(consumer.takes, states))
+        files = sum(self._files(name, states) for name in consumer.takes)
         parts = len(states[self.segment.key].made) if consumer.documents else 0
         before = self.regrouped.get(consumer.name, [])
         if files > MOST_FILES and not before:

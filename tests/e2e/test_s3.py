@@ -9,9 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from runs import ROOT, command, hashes, toy_config
+from runs import ROOT, command, hashes, launched, toy_config
 from s3_server import ENVIRONMENT, FaultProxy, S3Server
 
+from pipeline.schedule import packing
 from pipeline.storage import Storage, StorageSettings
 
 
@@ -48,6 +49,49 @@ def test_faults_leave_no_trace(tmp_path: Path, s3: S3Server) -> None:
         assert proxy.faults.total() > 10
     download(s3, "s3://corpus/out", tmp_path / "copy")
     assert hashes(tmp_path / "copy") == hashes(tmp_path / "out")
+
+
+def test_a_finished_run_of_packed_groups_is_seen_to_be_finished_from_listings(
+    tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "LEAST", 1)
+    monkeypatch.setattr(packing, "_PAGE", 2)
+    config = toy_config(tmp_path, bad=False)
+    for path in (tmp_path / "in").iterdir():
+        s3.client().upload_file(str(path), "corpus", f"in/{path.name}")
+    with FaultProxy(s3.endpoint) as proxy:
+        changes = (
+            "output=s3://corpus/out",
+            "datasets.web.read.paths=['s3://corpus/in/*.jsonl']",
+            f"storage.s3.endpoint='{proxy.endpoint}'",
+        )
+        launched(config, *changes)
+        storage = Storage(_settings(s3))
+        stats = storage.read("s3://corpus/out/stats.json")
+        before = len(proxy.handled)
+        assert "0 parts computed" in launched(config, *changes)
+        requests = proxy.handled[before:]
+        asked = [one.path for one in requests if one.method != "HEAD" and "list-type" not in one.path]
+        assert [path for path in asked if ".pack" in path]
+        assert not [path for path in asked if ".json" in path and "/receipts/" in path]
+        assert not [path for path in asked if path.endswith((".parquet", ".runs"))]
+        # a file that is lost or changed is made again, also if nothing else is to be done
+        lost, changed, *_ = (i.path for i in storage.list("s3://corpus/out/work/web") if _is_part(i.path))
+        storage.delete(lost)
+        good = storage.read(changed)
+        storage.write(changed, bytes([good[0] ^ 1]) + good[1:])
+        assert "1 damaged files were made again" in launched(config, *changes)
+        assert storage.read("s3://corpus/out/stats.json") == stats
+        assert storage.read(changed) == good
+        assert storage.stat(lost) is not None
+
+
+def _settings(s3: S3Server) -> StorageSettings:
+    return StorageSettings.model_validate({"s3": {"endpoint": s3.endpoint}})
+
+
+def _is_part(path: str) -> bool:
+    return re.fullmatch(r".*/00-[^/]*/part-[^/]*\.parquet", path) is not None
 
 
 @pytest.mark.parametrize(
