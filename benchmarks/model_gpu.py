@@ -1,22 +1,30 @@
 """Claim: on one GPU, with weights of Nemotron Nano 9B v2's shapes in bf16, the engine decodes at 70 % or more
-of what memory bandwidth allows at a batch of 256.
+of what memory bandwidth allows at a batch of 256, and at 65 % with top-p; passes over prompts of 28,672
+tokens take no more memory than the formula says.
 
     python benchmarks/model_gpu.py [--context 1500] [--bandwidth TB/s --tflops N] [--transformers]
+                                   [--vllm PYTHON]
 
 Needs a CUDA device with about 70 GB for a batch of 256; without a device it says so and exits with 2, and
 batches that do not fit are left out by name. Weights are random and made on the device. A step is what the
-engine does for a token of every sequence: network, CUDA graph, greedy sampling, ids to the host; sequences
-have ``--context`` tokens. Its roofline is the bytes that it must move (all weights but the embedding once;
-the fp32 recurrent state of every sequence read and written; keys and values read) over the device's
-bandwidth. That of prefill is the arithmetic, two operations per weight and token and those of the scan, over
-the dense bf16 rate.
+engine does for a token of every sequence: network, CUDA graph, sampling (greedy; temperature 0.6 and top-p
+0.95; both by turns), ids to the host; sequences have ``--context`` tokens. Its roofline is the bytes that it
+must move (all weights but the embedding once; the fp32 recurrent state of every sequence read and written;
+keys and values read) over the device's bandwidth. That of prefill is the arithmetic, two operations per
+weight and token and those of the scan and of attention, over the dense bf16 rate. Behind a shared beginning
+of 2,048 tokens, prompts are timed through the engine, from requests to first tokens, and counted as if all
+their tokens had been computed. ``--vllm`` names a Python that has vLLM, which then decodes as many tokens
+with dummy weights of the same shapes, as transformers does with ours.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,18 +35,28 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch
 
 from model.config import NANO_9B_V2, ModelConfig
-from model.graphs import Decoder
-from model.memory import PREFILL_TOKENS
+from model.engine import Engine
+from model.graphs import Decoder, bucket
+from model.memory import PREFILL_TOKENS, pass_bytes, slots_that_fit, step_bytes
 from model.network import Network, PackedBatch
 from model.requests import Request
 from model.sampling import Sampler
-from model.state import StatePool, free_bytes, slots_that_fit
+from model.state import StatePool, free_bytes
 
 BATCHES = (1, 16, 64, 256)
 NEEDS = ("torch", "triton", "cuda")
-FLOORS = {"of the roofline, decoding 256 sequences": 0.7}
-GOAL = FLOORS["of the roofline, decoding 256 sequences"]
+FLOORS = {"of the roofline, decoding 256 sequences": 0.7, "the same with top-p": 0.65}
+CEILINGS = {"memory of a pass, share of the formula": 1.0, "memory of a step, share of the formula": 1.0}
 STEPS = 20
+TOP_P: dict[str, Any] = {"temperature": 0.6, "top_p": 0.95}
+#: By name: the settings that slots have by turns, and the least share of the roofline at the largest batch.
+KINDS: dict[str, tuple[list[dict[str, Any]], float]] = {
+    "greedy": ([{}], 0.7),
+    "top-p": ([TOP_P], 0.65),
+    "mixed": ([{}, TOP_P, {"temperature": 1.0}], 0.0),
+}
+#: Tokens of a long prompt, of a shared beginning and behind it.
+LONG, SHARED, TAIL = 28_672, 2048, 64
 #: By device name: TB/s of memory, dense bf16 TFLOP/s (NVIDIA's data sheets, SXM).
 DEVICES = {"H100": (3.35, 989.0), "H200": (4.8, 989.0), "A100": (2.04, 312.0), "B200": (8.0, 2250.0)}
 
@@ -69,17 +87,30 @@ def median_seconds(work: Callable[[], Any], count: int) -> float:
     return statistics.median(taken)
 
 
-def decode_seconds(network: Network, batch: int, context: int) -> float:
-    """A step of the engine for ``batch`` sequences."""
+def decode_seconds(network: Network, batch: int, context: int) -> tuple[dict[str, float], float]:
+    """A step of the engine for ``batch`` sequences, by kind of sampling; and the memory that steps take, as a
+    share of the formula's."""
     config = network.config
     state = StatePool(config, batch, context + 2, device=network.device, dtype=network.dtype)
+    before = memory_now()
     decoder, sampler = Decoder(network, state), Sampler(batch, config.vocab_size, network.device)
-    for slot in range(batch):
-        sampler.admit(slot, Request(str(slot), [1], 1))
     tokens = list(range(3, 3 + batch))
-    return median_seconds(
-        lambda: sampler.sample(decoder.step(tokens, [context] * batch), range(batch)).tolist(), STEPS
-    )
+    seconds = {}
+    for name, (settings, _) in KINDS.items():
+        for slot in range(batch):
+            sampler.admit(slot, Request(str(slot), [1], 1, seed=slot, **settings[slot % len(settings)]))
+        seconds[name] = median_seconds(
+            lambda: sampler.sample(decoder.step(tokens, [context] * batch), range(batch)).tolist(), STEPS
+        )
+    taken = torch.cuda.max_memory_reserved() - before
+    return seconds, taken / step_bytes(config, context + 2, bucket(batch))
+
+
+def memory_now() -> int:
+    """Bytes that PyTorch holds; the highest is counted from here."""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    return torch.cuda.memory_reserved()
 
 
 def decode_bytes(config: ModelConfig, batch: int, context: int) -> int:
@@ -95,6 +126,45 @@ def prefill_seconds(network: Network, lengths: Sequence[int]) -> float:
     tokens = torch.arange(sum(lengths), device=network.device) % network.config.vocab_size
     batch = PackedBatch(tokens, range(len(lengths)), [0] * len(lengths), lengths)
     return median_seconds(lambda: network.prefill(batch, state).argmax(-1).tolist(), STEPS)
+
+
+def long_prompt(network: Network) -> tuple[float, float]:
+    """Seconds of a prompt in as many passes as it takes; the memory of one as a share of the formula's."""
+    budget = PREFILL_TOKENS["cuda"]
+    state = StatePool(network.config, 1, LONG, device=network.device, dtype=network.dtype)
+    tokens = torch.arange(LONG, device=network.device) % network.config.vocab_size
+
+    def passes() -> None:
+        for start in range(0, LONG, budget):
+            part = tokens[start : start + budget]
+            last = network.prefill(PackedBatch(part, [0], [start], [len(part)]), state)
+        last.argmax(-1).tolist()
+
+    passes()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    passes()
+    taken = torch.cuda.max_memory_allocated() - before
+    return median_seconds(passes, 3), taken / pass_bytes(network.config, LONG)
+
+
+class Numbers:
+    """Texts of no meaning."""
+
+    def text_bytes(self, token_id: int) -> bytes:
+        return b"%d " % token_id
+
+
+def shared_seconds(network: Network, count: int) -> float:
+    """From requests to first tokens, for prompts that share their beginning."""
+    engine = Engine(network, Numbers(), max_length=SHARED + TAIL + 1, slots=count)
+    common = [3 + number % 1000 for number in range(SHARED)]
+    asked = [
+        Request(str(number), [*common, *range(1003 + number, 1003 + number + TAIL)], 1)
+        for number in range(count)
+    ]
+    return median_seconds(lambda: engine.generate(asked), 3)
 
 
 def prefill_operations(config: ModelConfig, lengths: Sequence[int]) -> float:
@@ -116,7 +186,12 @@ def _numbers(shape: tuple[int, ...]) -> int:
 
 
 def line(name: str, rate: float, most: float, floor: str = "") -> None:
-    print(f"{name:28} {rate:8.0f}  roofline {most:8.0f}  ratio {rate / most:.2f}{floor}", flush=True)
+    print(f"{name:36} {rate:8.0f}  roofline {most:8.0f}  ratio {rate / most:.2f}{floor}", flush=True)
+
+
+def memory(name: str, share: float) -> bool:
+    print(f"{name:36} {share:8.2f} of the formula  ceiling 1", flush=True)
+    return share <= 1
 
 
 def peers(network: Network, context: int) -> None:
@@ -139,7 +214,45 @@ def peers(network: Network, context: int) -> None:
         except torch.OutOfMemoryError:
             print(f"transformers, batch {batch}: out of memory")
             return
-        print(f"{f'transformers, batch {batch}':28} {rate:8.0f}", flush=True)
+        print(f"{f'transformers, batch {batch}':36} {rate:8.0f}", flush=True)
+
+
+#: Run by the Python that has vLLM: folder with the configuration, context, steps, batches.
+VLLM = """
+import json, sys, time
+import vllm
+folder, context, steps, *batches = sys.argv[1:]
+context, steps = int(context), int(steps)
+engine = vllm.LLM(folder, load_format="dummy", skip_tokenizer_init=True, dtype="bfloat16",
+    max_model_len=context + steps + 2, max_num_seqs=max(map(int, batches)), mamba_ssm_cache_dtype="float32",
+    enable_prefix_caching=False)
+for batch in map(int, batches):
+    rows = [[3 + (7 * row + at) % 1000 for at in range(context)] for row in range(batch)]
+    prompts = [{"prompt_token_ids": row} for row in rows]
+    for name, heat in (("greedy", {"temperature": 0}), ("top-p", {"temperature": 0.6, "top_p": 0.95})):
+        def generate(count):
+            settings = vllm.SamplingParams(max_tokens=count, ignore_eos=True, detokenize=False, **heat)
+            begin = time.perf_counter()
+            engine.generate(prompts, settings, use_tqdm=False)
+            return time.perf_counter() - begin
+        generate(2)
+        rate = batch * steps / (generate(2 + steps) - generate(2))
+        print(json.dumps([batch, name, rate]), flush=True)
+"""
+
+
+def vllm(python: str, config: ModelConfig, context: int) -> None:
+    """vLLM with dummy weights of the same shapes."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps(config.to_dict()))
+        command = [python, "-c", VLLM, folder, str(context), str(4 * STEPS), *map(str, BATCHES)]
+        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    for said in ran.stdout.splitlines():
+        if said.startswith("["):
+            batch, name, rate = json.loads(said)
+            print(f"{f'vLLM, batch {batch}, {name}':36} {rate:8.0f}", flush=True)
+    if ran.returncode:
+        print(f"vLLM ended with {ran.returncode}", flush=True)
 
 
 def main() -> int:
@@ -148,6 +261,7 @@ def main() -> int:
     parser.add_argument("--bandwidth", type=float, help="of the device's memory, TB/s")
     parser.add_argument("--tflops", type=float, help="of the device, dense bf16")
     parser.add_argument("--transformers", action="store_true", help="time transformers too")
+    parser.add_argument("--vllm", metavar="PYTHON", help="a Python that has vLLM, to time it too")
     options = parser.parse_args()
     if not torch.cuda.is_available():
         print("this benchmark needs a CUDA device, and torch sees none", file=sys.stderr)
@@ -164,25 +278,43 @@ def main() -> int:
     with torch.inference_mode():
         network = random_weights(config, "cuda")
         for batch in BATCHES:
-            fit = slots_that_fit(config, options.context + 2, free_bytes("cuda") - (3 << 30))
+            taken = step_bytes(config, options.context + 2, bucket(batch))
+            fit = slots_that_fit(config, options.context + 2, free_bytes("cuda") - taken)
             if fit < batch:
                 print(f"decode, batch {batch}: left out, {fit} sequences fit")
                 fine &= batch != BATCHES[-1]
                 continue
-            rate = batch / decode_seconds(network, batch, options.context)
+            seconds, share = decode_seconds(network, batch, options.context)
             most = batch * bandwidth * 1e12 / decode_bytes(config, batch, options.context)
-            last = batch == BATCHES[-1]
-            line(f"decode tokens/s, batch {batch}", rate, most, f"  floor {GOAL}" if last else "")
-            fine &= not last or rate >= GOAL * most
-            torch.cuda.empty_cache()
+            for name, (_, goal) in KINDS.items():
+                goal = goal if batch == BATCHES[-1] else 0.0
+                rate = batch / seconds[name]
+                line(f"decode tokens/s, batch {batch}, {name}", rate, most, f"  floor {goal}" if goal else "")
+                fine &= rate >= goal * most
+            fine &= memory(f"memory of a step, batch {batch}", share)
         for length in (512, 2048):
             lengths = [length] * (PREFILL_TOKENS["cuda"] // length)
             rate = sum(lengths) / prefill_seconds(network, lengths)
             most = sum(lengths) * tflops * 1e12 / prefill_operations(config, lengths)
             line(f"prefill tokens/s, {len(lengths)} x {length}", rate, most)
+        spent, share = long_prompt(network)
+        most = LONG * tflops * 1e12 / prefill_operations(config, [LONG])
+        line(f"prefill tokens/s, 1 x {LONG}", LONG / spent, most)
+        fine &= memory(f"memory of a pass of {LONG}", share)
+        torch.cuda.empty_cache()
+        count = min(64, slots_that_fit(config, SHARED + TAIL + 1, free_bytes("cuda") // 2))
+        if count > 1:
+            lengths = [SHARED + TAIL] * count
+            most = sum(lengths) * tflops * 1e12 / prefill_operations(config, lengths)
+            spent = shared_seconds(network, count)
+            line(f"{count} prompts, {SHARED} + {TAIL}, {SHARED} shared", sum(lengths) / spent, most)
         if options.transformers:
             torch.cuda.empty_cache()
             peers(network, options.context)
+        if options.vllm:
+            del network
+            torch.cuda.empty_cache()
+            vllm(options.vllm, config, options.context)
     return 0 if fine else 1
 
 

@@ -16,7 +16,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,8 @@ def decay() -> tuple[Tensor, Tensor]:
 
 
 def step_cases(n: int, dtype: torch.dtype) -> list[Case]:
-    from model.kernels import noise, rows, step
+    from model.kernels import rows, step
+    from model.kernels import sampling as choice
 
     config = NANO_9B_V2
     inner, channels, past = config.inner_size, config.conv_size, config.conv_kernel - 1
@@ -111,7 +112,7 @@ def step_cases(n: int, dtype: torch.dtype) -> list[Case]:
         ours = random(*shape, dtype=state_dtype)
         theirs = ours.clone()
         name = f"state_step, {str(state_dtype).removeprefix('torch.')} state"
-        given = (slots, x, dt, A, B, C, D)
+        given = (slots, x, dt, A, B, C, D, lengths)
         cases.append(
             Case(
                 name,
@@ -156,12 +157,18 @@ def step_cases(n: int, dtype: torch.dtype) -> list[Case]:
             size_of(wide, wide),
             within=half,
         ),
-        Case(
-            "choose",
-            lambda: noise.choose(logits, settings),
-            lambda: sampling.sample(logits, settings, limited=False),
-            size_of(logits),
-            within=0,
+        *(
+            Case(
+                f"sample, {name}",
+                partial(choice.sample, logits, given, limited),
+                partial(sampling.sample, logits, given, limited),
+                size_of(logits),
+                within=0,
+            )
+            for name, given, limited in (
+                ("all tokens", settings, False),
+                ("top-p", replace(settings, top_p=torch.full_like(warm, 0.95)), True),
+            )
         ),
     ]
     return cases

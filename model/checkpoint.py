@@ -40,8 +40,9 @@ _ELEMENT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 #: Their NumPy types; NumPy has no bfloat16.
 _STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
-#: Types that weights can have in memory.
-DTYPES = ("float32", "bfloat16", "float16")
+#: Types that weights can have in memory. Not float16: the squared ReLU of an MLP exceeds its largest number,
+#: 65,504, from inputs of 256 on.
+DTYPES = ("float32", "bfloat16")
 
 #: Not loaded, and of any dtype: layers for multi-token prediction, which generation does not need.
 UNUSED = ("mtp.",)
@@ -164,7 +165,7 @@ def load(
     named = config.dtype if dtype is None else str(dtype).removeprefix("torch.")
     if named not in DTYPES:
         source = "config.json names" if dtype is None else "there was asked for"
-        raise CheckpointError(f"{path}: {source} the dtype {named!r}; implemented are {', '.join(DTYPES)}")
+        raise CheckpointError(f"{path}: {source} the dtype {named!r}; ask for {' or '.join(DTYPES)}")
     chosen = getattr(torch, named)
     network = Network(config, device=device, dtype=chosen, operations=operations)
     targets = network.tensors()

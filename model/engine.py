@@ -106,7 +106,7 @@ class Engine:
             raise EngineError(
                 f"{path}: the tokenizer has {vocabulary.vocab_size} ids, the network {config.vocab_size}"
             )
-        network = checkpoint.load(path, device=where, dtype=weights)
+        network = checkpoint.load(path, device=where, dtype=weights).pack()
         return cls(network, vocabulary, state_dtype=state, max_length=max_length, slots=slots)
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:

@@ -54,7 +54,8 @@ class Recorder:
                 work()
         torch.cuda.current_stream(self._device).wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        # Without a stream it would take one that belongs to the device of the process' first graph.
+        with torch.cuda.graph(graph, pool=self._pool, stream=stream):
             work()
         self._pool = graph.pool()
         return graph.replay
@@ -106,7 +107,9 @@ class Decoder:
         n, rows = len(tokens), captured.inputs.shape[1]
         padding = [0] * (rows - n)
         slots = [*range(first, first + n), *[self._state.scratch] * len(padding)]
-        captured.inputs.copy_(torch.tensor(([*tokens, *padding], slots, [*lengths, *padding])))
+        given = ([*tokens, *padding], slots, [*lengths, *padding])
+        pinned = captured.inputs.is_cuda  # so that copying waits for nothing
+        captured.inputs.copy_(torch.tensor(given, pin_memory=pinned), non_blocking=True)
         captured.replay()
         return self._logits[:n]
 
@@ -127,6 +130,6 @@ class Decoder:
         logits, longest = self._logits[:rows], self._state.max_length - 1
 
         def decode() -> Tensor:
-            return self._network.decode(*inputs, self._state, longest, logits)
+            return self._network.decode(inputs[0], inputs[1], inputs[2], self._state, longest, logits)
 
         return Captured(self._record(decode), inputs)

@@ -8,7 +8,7 @@ come from, or which requests the rows belong to.
 Weights are stored as ``F.linear`` needs them, [out, in], in the network's dtype; small weights that enter
 fp32 arithmetic anyway (convolution, time step, decay, skip, gated norm) are fp32. q, k and v are one matrix.
 ``published`` returns every weight under its name on disk as a view, so that loading and saving are copies to
-and from views.
+and from views; matrices (``MATRICES``) that were packed come as copies.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from model import scan
 from model.config import ModelConfig
+from model.linear import add_linear, linear, plain
 from model.memory import attention_rows
 from model.state import Slots
 
@@ -142,6 +143,8 @@ class Operations:
 class Mamba:
     """Mamba-2 mixer with grouped B and C and a gated norm over each group."""
 
+    MATRICES = ("in_proj", "out_proj")
+
     def __init__(self, config: ModelConfig, device: str | torch.device, dtype: torch.dtype) -> None:
         def weight(*shape: int, of: torch.dtype = dtype) -> Tensor:
             return torch.empty(shape, device=device, dtype=of)
@@ -161,18 +164,19 @@ class Mamba:
         self.gate_norm = weight(inner, of=torch.float32)
         self.out_proj = weight(config.hidden_size, inner)
         self.A: Tensor | None = None  # -exp(A_log), once the weights are final
+        self.number = 0  # of the layer, once it is part of a network
 
     def published(self) -> dict[str, Tensor]:
         return {
             "norm.weight": self.norm,
-            "mixer.in_proj.weight": self.in_proj,
+            "mixer.in_proj.weight": plain(self.in_proj),
             "mixer.conv1d.weight": self.conv_weight.t()[:, None],
             "mixer.conv1d.bias": self.conv_bias,
             "mixer.dt_bias": self.dt_bias,
             "mixer.A_log": self.A_log,
             "mixer.D": self.D,
             "mixer.norm.weight": self.gate_norm,
-            "mixer.out_proj.weight": self.out_proj,
+            "mixer.out_proj.weight": plain(self.out_proj),
         }
 
     def parameters(self) -> dict[str, Tensor]:
@@ -191,7 +195,7 @@ class Mamba:
 
     def _project(self, h: Tensor, operations: Operations) -> tuple[Tensor, Tensor, Tensor]:
         normed = operations.rms_norm(h, self.norm, self.eps)
-        z, xbc, dt = F.linear(normed, self.in_proj).split_with_sizes(self.widths, dim=-1)
+        z, xbc, dt = linear(normed, self.in_proj).split_with_sizes(self.widths, dim=-1)
         return z, xbc, F.softplus(dt + self.dt_bias)
 
     def _split(self, xbc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -205,7 +209,7 @@ class Mamba:
     def _finish(self, h: Tensor, y: Tensor, z: Tensor, operations: Operations) -> Tensor:
         y = y.reshape(h.shape[0], -1)
         normed = operations.gated_norm(y, z, self.gate_norm, self.groups, self.eps)
-        return h + F.linear(normed, self.out_proj)
+        return add_linear(h, normed, self.out_proj)
 
     def sequence(
         self, h: Tensor, lengths: Sequence[int], conv: Tensor, ssm: Tensor, operations: Operations
@@ -222,12 +226,15 @@ class Mamba:
         z, xbc, dt = self._project(h, operations)
         xbc = operations.conv_step(conv, step.slots, xbc, self.conv_weight, self.conv_bias)
         x, B, C = self._split(xbc)
-        y = operations.state_step(ssm, step.slots, x, dt, self._decay(), B, C, self.D)
+        given = (x, dt, self._decay(), B, C, self.D)
+        y = operations.state_step(ssm, step.slots, *given, step.lengths, self.number)
         return self._finish(h, y, z, operations)
 
 
 class MLP:
     """down(relu(up(h))²)."""
+
+    MATRICES = ("up", "down")
 
     def __init__(self, config: ModelConfig, device: str | torch.device, dtype: torch.dtype) -> None:
         hidden, inner = config.hidden_size, config.intermediate_size
@@ -239,8 +246,8 @@ class MLP:
     def published(self) -> dict[str, Tensor]:
         return {
             "norm.weight": self.norm,
-            "mixer.up_proj.weight": self.up,
-            "mixer.down_proj.weight": self.down,
+            "mixer.up_proj.weight": plain(self.up),
+            "mixer.down_proj.weight": plain(self.down),
         }
 
     def parameters(self) -> dict[str, Tensor]:
@@ -248,11 +255,13 @@ class MLP:
 
     def forward(self, h: Tensor, operations: Operations) -> Tensor:
         normed = operations.rms_norm(h, self.norm, self.eps)
-        return h + F.linear(operations.relu_squared(F.linear(normed, self.up)), self.down)
+        return add_linear(h, operations.relu_squared(linear(normed, self.up)), self.down)
 
 
 class Attention:
     """Causal attention with grouped queries, scale head_dim^-1/2, no positions."""
+
+    MATRICES = ("qkv", "out")
 
     def __init__(self, config: ModelConfig, device: str | torch.device, dtype: torch.dtype) -> None:
         self.eps, self.head_dim = config.norm_eps, config.head_dim
@@ -263,13 +272,13 @@ class Attention:
         self.out = torch.empty(config.hidden_size, config.query_size, device=device, dtype=dtype)
 
     def published(self) -> dict[str, Tensor]:
-        q, k, v = self.qkv.split_with_sizes(self.widths)
+        q, k, v = plain(self.qkv).split_with_sizes(self.widths)
         return {
             "norm.weight": self.norm,
             "mixer.q_proj.weight": q,
             "mixer.k_proj.weight": k,
             "mixer.v_proj.weight": v,
-            "mixer.o_proj.weight": self.out,
+            "mixer.o_proj.weight": plain(self.out),
         }
 
     def parameters(self) -> dict[str, Tensor]:
@@ -278,7 +287,7 @@ class Attention:
     def _project(self, h: Tensor, operations: Operations) -> tuple[Tensor, Tensor]:
         """q as [rows, heads, head_dim]; k and v as [rows, 2, kv heads, head_dim]."""
         normed = operations.rms_norm(h, self.norm, self.eps)
-        qkv = F.linear(normed, self.qkv)
+        qkv = linear(normed, self.qkv)
         q, kv = qkv.split_with_sizes([self.widths[0], 2 * self.widths[1]], dim=-1)
         rows = h.shape[0]
         return q.view(rows, self.heads, self.head_dim), kv.view(rows, 2, self.kv_heads, self.head_dim)
@@ -304,11 +313,11 @@ class Attention:
                 begin += length
             kv = pool
         out = operations.attend_sequence(kv, q, slots, starts, lengths)
-        return h + F.linear(out.reshape(h.shape[0], -1), self.out)
+        return add_linear(h, out.reshape(h.shape[0], -1), self.out)
 
     def step(self, h: Tensor, step: DecodeStep, kv: Tensor, operations: Operations) -> Tensor:
         """h: [n, hidden]. kv: the pool, which receives this token at each row's length."""
         q, new = self._project(h, operations)
         kv[step.slots.index, :, :, step.lengths] = new
         out = operations.attend_step(kv, q, step)
-        return h + F.linear(out.reshape(h.shape[0], -1), self.out)
+        return add_linear(h, out.reshape(h.shape[0], -1), self.out)

@@ -12,6 +12,7 @@ import torch
 
 from model.graphs import Decoder
 from model.network import Network
+from model.prefixes import Prefixes
 from model.sampling import Sampler
 from model.state import StatePool
 from model.text import Vocabulary
@@ -22,7 +23,7 @@ class Machine:
     """Parts of matching size: ``state`` and ``sampler`` have the same slots, and ``decoder`` works on
     ``state``.
 
-    budget: maximum prompt tokens per step; snapshots: how many shared prefixes are kept at a time.
+    budget: maximum prompt tokens per step; prefixes: those of which the state is kept, from call to call.
     """
 
     network: Network
@@ -31,7 +32,7 @@ class Machine:
     sampler: Sampler
     decoder: Decoder
     budget: int
-    snapshots: int
+    prefixes: Prefixes
 
     @classmethod
     def build(
@@ -45,13 +46,15 @@ class Machine:
         budget: int,
         snapshots: int,
     ) -> Machine:
-        """Allocates ``slots`` sequences of up to ``max_length`` tokens, on the device of the network."""
+        """Allocates ``slots`` sequences of up to ``max_length`` tokens, on the device of the network.
+        snapshots: how many shared prefixes may be kept."""
         config, device = network.config, network.device
         state = StatePool(
             config, slots, max_length, device=device, dtype=network.dtype, state_dtype=state_dtype
         )
         sampler = Sampler(slots, config.vocab_size, device)
-        return cls(network, vocabulary, state, sampler, Decoder(network, state), budget, snapshots)
+        prefixes = Prefixes(snapshots)
+        return cls(network, vocabulary, state, sampler, Decoder(network, state), budget, prefixes)
 
     @property
     def slots(self) -> int:

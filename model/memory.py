@@ -29,6 +29,9 @@ SNAPSHOTS = 4
 #: Keys of a slot that one program of the decoding kernel of attention takes: enough to be worth a program,
 #: and few enough that a few long sequences keep the whole GPU busy.
 SPLIT = 512
+#: Sampling without kernels makes 64-bit copies of this many logits at once, or of a row that has more: some
+#: MB, near the processor's cache.
+AT_ONCE = 1 << 16
 #: Plain attention behind earlier tokens takes this many queries of a prompt at a time, and fewer where one
 #: head's scores for each key would be more numbers than this in all heads together.
 ATTENTION_ROWS = 256
@@ -90,13 +93,14 @@ def pass_bytes(config: ModelConfig, max_length: int, *, device: str = "cuda") ->
 def step_bytes(config: ModelConfig, max_length: int, rows: int, *, device: str = "cuda") -> int:
     """Memory of decoding a token of each of ``rows`` sequences, and of choosing the next ones; on CUDA graphs
     hold it all the time."""
-    # Logits as computed and in fp32, and the copies that sampling makes of them.
-    row = 4 * config.vocab_size + _widest(config)
+    # Logits as computed and in fp32, and the copies that penalties make of them.
+    row = 5 * config.vocab_size + _widest(config)
     if device == "cuda":  # attention over pieces of a slot, to be joined
         row += (max_length // SPLIT + 1) * (config.query_size + 2 * config.num_attention_heads)
     else:  # the mask, twice
         row += 2 * max_length
-    return 4 * row * rows
+    copies = 16 * max(AT_ONCE, config.vocab_size)
+    return 4 * (row * rows + copies)
 
 
 def _widest(config: ModelConfig) -> int:

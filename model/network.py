@@ -9,7 +9,7 @@ network is mostly call overhead, and the other features of a module (names, movi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 from model import kernels
 from model.config import ModelConfig
 from model.layers import MLP, Attention, DecodeStep, Mamba, Operations
+from model.linear import linear, packed, plain
 from model.state import Slots, StatePool
 
 
@@ -66,17 +67,20 @@ class Network:
         self.embeddings = torch.empty(shape, device=device, dtype=dtype)
         kinds: dict[str, type[Mamba] | type[MLP] | type[Attention]] = {"M": Mamba, "-": MLP, "*": Attention}
         self.layers = [kinds[kind](config, device, dtype) for kind in config.pattern]
+        for number, layer in enumerate(self.layers):
+            if isinstance(layer, Mamba):
+                layer.number = number
         self.norm = torch.empty(config.hidden_size, device=device, dtype=dtype)
         self.lm_head = torch.empty(shape, device=device, dtype=dtype)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every weight under its published name, as a view of its storage."""
+        """Every weight under its published name, as a view of its storage (a copy, where it was packed)."""
         named = {"backbone.embeddings.weight": self.embeddings}
         for number, layer in enumerate(self.layers):
             for name, tensor in layer.published().items():
                 named[f"backbone.layers.{number}.{name}"] = tensor
         named["backbone.norm_f.weight"] = self.norm
-        named["lm_head.weight"] = self.lm_head
+        named["lm_head.weight"] = plain(self.lm_head)
         return named
 
     def parameters(self) -> dict[str, Tensor]:
@@ -95,8 +99,22 @@ class Network:
                 layer.A = -torch.exp(layer.A_log)
         return self
 
+    def pack(self) -> Network:
+        """For inference on a CPU: matrices are kept in the order in which they are read, one after the other,
+        so that this takes no more memory than one of them. ``trainable`` undoes it."""
+        self._keep(packed)
+        return self
+
+    def _keep(self, form: Callable[[Tensor], Tensor]) -> None:
+        with torch.inference_mode(False), torch.no_grad():
+            for layer in self.layers:
+                for name in layer.MATRICES:
+                    setattr(layer, name, form(getattr(layer, name)))
+            self.lm_head = form(self.lm_head)
+
     def trainable(self) -> Network:
         """For training: every parameter takes gradients; values derived from parameters are not kept."""
+        self._keep(plain)
         for layer in self.layers:
             if isinstance(layer, Mamba):
                 layer.A = None
@@ -106,7 +124,7 @@ class Network:
 
     def _logits(self, h: Tensor, operations: Operations, out: Tensor | None = None) -> Tensor:
         normed = operations.rms_norm(h, self.norm, self.config.norm_eps)
-        logits = F.linear(normed, self.lm_head)
+        logits = linear(normed, self.lm_head)
         return logits.float() if out is None else out.copy_(logits)
 
     def forward(self, ids: Tensor, where: Tensor | None = None) -> Tensor:

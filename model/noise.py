@@ -1,7 +1,8 @@
-"""The noise of a seeded choice: a function of seed, step and token id, and of nothing else.
+"""Noise that is a function of where it is used, and of nothing else: of seed, step and token id where a token
+is chosen, of layer, position and element where a state is rounded.
 
-Knows the hash, the noise made of it, and the sampling settings of rows. Does not know logits or how a token
-is chosen from them (``model.sampling``); ``model.kernels.noise`` is the same function in Triton.
+Knows the hashes, the noise made of them, and the sampling settings of rows. Does not know logits or how a
+token is chosen from them (``model.sampling``); ``model.kernels`` has the same functions in Triton.
 """
 
 from __future__ import annotations
@@ -31,6 +32,27 @@ def gumbel(seeds: Tensor, steps: Tensor, token_ids: Tensor) -> Tensor:
     # choice, come from small numbers, where a double is most precise.
     uniform = (((bits >> 12) & 0xFFFFFFFFFFFFF).double() + 0.5) * 2.0**-52
     return -torch.log(-torch.log1p(-uniform))
+
+
+#: Odd multipliers of 32-bit hashes (those of xxHash32).
+PRIME_1, PRIME_2 = 0x9E3779B1, 0x85EBCA77
+_WORD = 0xFFFFFFFF
+
+
+def rounded_by_chance(values: Tensor, positions: Tensor, salt: int) -> Tensor:
+    """fp32 values [n, ...] as bfloat16: up or down with chances that make the mean exact, so that what is
+    added to a state token by token is not lost where it is less than half a unit of the last place.
+
+    positions: int64[n]; salt: a number for each use. An element's chance depends on its row's position, its
+    place in the row, and the salt.
+    """
+    keys = (positions * PRIME_1 + salt * PRIME_2) & _WORD
+    keys = ((keys ^ (keys >> 15)) * PRIME_2) & _WORD
+    places = torch.arange(values[0].numel(), device=values.device).view(values[0].shape)
+    bits = ((places ^ keys.view(-1, *[1] * (values.dim() - 1))) * PRIME_1) & _WORD
+    bits = ((bits ^ (bits >> 15)) * PRIME_2) & _WORD
+    chance = ((bits ^ (bits >> 13)) & 0xFFFF).int()
+    return ((values.contiguous().view(torch.int32) + chance) & -0x10000).view(torch.float32).bfloat16()
 
 
 @dataclass

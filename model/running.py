@@ -5,7 +5,7 @@ Does not know documents, prompts' meaning, or how arithmetic is done.
 
 One turn of the loop gives free slots to waiting requests and processes their prompts; if there is nothing to
 admit, all running sequences are decoded by one token. The common beginning of several prompts is computed
-once: the first of them leaves a snapshot of its state there (``model.scheduler`` says when).
+once: the first of them leaves a snapshot of its state there (``model.prefixes`` says when).
 
 Failures are assigned to requests: one that does not fit, or whose logits are not finite, gets a completion
 that says so, and if a whole batch fails, each of its requests is tried again alone. An exception is raised
@@ -48,7 +48,8 @@ class Run:
         # Large enough to find long requests early, and to keep slots busy while the longest one runs.
         window = max(1024, 8 * machine.slots)
         self._ahead = 2 * window
-        self._scheduler = Scheduler(machine.slots, window, machine.snapshots)
+        machine.prefixes.begin()
+        self._scheduler = Scheduler(machine.slots, window, machine.prefixes)
         self._done: dict[int, Completion] = {}
         #: The exception that ended the reading of requests.
         self.failure: Exception | None = None

@@ -17,13 +17,12 @@ import torch
 from torch import Tensor
 
 from model import kernels
+from model.memory import AT_ONCE
 from model.noise import Settings, gumbel
 from model.requests import Request
 
 #: Top-k and top-p examine this many of the largest logits, and all of them only if these are not enough.
 CANDIDATES = 1024
-#: Rows processed at once: limits the memory for 64-bit copies of [rows, vocab] to some ten MB each.
-ROWS_AT_ONCE = 32
 
 
 def penalise(logits: Tensor, penalties: Tensor, seen: Tensor) -> Tensor:
@@ -61,40 +60,43 @@ def _thresholds(ordered: Tensor, top_k: Tensor, top_p: Tensor, totals: Tensor) -
 def sample(logits: Tensor, settings: Settings, limited: bool = True) -> Tensor:
     """Token ids int64[n] chosen from logits float32[n, vocab]; -1 if a row's logits have a NaN or no finite
     maximum. ``limited`` False promises that no row has top_k or top_p, which avoids checking."""
-    top, best = logits.max(dim=1)  # of equal logits the lowest id
-    if not limited and kernels.chosen(logits.device):
-        chosen = kernels.choose(logits, settings)
-    else:
-        parts = [slice(start, start + ROWS_AT_ONCE) for start in range(0, len(logits), ROWS_AT_ONCE)]
-        chosen = torch.cat([_choose(logits[rows], settings.take(rows), limited) for rows in parts])
-    sampled = torch.where(settings.temperature > 0, chosen, best)
-    return torch.where(top.isfinite(), sampled, -1)
-
-
-def _choose(logits: Tensor, settings: Settings, limited: bool) -> Tensor:
-    """The seeded choice for a few rows; for greedy rows the id has no meaning."""
-    temperature = torch.where(settings.temperature > 0, settings.temperature, 1.0)[:, None]
-    vocab = logits.shape[1]
-    width = min(CANDIDATES, vocab) if limited else vocab
-    if width == vocab:
-        return _choose_exactly(logits.double() / temperature, settings)
-    # A row without top-k and top-p needs noise for all tokens, so it is chosen exactly.
+    if kernels.chosen(logits.device):
+        return kernels.sample(logits, settings, limited)
+    top, tokens = logits.max(dim=1)  # of equal logits the lowest id
+    warm = settings.temperature > 0
     alone = (settings.top_k > 0) | (settings.top_p < 1)
-    values, ids = logits.topk(width, dim=1)
+    most = max(1, AT_ONCE // logits.shape[1])
+    # A row without top-k and top-p needs noise for all tokens.
+    for kind, choose in ((warm & ~alone, _choose_exactly), (warm & alone, _choose_among_the_largest)):
+        index = kind.nonzero().squeeze(1)
+        for start in range(0, len(index), most):
+            rows = index[start : start + most]
+            tokens[rows] = choose(logits[rows], settings.take(rows))
+    return torch.where(top.isfinite(), tokens, -1)
+
+
+def _choose_among_the_largest(logits: Tensor, settings: Settings) -> Tensor:
+    """The seeded choice for a few rows with top-k or top-p, without looking at most of the vocabulary where
+    that can be avoided."""
+    if logits.shape[1] <= CANDIDATES:
+        return _choose_exactly(logits, settings)
+    temperature = settings.temperature[:, None]
+    values, ids = logits.topk(CANDIDATES, dim=1)
     ordered = values.double() / temperature
     totals = (logits.double() / temperature).logsumexp(dim=1)
     threshold, short = _thresholds(ordered, settings.top_k, settings.top_p, totals)
     scores = ordered + gumbel(settings.seed, settings.step, ids)
     winner = scores.masked_fill(ordered < threshold[:, None], -torch.inf).argmax(dim=1, keepdim=True)
     chosen = ids.gather(1, winner).squeeze(1)
-    again = ((short | ~alone) & (settings.temperature > 0)).nonzero().squeeze(1)
+    again = short.nonzero().squeeze(1)
     if len(again):
-        chosen[again] = _choose_exactly(logits[again].double() / temperature[again], settings.take(again))
+        chosen[again] = _choose_exactly(logits[again], settings.take(again))
     return chosen
 
 
-def _choose_exactly(scaled: Tensor, settings: Settings) -> Tensor:
-    """The seeded choice over the whole vocabulary; ``scaled`` float64[n, vocab] are logits / temperature."""
+def _choose_exactly(logits: Tensor, settings: Settings) -> Tensor:
+    """The seeded choice over the whole vocabulary."""
+    scaled = logits.double() / settings.temperature[:, None]
     ids = torch.arange(scaled.shape[1], device=scaled.device)[None]
     scores = scaled + gumbel(settings.seed, settings.step, ids)
     if bool(((settings.top_k > 0) | (settings.top_p < 1)).any()):

@@ -36,6 +36,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.noise import rounded_by_chance
 from model.state import Slots
 
 #: Tokens per chunk. The weights inside a chunk take heads x CHUNK numbers per token, so longer is not better:
@@ -188,12 +189,22 @@ def _chunk(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, state: Tensor
 
 
 def state_step(
-    ssm: Tensor, slots: Slots, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor
+    ssm: Tensor,
+    slots: Slots,
+    x: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    positions: Tensor,
+    salt: int = 0,
 ) -> Tensor:
     """The recurrence for one token of n sequences; updates their states in ``ssm``.
 
-    ssm: [pool, heads, head_dim, state size], of any float dtype. x: [n, heads, head_dim]. dt: [n, heads],
-    after softplus. A, D: [heads]. B, C: [n, groups, state size]. Returns y, like x.
+    ssm: [pool, heads, head_dim, state size], of any float dtype; bfloat16 is rounded by chance
+    (``model.noise.rounded_by_chance``, with ``positions`` int64[n] and ``salt``). x: [n, heads, head_dim].
+    dt: [n, heads], after softplus. A, D: [heads]. B, C: [n, groups, state size]. Returns y, like x.
     """
     decay = torch.exp(dt * A)
     xdt = x * dt[..., None]
@@ -202,18 +213,20 @@ def state_step(
         # at a time as stay in the processor's cache for the three passes over them.
         block = max(1, BLOCK_BYTES // (ssm[0].numel() * ssm.element_size()))
         parts = [
-            _advance(ssm[span], decay[rows], xdt[rows], B[rows], C[rows])
+            _advance(ssm[span], decay[rows], xdt[rows], B[rows], C[rows], positions[rows], salt)
             for rows, span in slots.blocks(block)
         ]
         y = parts[0] if len(parts) == 1 else torch.cat(parts)
     else:
         state = ssm[slots.index]
-        y = _advance(state, decay, xdt, B, C)
+        y = _advance(state, decay, xdt, B, C, positions, salt)
         ssm[slots.index] = state
     return torch.addcmul(y, x, D[:, None])
 
 
-def _advance(state: Tensor, decay: Tensor, xdt: Tensor, B: Tensor, C: Tensor) -> Tensor:
+def _advance(
+    state: Tensor, decay: Tensor, xdt: Tensor, B: Tensor, C: Tensor, positions: Tensor, salt: int
+) -> Tensor:
     """state <- decay state + xdt B', in place; returns state C as [n, heads, head_dim]."""
     n, heads, head_dim, size = state.shape
     groups = B.shape[1]
@@ -223,7 +236,9 @@ def _advance(state: Tensor, decay: Tensor, xdt: Tensor, B: Tensor, C: Tensor) ->
     by_group.addcmul_(xdt.reshape(n, groups, -1, 1), B[:, :, None])
     # a row times a matrix: several times faster on CPU than the matrix times a column
     y = C.reshape(n * groups, 1, size) @ by_group.view(n * groups, -1, size).transpose(1, 2)
-    if work is not state:
+    if state.dtype == torch.bfloat16:
+        state.copy_(rounded_by_chance(work, positions, salt))
+    elif work is not state:
         state.copy_(work)
     return y.view(n, heads, head_dim)
 

@@ -8,8 +8,8 @@ Knows sizes, layout and copying. Does not know who uses a slot, for how long, or
 
 The recurrent state is fp32 by default, because errors of rounding it to 16 bits at every token accumulate
 (vLLM went back to fp32 as the default for this family, pull request 39032). At batch sizes above a hundred it
-is also most of the data that decoding reads and writes, so 16 bits are offered for tasks that were measured
-to tolerate it.
+is also most of the data that decoding reads and writes, so bfloat16 is offered for tasks that were measured
+to tolerate it. It is rounded by chance (``model.noise``), which does not lose what is added little by little.
 """
 
 from __future__ import annotations

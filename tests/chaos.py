@@ -71,11 +71,13 @@ def _strike(pid: int, whom: str, rng: random.Random) -> bool:
 
 
 def _is_worker(process: psutil.Process) -> bool:
-    """Not an agent of the node, although its name begins like a worker's: the node ends with it."""
+    """Not the node, which has the command of its workers among its arguments, nor its agents, whose names
+    begin like those of workers: all work of the node ends with any of these."""
     try:
         name = process.name()
-        is_worker = name.startswith("ray::") and not name.endswith("Agent")
-        return is_worker or "default_worker.py" in " ".join(process.cmdline())
+        if name.startswith("ray::"):
+            return not name.endswith("Agent")
+        return any(argument.endswith("default_worker.py") for argument in process.cmdline())
     except psutil.Error:
         return False
 

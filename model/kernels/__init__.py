@@ -65,8 +65,8 @@ def triton_operations() -> Operations:
     )
 
 
-def choose(logits: Tensor, settings: Settings) -> Tensor:
-    """The seeded choice, see ``model.kernels.noise.choose``. ModuleNotFoundError without Triton."""
-    from model.kernels import noise
+def sample(logits: Tensor, settings: Settings, limited: bool) -> Tensor:
+    """See ``model.sampling.sample``. ModuleNotFoundError without Triton."""
+    from model.kernels import sampling
 
-    return noise.choose(logits, settings)
+    return sampling.sample(logits, settings, limited)

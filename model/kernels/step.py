@@ -21,12 +21,16 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from model import noise
 from model.kernels.sequence import row_stride
 from model.memory import SPLIT
 from model.state import Slots
 
 if TYPE_CHECKING:
     from model.layers import DecodeStep
+
+
+_PRIME_1, _PRIME_2 = (tl.constexpr(number) for number in (noise.PRIME_1, noise.PRIME_2))
 
 
 @triton.jit
@@ -65,11 +69,11 @@ def conv_step(conv: Tensor, slots: Slots, x: Tensor, weight: Tensor, bias: Tenso
     return out
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["salt"])
 def _state_step(
-    ssm, slots, x, dt, A, B, C, D, y, x_stride, dt_stride, b_stride, c_stride,
+    ssm, slots, x, dt, A, B, C, D, positions, y, salt, x_stride, dt_stride, b_stride, c_stride,
     HEADS: tl.constexpr, PER_GROUP: tl.constexpr, WIDTH: tl.constexpr, SIZE: tl.constexpr,
-    P: tl.constexpr, N: tl.constexpr,
+    P: tl.constexpr, N: tl.constexpr, BY_CHANCE: tl.constexpr,
 ):  # fmt: skip
     # neighbouring programs take neighbouring memory: parts of a head, then heads, then sequences
     head = tl.program_id(1)
@@ -89,15 +93,35 @@ def _state_step(
         queries = tl.load(C + row * c_stride + group + n, mask=deep, other=0).to(tl.float32)
         time = tl.load(dt + row * dt_stride + head).to(tl.float32)
         state = state * tl.exp(time * tl.load(A + head)) + (time * inputs)[:, None] * keys[None, :]
-        tl.store(where, state, mask=inside)
+        kept = state
+        if BY_CHANCE:
+            position = tl.load(positions + row).to(tl.uint32)
+            key = position * _PRIME_1 + salt.to(tl.uint32) * _PRIME_2
+            key = (key ^ (key >> 15)) * _PRIME_2
+            place = ((head * WIDTH + p[:, None]) * SIZE + n[None, :]).to(tl.uint32)
+            bits = (place ^ key) * _PRIME_1
+            bits = (bits ^ (bits >> 15)) * _PRIME_2
+            chance = (bits ^ (bits >> 13)) & 0xFFFF
+            kept = (state.to(tl.uint32, bitcast=True) + chance) & 0xFFFF0000
+            kept = kept.to(tl.float32, bitcast=True)
+        tl.store(where, kept, mask=inside)
         result += tl.sum(state * queries[None, :], axis=1) + tl.load(D + head) * inputs
     tl.store(y + (row * HEADS + head) * WIDTH + p, result, mask=wide)
 
 
 def state_step(
-    ssm: Tensor, slots: Slots, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor
+    ssm: Tensor,
+    slots: Slots,
+    x: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    positions: Tensor,
+    salt: int = 0,
 ) -> Tensor:
-    """``model.scan.state_step``; y is fp32. The state's dtype is that of ``ssm``, rounded to nearest."""
+    """``model.scan.state_step``; y is fp32."""
     n, heads, width = x.shape
     groups, size = B.shape[1:]
     y = torch.empty((n, heads, width), device=x.device, dtype=torch.float32)
@@ -105,9 +129,10 @@ def state_step(
     part = 16  # 8 KiB of fp32 state at size 128; divides 64, 80 and 128
     with torch.cuda.device_of(x):
         _state_step[(triton.cdiv(width, part), heads, n)](
-            ssm, slots.index, x, dt, A, B, C, D, y,
+            ssm, slots.index, x, dt, A, B, C, D, positions, y, salt,
             row_stride(x), row_stride(dt), row_stride(B), row_stride(C),
             HEADS=heads, PER_GROUP=heads // groups, WIDTH=width, SIZE=size, P=part, N=deep,
+            BY_CHANCE=ssm.dtype == torch.bfloat16,
         )  # fmt: skip
     return y
 

@@ -25,7 +25,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from model.config import NANO_9B_V2
-from model.kernels import attention, noise, rows, sequence, step
+from model.kernels import attention, rows, sampling, sequence, step
 from model.layers import DecodeStep
 from model.noise import Settings
 from model.state import Slots
@@ -105,7 +105,9 @@ def call_all(dtype: torch.dtype) -> None:
         some(3, taps - 1, channels), slots, projected[:n, inner : inner + channels], *weights
     )
     x, B, C = split(xbc)
-    step.state_step(some(3, heads, width, size, of=wide), slots, x, dt[:n], per_head, B, C, per_head)
+    given = (slots, x, dt[:n], per_head, B, C, per_head, some(n, of=torch.int64), 5)
+    step.state_step(some(3, heads, width, size, of=wide), *given)
+    step.state_step(some(3, heads, width, size, of=torch.bfloat16), *given)
     kv = some(3, 2, config.num_key_value_heads, 1024, config.head_dim)
     queries = some(n, config.query_size + 2 * config.key_value_size)[:, : config.query_size]
     queries = queries.view(n, config.num_attention_heads, config.head_dim)
@@ -117,7 +119,7 @@ def call_all(dtype: torch.dtype) -> None:
     rows.relu_squared(some(n, config.intermediate_size))
     whole = some(n, of=torch.int64)
     real = some(n, of=torch.float64)
-    noise.choose(some(n, config.vocab_size, of=wide), Settings(real, whole, real, whole, whole))
+    sampling.sample(some(n, config.vocab_size, of=wide), Settings(real, whole, real, whole, whole), True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ from model import checkpoint, memory
 from model import engine as engine_module
 from model.chat import Chat, Tokenizer
 from model.engine import Engine, EngineError
-from model.graphs import Decoder, bucket
+from model.graphs import Decoder, Recorder, bucket
 from model.network import Network, PackedBatch
 from model.requests import Completion, Request
 from model.scheduler import GRAIN
+from model.state import StatePool
 from model.tiny import tiny_config, write_checkpoint
 from tests.model.scripted import Script
 from tests.model.scripted import requests as scripted_requests
@@ -127,7 +129,7 @@ def test_seeds_and_nothing_else_make_samples_differ(engine: Engine) -> None:
 
 
 def test_common_beginnings_are_taken_in_once(
-    engine: Engine, alone: dict[str, Completion], monkeypatch: pytest.MonkeyPatch
+    folder: Path, alone: dict[str, Completion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[int] = []
     prefill = Network.prefill
@@ -138,9 +140,31 @@ def test_common_beginnings_are_taken_in_once(
 
     monkeypatch.setattr(Network, "prefill", counting)
     asked = [request for request in mixed() if len(request.prompt_ids) > 4 * GRAIN]
+    engine = Engine.load(folder, max_length=768, slots=16)
     assert engine.generate(asked) == [alone[request.id] for request in asked]
     whole = sum(len(request.prompt_ids) for request in asked)
     assert sum(taken) == whole - (len(asked) - 1) * 4 * GRAIN
+
+
+def test_the_next_call_takes_in_no_beginning_again(
+    folder: Path, alone: dict[str, Completion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    prefill = Network.prefill
+
+    def counting(self: Network, batch: PackedBatch, *rest: Any) -> Tensor:
+        taken.append(len(batch.tokens))
+        return prefill(self, batch, *rest)
+
+    engine = Engine.load(folder, max_length=768, slots=8)
+    asked = [request for request in mixed() if len(request.prompt_ids) > 4 * GRAIN]
+    engine.generate(asked[:2])
+    broken_off = engine.stream(iter(asked))
+    next(broken_off)
+    broken_off.close()  # type: ignore[attr-defined]
+    monkeypatch.setattr(Network, "prefill", counting)
+    assert engine.generate(asked) == [alone[request.id] for request in asked]
+    assert sum(taken) == sum(len(request.prompt_ids) - 4 * GRAIN for request in asked)
 
 
 def test_prompts_in_parts(
@@ -210,6 +234,56 @@ def test_without_any_graph_it_goes_on(folder: Path, alone: dict[str, Completion]
     recording(engine, Recorded(refuse=range(100)))
     asked = mixed(8)
     assert engine.generate(asked) == [alone[request.id] for request in asked]
+
+
+class FakeStream:
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def wait_stream(self, other: object) -> None: ...
+
+
+class FakeGraph:
+    """A CUDA graph that runs what it has recorded."""
+
+    def pool(self) -> tuple[int, FakeGraph]:
+        return 0, self
+
+    def replay(self) -> None: ...
+
+
+def test_graphs_of_two_devices_do_not_mix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each device captures on a stream of its own, and its graphs share one pool."""
+    captured: list[tuple[Any, torch.device]] = []
+
+    @contextmanager
+    def graph(made: FakeGraph, pool: Any, stream: FakeStream) -> Iterator[None]:
+        captured.append((pool, stream.device))
+        yield
+
+    monkeypatch.setattr(torch.cuda, "Stream", FakeStream)
+    monkeypatch.setattr(torch.cuda, "current_stream", FakeStream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    devices = [torch.device("cuda", number) for number in range(2)]
+    recorders = [Recorder(device) for device in devices]
+    ran: list[int] = []
+    for number in (0, 1, 0, 1):
+        recorders[number](lambda: ran.append(1))
+    assert len(ran) == 12  # twice to set things up, once recorded
+    assert [device for _, device in captured] == [*devices, *devices]
+    pools = [pool for pool, _ in captured]
+    assert pools[:2] == [None, None]
+    assert None not in pools[2:]
+    assert pools[2] != pools[3]
+
+
+def test_two_engines_in_one_process(folder: Path, alone: dict[str, Completion]) -> None:
+    asked = mixed(20)
+    streams = [Engine.load(folder, max_length=768, slots=slots).stream(iter(asked)) for slots in (3, 7)]
+    for request in asked:
+        assert [next(stream) for stream in streams] == [alone[request.id]] * 2
 
 
 def test_sizes_of_graphs() -> None:
@@ -502,6 +576,21 @@ def test_half_precision(folder: Path) -> None:
     ]
 
 
+def test_a_16_bit_state_gives_nearly_the_same_chances(network: Network) -> None:
+    """Over 160 decoded tokens; the mean divergence from the fp32 state, which is the gate for its use."""
+    some = torch.Generator().manual_seed(1)
+    ids = torch.randint(20, 476, (176,), generator=some)
+    logits = []
+    for state_dtype in (torch.float32, torch.bfloat16):
+        state = StatePool(CONFIG, 1, 256, dtype=torch.float32, state_dtype=state_dtype)
+        network.prefill(PackedBatch(ids[:16], [0], [0], [16]), state)
+        slot = torch.tensor([0])
+        rows = [network.decode(ids[at, None], slot, torch.tensor([at]), state) for at in range(16, 176)]
+        logits.append(torch.cat(rows).log_softmax(-1))
+    divergence = (logits[0].exp() * (logits[0] - logits[1])).sum(-1).mean()
+    assert 0 < divergence < 0.01
+
+
 def test_slots_come_from_free_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Engine.load(folder, max_length=64).slots == memory.SLOTS["cpu"]
     assert Engine.load(folder).max_length == memory.MAX_LENGTH
@@ -527,6 +616,7 @@ def test_what_cannot_be_loaded_is_said(folder: Path, tmp_path: Path) -> None:
         ({"max_length": 0}, "max_length: 0"),
         ({"max_length": 4097}, "max_length: 4097 is not from 1 to max_position_embeddings, 4096"),
         ({"dtype": "float64"}, "'float64'"),
+        ({"dtype": "float16"}, "'float16' is none of the dtypes float32, bfloat16"),
     ):
         with pytest.raises(EngineError, match=message):
             Engine.load(folder, **wrong)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ import math
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from model import kernels, layers, sampling, scan
 from model.layers import DecodeStep, Operations
 from model.network import Network, PackedBatch
 from model.noise import Settings
+from model.requests import Request
 from model.state import Slots, StatePool
 from model.tiny import TINY, random_network, tiny_config
 
@@ -38,7 +41,7 @@ with pytest.MonkeyPatch.context() as environment:
             pytest.skip("Triton was imported before it could be asked to interpret", allow_module_level=True)
         environment.setenv("TRITON_INTERPRET", "1")
     pytest.importorskip("triton", reason="kernels need Triton (pip install triton)")
-    from model.kernels import attention, noise, rows, sequence, step
+    from model.kernels import attention, rows, sequence, step
 
 HALVES = [torch.bfloat16, torch.float16]
 NAN = float("nan")
@@ -235,9 +238,10 @@ def test_state_step(
     pool = torch.full((7, heads, width, size), NAN, device=DEVICE, dtype=state_dtype)
     pool[used] = initial[live].to(state_dtype)
     expected_pool = pool.clone()
-    y = step.state_step(pool, slots_of(*slots), **inputs)
+    positions = torch.arange(len(slots), device=DEVICE) * 1000 + 7
+    y = step.state_step(pool, slots_of(*slots), **inputs, positions=positions, salt=3)
     inputs = {name: value if name in "AD" else value[live] for name, value in inputs.items()}
-    expected = scan.state_step(expected_pool, slots_of(*used), **inputs)
+    expected = scan.state_step(expected_pool, slots_of(*used), **inputs, positions=positions[live], salt=3)
     assert gap(y[live], expected) < 1e-6
     # a sum in another order may round to the neighbouring 16-bit number
     assert gap(pool[used], expected_pool[used]) < (1e-6 if state_dtype == torch.float32 else 5e-4)
@@ -311,29 +315,134 @@ def test_norms_and_relu_squared(dtype: torch.dtype) -> None:
     assert torch.equal(rows.relu_squared(many), layers.relu_squared(many))
 
 
+def sampled_both_ways(
+    logits: Tensor, given_: Settings, limited: bool, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Tensor, Tensor]:
+    both = []
+    for chosen in (True, False):
+        monkeypatch.setattr(kernels, "chosen", lambda device, chosen=chosen: chosen)
+        both.append(sampling.sample(logits, given_, limited))
+    return both[0], both[1]
+
+
+def settings_of(n: int, **columns: Any) -> Settings:
+    """Of n rows with seeds of their own: columns are numbers or one for each row."""
+    generator = torch.Generator().manual_seed(5)
+    given_ = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "step": torch.arange(n)} | columns
+    types = {"temperature": torch.float64, "top_p": torch.float64}
+    return Settings(
+        seed=torch.randint(-(2**63), 2**63 - 1, (n,), generator=generator).to(DEVICE),
+        **{
+            name: torch.as_tensor(value).to(DEVICE, types.get(name, torch.int64)).expand(n).contiguous()
+            for name, value in given_.items()
+        },
+    )
+
+
 @pytest.mark.filterwarnings("ignore:All-NaN slice:RuntimeWarning")
-def test_seeded_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    n, vocab = 40, 3000
+@pytest.mark.parametrize("limited", [False, True])
+def test_seeded_choice(limited: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    n, vocab = 24, 3000
     logits = Noise().apart(n, vocab)
     logits[3, ::2] = -math.inf
-    generator = torch.Generator().manual_seed(5)
-    seeds, steps = (
-        torch.randint(-(2**63), 2**63 - 1, (n,), generator=generator).to(DEVICE),
-        torch.arange(n, device=DEVICE),
-    )
-    temperature = torch.linspace(0, 3, n, dtype=torch.float64, device=DEVICE)
-    off = torch.zeros(n, dtype=torch.int64, device=DEVICE)
-    given_ = Settings(
-        temperature=temperature, top_k=off, top_p=torch.ones_like(temperature), seed=seeds, step=steps
-    )
-    monkeypatch.setattr(kernels, "chosen", lambda device: False)
-    expected = sampling.sample(logits, given_, limited=False)
-    monkeypatch.setattr(kernels, "chosen", lambda device: True)
-    assert torch.equal(sampling.sample(logits, given_, limited=False), expected)
-    assert torch.equal(noise.choose(logits, given_)[1:], expected[1:])  # row 0 is greedy
+    logits[4, 77] = NAN
+    logits[5, 2999] = math.inf
+    logits[6] = -math.inf
+    logits[7, 100:200] = logits[7].max()  # of equals the lowest, where greedy
+    heat = torch.linspace(0, 3, n, dtype=torch.float64)
+    heat[7:9] = 0
+    ours, expected = sampled_both_ways(logits, settings_of(n, temperature=heat), limited, monkeypatch)
+    assert ours.tolist() == expected.tolist()
+    assert expected[4:8].tolist() == [-1, -1, -1, 100]
     assert len(set(expected.tolist())) > n // 2
-    logits[2] = NAN
-    assert 0 <= int(noise.choose(logits, given_).max()) <= vocab
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("kind", ["peaked", "flat", "ties", "negative"])
+def test_thresholds(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    n, vocab = 36, 2500
+    logits = Noise(1)(n, vocab) * {"peaked": 4.0, "flat": 0.01, "ties": 4.0, "negative": 1.0}[kind]
+    if kind == "ties":
+        logits = logits.round()
+        logits[:, 5] = -0.0
+    if kind == "negative":
+        logits = -logits.abs() - 1e-3
+        logits[1, 10:] = -math.inf
+    given_ = settings_of(
+        n,
+        temperature=torch.tensor([0.3, 0.6, 1.0, 2.0]).repeat(9),
+        top_k=torch.tensor([0, 1, 5, 1300, 2500, 4000]).repeat(6),
+        top_p=torch.tensor([0.95, 0.5, 1.0, 1e-9, 0.9999999, 0.7, 0.3, 0.99, 0.05]).repeat(4),
+    )
+    ours, expected = sampled_both_ways(logits, given_, True, monkeypatch)
+    assert ours.tolist() == expected.tolist()
+
+
+class Launches(TorchDispatchMode):
+    """Counts what would be launched on a device, and what would wait for it; kernels of Triton are counted
+    and not run."""
+
+    #: Operations that do nothing on the device.
+    FREE = (
+        "view",
+        "slice",
+        "select",
+        "squeeze",
+        "expand",
+        "alias",
+        "detach",
+        "empty",
+        "t.default",
+        "_to_copy",
+    )
+    WAITS = ("nonzero", "_local_scalar_dense", "is_nonzero", "equal")
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        self.kernels = self.operations = self.waits = 0
+
+        def count(function: Any, *rest: Any, **named: Any) -> None:
+            self.kernels += 1
+
+        from triton.runtime.interpreter import InterpretedFunction
+        from triton.runtime.jit import JITFunction
+
+        for runs in (InterpretedFunction, JITFunction):
+            monkeypatch.setattr(runs, "__getitem__", lambda function, grid: partial(count, function))
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = str(function)
+        self.waits += any(wait in name for wait in self.WAITS)
+        self.operations += not any(free in name for free in self.FREE)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        [{}],
+        [{"temperature": 1.0}],
+        [{"temperature": 0.6, "top_p": 0.95}],
+        [{}, {"temperature": 1.0}, {"temperature": 0.6, "top_p": 0.95}, {"temperature": 1.0, "top_k": 40}],
+        [{}, {"temperature": 0.6, "top_p": 0.95, "repetition_penalty": 1.2}],
+    ],
+    ids=["greedy", "temperature", "top-p", "mixed", "with penalties"],
+)
+def test_few_launches_and_no_waiting(
+    kinds: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    n, vocab = 256, 4096
+    sampler = sampling.Sampler(n, vocab, DEVICE)
+    for slot in range(n):
+        sampler.admit(slot, Request(str(slot), [1, 2], 4, seed=slot, **kinds[slot % len(kinds)]))
+    logits = Noise()(n, vocab)
+    monkeypatch.setattr(kernels, "chosen", lambda device: True)
+    with torch.inference_mode(), Launches(monkeypatch) as count:
+        sampler.sample(logits, range(n))
+    with capsys.disabled():
+        print(f" {count.kernels} kernels, {count.operations} operations, {count.waits} waits ", end="")
+    assert 0 < count.kernels + count.operations <= 20
+    assert count.waits == 0
 
 
 def logits_of(network: Network, operations: Operations) -> Tensor:
@@ -409,7 +518,7 @@ def test_kernels_compile_and_fit(capability: int, shared_memory: int, tmp_path: 
     )
     assert ran.returncode == 0, ran.stderr
     compiled = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert len({name for name, _, _ in compiled}) == 13
+    assert len({name for name, _, _ in compiled}) == 15
     for name, shared, stack in compiled:
         assert shared <= shared_memory, name
         assert stack == 0, f"{name} spills registers"

@@ -52,15 +52,20 @@ def test_a_pass_takes_no_more_than_the_formula_says(part: str, lengths: Sequence
     assert 0.2 * formula < taken <= formula
 
 
-@pytest.mark.parametrize("part", WIDEST)
+@pytest.mark.parametrize("part", [*WIDEST, "head"])
 def test_a_step_takes_no_more_than_the_formula_says(part: str) -> None:
     rows = 32
-    network = random_network(tiny_config(**WIDEST[part]))
+    network = random_network(tiny_config(**WIDEST.get(part, {"vocab_size": 65_536})))
     config = network.config
     state = StatePool(config, rows, MAX_LENGTH, dtype=network.dtype)
     decoder, sampler = Decoder(network, state), Sampler(rows, config.vocab_size, "cpu")
     for slot in range(rows):
-        kind: dict[str, float] = [{}, {"temperature": 1.0}, {"temperature": 0.7, "top_p": 0.9}][slot % 3]
+        kind: dict[str, float] = [
+            {},
+            {"temperature": 1.0},
+            {"temperature": 0.7, "top_p": 0.9},
+            {"temperature": 0.7, "top_p": 0.9, "repetition_penalty": 1.2},
+        ][slot % 4]
         sampler.admit(slot, Request(str(slot), [3], 5, seed=slot, **kind))  # type: ignore[arg-type]
 
     def step() -> None:
@@ -70,7 +75,8 @@ def test_a_step_takes_no_more_than_the_formula_says(part: str) -> None:
     step()
     taken = peak_bytes(step)
     formula = step_bytes(config, MAX_LENGTH, rows, device="cpu")
-    assert 0.05 * formula < taken <= formula
+    assert taken <= formula
+    assert part != "head" or taken > 0.2 * formula
 
 
 def test_attention_behind_a_long_beginning_is_done_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from model import scan
+from model.noise import rounded_by_chance
 from model.state import Slots
 
 HEADS, GROUPS, WIDTH, SIZE = 6, 3, 5, 7
@@ -131,7 +132,7 @@ def test_a_step_is_one_token_of_the_recurrence(
     expected_y, expected_state = recurrence(**given_, lengths=[1] * n)
     where = Slots.of(torch.tensor(slots)) if as_runs else Slots(torch.tensor(slots), ())
     given_.pop("initial")
-    close(scan.state_step(pool, where, **given_), expected_y)
+    close(scan.state_step(pool, where, **given_, positions=torch.zeros(n)), expected_y)
     close(pool[slots], expected_state)
     others = [slot for slot in range(7) if slot not in slots]
     assert pool[others].isnan().all()  # untouched
@@ -143,9 +144,33 @@ def test_a_step_on_a_16_bit_state_rounds_only_what_it_keeps() -> None:
     exact = initial.float()
     pool = initial.clone()
     where = Slots.of(torch.tensor([0, 1]))
+    given_["positions"] = torch.tensor([5, 6])
     y = scan.state_step(pool, where, **given_)
     assert torch.equal(y, scan.state_step(exact, where, **given_))
-    assert torch.equal(pool, exact.bfloat16())
+    assert torch.equal(pool, rounded_by_chance(exact, given_["positions"], 0))
+
+
+def test_a_16_bit_state_does_not_lose_what_is_added_little_by_little() -> None:
+    """Each token adds a hundredth of what rounding to nearest would keep: to that it is nothing."""
+    pool, exact = torch.ones(2, 4, 8, 16, dtype=torch.bfloat16), torch.ones(2, 4, 8, 16)
+    n, where = 2, Slots.of(torch.tensor([0, 1]))
+    given_ = {
+        "x": torch.full((n, 4, 8), 4e-5),
+        "dt": torch.ones(n, 4),
+        "A": torch.zeros(4),
+        "B": torch.ones(n, 2, 16),
+        "C": torch.ones(n, 2, 16),
+        "D": torch.zeros(4),
+    }
+    for step in range(500):
+        positions = torch.tensor([step, 9000 + step])
+        scan.state_step(pool, where, **given_, positions=positions, salt=1)
+        scan.state_step(exact, where, **given_, positions=positions)
+    assert float(exact.mean()) == pytest.approx(1.02, abs=1e-4)
+    assert (exact.bfloat16() + 4e-5).bfloat16().equal(exact.bfloat16())
+    # five standard errors of the mean of 1,024 sums of 500 roundings
+    assert float(pool.float().mean()) == pytest.approx(1.02, abs=2e-3)
+    assert not torch.equal(pool[0], pool[1])
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor, lengths: list[int], initial: Tensor) -> Tensor:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.memory import SNAPSHOTS
+from model.prefixes import WORTH, Prefixes
 from model.requests import Request
-from model.scheduler import GRAIN, SNAPSHOTS, WORTH, Job, Scheduler, pack
+from model.scheduler import GRAIN, Job, Scheduler, pack
 
 
 def request(name: object, max_tokens: int = 8, prompt: list[int] | None = None) -> Request:
@@ -24,7 +26,7 @@ def request(name: object, max_tokens: int = 8, prompt: list[int] | None = None) 
 def test_slots_are_kept_busy_and_never_shared(
     lengths: list[int], slots: int, window: int, source: object
 ) -> None:
-    scheduler = Scheduler(slots, window)
+    scheduler = Scheduler(slots, window, Prefixes())
     waiting = [(place, request(place, length)) for place, length in enumerate(lengths)]
     left: dict[int, int] = {}
     holders: dict[int, int] = {}  # what a slot holds, as its user sees it
@@ -58,7 +60,7 @@ def test_slots_are_kept_busy_and_never_shared(
 
 
 def test_the_longest_in_sight_begins_first_and_equal_ones_in_order() -> None:
-    scheduler = Scheduler(2, 4)
+    scheduler = Scheduler(2, 4, Prefixes())
     for place, length in enumerate([5, 9, 5, 7]):
         scheduler.add(place, request(place, length))
     assert scheduler.room == 0
@@ -115,6 +117,20 @@ def test_short_prompts_go_together() -> None:
 A, B = [7] * (4 * GRAIN), [8] * (4 * GRAIN)
 
 
+def assert_only_kept(scheduler: Scheduler) -> None:
+    """When nobody waits, the tree has nothing but what is kept."""
+    prefixes = scheduler._prefixes
+    leaves, ahead = [], [prefixes._root]
+    while ahead:
+        node = ahead.pop()
+        assert not node.waiting
+        ahead += node.children.values()
+        if not node.children and node.parent is not None:
+            leaves.append(node)
+    assert all(node in prefixes._kept for node in leaves)
+    assert not any(node.users for node in prefixes._kept)
+
+
 def settle(scheduler: Scheduler, jobs: list[Job], works: bool = True) -> None:
     for job in jobs:
         if job.leads and works:
@@ -124,7 +140,7 @@ def settle(scheduler: Scheduler, jobs: list[Job], works: bool = True) -> None:
 
 
 def test_a_common_beginning_is_computed_once() -> None:
-    scheduler = Scheduler(3, 50)
+    scheduler = Scheduler(3, 50, Prefixes())
     for place in range(8):
         scheduler.add(place, request(place, prompt=[*A, *B[: GRAIN + 5], place, *B]))
     first = scheduler.admit()
@@ -143,11 +159,11 @@ def test_a_common_beginning_is_computed_once() -> None:
         settle(scheduler, jobs)
         for job in jobs:
             scheduler.retire(job)
-    assert not scheduler._root.children
+    assert_only_kept(scheduler)
 
 
 def test_the_longer_beginning_is_shared_by_those_that_have_it() -> None:
-    scheduler = Scheduler(20, 50)
+    scheduler = Scheduler(20, 50, Prefixes())
     for place in range(20):
         scheduler.add(place, request(place, prompt=[*([3] * GRAIN), *(A if place % 2 else B), place]))
     jobs = scheduler.admit()
@@ -165,14 +181,14 @@ def test_the_longer_beginning_is_shared_by_those_that_have_it() -> None:
     ],
 )
 def test_what_is_not_worth_it_is_not_shared(prompts: list[list[int]], why: str) -> None:
-    scheduler = Scheduler(4, 50)
+    scheduler = Scheduler(4, 50, Prefixes())
     for place, prompt in enumerate(prompts):
         scheduler.add(place, request(place, prompt=prompt))
     assert all(job.shared is None for job in scheduler.admit()), why
 
 
 def test_only_a_few_snapshots_are_kept() -> None:
-    scheduler = Scheduler(100, 100)
+    scheduler = Scheduler(100, 100, Prefixes())
     for place in range(6 * SNAPSHOTS):
         scheduler.add(place, request(place, prompt=[place % (2 * SNAPSHOTS) + 1] * (4 * GRAIN) + [place]))
     jobs = scheduler.admit()
@@ -180,14 +196,14 @@ def test_only_a_few_snapshots_are_kept() -> None:
     settle(scheduler, jobs)
     for job in jobs:
         scheduler.retire(job)
-    # those of the first round are gone with the last request that could use them
+    # those of the first round make room when nobody waits for them
     for place in range(2):
         scheduler.add(place, request(place, prompt=[99] * (4 * GRAIN) + [place]))
     assert [job.leads for job in scheduler.admit()] == [True, False]
 
 
 def test_after_a_failed_beginning_another_request_computes_it() -> None:
-    scheduler = Scheduler(1, 50)
+    scheduler = Scheduler(1, 50, Prefixes())
     for place in range(4):
         scheduler.add(place, request(place, prompt=[*A, place]))
     jobs = scheduler.admit()
@@ -210,7 +226,8 @@ def test_after_a_failed_beginning_another_request_computes_it() -> None:
 def test_shared_beginnings_are_of_the_prompt_and_computed_before(
     shapes: list[list[int]], slots: int, snapshots: int
 ) -> None:
-    scheduler = Scheduler(slots, 10, snapshots)
+    prefixes = Prefixes(snapshots)
+    scheduler = Scheduler(slots, 10, prefixes)
     waiting = [
         (place, request(place, 1 + place % 3, [bit for bit in shape for _ in range(GRAIN)] + [2]))
         for place, shape in enumerate(shapes)
@@ -229,8 +246,8 @@ def test_shared_beginnings_are_of_the_prompt_and_computed_before(
                 if job.leads:
                     known[id(job.shared)] = beginning
                 assert known[id(job.shared)] == beginning
-        assert len(scheduler._holders) <= snapshots
+        assert len(prefixes._kept) <= snapshots
         settle(scheduler, jobs)
         for job in jobs:
             scheduler.retire(job)
-    assert not scheduler._root.children
+    assert_only_kept(scheduler)
