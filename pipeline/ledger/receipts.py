@@ -124,6 +124,18 @@ def load_all(storage: Storage, directory: str) -> Iterator[tuple[str, Receipt]]:
             yield path.rsplit("/", 1)[1].removesuffix(".json"), receipt
 
 
+def find(storage: Storage, path: str) -> Receipt | None:
+    """The receipt at ``path``; what its group's pack has of it, if it cannot be read; None without either."""
+    ((_, receipt),) = load(storage, [path])
+    if receipt is None:
+        directory, _, base = path.rpartition("/")
+        for name, raw in packs.receipts(storage, layout.pack(directory)) or ():
+            if f"{name}.json" == base:
+                with suppress(ValueError):
+                    return Receipt.from_json(raw)
+    return receipt
+
+
 def load(storage: Storage, paths: list[str]) -> Iterator[tuple[str, Receipt | None]]:
     """The receipts at ``paths``, in order; None for one that cannot be read, whose part is done again."""
 

@@ -7,15 +7,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from runs import flip, hashes, launched, toy_inputs
 
 from pipeline.ledger import packs
 from pipeline.ledger.receipts import Receipt, load_all
 from pipeline.ledger.verify import verify
+from pipeline.report.trace import trace
 from pipeline.schedule import groups, packing
 from pipeline.schedule.loop import RunFailed
-from pipeline.schedule.parts import Made, Named, Parts, pattern
 from pipeline.schedule.state import Group, State
 from pipeline.storage import Storage, StorageError
 from pipeline.tasks import part
@@ -372,30 +373,23 @@ def test_a_changed_receipt_that_stands_in_a_pack_is_said_to_be_removed(run: Call
     assert not verify(Storage(), str(output)).damages
 
 
-def test_results_are_kept_as_they_were(tmp_path: Path) -> None:
-    from pipeline.ledger.receipts import DOCUMENTS, RUNS, File
+def test_a_document_is_followed_through_parts_whose_receipts_are_lost(run: Callable[..., Path]) -> None:
+    output = run()
+    first = sorted(output.glob("work/web/00*/part-*.parquet"))[0]
+    identity = pq.read_table(first)["id"][0].as_py().hex()
+    before = trace(Storage(), str(output), identity).as_json()
+    assert before["captures"]
+    for receipt in output.glob(f"work/web/*/receipts/{first.stem}.json"):
+        receipt.unlink()
+    assert trace(Storage(), str(output), identity).as_json() == before
 
-    parts = Parts()
-    one = Made(True, {DOCUMENTS: File(DOCUMENTS, "w/p-1.parquet", 7, "aa", "")}, {"documents": 3, "rows": 0})
-    two = Made(
-        True,
-        {
-            DOCUMENTS: File(DOCUMENTS, "w/p-2.parquet", 8, "bb", "f"),
-            RUNS: File(RUNS, "w/runs/p-2.runs", 9, "cc", "g"),
-        },
-        {},
-    )
-    failed = Made(False, {}, {})
-    for name, made in (("p-2", two), ("p-1", one), ("p-3", failed)):
-        parts.put(name, made)
-    again = Parts.of(json.loads(json.dumps(parts.tables())), [*parts], [parts.row(name) for name in parts])
-    for kept in (parts, again):
-        assert [*kept.sorted()] == [("p-1", one), ("p-2", two), ("p-3", failed)]
-        assert [*kept.digests(RUNS)] == [("p-1", True, ""), ("p-2", True, "cc"), ("p-3", False, "")]
-        assert [*kept.sizes("p-2")] == [("w/p-2.parquet", 8), ("w/runs/p-2.runs", 9)]
-    named = Named()
-    named.add_all(pattern(lambda task: f"w/receipts/{task}.json"), parts)
-    assert all(name in named for name in ("w/p-1.parquet", "w/runs/p-2.runs", "w/receipts/p-3.json"))
-    assert not any(
-        name in named for name in ("w/p-3.parquet", "w/runs/p-1.runs", "w/receipts/p-4.json", "w/p")
-    )
+
+def test_receipts_of_any_size_are_packed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(packs, "_BYTES", 3000)
+    writer = packs.PackWriter()
+    receipts = {str(number): Receipt("mark", error="x" * 1000).as_json() for number in range(10)}
+    for name, receipt in receipts.items():
+        writer.add(name, receipt, "1 0")
+        assert len(writer._waiting) < 3
+    (tmp_path / "some.pack").write_bytes(writer.as_bytes({}))
+    assert dict(packs.receipts(Storage(), str(tmp_path / "some.pack")) or ()) == receipts
