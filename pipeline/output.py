@@ -172,13 +172,17 @@ def unchanged(
         return None
     if manifest.files.get(layout.STATS) != [hashlib.sha256(stats).hexdigest()]:
         return None
-    found: dict[str, Any] = json.loads(stats)
-    found.pop("artefacts")
     left = []
     if is_local(ledger.output):
+        # here dates and sizes are all that is noted of versions, and a disk damages bytes without them
+        edited = {ledger.path(name) for name in layout.EDITED}
+        if any(damage.path not in edited for damage in manifest.changed(storage, ledger.output)):
+            return None
         current = _current(plan, ledger, schedule, manifest.files)
         left = ownership.tidy(ledger, manifest, current, set(plan.config.datasets))
     ledger.release()
+    found: dict[str, Any] = json.loads(stats)
+    found.pop("artefacts")
     return found, left
 
 

@@ -34,7 +34,8 @@ from stages.base import Resources
 RECYCLE = 64
 #: Seconds for which it is not asked again which nodes there are.
 NODES_SECONDS = 5.0
-#: Tasks that wait at the workers, for each CPU: one that ends its task has the next one at hand.
+#: Tasks that wait at the workers, for each CPU: one that ends its task has the next one at hand. None where
+#: ``workers`` are fewer than the cluster has or may get: more would run at once than were asked for.
 AHEAD = 0.5
 
 #: Stands for the task in what a worker returns: the driver has it, and it may name hundreds of files.
@@ -57,10 +58,10 @@ class RayExecutor:
         import ray
 
         self._ray: Any = ray  # ray is only partly typed
-        address = address or os.environ.get("RAY_ADDRESS")
+        address = address or os.environ.get("RAY_ADDRESS") or "local"
         paths = os.pathsep.join(dict.fromkeys([_ROOT, os.getcwd(), *filter(None, sys.path)]))
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-        if address is None or address == "local":
+        if address == "local":
             os.environ["PYTHONPATH"] = paths  # the workers of a local cluster inherit it
             options |= {"address": "local", "num_cpus": workers, "include_dashboard": False}
         else:
@@ -71,7 +72,7 @@ class RayExecutor:
         try:
             ray.init(**options)
         except Exception as error:  # Ray raises many kinds of errors, also for authentication
-            raise ClusterError(f"no Ray cluster at {address or 'local'}: {error}") from None
+            raise ClusterError(f"no Ray cluster at {address}: {error}") from None
         self._context = context
         here = os.getcwd()
         self._caller = _caller([*filter(None, sys.path), _ROOT], here if here != _ROOT else "")
@@ -80,14 +81,15 @@ class RayExecutor:
         self.hear: Hear = unheard
         self._pulse = Pulse(ray)
         self._actors = Actors(ray, self._caller)
-        self._most = workers
+        self._most, self._ahead = workers, AHEAD if workers is None or address == "local" else 0.0
         self._asked, self._alive = -NODES_SECONDS, list[dict[str, float]]()
         self._check_output(context)
 
     @property
     def slots(self) -> int:
-        """A few more than there are CPUs now; an autoscaler may add some."""
-        return self.workers + math.ceil(self.workers * AHEAD)
+        """A few more than there are CPUs now; an autoscaler may add some. On a cluster with more CPUs than
+        were asked for, only as many."""
+        return self.workers + math.ceil(self.workers * self._ahead)
 
     @property
     def workers(self) -> int:

@@ -36,8 +36,9 @@ _SCHEMA = pa.schema(
 )
 _RECEIPT = _SCHEMA.get_field_index("receipt")
 _ZSTD = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=3))
-#: Rows that are compressed together.
-_ROWS = 1024
+#: Rows that are compressed together, and bytes of receipts from which on they are fewer: one that names the
+#: projects of a part may have megabytes.
+_ROWS, _BYTES = 1024, 1 << 24
 _HASH = 32
 
 
@@ -60,7 +61,7 @@ class PackWriter:
         self._file = io.BytesIO()
         self._stream = pa.ipc.new_stream(self._file, _SCHEMA, options=_ZSTD)
         self._waiting: list[tuple[str, str, str, str, bytes]] = []
-        self.rows = 0
+        self.rows = self._bytes = 0
 
     def add(self, name: str, receipt: Mapping[str, Any], row: str) -> None:
         """Add a receipt, as plain values. ``row``: what later groups need to know of it."""
@@ -69,13 +70,15 @@ class PackWriter:
         data = text.encode("utf-8", "surrogatepass")
         self._waiting.append((name, receipt["fingerprint"], row, etags, data))
         self.rows += 1
-        if len(self._waiting) >= _ROWS:
+        self._bytes += len(data)
+        if len(self._waiting) >= _ROWS or self._bytes >= _BYTES:
             self._flush()
 
     def _flush(self) -> None:
         columns = [pa.array(column, field.type) for column, field in zip(zip(*self._waiting), _SCHEMA)]  # noqa: B905
         self._stream.write_batch(pa.record_batch(columns, schema=_SCHEMA))
         self._waiting.clear()
+        self._bytes = 0
 
     def as_bytes(self, head: Mapping[str, Any]) -> bytes:
         """The pack. Called once, at the end."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,12 +114,26 @@ class Receipt:
 def load_all(storage: Storage, directory: str) -> Iterator[tuple[str, Receipt]]:
     """Name (without .json) and receipt of all readable receipts in a directory, few at a time in memory."""
     if (packed := packs.receipts(storage, layout.pack(directory.rstrip("/")))) is not None:
-        yield from ((name, Receipt.from_json(raw)) for name, raw in packed)
+        for name, raw in packed:
+            with suppress(ValueError):  # of another version, as one that ``load`` cannot read
+                yield name, Receipt.from_json(raw)
         return
     paths = [info.path for info in storage.list(directory) if info.path.endswith(".json")]
     for path, receipt in load(storage, paths):
         if receipt is not None:
             yield path.rsplit("/", 1)[1].removesuffix(".json"), receipt
+
+
+def find(storage: Storage, path: str) -> Receipt | None:
+    """The receipt at ``path``; what its group's pack has of it, if it cannot be read; None without either."""
+    ((_, receipt),) = load(storage, [path])
+    if receipt is None:
+        directory, _, base = path.rpartition("/")
+        for name, raw in packs.receipts(storage, layout.pack(directory)) or ():
+            if f"{name}.json" == base:
+                with suppress(ValueError):
+                    return Receipt.from_json(raw)
+    return receipt
 
 
 def load(storage: Storage, paths: list[str]) -> Iterator[tuple[str, Receipt | None]]:

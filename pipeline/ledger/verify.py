@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import unquote
@@ -74,35 +75,47 @@ def _run(storage: Storage, output: str, manifest: Manifest) -> Verified:
         names = storage.read(join(output, layout.INDEX)).decode().splitlines()
         wanted = {join(output, name) for name in names}
     checks: list[Callable[[], list[Damaged]]] = []
-    packed = _packed(storage, output, manifest) if wanted - paths else {}
+    lost: list[str] = []
     for path, receipt in load(storage, sorted(wanted | paths)):
-        if path not in paths and path in packed:
-            found.notes.append(f"{path}: is gone; its group's pack has the same record")
-            receipt = packed[path]
-            checks.append(partial(missing_or_changed, storage, output, receipt))
-        elif path not in paths:
-            found.damages.append(Damaged(path, "is missing, and with it the record of a part"))
-        elif receipt is None:
-            found.damages.append(Damaged(path, "is not a receipt, or has changed"))
-        elif path != join(output, receipt.name):
+        if receipt is None:
+            lost.append(path)
+            continue
+        if path != join(output, receipt.name):
             continue  # a copy that somebody made: it proves nothing
-        elif receipt.status == BEGUN:
+        if receipt.status == BEGUN:
             found.notes.append(f"{path}: this part is being written, or its writer was killed")
         else:
             found.bytes += sum(file.size for file in receipt.files)
+            checks.append(partial(missing_or_changed, storage, output, receipt))
+        found.files += 1 + len(receipt.files)
+    packed = _packed(storage, output, manifest, lost)
+    for path in lost:
+        receipt = packed.get(path)
+        if path in paths:
+            what = "; its group's pack has what was written, so remove this file" if receipt else ""
+            found.damages.append(Damaged(path, f"is not a receipt, or has changed{what}"))
+        elif receipt is None:
+            found.damages.append(Damaged(path, "is missing, and with it the record of a part"))
+        else:
+            found.notes.append(f"{path}: is gone; its group's pack has the same record")
+        if receipt is not None:
             checks.append(partial(missing_or_changed, storage, output, receipt))
         found.files += 1 + len(receipt.files if receipt else ())
     _collect(found, checks)
     return found
 
 
-def _packed(storage: Storage, output: str, manifest: Manifest) -> dict[str, Receipt]:
-    """The receipts that stand in packs, by the path that each has alone."""
+def _packed(storage: Storage, output: str, manifest: Manifest, lost: Collection[str]) -> dict[str, Receipt]:
+    """Those of the lost receipts that stand in packs, by path."""
     found: dict[str, Receipt] = {}
-    for name in manifest.files:
+    wanted = {*lost}
+    for name in manifest.files if wanted else ():
         if name.endswith(layout.PACK):
             for task, raw in packs.receipts(storage, join(output, name)) or ():
-                found[join(output, f"{name.removesuffix(layout.PACK)}/{task}.json")] = Receipt.from_json(raw)
+                path = join(output, f"{name.removesuffix(layout.PACK)}/{task}.json")
+                if path in wanted:
+                    with suppress(ValueError):
+                        found[path] = Receipt.from_json(raw)
     return found
 
 

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from pipeline import layout
 from pipeline.exchange.runs import KEYS
 from pipeline.ledger.ownership import Manifest, NotOurs
-from pipeline.ledger.receipts import DOCUMENTS, DONE, FAILED, REJECTS, SHARD, Receipt, load
+from pipeline.ledger.receipts import DOCUMENTS, DONE, FAILED, REJECTS, SHARD, Receipt, find
 from pipeline.report.trace_index import Index, columns, id_key, url_key
 from pipeline.sealed import ParquetFile
 from pipeline.storage import Missing, Storage, join
@@ -177,8 +177,7 @@ class _Tracer:
     def _receipt(self, key: str, part: str) -> Receipt | None:
         name = layout.receipt(layout.work(key), part)
         if name not in self._receipts:
-            path = join(self.output, name)
-            self._receipts[name] = next(load(self.storage, [path]))[1]
+            self._receipts[name] = find(self.storage, join(self.output, name))
         return self._receipts[name]
 
     def _rows(self, key: str, part: str, ids: set[bytes], urls: set[str]) -> list[dict[str, Any]]:

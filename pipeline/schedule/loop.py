@@ -317,6 +317,8 @@ class Schedule:
         if now != {role: file.sha256 for role, file in before.files.items()}:
             # results computed from the old files would not agree with the receipts
             raise RunFailed(f"{waiting.task.label}: computing it again gave a different result; start again")
+        if self.packs is not None:
+            self.packs.forget(waiting.group)
         self._queue.extend(self._mending.pop(waiting.group.receipt(task_name(waiting.task))))
 
     def _done(self, group: Group) -> None:

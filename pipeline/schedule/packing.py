@@ -19,6 +19,7 @@ from pipeline.ledger.packs import Packed, PackWriter
 from pipeline.ledger.receipts import DONE, Receipt
 from pipeline.schedule.parts import Parts
 from pipeline.schedule.state import Group, State
+from pipeline.sealed import seal
 from pipeline.storage import Conflict, Storage
 from stages.base import FileInfo
 
@@ -46,6 +47,22 @@ class Packs:
     def begin(self, group: Group) -> None:
         """A group starts, of which no pack was of use."""
         self._writers[group.key] = PackWriter()
+        if self._adopted(name := layout.pack(group.receipts)):
+            self.ledger.check()
+            self.manifest.drop(self.ledger, [name])  # it is not known what it was true of
+
+    def _adopted(self, name: str) -> bool:
+        """Whether there is a pack that the manifest does not name, as a driver leaves one whose last request
+        came after another had taken over. From now on the manifest names it."""
+        storage, path = self.ledger.storage, self.ledger.path(name)
+        if name in self.manifest.files or packs.receipts(storage, path) is None:
+            return False
+        self.manifest.files[name] = []
+        return True
+
+    def forget(self, group: Group) -> None:
+        """A receipt that was added has been written again: the group is packed the next time."""
+        self._writers.pop(group.key, None)
 
     def add(self, group: Group, state: State, name: str, receipt: Receipt) -> None:
         """One of its receipts, which ``state`` has."""
@@ -57,11 +74,16 @@ class Packs:
             writer.add(name, receipt.as_json(), state.made.row(name))
 
     def finish(self, group: Group, state: State) -> None:
-        """The group is done: write its pack, if all its receipts are those of finished tasks."""
-        writer = self._writers.pop(group.key, None)
-        if writer is not None and LEAST <= writer.rows == len(state.made):
+        """The group is done: write its pack, if all its receipts are those of finished tasks. A pack of what
+        the group was before, with more tasks, is removed."""
+        if (writer := self._writers.pop(group.key, None)) is None:
+            return
+        if LEAST <= writer.rows == len(state.made):
             head = {**state.made.tables(), **state.as_json()}
-            self.manifest.put(self.ledger, {layout.pack(group.receipts): writer.as_bytes(head)})
+            self._adopted(name := layout.pack(group.receipts))
+            self.manifest.put(self.ledger, {name: writer.as_bytes(head)})
+        else:
+            self.open(group.receipts)
 
     def open(self, receipts: str) -> None:
         """Before anything changes in a group, with that directory of receipts: remove its pack. A receipt
@@ -69,6 +91,7 @@ class Packs:
         name = layout.pack(receipts)
         if name not in self.manifest.files:
             return
+        self.ledger.check()
         storage, path = self.ledger.storage, self.ledger.path
         packed = packs.receipts(storage, path(name))
         there = {info.path for info in storage.list(path(receipts))} if packed is not None else set()
@@ -76,16 +99,19 @@ class Packs:
             place = path(f"{receipts}/{task}.json")
             if place not in there:
                 try:
-                    storage.write(place, Receipt.from_json(raw).as_bytes(), "")
+                    storage.write(place, seal(raw), "")
                 except Conflict:
                     continue
         self.manifest.drop(self.ledger, [name])
         self.manifest.save(self.ledger)
 
 
-def state_of(packed: Packed) -> State:
-    """What the receipts of a pack add up to."""
-    return State.from_json(packed.head, Parts.of(packed.head, packed.names, packed.rows))
+def state_of(packed: Packed) -> State | None:
+    """What the receipts of a pack add up to; None if another version wrote it, which sums otherwise."""
+    try:
+        return State.from_json(packed.head, Parts.of(packed.head, packed.names, packed.rows))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def listing(storage: Storage, path: Callable[[str], str], made: Parts) -> dict[str, FileInfo]:

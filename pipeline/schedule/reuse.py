@@ -63,8 +63,9 @@ def packed(
     for count, task in enumerate(group.planned(states), 1):  # noqa: B007
         if fingerprints.get(task.name) != task.fingerprint:
             return None
-    state = state_of(found)
-    if count != len(fingerprints) or (retry_failed and any(tally.failed for tally in state.tallies)):
+    if count != len(fingerprints) or (state := state_of(found)) is None:
+        return None
+    if retry_failed and any(tally.failed for tally in state.tallies):
         return None
     unsure, there = [], listing(ledger.storage, ledger.path, state.made)
     for name, etags in zip(found.names, found.etags, strict=True):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from runs import flip, hashes, launched, toy_inputs
 
 from pipeline.ledger import packs
 from pipeline.ledger.receipts import Receipt, load_all
 from pipeline.ledger.verify import verify
+from pipeline.report.trace import trace
 from pipeline.schedule import groups, packing
 from pipeline.schedule.loop import RunFailed
-from pipeline.schedule.parts import Made, Named, Parts, pattern
-from pipeline.storage import Storage
+from pipeline.schedule.state import Group, State
+from pipeline.storage import Storage, StorageError
 from pipeline.tasks import part
 
 ROOT = Path(__file__).parents[3]
@@ -230,30 +233,163 @@ def test_tokens_of_many_parts_are_merged_first(
     }
 
 
-def test_results_are_kept_as_they_were(tmp_path: Path) -> None:
-    from pipeline.ledger.receipts import DOCUMENTS, RUNS, File
+def _names(output: Path) -> dict[Path, set[str]]:
+    """Of each pack, the names of its receipts; and that they are those that are there."""
+    found = {}
+    for pack in output.glob("work/**/*.pack"):
+        folder = pack.with_suffix("")
+        found[folder] = {name for name, _ in packs.receipts(Storage(), str(pack)) or ()}
+        assert found[folder] == {path.stem for path in folder.glob("*.json")}
+    return found
 
-    parts = Parts()
-    one = Made(True, {DOCUMENTS: File(DOCUMENTS, "w/p-1.parquet", 7, "aa", "")}, {"documents": 3, "rows": 0})
-    two = Made(
-        True,
-        {
-            DOCUMENTS: File(DOCUMENTS, "w/p-2.parquet", 8, "bb", "f"),
-            RUNS: File(RUNS, "w/runs/p-2.runs", 9, "cc", "g"),
-        },
-        {},
-    )
-    failed = Made(False, {}, {})
-    for name, made in (("p-2", two), ("p-1", one), ("p-3", failed)):
-        parts.put(name, made)
-    again = Parts.of(json.loads(json.dumps(parts.tables())), [*parts], [parts.row(name) for name in parts])
-    for kept in (parts, again):
-        assert [*kept.sorted()] == [("p-1", one), ("p-2", two), ("p-3", failed)]
-        assert [*kept.digests(RUNS)] == [("p-1", True, ""), ("p-2", True, "cc"), ("p-3", False, "")]
-        assert [*kept.sizes("p-2")] == [("w/p-2.parquet", 8), ("w/runs/p-2.runs", 9)]
-    named = Named()
-    named.add_all(pattern(lambda task: f"w/receipts/{task}.json"), parts)
-    assert all(name in named for name in ("w/p-1.parquet", "w/runs/p-2.runs", "w/receipts/p-3.json"))
-    assert not any(
-        name in named for name in ("w/p-3.parquet", "w/runs/p-1.runs", "w/receipts/p-4.json", "w/p")
-    )
+
+def test_a_group_that_grows_is_packed_anew(run: Callable[..., Path], ran: list[str], tmp_path: Path) -> None:
+    output = run()
+    for path in sorted(toy_inputs(tmp_path / "more", files=7).glob("*.jsonl"))[5:]:
+        path.rename(tmp_path / "in" / path.name)
+    ran.clear()
+    run()
+    assert len({label for label in ran if "/00-" in label}) == 2
+    assert {len(names) for names in _names(output).values()} >= {7}
+    fresh = run("fresh")
+    assert (output / "corpus/SHA256SUMS").read_bytes() == (fresh / "corpus/SHA256SUMS").read_bytes()
+
+
+def test_the_pack_of_a_group_that_shrinks_below_the_least_is_removed(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(packing, "LEAST", 5)
+    output = run()
+    assert {len(names) for names in _names(output).values()} == {5}
+    sorted((tmp_path / "in").glob("*.jsonl"))[0].unlink()
+    run()
+    assert not _names(output)
+    assert not verify(Storage(), str(output)).damages
+
+
+@pytest.mark.parametrize("least", [1, 1000])
+def test_a_pack_that_a_stopped_driver_leaves_is_not_believed(
+    run: Callable[..., Path], ran: list[str], monkeypatch: pytest.MonkeyPatch, least: int
+) -> None:
+    output = run()
+    late = {path: path.read_bytes() for path in output.glob("work/**/*.pack")}
+    monkeypatch.setattr(packing, "LEAST", 1000)
+    run(chars=40)
+    for path, data in late.items():
+        path.write_bytes(data)
+    ran.clear()
+    monkeypatch.setattr(packing, "LEAST", least)
+    run(chars=40)
+    assert ran == []
+    assert len(_names(output)) == (6 if least == 1 else 1)  # the first segment's is right
+
+
+def test_a_pack_that_lands_late_is_replaced(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = run()
+    late = {path: path.read_bytes() for path in output.glob("work/**/*.pack")}
+    finish = packing.Packs.finish
+
+    def lands(self: packing.Packs, group: Group, state: State) -> None:
+        pack = output / f"{group.receipts}.pack"
+        if not pack.exists():
+            pack.write_bytes(late[pack])
+        finish(self, group, state)
+
+    monkeypatch.setattr(packing.Packs, "finish", lands)
+    run(chars=40)
+    for pack in late:
+        folder = pack.with_suffix("")
+        alone = {path.stem: Receipt.from_bytes(path.read_bytes()) for path in folder.glob("*.json")}
+        assert dict(load_all(Storage(), str(folder))) == alone
+
+
+def test_a_part_that_is_mended_while_its_group_goes_on_is_not_packed_as_it_was(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = run()
+    lost, changed, *_ = sorted(output.glob("work/web/00*/part-*.parquet"))
+    lost.unlink()
+    flip(changed, 8 * changed.stat().st_size // 2)
+    real, tries = part.PartTask.run, list[str]()
+
+    def later(self: part.PartTask, *arguments: object) -> Receipt:
+        tries.append(self.part)
+        if tries == [lost.stem]:
+            raise StorageError("not now", retryable=True)  # so that the other files are looked at first
+        return real(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(part.PartTask, "run", later)
+    run()
+    assert tries[:3] == [lost.stem, changed.stem, lost.stem]
+    assert not lost.parent.joinpath("receipts.pack").exists()
+    run()
+    _names(output)
+    assert lost.parent.joinpath("receipts.pack").exists()
+
+
+def test_a_pack_of_another_version_is_no_obstacle(run: Callable[..., Path], ran: list[str]) -> None:
+    output = run()
+    first, *others = sorted(output.glob("work/web/**/receipts.pack"))
+    for pack in (first, *others):
+        read, alone = packs.read(Storage(), str(pack)), packs.receipts(Storage(), str(pack))
+        assert read is not None
+        assert alone is not None
+        writer = packs.PackWriter()
+        for (name, receipt), row in zip(alone, read.rows, strict=True):
+            writer.add(name, receipt | ({"unknown": 1} if pack == first else {}), row)
+        pack.write_bytes(writer.as_bytes({n: v for n, v in read.head.items() if n != "census"}))
+    assert [*load_all(Storage(), str(first.with_suffix("")))] == []
+    ran.clear()
+    run()
+    assert {label.split("/")[1] for label in ran} <= {first.parent.name}
+    assert "census" in json.dumps(packs.read(Storage(), str(others[0])))
+    assert not verify(Storage(), str(output)).damages
+
+
+@pytest.mark.parametrize("name", ["corpus/blend.json", "corpus/README.md", "stats.json"])
+def test_a_bit_that_a_disk_flips_is_seen(run: Callable[..., Path], name: str) -> None:
+    output = run()
+    path = output / name
+    good, status = path.read_bytes(), path.stat()
+    flip(path, 4 * len(good))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    run()
+    if name.endswith("README.md"):  # people may edit it
+        assert path.read_bytes() != good
+    else:
+        assert path.read_bytes() == good
+
+
+def test_a_changed_receipt_that_stands_in_a_pack_is_said_to_be_removed(run: Callable[..., Path]) -> None:
+    output = run()
+    receipt = sorted(output.glob("work/web/00*/receipts/part-*.json"))[0]
+    flip(receipt, 4 * receipt.stat().st_size)
+    (damage,) = verify(Storage(), str(output)).damages
+    assert damage.path == str(receipt)
+    assert "remove this file" in damage.what
+    receipt.unlink()
+    assert not verify(Storage(), str(output)).damages
+
+
+def test_a_document_is_followed_through_parts_whose_receipts_are_lost(run: Callable[..., Path]) -> None:
+    output = run()
+    first = sorted(output.glob("work/web/00*/part-*.parquet"))[0]
+    identity = pq.read_table(first)["id"][0].as_py().hex()
+    before = trace(Storage(), str(output), identity).as_json()
+    assert before["captures"]
+    for receipt in output.glob(f"work/web/*/receipts/{first.stem}.json"):
+        receipt.unlink()
+    assert trace(Storage(), str(output), identity).as_json() == before
+
+
+def test_receipts_of_any_size_are_packed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(packs, "_BYTES", 3000)
+    writer = packs.PackWriter()
+    receipts = {str(number): Receipt("mark", error="x" * 1000).as_json() for number in range(10)}
+    for name, receipt in receipts.items():
+        writer.add(name, receipt, "1 0")
+        assert len(writer._waiting) < 3
+    (tmp_path / "some.pack").write_bytes(writer.as_bytes({}))
+    assert dict(packs.receipts(Storage(), str(tmp_path / "some.pack")) or ()) == receipts

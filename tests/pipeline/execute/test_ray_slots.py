@@ -1,0 +1,32 @@
+"""How many tasks are handed to Ray at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import ray
+
+from pipeline.execute import on_ray
+from pipeline.storage import StorageSettings
+from pipeline.tasks.base import Context
+
+
+@pytest.mark.parametrize(
+    ("address", "workers", "slots"),
+    [("local", 4, 6), ("local", None, 12), ("head:6379", None, 12), ("head:6379", 4, 4)],
+)
+def test_no_more_parts_run_at_once_than_were_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, workers: int | None, slots: int
+) -> None:
+    """On a cluster only the number of tasks says how many run, and how far an autoscaler grows."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", lambda **_: None)
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 8.0}}])
+    for name in ("Pulse", "Actors", "_check_reachable"):
+        monkeypatch.setattr(on_ray, name, lambda *_: None)
+    monkeypatch.setattr(on_ray.RayExecutor, "_check_output", lambda *_: None)
+    context = Context(str(tmp_path), "", StorageSettings(), 0, 10.0)
+    executor = on_ray.RayExecutor(context, workers, address)
+    assert executor.slots == slots
+    assert executor.workers == (workers or 8)
