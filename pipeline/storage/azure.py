@@ -16,9 +16,11 @@ import builtins
 import io
 import os
 import random
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -64,7 +66,11 @@ class _Retry(ExponentialRetry):
     """The library's retry policy, with the same pauses as requests to S3."""
 
     def get_backoff_time(self, settings: dict[str, Any]) -> float:
-        return random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** settings["count"]))
+        return _pause(settings["count"])
+
+
+def _pause(attempt: int) -> float:
+    return random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt))
 
 
 class Azure:
@@ -155,15 +161,27 @@ class Azure:
             yield from self._blob(path).download_blob(offset=start, length=length, **condition).chunks()
 
     def read(self, path: str) -> bytes:
-        with _explained("read", path):
-            return bytes(self._blob(path).download_blob().readall())
+        return self._read(path)
+
+    def _read(self, path: str, **part: int) -> bytes:
+        """The library tries requests again, but not where the answer to a download breaks off that says what
+        is wrong."""
+        for attempt in count():
+            try:
+                with _explained("read", path):
+                    return bytes(self._blob(path).download_blob(**part).readall())
+            except StorageError as error:
+                cut = isinstance(error.__cause__, HttpResponseError) and not _status(error)
+                if not cut or attempt + 1 >= self._settings.max_attempts:
+                    raise
+            time.sleep(_pause(attempt))
+        raise AssertionError
 
     def read_range(self, path: str, offset: int, length: int) -> bytes:
         if not length:
             return b""
         try:
-            with _explained("read", path):
-                return bytes(self._blob(path).download_blob(offset=offset, length=length).readall())
+            return self._read(path, offset=offset, length=length)
         except StorageError as error:
             if _status(error) == 416:  # the range starts at or after the end
                 return b""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from runs import call, hashes, toy_config
 
-from pipeline.storage import AzureSettings, Conflict, Storage, StorageError, StorageSettings
+from pipeline.storage import AzureSettings, Conflict, Missing, Storage, StorageError, StorageSettings
 from tests.azurite import Azurite, make_container
 from tests.s3_server import FaultProxy
 
@@ -58,6 +58,9 @@ def test_large_and_small_files_through_faults(
         assert storage.read(path) == data
         with storage.open(path) as stream:
             assert b"".join(iter(lambda: stream.read(300_001), b"")) == data
+        for _ in range(30):  # the answer that there is none may break off, too
+            with pytest.raises(Missing):
+                storage.read(f"{container}/none")
         assert proxy.faults.total() > 10
     monkeypatch.setenv(VARIABLE, Azurite.connection(azurite.endpoint))
     assert len(set(versions)) == 21
