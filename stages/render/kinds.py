@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from stages.render.hashes import table
+
 # Kinds of elements. Below INLINE, nothing of an element is printed; below LINE an element is inline, and from
 # HEADING on it does more than request a gap.
 EMBEDDING = -3  # an OBJECT or a BOX, depending on its content
@@ -131,28 +133,15 @@ _FLAGS = {
 }
 
 
-def _hash(name: bytes) -> int:
-    """As the scan computes it: FNV-1a without its lowest bit."""
-    value = 14695981039346656037
-    for byte in name:
-        value = (value ^ byte) * 1099511628211 % (1 << 64)
-    return value >> 1
-
-
 def _table() -> npt.NDArray[np.int64]:
-    """Rows of hash, kind and flags: a hash table with open addressing, three quarters empty."""
+    """Kind and flags of each tag."""
     kinds = {tag: kind for kind, tags in _TAGS.items() for tag in tags.split()}
     flags = {f"h{level}": level for level in range(1, 7)}
     for flag, tags in _FLAGS.items():
         for tag in tags.split():
             flags[tag] = flags.get(tag, 0) | flag
-    table = np.zeros((512, 3), np.int64)
-    for tag in sorted(kinds.keys() | flags.keys()):
-        row = (value := _hash(tag.encode())) % len(table)
-        while table[row, 0]:
-            row = (row + 1) % len(table)
-        table[row] = value, kinds.get(tag, INLINE), flags.get(tag, 0)
-    return table
+    rows = {tag: (kinds.get(tag, INLINE), flags.get(tag, 0)) for tag in kinds.keys() | flags.keys()}
+    return table(rows, 512)
 
 
 TAGS = _table()

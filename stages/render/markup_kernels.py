@@ -12,6 +12,7 @@ import numpy as np
 
 from stages.compiled import lean, lean_inlined
 from stages.render import kinds
+from stages.render.text_kernels import NO, hash_of, look_up
 
 (
     _RAW,
@@ -33,35 +34,12 @@ TAIL = len(kinds.TAIL)
 HREF, COUNT, MARK, NUMBER, ALT, ALT_END, DECLARE, TAG_END, NAMES = range(9)
 FOUND = 17
 
-#: Numba compiles a function anew for each constant that is written in a call; these are values.
-NO, YES = map(np.int64, (0, 1))
-
 
 @lean_inlined
 def name_end(page: Any, at: Any) -> Any:
     while page[at] != 32 and page[at] != 62:
         at += 1
     return at
-
-
-@lean_inlined
-def hash_of(page: Any, at: Any, end: Any) -> Any:
-    value = np.uint64(14695981039346656037)
-    for index in range(at, end):
-        value = (value ^ np.uint64(page[index])) * np.uint64(1099511628211)
-    return np.int64(value >> np.uint64(1))
-
-
-@lean_inlined
-def look_up(tags: Any, value: Any) -> Any:
-    """Row of the tag in ``tags``; -1 for one that is not listed. The number of rows is a power of two."""
-    last = len(tags) - 1
-    row = value & last
-    while tags[row, 0] != value:
-        if tags[row, 0] == 0:
-            return -1
-        row = (row + 1) & last
-    return row
 
 
 @lean_inlined
@@ -194,7 +172,7 @@ def after_tag(page: Any, at: Any) -> Any:
 @lean
 def after_element(page: Any, at: Any, name: Any, stop: Any, tags: Any) -> Any:
     """The place after the closing tag of the element whose content is at ``at``."""
-    row = look_up(tags, hash_of(page, name, stop))
+    row = look_up(tags, hash_of(page, name, stop, NO))
     if row >= 0 and tags[row, 2] & _RAW:
         return raw_end(page, at, name, stop, tags[row, 2] & _SCRIPT) + 3 + stop - name
     depth, size = 1, len(page) - TAIL
@@ -210,7 +188,7 @@ def after_element(page: Any, at: Any, name: Any, stop: Any, tags: Any) -> Any:
         closing = letter == 47
         start = at + 2 if closing else at + 1
         end = name_end(page, start)
-        row = look_up(tags, hash_of(page, start, end))
+        row = look_up(tags, hash_of(page, start, end, NO))
         flags = tags[row, 2] if row >= 0 else 0
         at = after_tag(page, end)
         if flags & _VOID:

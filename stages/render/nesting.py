@@ -5,11 +5,12 @@ Knows names of tags and attributes. Does not know what an element does to the te
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html.entities import html5
 
 import numpy as np
 import numpy.typing as npt
+
+from stages.render.hashes import table
 
 # Flags of tags.
 FLAGS = (
@@ -150,33 +151,13 @@ _ADDRESS_WORDS = "tex? tex. math? math.n tex2img texer cht=tx codecogs thtex met
 OF_CLASS = len(_CLASS_WORDS.split())
 
 
-def hash_of(name: str) -> int:
-    """FNV-1a without its lowest bit."""
-    value = 14695981039346656037
-    for byte in name.encode():
-        value = (value ^ byte) * 1099511628211 % (1 << 64)
-    return value >> 1
-
-
-def _table(rows: Mapping[str, tuple[int, ...]], size: int) -> npt.NDArray[np.int64]:
-    """A hash table with open addressing: the hash of a name, then its numbers."""
-    width = 1 + len(next(iter(rows.values())))
-    table = np.zeros((size, width), np.int64)
-    for name, numbers in sorted(rows.items()):
-        row = (value := hash_of(name)) % size
-        while table[row, 0]:
-            row = (row + 1) % size
-        table[row] = value, *numbers
-    return table
-
-
 def _tags() -> npt.NDArray[np.int64]:
     names = {tag: name for name, tags in _NAMED.items() for tag in tags.split()}
     flags: dict[str, int] = {}
     for flag, tags in _FLAGGED.items():
         for tag in tags.split():
             flags[tag] = flags.get(tag, 0) | flag
-    return _table({tag: (names.get(tag, PLAIN), flags.get(tag, 0)) for tag in names | flags}, 512)
+    return table({tag: (names.get(tag, PLAIN), flags.get(tag, 0)) for tag in names | flags}, 512)
 
 
 def _attributes() -> npt.NDArray[np.int64]:
@@ -184,7 +165,7 @@ def _attributes() -> npt.NDArray[np.int64]:
     for what, names in _TREATED.items():
         for name in names.split():
             rows[name] = what, 1 << len(rows)
-    return _table(rows, 256)
+    return table(rows, 256)
 
 
 def _references() -> npt.NDArray[np.int64]:
@@ -194,7 +175,7 @@ def _references() -> npt.NDArray[np.int64]:
         bare = name.rstrip(";")
         first, second = (*map(ord, text), 0)[:2]
         rows[bare] = first, second, 2 if bare in html5 else 1
-    return _table(rows, 8192)
+    return table(rows, 8192)
 
 
 def _words() -> npt.NDArray[np.uint8]:
@@ -204,6 +185,6 @@ def _words() -> npt.NDArray[np.uint8]:
 
 TAGS = _tags()
 ATTRIBUTE_TABLE = _attributes()
-CLASSES = _table({name: (why,) for why, names in _CLASSES.items() for name in names.split()}, 64)
+CLASSES = table({name: (why,) for why, names in _CLASSES.items() for name in names.split()}, 64)
 REFERENCES = _references()
 WORDS = _words()

@@ -12,7 +12,7 @@ import numpy as np
 from stages.compiled import lean
 from stages.render import nesting
 from stages.render.tag_kernels import CODES, NESTING
-from stages.render.text_kernels import NO, NONE, hash_of, lower
+from stages.render.text_kernels import NO, NONE, hash_of, put_closing
 
 (
     _CLOSES_P,
@@ -85,14 +85,8 @@ def pop(target: Any, marked: Any, page: Any, stack: Any, depth: Any, out: Any, p
             stack[DEPTH, PENDING] = 1  # it goes on in the next element
             if visible or stack[DEPTH, BOXED]:
                 result[1] = NESTING
-        out[put], out[put + 1] = 60, 47
-        put += 2
         start = stack[depth, 1]
-        for index in range(start, start + stack[depth, 2]):
-            out[put] = lower(page[index])
-            put += 1
-        out[put] = 62
-        put += 1
+        put = put_closing(page, start, start + stack[depth, 2], out, put)
     result[0] = put
     return depth
 

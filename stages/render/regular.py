@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.render import nesting
+from stages.render.hashes import hash_of
 from stages.render.nesting_kernels import DEPTH, STACK
 from stages.render.regular_kernels import RESULT, ROOM, build
 from stages.render.tag_kernels import INFO
@@ -31,7 +32,7 @@ _DOCTYPE = re.compile(
 _STRICT = (b"-//w3c//dtd xhtml 1", b"-//w3c//dtd html 4.01//")
 #: In which a document type is looked for.
 _HEAD = 4096
-_HIDDEN = np.int64(nesting.hash_of("hidden"))
+_HIDDEN = np.int64(hash_of("hidden"))
 
 
 class Regular(NamedTuple):

@@ -50,7 +50,7 @@ from stages.render.tag_kernels import (
     read_tag,
     skip_content,
 )
-from stages.render.text_kernels import NO, NONE, YES, hash_of, is_blank, look_up, lower, put_text
+from stages.render.text_kernels import NO, NONE, YES, hash_of, is_blank, look_up, lower, put_closing, put_text
 
 (
     _BODY,
@@ -421,22 +421,10 @@ def build(
                     put = result[0]
                 if not depth:
                     continue
-                out[put], out[put + 1] = 60, 47
-                put += 2
-                for index in range(start, end):
-                    out[put] = lower(page[index])
-                    put += 1
-                out[put] = 62
-                put += 1
+                put = put_closing(page, start, end, out, put)
                 continue
             if depth:
-                out[put], out[put + 1] = 60, 47
-                put += 2
-                for index in range(start, end):
-                    out[put] = lower(page[index])
-                    put += 1
-                out[put] = 62
-                put += 1
+                put = put_closing(page, start, end, out, put)
             while page[at] != 62:
                 at += 1
             at += 1

@@ -42,20 +42,17 @@ from stages.render.markup_kernels import (
     HREF,
     MARK,
     NAMES,
-    NO,
     NUMBER,
     TAG_END,
     TAIL,
-    YES,
     after_element,
     after_markup,
     after_tag,
-    hash_of,
-    look_up,
     name_end,
     raw_end,
     read_tag,
 )
+from stages.render.text_kernels import NO, YES, hash_of, look_up
 
 (
     _ALTERNATIVE,
@@ -278,7 +275,7 @@ def _is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) -
             closing = page[at + 1] == 47
             start = at + 2 if closing else at + 1
             stop = name_end(page, start)
-            row = look_up(tags, hash_of(page, start, stop))
+            row = look_up(tags, hash_of(page, start, stop, NO))
             flags = tags[row, 2] if row >= 0 else 0
             at = after_tag(page, stop)
             if flags & _VOID:
@@ -394,7 +391,7 @@ def scan(
             continue
         if letter == 47:
             end = name_end(page, at + 2)
-            value = hash_of(page, at + 2, end)
+            value = hash_of(page, at + 2, end, NO)
             depth = state[DEPTH] - 1
             while depth >= 0 and stack[depth, 0] != value:
                 depth -= 1
@@ -404,7 +401,7 @@ def scan(
             continue
         start = at + 1
         end = name_end(page, start)
-        value = hash_of(page, start, end)
+        value = hash_of(page, start, end, NO)
         row = look_up(tags, value)
         kind, flags = _INLINE, 0
         if row >= 0:

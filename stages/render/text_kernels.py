@@ -160,3 +160,15 @@ def put_text(
             put += 1
             at += 1
     return put
+
+
+@lean
+def put_closing(page: Any, at: Any, end: Any, out: Any, put: Any) -> Any:
+    """Writes the closing tag of the element whose name is at ``at``; returns the place after it."""
+    out[put], out[put + 1] = 60, 47
+    put += 2
+    for index in range(at, end):
+        out[put] = lower(page[index])
+        put += 1
+    out[put] = 62
+    return put + 1
