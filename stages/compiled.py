@@ -69,7 +69,8 @@ def _plain(signature: tuple[Any, ...]) -> tuple[Any, ...]:
     for each literal number that it is called with, and again for 32 bits, which it computes in 64."""
     from numba import types
 
-    plain = (types.unliteral(kind) for kind in signature)
+    unliteral: Any = types.unliteral
+    plain = map(unliteral, signature)
     return tuple(types.int64 if kind == types.int32 else kind for kind in plain)
 
 
