@@ -26,7 +26,8 @@ FLAGS = (
     OF_HEAD,  # does not begin the body
     TEXT_ONLY,  # text with references, no elements
     ENDS_DRAWING,  # or may contain other elements in one
-) = tuple(1 << bit for bit in range(12))
+    NOTE_IN_DRAWING,  # is read as HTML there
+) = tuple(1 << bit for bit in range(13))
 # Names of tags that have rules of their own.
 NAMES = (
     OTHER,
@@ -113,9 +114,10 @@ _FLAGGED = {
     " math nobr option optgroup plaintext pre rb rp rt rtc xmp",
     OF_HEAD: "base basefont bgsound link meta noframes noscript script style template title",
     TEXT_ONLY: "textarea title",
-    ENDS_DRAWING: "b big blockquote body br center code dd desc div dl dt em embed font foreignobject h1 h2"
+    ENDS_DRAWING: "b big blockquote body br center code dd div dl dt em embed font foreignobject h1 h2"
     " h3 h4 h5 h6 head hr i img li listing menu meta nobr ol p pre ruby s small span strike strong sub sup"
     " table tt u ul var",
+    NOTE_IN_DRAWING: "desc title",
 }
 
 # What is done with an attribute.

@@ -27,6 +27,7 @@ from stages.render.text_kernels import NO, NONE, hash_of, put_closing
     _OF_HEAD,
     _TEXT_ONLY,
     _ENDS_DRAWING,
+    _NOTE_IN_DRAWING,
 ) = map(np.int64, nesting.FLAGS)
 (
     _OTHER,

@@ -33,6 +33,8 @@ _STRICT = (b"-//w3c//dtd xhtml 1", b"-//w3c//dtd html 4.01//")
 #: In which a document type is looked for.
 _HEAD = 4096
 _HIDDEN = np.int64(hash_of("hidden"))
+#: How a hidden element is marked.
+HIDDEN = b' /="s'
 
 
 class Regular(NamedTuple):

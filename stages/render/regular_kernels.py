@@ -13,6 +13,7 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import nesting
+from stages.render.markup_kernels import raw_end
 from stages.render.nesting_kernels import (
     AT,
     BOXED,
@@ -46,7 +47,6 @@ from stages.render.tag_kernels import (
     REFERENCE,
     SEEN,
     TYPED,
-    after_raw,
     read_tag,
     skip_content,
 )
@@ -354,7 +354,7 @@ def build(
                     return
                 first = before + 1 + end - start
                 result[4], result[5] = len(out) - (info[INFO] - first), len(out)
-                if result[4] < room:
+                if result[4] < info[INFO] + ROOM:
                     result[1] = MARKUP
                     return
                 for index in range(info[INFO] - first):
@@ -394,8 +394,8 @@ def build(
         # Content that is not markup.
         if flags & (_RAW | _TEXT_ONLY) or name == _SELECT or name == _SVG or name == _TEMPLATE:
             if flags & (_RAW | _TEXT_ONLY):
-                stop = after_raw(page, at, start, end, np.int64(name == _SCRIPT), size)
-                if stop < 0:
+                stop = raw_end(page, at, start, end, np.int64(name == _SCRIPT), size)
+                if stop >= size:
                     result[1] = MARKUP
                     return
                 if name == _TITLE and not titled:

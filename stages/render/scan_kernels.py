@@ -286,7 +286,7 @@ def _is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) -
                 nodes += 1
                 depth += 1
                 if flags & _RAW:
-                    at = raw_end(page, at, start, stop, flags & _SCRIPT)
+                    at = raw_end(page, at, start, stop, flags & _SCRIPT, len(page) - TAIL)
     return total > limits[0] or nodes > limits[1]
 
 
@@ -496,7 +496,7 @@ def scan(
         if void:
             _pop(at, sticks, out, events, state, stack, elements)
         elif flags & _RAW:  # <xmp>, <plaintext>
-            stop = raw_end(page, at, start, end, NO)
+            stop = raw_end(page, at, start, end, NO, size)
             if stop > at:
                 _add_text(page, at, stop, YES, out, events, state)
             at = stop

@@ -103,6 +103,15 @@ HEAD = "<!doctype html><title>T</title>"
         "<details><summary>a<button>#</button></summary>b</details>",
         "<q>a</q><code>b `c`</code><kbd>d</kbd>e",
         "a<wbr>b<nav>c</nav><custom-element>d</custom-element>e",
+        "&copy 2 &copyx &copy=3 a&nbspb &notit; &notin; &ampamp &lt;&lt &frac123 &Aacutex &amp",
+        "<p title='&copy 2 &copyx &copy=3 a&nbspb &notit; &notin; &ampamp &lt'>a",
+        "&#150;&#151 &#8212x &#x2014 b &#146;Internet&#146; &#xf002 &#241ol",
+        "<script><!-- document.write('<script src=x></script>') //--></script>a<p>b",
+        "<script><!-- <script> x</script> <b> --></script>c",
+        "<script><!--<script></script>--></script>d",
+        "<script>a</script\r>b<style>c</style\f>d",
+        "<svg><desc>a</desc><path/></svg>b<svg><desc/></svg>c",
+        "<p>a<body class='" + "x" * 700 + "'>b",
     ],
 )
 def test_as_the_parser(html: str) -> None:
@@ -129,10 +138,10 @@ def test_as_the_parser(html: str) -> None:
         "<select><input>",
         "<svg><foreignObject><p>a</p></foreignObject></svg>",
         "<template id='B:0'></template><div hidden id='S:0'>a</div>",
-        "<p>&copy 2",
-        "<p>&#150;",
+        "<p>&#129;",
         "<script type='math/tex'>x</script>a",
-        "<script><!-- <script> --></script>a",
+        "<script><!-- <script> x</script>a",
+        "<svg><desc>a<g></desc></svg>b",
         "<p><b hidden>a<p>b",
         "a\0b",
         "<div>" * 1000,
@@ -229,6 +238,20 @@ def test_many_orders_of_tags() -> None:
                 pieces.append(rng.choice(["x", " ", "\n", "two words"]))
         regular_pages += assert_same(HEAD + "".join(pieces))
     assert regular_pages > 40
+
+
+def test_short_pages() -> None:
+    """A page that a script may complete is left to the parser; one that is only short is not."""
+    for plain in ("<p>a", "<noscripts>a</noscripts>"):
+        assert text._read_regular(HEAD + plain, structure=False) is not None
+    for more in (
+        "<p>a<noscript>b</noscript>",
+        "<NOSCRIPT\n>a</NOSCRIPT>",
+        "<p hidden>b<p>",
+        "<noframes>a</noframes>",
+    ):
+        assert text._read_regular(HEAD + more, structure=False) is None
+        assert text._read_regular(HEAD + more + "x" * text._SPARSE, structure=False) is not None
 
 
 def test_titles_and_document_types() -> None:
