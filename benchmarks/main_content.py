@@ -91,7 +91,7 @@ def shipped() -> Extract:
 
 def cross_validated(folds: Path) -> Extract:
     """The renderer, for each page with the weights of the fold that did not see it."""
-    from stages.render.blocks import text_of
+    from stages.render.blocks import outline_of, text_of
     from stages.render.main import load, select
     from stages.render.main.train import FOLDS, fold_of
     from stages.render.text import structure
@@ -101,7 +101,7 @@ def cross_validated(folds: Path) -> Extract:
     def extract(_: int, row: Row) -> str:
         blocks, containers = structure(row.html)
         model = models[fold_of(row.id)] if row.set in TRAINED else None
-        chosen = select(blocks, containers, model)
+        chosen = select(blocks, outline_of(containers), model)
         return text_of([block for block, keep in zip(blocks, chosen, strict=True) if keep])
 
     return extract

@@ -120,7 +120,7 @@ def after_markup(page: Any, at: Any) -> Any:
 @compiled
 def raw_end(page: Any, at: Any, name: Any, end: Any, script: Any, last: Any) -> Any:
     """Where the closing tag of an element of raw text begins that has its content at ``at``, and its name at
-    ``name``; ``last`` if there is none before that. Within a comment of a script, another script may be opened
+    ``name``; ``last`` if the page has none. Within a comment of a script, another script may be opened
     and closed (HTML 13.2.5.20)."""
     size = end - name
     commented = opened = False

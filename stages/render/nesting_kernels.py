@@ -190,6 +190,11 @@ def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: An
             stack[target, 6] = 1
             if special > 7:
                 result[1] = NESTING
+            first = innermost + 1
+            if first < depth and stack[first, 4] & _FORMATTING:  # goes on after it
+                row[PENDING] = 1
+                if stack[first, 3] == _A or stack[first, 3] == _CODE or stack[first, 5] or row[BOXED]:
+                    result[1] = NESTING
             target = innermost + 1 if innermost + 1 < depth else IGNORED
         row[REOPENED] = 1  # what was open in it goes on after it
     return target

@@ -18,7 +18,7 @@ from typing import Literal
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
 from stages.render import backticks, code, code_flow, equations, hidden, regular, streamed
-from stages.render.blocks import Block, Container, text_of
+from stages.render.blocks import Block, Container, number_containers, text_of
 from stages.render.guards import MAX_CHARS, to_parse
 from stages.render.layout import Page
 from stages.render.marks import Findings, Nodes, set_marks
@@ -176,7 +176,7 @@ def _title(tree: LexborHTMLParser) -> str:
 def structure(html: str) -> tuple[list[Block], list[Container]]:
     """All blocks of a page and their containers, in the form that ``main.select`` takes."""
     page, _ = _read(html, "main")
-    return page.blocks, page.containers
+    return page.blocks, number_containers(page.blocks, page.outline())
 
 
 def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
@@ -192,7 +192,7 @@ def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
     if content == "main" and blocks:
         from stages.render import main  # imported late: it needs Numba, which takes time and memory
 
-        chosen = main.select(blocks, page.containers)
+        chosen = main.select(blocks, page.outline())
         blocks = [block for block, keep in zip(blocks, chosen, strict=True) if keep]
     text = text_of(blocks)
     return Rendered(
