@@ -180,7 +180,9 @@ class _Page:
             known = not _DISPLAYS.isdisjoint(classes) or ("math" in classes and "display" in classes)
             if tag == "td":
                 known = known or "ltx_eqn_cell" in classes or self._in_display(node)
-            elif tag == "disp-formula" or (tag == "mjx-container" and node.attributes.get("display") == "true"):
+            elif tag == "disp-formula" or (
+                tag == "mjx-container" and node.attributes.get("display") == "true"
+            ):
                 known = True
             self.displays[id_] = known
         return known

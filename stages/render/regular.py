@@ -13,12 +13,13 @@ from html import unescape
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from stages.render import nesting
+from stages.render import code_source, nesting
 from stages.render.hashes import hash_of
 from stages.render.nesting_kernels import DEPTH, STACK
 from stages.render.regular_kernels import RESULT, ROOM, build
-from stages.render.tag_kernels import INFO
+from stages.render.tag_kernels import CODES, INFO
 
 #: Why a page is left to the parser.
 REASONS = ("", "markup", "nesting", "formula", "code", "reference", "pieces")
@@ -30,6 +31,8 @@ _DOCTYPE = re.compile(
 )
 #: Document types of which the standard says that tables end paragraphs.
 _STRICT = (b"-//w3c//dtd xhtml 1", b"-//w3c//dtd html 4.01//")
+#: Notes of code on a page, at most: one for each element around each ``<pre>``.
+_MOST_CODES = 4000
 #: In which a document type is looked for.
 _HEAD = 4096
 _HIDDEN = np.int64(hash_of("hidden"))
@@ -42,6 +45,7 @@ class Regular(NamedTuple):
 
     body: bytes  # as the parser writes it, with marks
     title: str
+    languages: dict[int, str]  # of code, by the numbers of marks
 
 
 def read(html: str) -> Regular | None:
@@ -60,9 +64,10 @@ def build_tree(data: bytes) -> Regular | int:
     out = np.empty(2 * len(page) + ROOM * 64, np.uint8)
     stack = np.empty((DEPTH + 1, STACK), np.int64)
     info = np.zeros(INFO + 1, np.int64)
+    codes = np.zeros((_MOST_CODES, 2), np.int64)
     result = np.zeros(RESULT, np.int64)
     tables = (nesting.TAGS, nesting.ATTRIBUTE_TABLE, nesting.CLASSES, nesting.REFERENCES, nesting.WORDS)
-    build(page, len(_TAIL), _quirks(data), *tables, _HIDDEN, out, stack, info, result)
+    build(page, len(_TAIL), _quirks(data), *tables, _HIDDEN, out, stack, info, codes, result)
     written, reason, first, last, late, end = result.tolist()
     if reason:
         return int(reason)
@@ -70,7 +75,23 @@ def build_tree(data: bytes) -> Regular | int:
     body = out[:written].tobytes()
     if late:
         body = b"<body" + out[late:end].tobytes() + body[len(b"<body") :]
-    return Regular(body, title)
+    if not codes[-1, 0]:
+        return Regular(body, title, {})
+    found = code_source.find(body, _paths(codes, end - late if late else 0))
+    return int(CODES) if found is None else Regular(found[0], title, found[1])
+
+
+def _paths(codes: npt.NDArray[np.int64], shift: int) -> list[code_source.Path]:
+    """What ``note_code`` noted, for each ``<pre>``; ``shift``: of all places but that of the body."""
+    paths: list[code_source.Path] = []
+    path: list[tuple[int, int]] = []
+    for begins, before in codes[: codes[-1, 0]].tolist():
+        if begins < 0:
+            paths.append(path)
+            path = []
+        else:
+            path.append((begins + shift * (begins > 0), before + shift * (before > 0)))
+    return paths
 
 
 def _quirks(data: bytes) -> int:

@@ -145,7 +145,7 @@ def _read_regular(html: str, *, structure: bool) -> tuple[Page, str] | None:
     if len(html) > MAX_CHARS or (found := regular.read(html)) is None:
         return None
     scan = Scan(found.body, structure=structure, alternatives=not structure)
-    page = Page(scan, {}, cache(lambda: backticks.declared(LexborHTMLParser(html), html)))
+    page = Page(scan, found.languages, cache(lambda: backticks.declared(LexborHTMLParser(html), html)))
     walk(page, scan, _NOTHING, [])
     if page.indented:
         return None
