@@ -82,10 +82,11 @@ def number_containers(blocks: list[Block], outline: Outline) -> list[Container]:
     order = {number: place for place, number in enumerate(sorted(spans))}
     for block in blocks:
         block.container = order[block.container]
-    return [
-        Container(order.get(parent[number], -1), *outline.looks[look[number]], first, last + 1)
-        for number, (first, last) in sorted(spans.items())
-    ]
+    containers = []
+    for number, (first, last) in sorted(spans.items()):
+        tag, names = outline.looks[look[number]]
+        containers.append(Container(order.get(parent[number], -1), tag, names, first, last + 1))
+    return containers
 
 
 def text_of(blocks: Iterable[Block]) -> str:

@@ -1,14 +1,15 @@
 """Code on a page that is read from its source: languages of ``<pre>``, and buttons beside it.
 
-Decides what ``code`` decides for the same elements, from the page as ``regular`` writes it, or leaves the page
-to the parser: where lines are elements, where there may be line numbers, where a box has a toolbar. Knows
-tags and where elements end. Does not know how elements nest (``nesting_kernels``).
+Decides what ``code`` decides for the same elements, from the page as ``regular`` writes it, or leaves the
+page to the parser: where lines are elements, where there may be line numbers, where a box has a toolbar.
+Knows tags and where elements end. Does not know how elements nest (``nesting_kernels``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 from html import unescape
 
 from stages.render import kinds
@@ -34,17 +35,18 @@ _TAG = re.compile(rb"<[^>]*>")
 _NAME = re.compile(rb"<([^ />]+)")
 #: An element in a ``<pre>`` that may be a line or a number.
 _LINES = re.compile(
-    rb'<(?:li|tr|button)(?=[ >])|<a(?=[ >])[^>]* class="(?:[^"]* )?h?l[ "]| class="([^"]*(?:ine|ln|utter)[^"]*)"'
+    rb'<(?:li|tr|button)(?=[ >])|<a(?=[ >])[^>]* class="(?:[^"]* )?h?l[ "]'
+    rb'| class="([^"]*(?:ine|ln|utter)[^"]*)"'
 )
-#: An element that may be a button or a label of code, by its class.
-_LABELS = re.compile(rb' class="[^"]*?(?:opy|oolbar|gist-meta|line-numbers|rompt|lang)[^"]*"')
+#: In the class of an element that may be a button or a label of code.
+_LABELS = (b"opy", b"oolbar", b"gist-meta", b"line-numbers", b"rompt", b"lang")
 _BUTTON = re.compile(rb"<button(?=[ >])")
 _ELEMENT = re.compile(rb"(?:[^<]|<!--.*?-->)*(<[^ />]+[^>]*>)", re.DOTALL)
 _CLOSING = re.compile(rb"</([^ >]+)>\Z")
 #: What numbers of lines consist of.
 _NUMBER = frozenset(b"0123456789.:|")
 #: Bytes before the end of an element in which its beginning is looked for, or else its last word.
-_WINDOW = 2000
+_WINDOW = 800
 
 
 class _Unsure(Exception):
@@ -57,24 +59,28 @@ def find(body: bytes, paths: Sequence[Path]) -> tuple[bytes, dict[int, str]] | N
     marks: dict[int, bytes] = {}  # by where a tag begins
     languages: dict[int, str] = {}
     try:
+        seen: set[int] = set()
         for path in paths:
             _look_at(body, path[0][0])
+            wrappers = 0
             for begins, before in path:
-                if _name(body, begins) in ("body", "html"):
+                name = _name(body, begins)
+                if wrappers > WRAPPERS or name in ("body", "html"):
                     break
-                if before:
+                if before and before not in seen:
+                    seen.add(before)
                     _rule_out_numbers(body, before)
+                wrappers += begins != path[0][0] and name not in NO_WRAPPERS
         begin = [found.start() for found in _BUTTON.finditer(body)]
-        begin += [body.rindex(b"<", 0, found.start()) for found in _LABELS.finditer(body)]
-        for begins in begin:
+        for begins in {*begin, *_labelled(body)}:
             if _is_unwanted(body, begins):
                 marks[begins] = b"s0"
     except _Unsure:
         return None
     for path in paths:
-        if name := _language(body, path):
+        if language := _language(body, path):
             number = len(languages) + 1
-            languages[number] = name
+            languages[number] = language
             marks[path[0][0]] = b"n%d" % number
     return _marked(body, marks), languages
 
@@ -111,12 +117,17 @@ def _attributes_at(body: bytes, begins: int) -> dict[str, str | None]:
     return _attributes(body[begins : body.index(b">", begins)])
 
 
+@cache
+def _same(name: str) -> re.Pattern[bytes]:
+    """Tags of this name."""
+    return re.compile(rb"<(/?)%b(?=[ >])" % re.escape(name.encode()))
+
+
 def _content(body: bytes, begins: int) -> bytes:
     """What is in the element that begins here."""
-    name = _name(body, begins).encode()
     start = body.index(b">", begins) + 1
     depth, end = 1, start
-    for tag in re.compile(rb"<(/?)%b(?=[ >])" % re.escape(name)).finditer(body, start):
+    for tag in _same(_name(body, begins)).finditer(body, start):
         depth += -1 if tag[1] else 1
         if not depth:
             end = tag.start()
@@ -125,9 +136,33 @@ def _content(body: bytes, begins: int) -> bytes:
 
 
 def _text(body: bytes, begins: int) -> str:
-    """The text of an element, on a line for each piece."""
-    pieces = _TAG.sub(b"<", _content(body, begins)).split(b"<")
-    return "\n".join([unescape(piece.decode()) for piece in pieces if piece]).strip()
+    """The text of an element, on a line for each piece; of a long text the beginning."""
+    name = b"<" + _name(body, begins).encode()
+    at = body.index(b">", begins) + 1
+    pieces: list[str] = []
+    depth, size = 1, 0
+    while depth and size <= LABEL_CHARS:
+        stop = body.index(b"<", at)
+        if stop > at:
+            piece = unescape(body[at:stop].decode())
+            pieces.append(piece)
+            size += len(piece.strip())
+        at = body.index(b">", stop) + 1
+        tag = body[stop : at - 1].replace(b"/", b"", 1) if body[stop + 1] == 47 else body[stop : at - 1]
+        if tag == name or tag.startswith(name + b" "):
+            depth += -1 if body[stop + 1] == 47 else 1
+    return "\n".join(pieces).strip()
+
+
+def _labelled(body: bytes) -> Iterator[int]:
+    """Where elements begin that may be labels of code by their class."""
+    for word in _LABELS:
+        at = body.find(word)
+        while at >= 0:
+            value = body.rfind(b'"', 0, at)
+            if body[max(value - 7, 0) : value] == b" class=":
+                yield body.rindex(b"<", 0, value)
+            at = body.find(word, at + 1)
 
 
 def _look_at(body: bytes, begins: int) -> None:
@@ -146,7 +181,7 @@ def _rule_out_numbers(body: bytes, before: int) -> None:
     first = max(before - _WINDOW, 0)
     window = body[first:before]
     depth = 0
-    for begins in reversed(list(re.finditer(rb"<(/?)%b(?=[ >])" % tag[1], window))):
+    for begins in reversed(list(_same(tag[1].decode()).finditer(window))):
         depth += 1 if begins[1] else -1
         if not depth:
             if consecutive(_text(window, begins.start())):

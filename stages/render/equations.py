@@ -29,13 +29,14 @@ from stages.render.carriers import EXPANSION, MAX_CLIMB, PUBLISHED, REPLACEABLE,
 from stages.render.marks import Formula, Nodes
 from stages.render.wrappings import clean, unwrap
 
-# Wrappers hold one formula, in one form or several, and nothing else. Few elements need to be looked at: these
-# are names, not selectors.
+# Wrappers hold one formula, in one form or several, and nothing else. These are classes, not selectors, since
+# few elements are looked at.
 _WRAPPERS = frozenset(
     str.split(
         "katex katex-mathml katex-display MathJax MathJax_CHTML MathJax_SVG MathJax_MathML MathJax_PHTML"
         " MJX_Assistive_MathML MathJax_Display MathJax_SVG_Display MJXc-display mjx-chtml mjx-math mjpage"
-        " mwe-math-element mwe-math-mathml-inline mwe-math-mathml-display mq-math-mode mathquill-rendered-math"
+        " mwe-math-element mwe-math-mathml-inline mwe-math-mathml-display mq-math-mode"
+        " mathquill-rendered-math"
     )
 )
 _WRAPPER_TAGS = frozenset(["mjx-container", "mjx-assistive-mml"])

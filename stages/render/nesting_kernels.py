@@ -65,8 +65,8 @@ from stages.render.text_kernels import NO, NONE, hash_of, put_closing
 ) = map(np.int64, nesting.NAMES)
 
 #: Columns of ``stack``: hash, place and length of the name, name, flags, what its style says (1: something of
-#: itself, 2: its children are blocks), whether it was closed while others were open in it, where it begins in the
-#: output, and where the last element in it ends there.
+#: itself, 2: its children are blocks), whether it was closed while others were open in it, where it begins in
+#: the output, and where the last element in it ends there.
 STACK = 9
 #: Open elements at most. The row after them is for small results.
 DEPTH = 400

@@ -64,7 +64,8 @@ def build_tree(data: bytes) -> Regular | int:
     out = np.empty(2 * len(page) + ROOM * 64, np.uint8)
     stack = np.empty((DEPTH + 1, STACK), np.int64)
     info = np.zeros(INFO + 1, np.int64)
-    codes = np.zeros((_MOST_CODES, 2), np.int64)
+    codes = np.empty((_MOST_CODES, 2), np.int64)
+    codes[-1] = 0
     result = np.zeros(RESULT, np.int64)
     tables = (nesting.TAGS, nesting.ATTRIBUTE_TABLE, nesting.CLASSES, nesting.REFERENCES, nesting.WORDS)
     build(page, len(_TAIL), _quirks(data), *tables, _HIDDEN, out, stack, info, codes, result)

@@ -138,8 +138,9 @@ def build(
     """Writes the body of ``page`` (uint8, with ``tail`` bytes after it that end every search) as the parser
     would write it, hidden elements and blocks marked.
 
-    ``codes``: see ``note_code``. ``quirks``: 0 or 1 as the document type says, 2 if it is not known. ``hidden``: hash of that word.
-    ``result``: bytes written, the reason to give up (0: it did not), and where the text of the title is.
+    ``quirks``: 0 or 1 as the document type says, 2 if it is not known. ``hidden``: hash of that word.
+    ``codes``: as ``note_code`` has it. ``result``: bytes written, the reason to give up (0: it did not), and
+    where the text of the title is.
     """
     size = len(page) - tail
     tbody, tr, colgroup, body = size + tail - 25, size + tail - 19, size + tail - 16, size + tail - 7

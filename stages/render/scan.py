@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
-from itertools import zip_longest
+from itertools import repeat, zip_longest
 
 import numpy as np
 
@@ -59,14 +59,17 @@ class Scan:
         scan(*pages, out, events, elements, stack, looks, state, found)
         events_, bytes_, _, elements_ = state[:4].tolist()
         self.text = out[:bytes_].tobytes().decode()
-        self._events: list[int] = events[:events_, :4].ravel().tolist()
+        self._events: list[int] = events[:events_, :3].ravel().tolist()
+        self._inside: list[Element] | None = events[:events_, 3].tolist() if structure else None
         self._elements = elements[:elements_]
         self._first_of_look: list[Element] = looks[: state[LOOKS], 2].tolist()
 
     def events(self) -> Iterator[tuple[int, int, int, Element]]:
         """Every event with its two numbers (``kinds``), and the container that it is in."""
         numbers = iter(self._events)
-        return zip(numbers, numbers, numbers, numbers, strict=True)
+        return zip(
+            numbers, numbers, numbers, repeat(-1) if self._inside is None else self._inside, strict=False
+        )
 
     def _element(self, element: Element) -> list[int]:
         numbers: list[int] = self._elements[element].tolist()

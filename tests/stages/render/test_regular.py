@@ -244,6 +244,58 @@ def test_many_orders_of_tags() -> None:
     assert regular_pages > 40
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<pre>a\n  b</pre>c<pre>\n\na</pre><pre>\r\na\r\nb</pre><pre>\ra</pre><pre>&gt;&gt;</pre>",
+        "<p>x<pre>a</pre>y<p>z<pre>a<pre>b</pre>c</pre>d<pre>a<b>c</pre>d</b>",
+        "<pre><p>a</pre>b<ul><li><pre>a</li>b</ul><pre>a</p>b</pre>",
+        "<pre class=python>x = 1\n</pre><pre lang=php>x</pre>a",
+        "<pre><code class='language-c++'>int x;\n</code></pre><pre><span>x</span><code class=sql>x</code></pre>",
+        "<pre><br><samp class=python>x</samp></pre><pre><span>x<span>y</span></span>z<code class=go>x</code></pre>",
+        "<div class='highlight-python'><div class=highlight><pre><span class=k>def</span> f()</pre></div></div>",
+        "<div class=wp_syntax data-lang=java><table><tr><td><pre>x</pre></table></div>",
+        "<div class=code><div><div><div class=php><pre>x</pre></div></div></div></div>",
+        "<pre style='display:block' class=ruby>x\ny</pre><pre hidden class=go>a</pre>b",
+        "<div style='display:flex'><pre class=go>x</pre><pre>y</pre></div>",
+        "<p>a<body class=x><pre class=js>b</pre>",
+        "<div><button>Copy</button><pre>a</pre></div>b<button aria-label='Copy code'>x</button>",
+        "<button>Menu with more than four words</button><pre>a</pre><button class=copy>x</button>",
+        "<p class=copyright>Copyright 2020</p>a<span class=copy>Copy</span>b<pre>a</pre>",
+        "<div class='lang-switch'>English</div><div class=prompt>In [1]:</div><pre>a</pre>",
+        "<div class='lang-x'><p>Python</p> and much more text than a label has, which is short, as a rule</div><pre>a</pre>",
+        "<pre><span class=line>a</span>\n<span class='line hl'>b</span></pre>",
+        "<img><pre>a</pre><script>1</script><pre>a</pre><a href=x>1</a><pre>a</pre><br>1<pre>b</pre>",
+        "<div>version 3.</div><pre>a</pre><div>" + "1 is a number " * 90 + "</div><pre>b</pre>",
+    ],
+)
+def test_code_as_from_the_parser(html: str) -> None:
+    assert assert_same(HEAD + html)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<span>1\n2\n3</span><pre>a;\nb;\nc;</pre>",
+        "<table><tr><td>1\n2<td><pre>a;\nb;</pre></table>",
+        "<div>" + "".join(f"{line}\n" for line in range(300)) + "</div><div><pre>a</pre></div>",
+        "<pre><a class=l>1</a>a</pre>",
+        "<pre><span class=lineno>1</span>a</pre>",
+        "<pre><span class='line'>1</span><span class=inline>a</span></pre>",
+        "<pre><ol><li>a<li>b</ol></pre>",
+        "<pre><button>Copy</button>a</pre>",
+        "<div class=toolbar>x</div><pre>a</pre>",
+        "<div><span class=lang>Python</span><pre>a</pre></div>",
+        "<p><b>x<p>y<pre>a</pre>",
+        "<pre>&#10;a</pre>",
+        "<pre style='white-space: pre'>a</pre>",
+        "<div><pre>" * 90,
+    ],
+)
+def test_code_left_to_the_parser(html: str) -> None:
+    assert regular.read(HEAD + html) is None
+
+
 def test_short_pages() -> None:
     """A page that a script may complete is left to the parser; one that is only short is not."""
     for plain in ("<p>a", "<noscripts>a</noscripts>"):
