@@ -26,29 +26,26 @@ _SHARED = Path(__file__).parent / "text"
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Decorates a function of arrays and numbers. It runs without the interpreter's lock; division by zero
-    gives infinity, as in NumPy."""
-    return _compile(function)
+    """Decorates a function of arrays and numbers that makes no arrays: callers provide all outputs. It runs
+    without the interpreter's lock; division by zero gives infinity, as in NumPy. Numba does not count
+    references in it, which would take ten times the time of a small function that is called for every word,
+    and a tenth more to compile."""
+    return _compile(function, _nrt=False)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """``compiled``, and inlined in its callers: for small functions that are called for every byte."""
-    return _compile(function, forceinline=True)
-
-
-def lean(function: Callable[..., Any]) -> Any:
-    """``compiled``, for functions that make no arrays: callers provide all outputs. Numba then does not count
-    references, which would take ten times the time of a small function that is called for every word."""
-    return _compile(function, _nrt=False)
-
-
-def lean_inlined(function: Callable[..., Any]) -> Any:
-    """``lean``, and inlined in its callers."""
     return _compile(function, _nrt=False, forceinline=True)
 
 
+def allocating(function: Callable[..., Any]) -> Any:
+    """``compiled``, for functions that make arrays."""
+    return _compile(function)
+
+
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
-    options |= {"nogil": True, "error_model": "numpy"}
+    # no rewriting of array expressions, of which loops have none, and no entry for callers in C
+    options |= {"nogil": True, "error_model": "numpy", "no_rewrites": True, "no_cfunc_wrapper": True}
     try:
         kernel: Any = numba.njit(cache=True, **options)(function)
         # Numba checks the date of one file only, but a kernel contains code and constants of others
@@ -59,12 +56,22 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
 
         def compile_alone(signature: Any) -> Any:
             with _alone(lock):
-                return compile_or_load(signature)
+                return compile_or_load(_plain(signature))
 
         kernel.compile = compile_alone
     except (RuntimeError, AttributeError):
         kernel = numba.njit(**options)(function)
     return kernel
+
+
+def _plain(signature: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Types of arguments without what one function serves as well: Numba would compile a small function once
+    for each literal number that it is called with, and again for 32 bits, which it computes in 64."""
+    from numba import types
+
+    unliteral: Any = types.unliteral
+    plain = map(unliteral, signature)
+    return tuple(types.int64 if kind == types.int32 else kind for kind in plain)
 
 
 #: Locks that this process holds: a loop may call others of its module, whose compilation is part of its own.

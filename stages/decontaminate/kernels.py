@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import compiled
+from stages.compiled import allocating, compiled
 
 #: Classes of characters, in the upper 8 bits of an entry of ``words.table``; the last three are also the
 #: kinds of tokens.
@@ -112,7 +112,7 @@ def item_grams(tokens, starts, sizes, grams, items, places):  # type: ignore[no-
     return found
 
 
-@compiled
+@allocating
 def scan(data, starts, table, sizes, bitmap, directory, grams, rows, found, at):  # type: ignore[no-untyped-def]
     """Find the grams of an index (``index.Index``) in documents: writes the row of the document into
     ``rows``, the gram, and its token into ``at``; returns how many. Needs room for as many as there are
@@ -143,7 +143,7 @@ def scan(data, starts, table, sizes, bitmap, directory, grams, rows, found, at):
     return hits
 
 
-@compiled
+@allocating
 def overlaps(data, starts, table, rows, items, groups, places, at, first, tokens, kinds, shares):  # type: ignore[no-untyped-def]
     """How much of an item is in a document, for each pair of ``rows`` (sorted) and ``items``: the share of
     the item's counted tokens, or of its numbers if that is less.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import compiled
+from stages.compiled import allocating, compiled
 from stages.dedup.tokens import SEED_A, SEED_B, mix, tokenize
 from stages.text.characters import BLANK, IGNORED, decode, look_up
 
@@ -53,7 +53,7 @@ def _smallest(order, start, width, last):  # type: ignore[no-untyped-def]
     return last
 
 
-@compiled
+@allocating
 def fingerprints(data, starts, table, size, tokens, rows, keys):  # type: ignore[no-untyped-def]
     longest = 0
     for row in range(len(starts) - 1):
@@ -77,7 +77,7 @@ def fingerprints(data, starts, table, size, tokens, rows, keys):  # type: ignore
     return found
 
 
-@compiled
+@allocating
 def windows(data, starts, table, size, tokens, places, wanted, rows, offsets, high, low):  # type: ignore[no-untyped-def]
     longest = 0
     for row in range(len(starts) - 1):
@@ -96,8 +96,7 @@ def windows(data, starts, table, size, tokens, places, wanted, rows, offsets, hi
         for start in range(count - tokens + 1):
             last = _smallest(order, start, width, last)
             if last != before:
-                place = np.searchsorted(some, values[last])
-                shared = place < len(some) and some[place] == values[last]
+                shared = _is_among(some, values[last])
                 before = last
             if shared:
                 a, b = SEED_A, SEED_B
@@ -108,7 +107,7 @@ def windows(data, starts, table, size, tokens, places, wanted, rows, offsets, hi
     return found
 
 
-@compiled
+@allocating
 def spans(data, starts, table, places, first, stop, rows, begin, end, tokens, totals):  # type: ignore[no-untyped-def]
     longest = 0
     for row in range(len(starts) - 1):
@@ -136,6 +135,18 @@ def spans(data, starts, table, places, first, stop, rows, begin, end, tokens, to
                 end[found - 1] = ends[index]
                 tokens[found - 1] += 1
     return found
+
+
+@compiled
+def _is_among(ordered, value):  # type: ignore[no-untyped-def]
+    first, stop = 0, len(ordered)
+    while first < stop:
+        middle = (first + stop) // 2
+        if ordered[middle] < value:
+            first = middle + 1
+        else:
+            stop = middle
+    return first < len(ordered) and ordered[first] == value
 
 
 @compiled

@@ -23,7 +23,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from stages.compiled import compiled
+from stages.compiled import allocating, compiled
 from stages.dedup.intrinsics import fold, use_widest_vectors
 from stages.dedup.shingles import character_table, shingle, shingle_hash
 from stages.text.utf8 import Texts, pieces
@@ -124,7 +124,7 @@ def _permutations(count: int, seed: int) -> tuple[Signatures, Signatures]:
     return np.ascontiguousarray(factors), np.ascontiguousarray(summands)
 
 
-@compiled
+@allocating
 def _sign(data, starts, ngram, table, factors, summands, signatures):  # type: ignore[no-untyped-def]
     """Lower each row of ``signatures`` to the minimum over the shingles of its text."""
     longest = 0

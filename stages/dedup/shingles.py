@@ -50,8 +50,11 @@ def shingle_hashes(texts: Texts, ngram: int = 24, *, words: bool = False) -> tup
     hashes: list[Hashes] = [np.empty(0, np.uint64)]
     counts: list[Offsets] = [np.zeros(1, np.int64)]
     for data, starts in pieces(texts):
-        some, sizes = _all_hashes(data, starts, ngram, character_table(words))
-        hashes.append(some)
+        longest = int(np.diff(starts).max(initial=0))
+        spelled, places = np.empty(2 * longest + 2, np.uint8), np.empty(longest + 1, np.int64)
+        some, sizes = np.empty(starts[-1] - starts[0], np.uint64), np.empty(len(starts) - 1, np.int64)
+        end = _all_hashes(data, starts, ngram, character_table(words), spelled, places, some, sizes)
+        hashes.append(some[:end])
         counts.append(sizes)
     return np.concatenate(hashes), np.cumsum(np.concatenate(counts))
 
@@ -71,19 +74,15 @@ def character_table(words: bool) -> npt.NDArray[np.uint32]:
 
 
 @compiled
-def _all_hashes(data, starts, ngram, table):  # type: ignore[no-untyped-def]
-    hashes = np.empty(starts[-1] - starts[0], np.uint64)
-    sizes = np.empty(len(starts) - 1, np.int64)
-    longest = np.max(np.diff(starts)) if len(sizes) else 0
-    spelled = np.empty(2 * longest + 2, np.uint8)
-    places = np.empty(longest + 1, np.int64)
+def _all_hashes(data, starts, ngram, table, spelled, places, hashes, sizes):  # type: ignore[no-untyped-def]
+    """Fills ``hashes`` and, for each text, ``sizes``; returns the number of hashes."""
     end = 0
     for text in range(len(sizes)):
         sizes[text] = shingle(
             data, starts[text], starts[text + 1], ngram, table, spelled, places, hashes[end:]
         )
         end += sizes[text]
-    return hashes[:end], sizes
+    return end
 
 
 @inlined

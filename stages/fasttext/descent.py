@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from stages.compiled import compiled
+from stages.compiled import allocating, compiled
 from stages.fasttext.kernels import (
     EOS,
     LABEL,
@@ -28,7 +28,7 @@ _MIX_A, _MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 _MIX_C, _MIX_D = np.uint64(0x94D049BB133111EB), np.uint64(0xD1342543DE82EF95)
 
 
-@compiled
+@allocating
 def _longer(values):  # type: ignore[no-untyped-def]
     found = np.empty(2 * len(values), np.int64)
     for place in range(len(values)):
@@ -36,7 +36,7 @@ def _longer(values):  # type: ignore[no-untyped-def]
     return found
 
 
-@compiled
+@allocating
 def count_words(data, starts):  # type: ignore[no-untyped-def]
     """For every distinct word of the texts: where it first occurs, its bytes and its count; and the total
     number of tokens. ``</s>`` and words that look like labels are left out."""
@@ -82,7 +82,7 @@ def scatter(matrix, seed):  # type: ignore[no-untyped-def]
         flat[place] = np.float32(np.int64(value >> np.uint64(40)) - (1 << 23)) * scale
 
 
-@compiled
+@allocating
 def descend(data, starts, targets, known, input, output, epochs, rate, losses):  # type: ignore[no-untyped-def]
     """Stochastic gradient descent, one text at a time in the order given, with a learning rate that falls
     linearly to zero; the mean loss of each epoch goes to ``losses``."""

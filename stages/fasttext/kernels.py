@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.compiled import compiled, inlined
+from stages.compiled import allocating, compiled, inlined
 from stages.fasttext.intrinsics import load_float, prefetch
 
 #: Values of ``Lookup.loss`` that the kernels distinguish.
@@ -277,7 +277,7 @@ def mean(rows, count, matrix, dim, hidden):  # type: ignore[no-untyped-def]
         hidden[column] *= np.float32(1.0 / count)
 
 
-@compiled
+@allocating
 def score(data, starts, known, input, output, dim, loss, left, right, found):  # type: ignore[no-untyped-def]
     """The probability of each label in ``found``, float32[texts, labels]; NaN for a text without rows.
 

@@ -49,6 +49,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
@@ -60,7 +61,6 @@ import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from stages.code.signals.table import SIGNALS as OF_CODE
 from stages.signals.table import PREFIX
 from stages.signals.table import SIGNALS as OF_TEXT
 
@@ -72,9 +72,28 @@ class Signal(Protocol):
     def unit(self) -> str: ...
 
 
-SIGNALS: Mapping[str, Signal] = {**OF_TEXT, **OF_CODE}
-#: Signals that are null for some documents, which pass the rule.
-_NULLABLE = frozenset(PREFIX + name for name, signal in OF_CODE.items() if signal.nullable)
+class _Signals(Mapping[str, Signal]):
+    """The signals of text and of code. What measures code is imported when a name is not among the first:
+    rules for text do without it."""
+
+    @cached_property
+    def _of_code(self) -> Mapping[str, Signal]:
+        from stages.code.signals.table import SIGNALS
+
+        return SIGNALS
+
+    def __getitem__(self, name: str) -> Signal:
+        return OF_TEXT[name] if name in OF_TEXT else self._of_code[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from OF_TEXT
+        yield from self._of_code
+
+    def __len__(self) -> int:
+        return len(OF_TEXT) + len(self._of_code)
+
+
+SIGNALS = _Signals()
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 Languages = Annotated[list[Language], Field(min_length=1)]
@@ -229,9 +248,8 @@ class Rules:
         values = np.empty((len(table), len(self.columns)))
         for rule, column in enumerate(self.columns):
             values[:, rule] = table[column].to_numpy()
-            if column not in _NULLABLE and np.isnan(values[:, rule]).any():
-                row = int(np.flatnonzero(np.isnan(values[:, rule]))[0])
-                raise ValueError(f"{column} of row {row} is null")
+            if len(null := np.flatnonzero(np.isnan(values[:, rule]))) and not _may_be_null(column):
+                raise ValueError(f"{column} of row {null[0]} is null")
         known = pa.array(self.languages, pa.string())
         language = pc.fill_null(pc.index_in(table["language"], known), len(known)).to_numpy()
         section = self._section(table)
@@ -250,6 +268,11 @@ class Rules:
             own = np.array(numbers, np.int64)
             found = np.where(own >= 0, own, found)
         return found
+
+
+def _may_be_null(column: str) -> bool:
+    """Some signals of code are null for some documents, which pass the rule."""
+    return getattr(SIGNALS[column.removeprefix(PREFIX)], "nullable", False)
 
 
 def _chance(reason: str, seed: object) -> float:

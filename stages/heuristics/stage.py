@@ -62,7 +62,8 @@ class Heuristics(Filter):
             if config.spare is not None:
                 parse(config.spare).check(schema)
             if Path(config.rules).is_file():  # otherwise its mistakes are found when it is opened
-                there = {name: of for name, of in SIGNALS.items() if PREFIX + name in schema.names}
+                names = [name.removeprefix(PREFIX) for name in schema.names if name.startswith(PREFIX)]
+                there = {name: SIGNALS[name] for name in names if name in SIGNALS}
                 if absent := load(Path(config.rules), there).missing(schema.names):
                     return f"rules: {config.rules} asks for columns that there are not: {', '.join(absent)}"
         except WhereError as error:

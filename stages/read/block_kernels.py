@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import lean
+from stages.compiled import compiled
 
 
-@lean
+@compiled
 def snappy(data: Any, at: Any, window: Any, low: Any, fill: Any, state: Any) -> Any:
     """Elements of a Snappy block, without its preamble."""
     end, room = len(data), len(window)
@@ -64,7 +64,7 @@ def snappy(data: Any, at: Any, window: Any, low: Any, fill: Any, state: Any) -> 
             fill += 1
 
 
-@lean
+@compiled
 def lz4(data: Any, at: Any, window: Any, low: Any, fill: Any, state: Any) -> Any:
     """Sequences of an LZ4 block. ``state``: literals left, bytes to copy left, offset, and one more than
     the token whose copy has not been read yet."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import lean, lean_inlined
+from stages.compiled import compiled, inlined
 
 #: What the name of a meta element with a signal contains.
 _ROBOTS = np.frombuffer(b"robots", np.uint8)
@@ -18,7 +18,7 @@ _META = np.frombuffer(b"<meta", np.uint8)
 _END = np.frombuffer(b"</head", np.uint8)
 
 
-@lean_inlined
+@inlined
 def _here(data: Any, at: Any, end: Any, word: Any) -> Any:
     """Whether ``word``, which is in lower case, is at ``at``, in any case."""
     if at + len(word) > end:
@@ -30,7 +30,7 @@ def _here(data: Any, at: Any, end: Any, word: Any) -> Any:
     return True
 
 
-@lean
+@compiled
 def marked_meta(data: Any, at: Any, end: Any) -> Any:
     """Start of the first meta element in ``data[at:end]`` (uint8) with a mark before the next ``<``; -1 if
     there is none up to the end of the head."""

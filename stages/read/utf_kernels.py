@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import lean
+from stages.compiled import compiled
 
 
-@lean
+@compiled
 def sequences(data: Any, found: Any) -> Any:
     """Counts the well-formed sequences of more than one byte in ``data`` (uint8): ``found`` (int64, 3) gets
     their bytes, their number, and the number of all bytes above 0x7F."""

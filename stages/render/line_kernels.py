@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import lean, lean_inlined
+from stages.compiled import compiled, inlined
 from stages.render import kinds
 
 (
@@ -78,7 +78,7 @@ ELEMENT = 5
 STACK = 6
 
 
-@lean
+@compiled
 def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
     """Appends text without its references to ``out``. 0 if it is white space on one line, 1 if it is white
     space with a line break, 2 if there is anything else; the white space is that of ``str.isspace``."""
@@ -137,7 +137,7 @@ def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
     return max(seen, broken)
 
 
-@lean
+@compiled
 def end_run(events: Any, state: Any) -> Any:
     """Ends the run of text."""
     if state[RUN] >= 0:
@@ -148,7 +148,7 @@ def end_run(events: Any, state: Any) -> Any:
         state[EVENTS] = count + 1
 
 
-@lean
+@compiled
 def emit(events: Any, state: Any, event: Any, one: Any, other: Any) -> Any:
     """Ends the run of text, and appends an event."""
     end_run(events, state)
@@ -157,7 +157,7 @@ def emit(events: Any, state: Any, event: Any, one: Any, other: Any) -> Any:
     state[EVENTS] = count + 1
 
 
-@lean_inlined
+@inlined
 def _letter(out: Any, at: Any) -> Any:
     """The code point at ``at``."""
     byte = np.int64(out[at])
@@ -171,7 +171,7 @@ def _letter(out: Any, at: Any) -> Any:
     return high | (np.int64(out[at + 2]) & 0x3F) << 6 | (out[at + 3] & 0x3F)
 
 
-@lean_inlined
+@inlined
 def _is_space(letter: Any) -> Any:
     """As ``str.isspace``."""
     if letter < 128:
@@ -189,7 +189,7 @@ def _is_space(letter: Any) -> Any:
     )
 
 
-@lean_inlined
+@inlined
 def _is_wide(letter: Any) -> Any:
     """Of a script without spaces between words, as in ``whitespace``."""
     return letter >= 0x2E80 and (
@@ -203,7 +203,7 @@ def _is_wide(letter: Any) -> Any:
     )
 
 
-@lean_inlined
+@inlined
 def _are_apart(before: Any, after: Any, sticks: Any) -> Any:
     """Whether two characters with a joint between them need a space: as ``Page.join``."""
     if _is_space(before) or _is_space(after) or (before >= 0x2E80 and after >= 0x2E80):
@@ -214,7 +214,7 @@ def _are_apart(before: Any, after: Any, sticks: Any) -> Any:
     return True
 
 
-@lean_inlined
+@inlined
 def _is_inline(event: Any) -> Any:
     return (
         event == _TEXT
@@ -229,7 +229,7 @@ def _is_inline(event: Any) -> Any:
     )
 
 
-@lean_inlined
+@inlined
 def _is_end(event: Any) -> Any:
     """Whether no text is on the line after an event."""
     return (
@@ -243,7 +243,7 @@ def _is_end(event: Any) -> Any:
     )
 
 
-@lean
+@compiled
 def _may_be_mark(out: Any, at: Any, end: Any, size: Any, in_heading: Any) -> Any:
     """Whether the text of a link may be a permalink; ``size`` in characters."""
     if size >= 6 and not in_heading:
@@ -264,7 +264,7 @@ def _may_be_mark(out: Any, at: Any, end: Any, size: Any, in_heading: Any) -> Any
     return not plain
 
 
-@lean
+@compiled
 def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
     """Replaces the events of a line that has only text and links by the line, its white space collapsed;
     whether it could. What may need more than that is left to ``Page.flush``: TeX, AsciiMath, permalinks, code

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import lean, lean_inlined
+from stages.compiled import compiled, inlined
 from stages.render import kinds
 from stages.render.text_kernels import NO, hash_of, look_up
 
@@ -35,14 +35,14 @@ HREF, COUNT, MARK, NUMBER, ALT, ALT_END, DECLARE, TAG_END, NAMES = range(9)
 FOUND = 17
 
 
-@lean_inlined
+@inlined
 def name_end(page: Any, at: Any) -> Any:
     while page[at] != 32 and page[at] != 62:
         at += 1
     return at
 
 
-@lean_inlined
+@inlined
 def is_at(page: Any, at: Any, word: Any) -> Any:
     for index in range(len(word)):
         if page[at + index] != word[index]:
@@ -60,7 +60,7 @@ _DECLARE_NAME = np.frombuffer(b"declare", np.uint8)
 _SCRIPT_NAME = np.frombuffer(b"script", np.uint8)
 
 
-@lean
+@compiled
 def read_tag(page: Any, at: Any, found: Any) -> Any:
     """Reads attributes from ``at`` (the end of the name) on; returns the place after the tag."""
     for index in range(FOUND):
@@ -104,7 +104,7 @@ def read_tag(page: Any, at: Any, found: Any) -> Any:
     return at + 1
 
 
-@lean
+@compiled
 def after_markup(page: Any, at: Any) -> Any:
     """The place after the comment or instruction at ``at``."""
     if page[at + 1] == 33 and page[at + 2] == 45 and page[at + 3] == 45:
@@ -117,7 +117,7 @@ def after_markup(page: Any, at: Any) -> Any:
     return at + 1
 
 
-@lean
+@compiled
 def raw_end(page: Any, at: Any, name: Any, end: Any, script: Any) -> Any:
     """Where the closing tag of an element of raw text begins that has its content at ``at``, and its name at
     ``name``. Within a comment of a script, another script may be opened and closed (HTML 13.2.5.20)."""
@@ -155,7 +155,7 @@ def raw_end(page: Any, at: Any, name: Any, end: Any, script: Any) -> Any:
     return last
 
 
-@lean_inlined
+@inlined
 def after_tag(page: Any, at: Any) -> Any:
     """The place after the opening tag whose name ends at ``at``."""
     while page[at] == 32:
@@ -169,7 +169,7 @@ def after_tag(page: Any, at: Any) -> Any:
     return at + 1
 
 
-@lean
+@compiled
 def after_element(page: Any, at: Any, name: Any, stop: Any, tags: Any) -> Any:
     """The place after the closing tag of the element whose content is at ``at``."""
     row = look_up(tags, hash_of(page, name, stop, NO))

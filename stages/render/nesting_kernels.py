@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import lean
+from stages.compiled import compiled
 from stages.render import nesting
 from stages.render.tag_kernels import CODES, NESTING
 from stages.render.text_kernels import NO, NONE, hash_of, put_closing
@@ -74,7 +74,7 @@ AFTER, AT, MARKED, REOPENED, FORM_OPEN, PENDING, BOXED = range(7)
 IGNORED, EMPTY_P = map(np.int64, (-2, -3))
 
 
-@lean
+@compiled
 def pop(target: Any, marked: Any, page: Any, stack: Any, depth: Any, out: Any, put: Any, result: Any) -> Any:
     """Closes open elements down to the one at ``target``; ``result[0]`` is the place after that. ``marked``:
     what was open in them need not be opened again. Returns how many elements are open."""
@@ -91,7 +91,7 @@ def pop(target: Any, marked: Any, page: Any, stack: Any, depth: Any, out: Any, p
     return depth
 
 
-@lean
+@compiled
 def _find(name: Any, value: Any, stack: Any, depth: Any, barrier: Any, other: Any) -> Any:
     """Place of the innermost open element of this name (and hash, if that is not 0), if no element with the
     flag ``barrier``, or the name ``other``, is open in it; else -1."""
@@ -103,7 +103,7 @@ def _find(name: Any, value: Any, stack: Any, depth: Any, barrier: Any, other: An
     return -1
 
 
-@lean
+@compiled
 def implied(at: Any, name: Any, flags: Any, page: Any, stack: Any, depth: Any, out: Any, result: Any) -> Any:
     """Opens an element for which the page has no tag; its name is at ``at``."""
     put = result[0]
@@ -121,14 +121,14 @@ def implied(at: Any, name: Any, flags: Any, page: Any, stack: Any, depth: Any, o
     return depth + 1
 
 
-@lean
+@compiled
 def in_table(stack: Any, depth: Any) -> Any:
     """Whether only parts of a table may stand here."""
     top = stack[depth - 1, 3]
     return top == _TABLE or top == _TBODY or top == _TR or top == _COLGROUP
 
 
-@lean
+@compiled
 def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: Any) -> Any:
     """The place of the outermost element that a closing tag closes; ``IGNORED`` for none, ``EMPTY_P`` for a
     ``</p>`` that closes none."""
@@ -194,7 +194,7 @@ def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: An
     return target
 
 
-@lean
+@compiled
 def opens(name: Any, flags: Any, quirks: Any, stack: Any, depth: Any, result: Any) -> Any:
     """The place of the outermost element that an opening tag closes first; -1 for none, ``IGNORED`` if the
     tag itself counts for nothing."""

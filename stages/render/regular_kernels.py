@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import lean
+from stages.compiled import compiled
 from stages.render import nesting
 from stages.render.nesting_kernels import (
     AT,
@@ -115,7 +115,7 @@ _NAME = 40
 ROOM = 256
 
 
-@lean
+@compiled
 def build(
     page: Any,
     tail: Any,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import lean
+from stages.compiled import compiled
 from stages.render import kinds
 from stages.render.line_kernels import (
     BYTES,
@@ -166,7 +166,7 @@ from stages.render.text_kernels import NO, YES, hash_of, look_up
 )
 
 
-@lean
+@compiled
 def _add_text(page: Any, at: Any, end: Any, raw: Any, out: Any, events: Any, state: Any) -> Any:
     """Adds a text node: to the run of text, or as an event of its own if it is white space."""
     before, chars = state[BYTES], state[CHARS]
@@ -188,7 +188,7 @@ def _add_text(page: Any, at: Any, end: Any, raw: Any, out: Any, events: Any, sta
         emit(events, state, _SPACE, np.int64(space), NO)
 
 
-@lean
+@compiled
 def _step(kind: Any, one: Any, opens: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
     """An element that opens or closes; _LINE for any other end of a line. ``one``: what its event says."""
     pre = state[IN_PRE]
@@ -228,7 +228,7 @@ def _step(kind: Any, one: Any, opens: Any, sticks: Any, out: Any, events: Any, s
             state[ON_LINE] = FILLED
 
 
-@lean
+@compiled
 def _add_names(page: Any, found: Any, out: Any, state: Any) -> Any:
     """Writes the names of a container: of its class alone, or of class, id, role and itemprop."""
     first = True
@@ -244,7 +244,7 @@ def _add_names(page: Any, found: Any, out: Any, state: Any) -> Any:
         write(page, at, end, NO, out, state)
 
 
-@lean
+@compiled
 def _is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) -> Any:
     """Whether what is in an element that embeds something, from ``at`` on, is more than a note to old
     browsers."""
@@ -290,7 +290,7 @@ def _is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) -
     return total > limits[0] or nodes > limits[1]
 
 
-@lean
+@compiled
 def _add_element(name: Any, end: Any, state: Any, found: Any, elements: Any) -> Any:
     count = state[ELEMENTS]
     elements[count, 0], elements[count, 1], elements[count, 2] = name, end, found[TAG_END]
@@ -299,7 +299,7 @@ def _add_element(name: Any, end: Any, state: Any, found: Any, elements: Any) -> 
     return count
 
 
-@lean
+@compiled
 def _pop(at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, elements: Any) -> Any:
     """Closes the innermost open element, whose closing tag is at ``at``."""
     depth = state[DEPTH] - 1
@@ -324,7 +324,7 @@ def _pop(at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, el
             emit(events, state, _CLOSED, NO, NO)
 
 
-@lean
+@compiled
 def _argument(
     kind: Any,
     name: Any,
@@ -353,7 +353,7 @@ def _argument(
     return -1
 
 
-@lean
+@compiled
 def scan(
     page: Any,
     tags: Any,

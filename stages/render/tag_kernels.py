@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import lean
+from stages.compiled import compiled
 from stages.render import nesting
 from stages.render.text_kernels import NO, YES, hash_of, is_blank, look_up, lower, put_text
 
@@ -40,7 +40,7 @@ SEEN, DROPPED, REASON, CONCEALED, AS_BLOCK, AS_BOXES, OPENED, COLON, TYPED, EMPT
 INFO = 10
 
 
-@lean
+@compiled
 def _contains(page: Any, at: Any, end: Any, words: Any) -> Any:
     """Whether one of the words (rows, in lower case, ended by zeros) is in the text, in any case."""
     while at < end:
@@ -56,7 +56,7 @@ def _contains(page: Any, at: Any, end: Any, words: Any) -> Any:
     return False
 
 
-@lean
+@compiled
 def _read_style(page: Any, at: Any, end: Any, info: Any) -> Any:
     """What a style says of the element's box (``hidden``), and whether it keeps white space (``code``)."""
     concealed = block = boxes = False
@@ -133,7 +133,7 @@ def _read_style(page: Any, at: Any, end: Any, info: Any) -> Any:
     info[AS_BOXES] = boxes
 
 
-@lean
+@compiled
 def _read_class(page: Any, at: Any, end: Any, classes: Any, info: Any) -> Any:
     """Gives up on classes of formulas and code."""
     while at < end:
@@ -151,7 +151,7 @@ def _read_class(page: Any, at: Any, end: Any, classes: Any, info: Any) -> Any:
                 info[REASON] = classes[row, 1]
 
 
-@lean
+@compiled
 def read_tag(
     page: Any,
     at: Any,
@@ -277,7 +277,7 @@ def read_tag(
     return at + 1
 
 
-@lean
+@compiled
 def after_raw(page: Any, at: Any, name: Any, end: Any, script: Any, size: Any) -> Any:
     """Where the closing tag of an element of raw text begins; -1 if the page has none."""
     length = end - name
@@ -305,7 +305,7 @@ def after_raw(page: Any, at: Any, name: Any, end: Any, script: Any, size: Any) -
     return -1
 
 
-@lean
+@compiled
 def skip_content(
     page: Any,
     at: Any,

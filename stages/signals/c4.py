@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import lean as compiled
+from stages.compiled import compiled
 from stages.signals import characters as of
 from stages.signals.counts import COUNT
 from stages.signals.lexicon import JAVASCRIPT, LOREM_IPSUM, POLICY

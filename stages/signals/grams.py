@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import lean as compiled
+from stages.compiled import compiled
 from stages.text.numbering import number
 
 LARGEST_TOP, LARGEST = 4, 10

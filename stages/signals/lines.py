@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import lean as compiled
-from stages.compiled import lean_inlined as inlined
+from stages.compiled import compiled, inlined
 from stages.signals import characters as of
 from stages.signals.counts import COUNT
 from stages.signals.describe import is_ellipsis, list_key

@@ -22,7 +22,7 @@ blanks.
 
 from __future__ import annotations
 
-from stages.compiled import lean as compiled
+from stages.compiled import compiled
 from stages.signals import characters as of
 from stages.signals import english
 from stages.signals.english import APOSTROPHE, COLON, COMMA, RIGHT_QUOTE, STOP, UNDERSCORE

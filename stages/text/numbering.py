@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import lean as compiled
+from stages.compiled import compiled
 
 _SPREAD, _ONE, _HALF = np.uint64(0xD6E8FEB86659FD93), np.uint64(1), np.uint64(32)
 

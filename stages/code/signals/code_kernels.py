@@ -10,7 +10,7 @@ import numpy as np
 
 from stages.code.signals.characters import SPACE, WORD
 from stages.code.signals.kernels import COUNT, NEWLINE, OFFSET, PRIME, class_of, hex_words, lower, stands
-from stages.compiled import lean as compiled
+from stages.compiled import compiled
 
 _ASSERT, _TODO, _FIXME, _HERE = (
     np.array(list(map(ord, word)), np.int64) for word in ("assert", "todo", "fixme", "your code here")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import compiled
+from stages.compiled import allocating
 from stages.text.numbering import number
 
 LARGEST, LARGEST_TOP = 10, 4
 
 
-@compiled
+@allocating
 def repetitions(hashes, lengths, count, slots, out):
     """Of the words of a text: characters of the most frequent 2-, 3- and 4-gram, as often as it occurs (the
     first of several; 0 if none occurs twice), and of all words in 5- to 10-grams that occur more than once,

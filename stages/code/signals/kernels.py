@@ -16,8 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.code.signals.characters import ALPHA, DIGIT, SPACE, TABLED, WORD
-from stages.compiled import lean as compiled
-from stages.compiled import lean_inlined as inlined
+from stages.compiled import compiled, inlined
 
 
 class Count(NamedTuple):

@@ -13,7 +13,7 @@ from html.entities import html5
 import numpy as np
 
 from stages.code.signals.kernels import lower
-from stages.compiled import lean as compiled
+from stages.compiled import compiled
 
 _REFERENCE = re.compile(r"&(?:#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6})|([a-zA-Z][a-zA-Z0-9]{1,31}))(;?)")
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from stages.code.signals.characters import LOWER, SPACE, UPPER, WORD
 from stages.code.signals.kernels import COUNT, NEWLINE, OFFSET, PRIME, class_of, hex_words, in_word
-from stages.compiled import lean as compiled
-from stages.compiled import lean_inlined as inlined
+from stages.compiled import compiled, inlined
 
 _FULL_BRACKETS = (0x3010, 0x3011)
 _LINK = np.array(list(map(ord, "(http")), np.int64)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from stages.code.signals import syntax as of
-from stages.compiled import lean as compiled
-from stages.compiled import lean_inlined as inlined
+from stages.compiled import compiled, inlined
 
 _NEWLINE, _BACKSLASH, _QUOTE, _DOUBLE, _SLASH, _EQUALS = 10, 92, 39, 34, 47, 61
 _NESTED, _ESCAPES, _ENDS, _CHARACTER, _TRIPLE, _DOC, _APART = (

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.compiled import compiled
+from stages.compiled import allocating, compiled
 from stages.render.blocks import Block, Container
 from stages.render.main.tree import Names, tree
 from stages.render.main.words import (
@@ -158,7 +158,7 @@ def _take_logs(row: Floats, columns: Ints, logs: Floats) -> None:
             row[column] = math.log1p(np.float64(value))
 
 
-@compiled
+@allocating
 def _of_blocks(
     facts: Ints,
     classes: Ints,
@@ -252,7 +252,7 @@ def _of_blocks(
     return rows, summands
 
 
-@compiled
+@allocating
 def _of_groups(
     summands: Ints,
     first: Ints,

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.compiled import compiled
+from stages.compiled import allocating, compiled
 from stages.render.main.features import Features
 from stages.render.main.words import Floats, Ints
 
@@ -134,7 +134,7 @@ def _add_row(y: Floats, x: Floats) -> None:
         y[j] += x[j]
 
 
-@compiled
+@allocating
 def _with_words(numbers: Floats, embeddings: Floats, ids: Ints, owners: Ints) -> Floats:
     """The rows of ``numbers``, each followed by the sum of its words' embeddings."""
     n, columns = numbers.shape
@@ -147,7 +147,7 @@ def _with_words(numbers: Floats, embeddings: Floats, ids: Ints, owners: Ints) ->
     return rows
 
 
-@compiled
+@allocating
 def _rows_of(bias: Floats, n: int) -> Floats:
     rows = np.zeros((n, WIDTH), np.float32)
     for i in range(n):
@@ -155,7 +155,7 @@ def _rows_of(bias: Floats, n: int) -> Floats:
     return rows
 
 
-@compiled
+@allocating
 def _dense(x: Floats, matrix: Floats, bias: Floats) -> Floats:
     y: Floats = _rows_of(bias, len(x))
     _add_product(y, x, matrix)
@@ -175,7 +175,7 @@ def _add(y: Floats, x: Floats) -> None:
         _add_row(y[i], x[i])
 
 
-@compiled
+@allocating
 def _add_from_groups(y: Floats, h: Floats, ancestors: Ints, matrices: Floats) -> None:
     """Adds to each block, over levels, a linear map of its group at that level. Many blocks share their
     groups, so the map of a group at a level is computed once."""
@@ -200,7 +200,7 @@ def _add_from_groups(y: Floats, h: Floats, ancestors: Ints, matrices: Floats) ->
                 _add_row(y[i], mapped[places[group]])
 
 
-@compiled
+@allocating
 def _add_page(y: Floats, x: Floats, h: Floats, matrices: Floats) -> None:
     """Adds to every block a linear map of means and maxima of blocks and of groups."""
     page = np.zeros((1, WIDTH), np.float32)
@@ -222,7 +222,7 @@ def _add_page(y: Floats, x: Floats, h: Floats, matrices: Floats) -> None:
         _add_row(y[i], page[0])
 
 
-@compiled
+@allocating
 def _means(x: Floats, first: Ints, last: Ints) -> Floats:
     """Means over the blocks of each group."""
     sums = np.zeros((len(x) + 1, WIDTH), np.float64)
@@ -237,7 +237,7 @@ def _means(x: Floats, first: Ints, last: Ints) -> Floats:
     return means
 
 
-@compiled
+@allocating
 def _convolved(x: Floats, dilation: int, matrices: Floats, bias: Floats) -> Floats:
     """Sum of linear maps of the block ``dilation`` before, the block itself, and the block ``dilation``
     after, where they exist."""
@@ -247,7 +247,7 @@ def _convolved(x: Floats, dilation: int, matrices: Floats, bias: Floats) -> Floa
     return y
 
 
-@compiled
+@allocating
 def _probabilities(
     block_numbers: Floats,
     group_numbers: Floats,

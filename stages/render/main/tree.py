@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.compiled import compiled
+from stages.compiled import allocating
 from stages.render.blocks import Block, Container
 from stages.render.main.words import Ints, Lexicon
 
@@ -83,7 +83,7 @@ def tree(blocks: Sequence[Block], containers: Sequence[Container], known: Names)
     )
 
 
-@compiled
+@allocating
 def _group(
     parent: Ints,
     first: Ints,
@@ -141,7 +141,7 @@ def _group(
     return firsts, lasts, ancestors, up, wraps[:g], alike, rank, depth, name_ids, name_groups
 
 
-@compiled
+@allocating
 def _names(
     first: Ints, last: Ints, look: Ints, tags: Ints, words: Ints, sizes: Ints, of: Ints, named: int
 ) -> tuple[Ints, Ints]:
@@ -168,7 +168,7 @@ def _names(
     return name_ids, name_groups
 
 
-@compiled
+@allocating
 def _siblings(up: Ints, look: Ints) -> tuple[Ints, Ints]:
     """For each group: how many siblings before it look the same, and how many in all, including itself."""
     g = len(up)

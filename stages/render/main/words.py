@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.compiled import compiled
+from stages.compiled import allocating, compiled
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -171,7 +171,7 @@ def _flags() -> Bytes:
     return flags
 
 
-@compiled
+@allocating
 def _scan(
     codes: NDArray[np.uint32],
     lengths: Ints,
@@ -288,7 +288,7 @@ def _find(word: np.uint64, keys: Hashes, ids: Ints, bits: int) -> np.int64:
     return index
 
 
-@compiled
+@allocating
 def _known(hashes: Hashes, owners: Ints, keys: Hashes, ids: Ints, bits: int) -> tuple[Ints, Ints]:
     found = np.empty(len(hashes), np.int64)
     of = np.empty(len(hashes), np.int64)
@@ -319,7 +319,7 @@ def _letters() -> Bytes:
     return kinds
 
 
-@compiled
+@allocating
 def _scan_names(
     codes: NDArray[np.uint32],
     lengths: Ints,
