@@ -169,7 +169,8 @@ class RunMark:
 
 
 #: The output of an earlier run, whose documents a global stage takes into account: the partials that its map
-#: wrote there with the same settings are read, never the documents. The run must be finished.
+#: wrote there with the same settings are read; its documents only by rounds in ``Global.rereads``. The run
+#: must be finished.
 EarlierRun = Annotated[str, RunMark()]
 
 

@@ -81,6 +81,8 @@ class Global(Stage):
     decides: ClassVar[frozenset[str]] = frozenset()
     #: Config keys that only ``apply`` uses: changing them does no round again.
     applies: ClassVar[frozenset[str]] = frozenset()
+    #: Rounds over documents that also take the documents of earlier runs, whose texts are read again.
+    rereads: ClassVar[frozenset[str]] = frozenset()
     #: If set, the rows of the last round are about all documents, not only about those whose positions they
     #: have: ``apply`` gets all of them with every batch, including ``key``. There must be few.
     shared: ClassVar[bool] = False

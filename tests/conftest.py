@@ -23,6 +23,13 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests"), os.e
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Files run in their order. pytest-xdist would begin with those of the most tests, and end with the few
+    that take longest, for which one worker waits."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[S3Server]:
     """A service on loopback, with its credentials in the environment."""

@@ -47,7 +47,12 @@ def run(
             merged = sort(pa.concat_tables(taken), current.order) if taken else None
             rows[name], counts[name] = [], {}
             if merged is not None and current.documents:
-                for base, part in zip(bases[len(earlier) :], parts, strict=True):
+                again = name in stage.rereads
+                for base, part in zip(
+                    bases if again else bases[len(earlier) :],
+                    [*earlier, *parts] if again else parts,
+                    strict=True,
+                ):
                     for start, batch in _batches(part, batch_rows):
                         found = _about(merged, base + start, len(batch))
                         rows[name].append(_positions(stage.join(name, batch, found), base + start))

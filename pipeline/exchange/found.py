@@ -43,6 +43,14 @@ class Found:
         assert found is not None
         return within(found, index, start)
 
+    def any(self) -> bool:
+        """Whether there are more rows."""
+        while (table := self._next()) is not None:
+            self._rest = table
+            if len(table):
+                return True
+        return False
+
     def _next(self) -> pa.Table | None:
         if self._rest is not None and len(self._rest):
             return self._rest

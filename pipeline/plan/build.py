@@ -220,6 +220,7 @@ class _Builder:
     def _earlier(self, key: tuple[Any, ...], step: Step, mapped: Recipe) -> tuple[EarlierPart, ...]:
         """Partials of the earlier runs that the settings of a global stage name, in that order."""
         found: list[EarlierPart] = []
+        texts = issubclass(step.cls, Global) and bool(step.cls.rereads)
         own = self.config.output
         seen = {real(own): "is the output of this very run"}
         seen[real(own.removesuffix("/dry-run"))] = "is the output of this very run"
@@ -229,7 +230,7 @@ class _Builder:
                     if (place := real(output)) in seen:
                         raise earlier.NoPartials(f"{output} {seen[place]}")
                     seen[place] = "is named twice"
-                    found += earlier.find(self.storage, output.rstrip("/"), mapped)
+                    found += earlier.find(self.storage, output.rstrip("/"), mapped, texts)
                 except earlier.NoPartials as error:
                     raise self.config.problem((*key, name, index), str(error)) from None
         return tuple(found)

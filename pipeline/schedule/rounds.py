@@ -23,6 +23,7 @@ from pipeline import layout
 from pipeline.exchange.positions import position
 from pipeline.exchange.runs import KEYS
 from pipeline.ledger.receipts import DOCUMENTS, RUNS
+from pipeline.plan.earlier import EarlierPart
 from pipeline.plan.recipe import fingerprint, unopened
 from pipeline.plan.segment import Segment
 from pipeline.schedule.parts import Made
@@ -66,7 +67,7 @@ class Chain:
         self.resources = Resources(memory=512 * MIB + stage.requires(stage.config).memory)
         #: Identity of the stage, without settings that only the applying of verdicts uses.
         self._identity = replace(self.judge, unused=tuple(sorted(stage.applies))).identity
-        self._rounds = stage.rounds()
+        self._rounds, self._rereads = stage.rounds(), stage.rereads
 
     def first(self) -> Round:
         """The round after the map."""
@@ -130,9 +131,15 @@ class Chain:
             return
         made_of = states[self.key(name)].made
         indices = {part: index for index, part, _ in self.parts(states)} if self.known[name].documents else {}
+        indices |= {_earlier_part(index): index for index, _ in self.reread(self.known[name])}
         for task, made in made_of.sorted():
             if RUNS in made.files:
                 yield Run(indices.get(task, FIRST), made.files[RUNS].stored)
+
+    def reread(self, current: Round) -> Iterator[tuple[int, EarlierPart]]:
+        """Index and files of the parts of earlier runs whose documents a round takes too."""
+        if current.documents and current.name in self._rereads:
+            yield from enumerate(self.segment.earlier)
 
     def _files(self, name: str, states: Mapping[str, State]) -> int:
         """How many run files a round wrote."""
@@ -195,6 +202,7 @@ class Chain:
         """The group of a round, or of a regrouping that must come before it; None if ``APPLY`` needs none."""
         files = sum(self._files(name, states) for name in consumer.takes)
         parts = len(states[self.segment.key].made) if consumer.documents else 0
+        parts += sum(1 for _ in self.reread(consumer))
         before = self.regrouped.get(consumer.name, [])
         if files > MOST_FILES and not before:
             group = Regrouping(self, consumer, by_position=False)
@@ -259,6 +267,9 @@ class RoundGroup(_Rows):
                 mark = fingerprint(*identity, made.digest(DOCUMENTS), index)
                 join = partial(self._join, states, part, mark, index, about, columns)
                 yield Planned(part, mark, join)
+        for index, earlier in chain.reread(current):
+            part, mark = _earlier_part(index), fingerprint(*identity, earlier.texts_digest, index)
+            yield Planned(part, mark, partial(self._join, states, part, mark, index, about, columns))
 
     def _join(
         self,
@@ -270,6 +281,11 @@ class RoundGroup(_Rows):
         columns: bytes,
     ) -> Task:
         chain = self.chain
+        if index < FIRST:
+            documents = chain.segment.earlier[index].texts
+            assert documents is not None
+        else:
+            documents = states[chain.segment.key].made[part].files[DOCUMENTS].stored
         return JoinTask(
             self.directory,
             part,
@@ -278,9 +294,10 @@ class RoundGroup(_Rows):
             chain.resources,
             self.consumer,
             chain.judge,
-            states[chain.segment.key].made[part].files[DOCUMENTS].stored,
+            documents,
             index,
             columns,
+            index < FIRST,
         )
 
     def _buckets(self, states: Mapping[str, State]) -> Iterator[Task]:
@@ -362,6 +379,11 @@ class Regrouping(_Rows):
 def scattered(files: int, parts: int) -> bool:
     """Whether the rows about the documents of so many parts, in so many files, are sorted by part first."""
     return parts > 0 and (files > MOST_FILES_OF_PART or (files > 1 and files * parts > MOST_OPENED))
+
+
+def _earlier_part(index: int) -> str:
+    """What a part of an earlier run is called here; no part of a run has such a name."""
+    return f"earlier-{index:05d}"
 
 
 def round_key(segment: Segment, name: str) -> str:

@@ -165,6 +165,7 @@ class JoinTask(_Task):
     documents: Stored  # Parquet file of the part, relative to the output
     index: int  # of the part
     schema: bytes  # of the columns that the stage reads, as an Arrow schema message
+    earlier: bool = False  # the part is of an earlier run, and ``documents`` has an address
 
     def _open(self, context: Context) -> None:
         open_stage(self.judge, context.storage)
@@ -181,7 +182,10 @@ class JoinTask(_Task):
         schema = pa.ipc.read_schema(pa.py_buffer(self.schema))
         found = Found(self._merged(context, storage, guard, position(self.index), position(self.index + 1)))
         offset = 0
-        parquet = ParquetFile(storage, self.documents.below(context.output))
+        documents = self.documents if self.earlier else self.documents.below(context.output)
+        if self.earlier and not found.any():
+            return
+        parquet = ParquetFile(storage, documents)
         for batch in read_batches(parquet, schema, BATCH_ROWS):
             rows = found.rows(self.index, offset, offset + len(batch))
             if rows is not None and len(rows):

@@ -32,8 +32,10 @@ With ``keep: first``, the following holds afterwards, for windows of the origina
 
 Cutting joins text that was apart, so another run over the result may find a window that this run created.
 
-Passages are compared within one run only: for an earlier run there would be fingerprints, but no texts to
-check.
+Documents of earlier runs take part too: all repeats of what one of them has are cut, so that here every cut
+token has an equal one in a text of that run as it was before its own cut. They are never cut themselves.
+Fingerprints say only where to look: those of their documents that share one with this run are read again in
+``windows``. So an earlier run must still have the documents from which its fingerprints were made.
 
 Knows tokens and where they are; does not know how rows travel, nor what a site or a near duplicate is.
 """
@@ -48,13 +50,13 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from stages.base import MIB, Fault, Resources, StageConfig
+from stages.base import MIB, EarlierRun, Fault, Resources, StageConfig
 from stages.dedup import winnow
 from stages.dedup.cut import cut, replace, widen
 from stages.dedup.groups import groups_of
 from stages.dedup.pending import alike
 from stages.dedup.spans import Spans, spans
-from stages.global_stage import LAST, Applied, Global, Reduced, Round, Rounds
+from stages.global_stage import LAST, OWN, Applied, Global, Reduced, Round, Rounds
 from stages.text.utf8 import as_array, utf8
 
 #: Sort order of windows with equal ``key``.
@@ -70,6 +72,9 @@ class PassageDedupConfig(StageConfig):
     action: Literal["remove", "annotate"] = "remove"
     #: A document that was cut and has fewer tokens left is dropped. Default: ``min_tokens``.
     min_left: int | None = Field(default=None, ge=1)
+    #: Outputs of earlier runs: a passage that one of their documents has is a repeat wherever it stands.
+    #: Documents that have fingerprints in common with this run are read again, so they must still be there.
+    against: list[EarlierRun] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _first_ones_stay(self) -> PassageDedupConfig:
@@ -97,6 +102,7 @@ class PassageDedup(Global):
     )
     decides = frozenset({"keep", "action", "min_left"})
     applies: ClassVar[frozenset[str]] = frozenset({"action", "min_left"})
+    rereads: ClassVar[frozenset[str]] = frozenset({"windows"})
     verdicts = pa.schema([("key", pa.uint64()), ("start", pa.uint32()), ("stop", pa.uint32())])
     resources = Resources(memory=512 * MIB)
 
@@ -129,7 +135,7 @@ class PassageDedup(Global):
             if known is not None and key[0] == known:
                 counts["shared fingerprints"] -= int(several[0])
                 several[0] = True
-            shared = np.repeat(several, sizes)
+            shared = np.repeat(several, sizes) & _concerned(position, first, sizes)
             rest = len(key) if several[-1] else first[-1]
             alone = (position[rest:].copy(), key[rest:].copy())
             known = key[-1] if several[-1] else None
@@ -155,7 +161,11 @@ class PassageDedup(Global):
         size = self.config.min_tokens
         for found in alike(groups, ORDER):
             repeated = (found.size > 1)[found.group]
-            gone = np.flatnonzero(repeated & ~found.leads if self.config.keep == "first" else repeated)
+            own = found.rows.column("position").to_numpy() >= np.uint64(OWN)
+            repeats = repeated & own
+            if self.config.keep == "first":
+                repeats &= ~found.leads
+            gone = np.flatnonzero(repeats)
             position, offset = _places(found.rows, gone)
             start = offset
             if self.config.keep == "first":
@@ -199,6 +209,16 @@ class PassageDedup(Global):
             detail = f"{repeated[row]} of {seen.totals[row]} tokens"
             verdicts[row] = Fault("mostly_repeated_passages", detail)
         return verdicts
+
+
+def _concerned(
+    position: npt.NDArray[np.uint64], first: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """[rows] whether a document of this run has the fingerprint. Of the first and the last one that is not
+    known, since they may continue in other tables."""
+    own = np.logical_or.reduceat(position >= np.uint64(OWN), first)
+    own[[0, -1]] = True
+    return np.repeat(own, sizes)
 
 
 def _places(

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from runs import command, documents, rejects, stats
+from runs import command, documents, hashes, rejects, stats
 
 from pipeline import launch
 from pipeline.config import schema
+from pipeline.config.located import ConfigError
+from pipeline.schedule import rounds
+from pipeline.schedule.loop import RunFailed
 
 CONFIG = """
 name: {name}
@@ -25,7 +28,7 @@ datasets:
     stages:
       - exact_dedup: {{{exact}}}
       - fuzzy_dedup: {{{fuzzy}}}
-      - passage_dedup: {{min_tokens: 20}}
+      - passage_dedup: {{min_tokens: 20{passages}}}
       - line_dedup: {{}}
 """
 WORDS = [
@@ -62,11 +65,10 @@ def write(folder: Path, rows: dict[str, str], files: int, seed: int | None = Non
     return folder
 
 
-def run(folder: Path, inputs: Path, name: str, exact: str = "", fuzzy: str = "") -> Path:
+def run(folder: Path, inputs: Path, name: str, exact: str = "", fuzzy: str = "", passages: str = "") -> Path:
     path, output = folder / f"{name}.yaml", folder / name
-    path.write_text(
-        CONFIG.format(name=name, output=output, inputs=inputs, exact=exact, fuzzy=fuzzy), encoding="utf-8"
-    )
+    settings = {"exact": exact, "fuzzy": fuzzy, "passages": passages}
+    path.write_text(CONFIG.format(name=name, output=output, inputs=inputs, **settings), encoding="utf-8")
     launch.run(schema.read(path), Console(file=io.StringIO()))
     return output
 
@@ -123,12 +125,75 @@ def test_a_new_snapshot_against_an_earlier_one(tmp_path: Path) -> None:
     assert len(corpus(second)) == 50
 
 
+def _quoting() -> tuple[dict[str, str], dict[str, str]]:
+    """Documents of an earlier run, and documents of which each quotes 40 words of one of those."""
+    rng = random.Random(7)
+    old = {f"{number:04d}": rng.choices(WORDS, k=200) for number in range(40)}
+    new = {
+        f"{number:04d}-new": [
+            *rng.choices(WORDS, k=60),
+            "so",
+            *words[30:70],
+            "far",
+            *rng.choices(WORDS, k=60),
+        ]
+        for number, words in enumerate(old.values())
+    }
+    joined: Any = lambda rows: {key: " ".join(words) for key, words in rows.items()}  # noqa: E731
+    return joined(old), joined(new)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_passages_of_an_earlier_run_are_repeats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: bool
+) -> None:
+    old, new = _quoting()
+    earlier = run(tmp_path, write(tmp_path / "in1", old, 3), "january")
+    if cut:  # as with very many parts
+        monkeypatch.setattr(rounds, "BUCKET_ROWS", 50)
+        monkeypatch.setattr(rounds, "MOST_FILES", 2)
+        monkeypatch.setattr(rounds, "MOST_FILES_OF_PART", 1)
+    inputs = write(tmp_path / "in2", new, 3)
+    second = run(tmp_path, inputs, "february", passages=f", against: ['{earlier}']")
+    rows = documents(second, "web")
+    assert [row["dedup.passage_tokens"] for row in rows] == [40] * 40
+    texts = {row["id"]: row["text"].split() for row in rows}
+    assert all(len(words) == 122 for words in texts.values())
+    joins = [*(second / "work/web").glob("*/windows/receipts/earlier-*.json")]
+    assert len(joins) == 3
+    # the same earlier run, nothing to do; and without it, nothing is repeated
+    before = hashes(second)
+    run(tmp_path, inputs, "february", passages=f", against: ['{earlier}']")
+    assert hashes(second) == before
+    alone = run(tmp_path, inputs, "alone")
+    assert [row["dedup.passages"] for row in documents(alone, "web")] == [0] * 40
+
+
+def test_passages_need_the_documents_of_the_earlier_run(tmp_path: Path) -> None:
+    old, new = _quoting()
+    earlier = run(tmp_path, write(tmp_path / "in1", old, 1), "january")
+    [texts] = (earlier / "work/web").glob("*-passage_dedup/*.parquet")
+    inputs = write(tmp_path / "in2", new, 1)
+    against = f", against: ['{earlier}']"
+    run(tmp_path, inputs, "february", passages=against)
+    moved = texts.rename(texts.with_suffix(".moved"))
+    with pytest.raises(ConfigError, match=r"against.*parquet is missing"):
+        run(tmp_path, inputs, "march", passages=against)
+    damaged = bytearray(moved.read_bytes())
+    damaged[200] ^= 1
+    texts.write_bytes(damaged)
+    with pytest.raises(RunFailed, match="if the file belongs to an earlier run, run that one again"):
+        run(tmp_path, inputs, "march", passages=against)
+
+
 def test_an_earlier_run_of_other_settings_is_refused(tmp_path: Path, plain: Path) -> None:
     inputs = write(tmp_path / "in", texts(9), 1)
     path = tmp_path / "other.yaml"
     fuzzy = f"ngram: 12, against: ['{plain}']"
     path.write_text(
-        CONFIG.format(name="other", output=tmp_path / "other", inputs=inputs, exact="", fuzzy=fuzzy)
+        CONFIG.format(
+            name="other", output=tmp_path / "other", inputs=inputs, exact="", fuzzy=fuzzy, passages=""
+        )
     )
     answer = command("plan", "--config", path, check=2)
     assert "has no fuzzy_dedup with these settings" in answer.stderr

@@ -140,6 +140,47 @@ def test_planted_passages(language: str) -> None:
     assert verdicts == [None] * 12
 
 
+@settings(max_examples=100, deadline=None)
+@given(corpus, corpus, st.sampled_from(["first", "none"]), st.integers(1, 5), st.integers(1, 3))
+def test_earlier_runs_equal_to_brute_force(
+    before: list[list[str]], now: list[list[str]], keep: str, batch_rows: int, buckets: int
+) -> None:
+    """Everything that an earlier run has goes; what only this run has, as without one. Splits of keys too."""
+    old, texts = ([" ".join(text) for text in some] for some in (before, now))
+    known = {*windows(old, 8)}
+    gone = set()
+    for window, places in windows(texts, 8).items():
+        if window in known:
+            gone |= {(at, token) for at, start in places for token in range(start, start + 8)}
+    for text, places in windows(texts, 8).items():
+        if text not in known and len(places) > 1:
+            number, first = places[0]
+            for at, start in places if keep == "none" else places[1:]:
+                begin = start if at != number or keep == "none" else max(start, first + 8)
+                gone |= {(at, token) for token in range(begin, start + 8)}
+    # ids of the earlier run come last: it is not by them that it comes first
+    earlier = documents(old, ids=range(1000, 1000 + len(old)))
+    tables, _, _ = rounds.run(
+        stage(min_tokens=8, keep=keep), [documents(texts)], [earlier], buckets, batch_rows
+    )
+    for number, row in enumerate(tables[0].to_pylist()):
+        left = [value for token, value in enumerate(values(texts[number])) if (number, token) not in gone]
+        assert values(row["text"]) == left
+
+
+def test_documents_of_earlier_runs_are_read_only_for_what_this_run_shares() -> None:
+    rng = random.Random(14)
+    ours, theirs = passage(rng, "en", 80), passage(rng, "en", 80)
+    earlier = documents([theirs, theirs, ours], ids=range(100, 103))
+    tables, verdicts, counts = rounds.run(stage(), [documents([ours])], [earlier], buckets=1, split_rows=1000)
+    assert tables[0]["text"].to_pylist() == [""]
+    assert [tuple(reason) for reason in verdicts[0] if reason] == [
+        ("mostly_repeated_passages", "80 of 80 tokens")
+    ]
+    # 31 windows here and there; those of the two that are alike are not looked at
+    assert counts["windows"]["rows"] <= 62 + 31
+
+
 def test_case_punctuation_and_line_breaks_do_not_hide_a_passage() -> None:
     rng = random.Random(3)
     plain = passage(rng, "en", 60).split()
@@ -258,6 +299,7 @@ def test_settings_that_break_the_guarantee_are_refused(settings: dict[str, objec
 def test_map_does_not_depend_on_what_decides() -> None:
     docs = documents([passage(random.Random(13), "en", 200)])
     base = stage().map(docs)
+    assert stage(against=["earlier"]).map(docs).equals(base)
     for name, value in {"keep": "none", "action": "annotate", "min_left": 3}.items():
         assert name in PassageDedup.decides
         assert stage(**{name: value}).map(docs).equals(base)
