@@ -1,9 +1,10 @@
 """The tree of a page whose markup is regular, without the parser: the way of most pages.
 
 A page is regular if what a browser makes of it can be told tag by tag, and if it has neither formulas nor
-code in any form for which others look in the tree. Its source is then written as the parser would write its
-tree, which takes a third of the time; hidden elements are marked at once. Knows document types and titles.
-Does not know how elements nest (``nesting``), nor what is printed (``scan``).
+code in any form for which others look in the tree; for ``<pre>`` a look at the source is enough
+(``code_source``). The source is then written as the parser would write its tree, which takes a third of the
+time; hidden elements are marked at once. Knows document types and titles. Does not know how elements nest
+(``nesting``), nor what is printed (``scan``).
 """
 
 from __future__ import annotations
