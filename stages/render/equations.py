@@ -162,8 +162,12 @@ class _Page:
 
     def _displayed(self, node: LexborNode | None) -> bool:
         for _ in range(MAX_CLIMB):
-            if node is None or self._displays(node):
-                return node is not None
+            if node is None:
+                return False
+            if (known := self.displays.get(node.mem_id)) is None:
+                known = self._displays(node)
+            if known:
+                return True
             node = node.parent
         return False
 
@@ -175,17 +179,13 @@ class _Page:
         return known
 
     def _displays(self, node: LexborNode) -> bool:
-        id_ = node.mem_id
-        if (known := self.displays.get(id_)) is None:
-            tag, classes = node.tag, _classes(node)
-            known = not _DISPLAYS.isdisjoint(classes) or ("math" in classes and "display" in classes)
-            if tag == "td":
-                known = known or "ltx_eqn_cell" in classes or self._in_display(node)
-            elif tag == "disp-formula" or (
-                tag == "mjx-container" and node.attributes.get("display") == "true"
-            ):
-                known = True
-            self.displays[id_] = known
+        tag, classes = node.tag, _classes(node)
+        known = not _DISPLAYS.isdisjoint(classes) or ("math" in classes and "display" in classes)
+        if tag == "td":
+            known = known or "ltx_eqn_cell" in classes or self._in_display(node)
+        elif tag == "disp-formula" or (tag == "mjx-container" and node.attributes.get("display") == "true"):
+            known = True
+        self.displays[node.mem_id] = known
         return known
 
     def _in_display(self, cell: LexborNode) -> bool:

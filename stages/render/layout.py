@@ -116,9 +116,17 @@ class Page:
     def line_of_text(self, text: str) -> None:
         """Adds a line of plain text, collapsed, when nothing is on the line."""
         self.joint = NO_JOINT
-        linked = self.link_from >= 0
-        self.emit(text, "item" if self.marker and self.kind == "text" else self.kind, raw=False)
-        if linked:
+        kind: Kind = self.kind
+        if self.marker and kind == "text":
+            kind = "item"
+        if self.indent or self.marker or kind == "heading" or self.permalink:
+            self.emit(text, kind, raw=False)
+        else:  # as ``emit`` does it, without a call
+            gap, level = self.gap or 1, len(self.lists)
+            links, chars = self.links, self.link_chars
+            self.blocks.append(Block(text, kind, level, self.container, "", gap, links, chars, self.formulas))
+            self.gap = self.links = self.link_chars = self.formulas = 0
+        if self.link_from >= 0:
             self.link_from = 0
             self.links = 1  # the link continues
 

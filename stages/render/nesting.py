@@ -5,6 +5,7 @@ Knows names of tags and attributes. Does not know what an element does to the te
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html.entities import html5
 
 import numpy as np
@@ -141,15 +142,15 @@ _TREATED = {
     HIDDEN: "hidden",
     OPEN: "open",
     TYPE: "type",
-    SIGN: "data-tex data-latex data-expr data-katex data-equation-content data-formula data-equation data-"
-    " math data-mathml data-math-style eeimg",
+    SIGN: "data-tex data-latex data-expr data-katex data-equation-content data-formula data-equation"
+    " data-math data-mathml data-math-style eeimg",
     SOURCE: "src data-src data-lazy-src data-original data-actualsrc",
 }
 #: Classes of elements that hold formulas (3) or code (4); the numbers are reasons to give up.
 _CLASSES = {
     3: "tex latex latexcenter texrender mjpage latex-rendered ql-formula hurmet-tex",
-    4: "FileContents-lineContents blob-code vc_file_line_text react-code-lines syntaxhighlighter dp-"
-    " highlighter CodeMirror-code cm-content crayon-pre fragment w3-code",
+    4: "FileContents-lineContents blob-code vc_file_line_text react-code-lines syntaxhighlighter"
+    " dp-highlighter CodeMirror-code cm-content crayon-pre fragment w3-code",
 }
 #: In the class of an image that may be a formula, then in its address.
 _CLASS_WORDS = "equation formula ql-img"
@@ -164,6 +165,14 @@ def _tags() -> npt.NDArray[np.int64]:
         for tag in tags.split():
             flags[tag] = flags.get(tag, 0) | flag
     return table({tag: (names.get(tag, PLAIN), flags.get(tag, 0)) for tag in names | flags}, 512)
+
+
+def _sizes(names: Iterable[str]) -> npt.NDArray[np.int64]:
+    """By the first letter of a name (of 128), a bit for each length of names: most others need no hash."""
+    sizes = np.zeros(128, np.int64)
+    for name in names:
+        sizes[ord(name[0])] |= 1 << len(name)
+    return sizes
 
 
 def _attributes() -> npt.NDArray[np.int64]:
@@ -191,6 +200,8 @@ def _words() -> npt.NDArray[np.uint8]:
 
 TAGS = _tags()
 ATTRIBUTE_TABLE = _attributes()
+ATTRIBUTE_SIZES = _sizes(f"{_KEPT} {_NAMES_LANGUAGE} {' '.join(_TREATED.values())}".split())
+CLASS_SIZES = _sizes(" ".join(_CLASSES.values()).split())
 CLASSES = table({name: (why,) for why, names in _CLASSES.items() for name in names.split()}, 64)
 REFERENCES = _references()
 WORDS = _words()

@@ -302,5 +302,5 @@ def opens(name: Any, flags: Any, quirks: Any, stack: Any, depth: Any, result: An
             result[1] = NESTING
         return target
     if name == _BR and _find(_CODE, NO, stack, depth, _SCOPE, NONE) >= 0:
-        result[1] = CODES
+        result[6] = 1
     return NONE

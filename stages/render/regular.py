@@ -32,6 +32,8 @@ _DOCTYPE = re.compile(
 )
 #: Document types of which the standard says that tables end paragraphs.
 _STRICT = (b"-//w3c//dtd xhtml 1", b"-//w3c//dtd html 4.01//")
+#: A line that may be one of code in normal flow.
+_INDENTED = re.compile(rb"<br[^>]*>(?:[ \t\n\f]|<[^>]*>)*+\xc2\xa0")
 #: Notes of code on a page, at most: one for each element around each ``<pre>``.
 _MOST_CODES = 4000
 #: In which a document type is looked for.
@@ -70,11 +72,13 @@ def build_tree(data: bytes) -> Regular | int:
     result = np.zeros(RESULT, np.int64)
     tables = (nesting.TAGS, nesting.ATTRIBUTE_TABLE, nesting.CLASSES, nesting.REFERENCES, nesting.WORDS)
     build(page, len(_TAIL), _quirks(data), *tables, _HIDDEN, out, stack, info, codes, result)
-    written, reason, first, last, late, end = result.tolist()
+    written, reason, first, last, late, end, broken = result.tolist()
     if reason:
         return int(reason)
     title = " ".join(unescape(data[first:last].decode()).split())
     body = out[:written].tobytes()
+    if broken and _INDENTED.search(body):
+        return int(CODES)
     if late:
         body = b"<body" + out[late:end].tobytes() + body[len(b"<body") :]
     if not codes[-1, 0]:

@@ -110,8 +110,8 @@ from stages.render.text_kernels import NO, NONE, YES, hash_of, is_blank, look_up
     ),
 )
 #: Places in ``result``: bytes written, the reason to give up, where in the page the text of the title begins
-#: and ends, and where in the output attributes of the body stand that came late.
-RESULT = 6
+#: and ends, where in the output attributes of the body stand that came late, and whether lines break in code.
+RESULT = 7
 #: Letters of the longest name of an element.
 _NAME = 40
 #: Room that one tag may need in the output, besides its attributes and text.
@@ -254,6 +254,7 @@ def build(
                         out[put] = letter
                         put += 1
                     stack[depth - 1, 8] = put
+                    result[6] = 1
                 elif name == _BR or (name == _BODY and not depth):
                     result[1] = NESTING
                 continue

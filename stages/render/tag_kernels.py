@@ -13,7 +13,7 @@ import numpy as np
 from stages.compiled import compiled
 from stages.render import nesting
 from stages.render.markup_kernels import raw_end
-from stages.render.text_kernels import NO, YES, hash_of, is_blank, look_up, lower, put_text
+from stages.render.text_kernels import NO, NONE, YES, hash_of, is_blank, look_up, lower, put_text
 
 _IMG, _SCRIPT, _SELECT, _SVG, _TEMPLATE, _OPTION, _OTHER = map(
     np.int64,
@@ -32,6 +32,7 @@ _RAW, _TEXT_ONLY, _ENDS_DRAWING, _NOTE_IN_DRAWING = map(
 )
 _KEPT, _STYLE, _HIDDEN, _OPEN, _TYPE, _SIGN, _SOURCE = map(np.int64, nesting.ATTRIBUTES)
 _OF_CLASS = nesting.OF_CLASS
+_ATTRIBUTE_SIZES, _CLASS_SIZES = nesting.ATTRIBUTE_SIZES, nesting.CLASS_SIZES
 
 #: Bytes of a character as it is written, at most.
 _LONGEST = 6
@@ -148,7 +149,7 @@ def _read_class(page: Any, at: Any, end: Any, classes: Any, info: Any) -> Any:
                 if (page[at + 1] | 32) == 97 and (page[at + 2] | 32) == 116:
                     info[REASON] = MATHS
             at += 1
-        if at > start:
+        if at > start and _CLASS_SIZES[page[start] & 127] >> min(at - start, 62) & 1:
             row = look_up(classes, hash_of(page, start, at, NO))
             if row >= 0:
                 info[REASON] = classes[row, 1]
@@ -212,7 +213,9 @@ def read_tag(
                 last = at
         if at >= size:
             return -1
-        row = look_up(attributes, hash_of(page, start, stop, YES))
+        row = NONE
+        if _ATTRIBUTE_SIZES[lower(page[start]) & 127] >> min(stop - start, 62) & 1:
+            row = look_up(attributes, hash_of(page, start, stop, YES))
         if row < 0:
             info[DROPPED] += 1
             continue
