@@ -1,8 +1,8 @@
 """One pass over a serialised page: what there is to print, in order; the compiled half of ``scan``.
 
 Knows which elements are open and what their kinds mean for lines. Does not know what an event does to the
-text (``elements``), why an element is marked (``marks``), how markup is read (``markup_kernels``), nor how a
-line is made (``line_kernels``).
+text (``elements``), why an element is marked (``marks``), how markup is read (``markup_kernels``), what
+is kept of an element (``element_kernels``), nor how a line is made (``line_kernels``).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import kinds
+from stages.render.element_kernels import add_container, add_element, is_long
 from stages.render.line_kernels import (
     BYTES,
     CHARS,
     DEPTH,
-    ELEMENTS,
     EMPTY,
     EVENTS,
     FILLED,
@@ -26,7 +26,6 @@ from stages.render.line_kernels import (
     IN_MATH,
     IN_PRE,
     INSIDE,
-    LOOKS,
     ON_LINE,
     RUN,
     RUN_BYTES,
@@ -43,13 +42,10 @@ from stages.render.markup_kernels import (
     DECLARE,
     HREF,
     MARK,
-    NAMES,
     NUMBER,
-    TAG_END,
     TAIL,
     after_element,
     after_markup,
-    after_tag,
     name_end,
     raw_end,
     read_tag,
@@ -101,7 +97,6 @@ from stages.render.text_kernels import NO, YES, hash_of, look_up
     _REPLACED,
     _ROW,
     _RUBY,
-    _SCRIPT,
     _SKIP,
     _SPACE,
     _TABLE,
@@ -154,7 +149,6 @@ from stages.render.text_kernels import NO, YES, hash_of, look_up
         kinds.REPLACED,
         kinds.ROW,
         kinds.RUBY,
-        kinds.SCRIPT,
         kinds.SKIP,
         kinds.SPACE,
         kinds.TABLE,
@@ -227,108 +221,6 @@ def _step(kind: Any, one: Any, opens: Any, sticks: Any, out: Any, events: Any, s
 
 
 @compiled
-def _add_container(
-    page: Any,
-    name: Any,
-    end: Any,
-    value: Any,
-    looks: Any,
-    state: Any,
-    found: Any,
-    elements: Any,
-    out: Any,
-) -> Any:
-    """Adds a container, whose look is its tag (of hash ``value``) and its names: class, id, role and
-    itemprop, or its class alone. Returns what the stack has to remember: the container around it, plus 2."""
-    container = _add_element(name, end, state, found, elements)
-    before, chars = state[BYTES], state[CHARS]
-    first = True
-    for which in range(4 if found[COUNT] > 1 else 1):
-        at, stop = found[NAMES + 2 * which], found[NAMES + 1 + 2 * which]
-        if at == stop:
-            continue
-        if not first:
-            out[state[BYTES]] = 32
-            state[BYTES] += 1
-            state[CHARS] += 1
-        first = False
-        write(page, at, stop, NO, out, state)
-    look = hash_of(out, before, state[BYTES], NO) * 31 ^ value | 1
-    last = len(looks) - 1
-    row = look & last
-    while looks[row, 0] and looks[row, 0] != look:
-        row = (row + 1) & last
-    if looks[row, 0]:
-        state[BYTES], state[CHARS] = before, chars
-    else:
-        looks[row, 0], looks[row, 1] = look, state[LOOKS]
-        looks[state[LOOKS], 2] = container
-        state[LOOKS] += 1
-    elements[container, 2] = state[INSIDE]
-    elements[container, 3], elements[container, 4] = chars, state[CHARS]
-    elements[container, 5] = looks[row, 1]
-    around = state[INSIDE] + 2
-    state[INSIDE] = container
-    return around
-
-
-@compiled
-def _is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) -> Any:
-    """Whether what is in an element that embeds something, from ``at`` on, is more than a note to old
-    browsers."""
-    before, chars = state[BYTES], state[CHARS]
-    total, nodes, depth = 0, 0, 1
-    last = min(at + limits[2], len(page) - TAIL)
-    while depth:
-        if at >= last or total > limits[0] or nodes > limits[1]:
-            return True
-        if page[at] != 60:
-            stop = at
-            while stop < last and page[stop] != 60:
-                stop += 1
-            first, end = at, stop
-            while first < end and (page[first] == 32 or 9 <= page[first] <= 13):
-                first += 1
-            while end > first and (page[end - 1] == 32 or 9 <= page[end - 1] <= 13):
-                end -= 1
-            write(page, first, end, NO, out, state)
-            total += state[CHARS] - chars
-            state[BYTES], state[CHARS] = before, chars
-            nodes += 1
-            at = stop
-        elif page[at + 1] == 33 or page[at + 1] == 63:
-            at = after_markup(page, at)
-            nodes += 1
-        else:
-            closing = page[at + 1] == 47
-            start = at + 2 if closing else at + 1
-            stop = name_end(page, start)
-            row = look_up(tags, hash_of(page, start, stop, NO))
-            flags = tags[row, 2] if row >= 0 else 0
-            at = after_tag(page, stop)
-            if flags & _VOID:
-                nodes += not closing
-            elif closing:
-                depth -= 1
-            else:
-                nodes += 1
-                depth += 1
-                if flags & _RAW:
-                    at = raw_end(page, at, start, stop, flags & _SCRIPT, len(page) - TAIL)
-    return total > limits[0] or nodes > limits[1]
-
-
-@compiled
-def _add_element(name: Any, end: Any, state: Any, found: Any, elements: Any) -> Any:
-    count = state[ELEMENTS]
-    elements[count, 0], elements[count, 1], elements[count, 2] = name, end, found[TAG_END]
-    elements[count, 3] = elements[count, 4] = 0
-    elements[count, 5] = -1
-    state[ELEMENTS] = count + 1
-    return count
-
-
-@compiled
 def _pop(at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, elements: Any) -> Any:
     """Closes the innermost open element, whose closing tag is at ``at``."""
     depth = state[DEPTH] - 1
@@ -366,9 +258,9 @@ def _argument(
     if kind == _ROW:
         return stack[state[DEPTH] - 1, 4] if state[DEPTH] else 0
     if kind == _CELL or kind == _HEADER_CELL or kind == _ITEM:
-        return _add_element(name, end, state, found, elements) if found[COUNT] else -1
+        return add_element(name, end, state, found, elements) if found[COUNT] else -1
     if kind == _LINK or kind == _BLOCK_LINK or kind == _LIST or kind == _TABLE or kind == _BUTTON:
-        element = _add_element(name, end, state, found, elements)
+        element = add_element(name, end, state, found, elements)
         if kind == _BUTTON and state[DEPTH]:
             elements[element, 4] = stack[state[DEPTH] - 1, 5] & _HEADINGS
         return element
@@ -439,7 +331,7 @@ def scan(
             if flags & _DECLARED:
                 kind = _BOX if found[DECLARE] else _OBJECT
             else:
-                kind = _OBJECT if _is_long(page, at, tags, out, state, limits) else _BOX
+                kind = _OBJECT if is_long(page, at, tags, out, state, limits) else _BOX
         if mark == _REPLACED or (mark == _LISTED and kind >= _INLINE):
             place = mark == _REPLACED and kind > _BLOCK and not state[IN_PRE]
             place |= mark == _LISTED and flags & _PLACED
@@ -473,7 +365,7 @@ def scan(
         if kind >= _LINE:
             _step(_LINE, NO, YES, sticks, out, events, state)
             if structure:
-                third = _add_container(page, start, end, value, looks, state, found, elements, out)
+                third = add_container(page, start, end, value, looks, state, found, elements, out)
             if state[IN_PRE] and kind != _PRE:
                 kind = _LINE
         elif kind == _INLINE:
