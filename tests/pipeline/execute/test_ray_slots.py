@@ -13,13 +13,27 @@ from pipeline.tasks.base import Context
 
 
 @pytest.mark.parametrize(
-    ("address", "workers", "slots"),
-    [("local", 4, 6), ("local", None, 12), ("head:6379", None, 12), ("head:6379", 4, 4)],
+    ("address", "workers", "remote", "slots"),
+    [
+        ("local", 4, False, 6),
+        ("local", None, False, 12),
+        ("head:6379", None, False, 12),
+        ("head:6379", 4, False, 4),
+        ("local", 1, True, 3),
+        ("head:6379", None, True, 16),
+        ("head:6379", 4, True, 6),
+    ],
 )
 def test_no_more_parts_run_at_once_than_were_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, workers: int | None, slots: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    workers: int | None,
+    remote: bool,
+    slots: int,
 ) -> None:
-    """On a cluster only the number of tasks says how many run, and how far an autoscaler grows."""
+    """On a cluster only the number of tasks says how many run, and how far an autoscaler grows. Behind an
+    object store half as many more do, with their share of as many CPUs."""
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(ray, "init", lambda **_: None)
     monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 8.0}}])
@@ -27,6 +41,6 @@ def test_no_more_parts_run_at_once_than_were_asked_for(
         monkeypatch.setattr(on_ray, name, lambda *_: None)
     monkeypatch.setattr(on_ray.RayExecutor, "_check_output", lambda *_: None)
     context = Context(str(tmp_path), "", StorageSettings(), 0, 10.0)
-    executor = on_ray.RayExecutor(context, workers, address)
+    executor = on_ray.RayExecutor(context, workers, address, remote)
     assert executor.slots == slots
     assert executor.workers == (workers or 8)
