@@ -158,6 +158,7 @@ def run(
                 reason = account.leave(plan, ledger, manifest, schedule.states, reason)
             raise RunFailed(reason) from None
         finally:
+            board.phase("stopping the executor")
             executor.close()
     shown.result("attrition", tables.attrition(found), {"datasets": found["datasets"]})
     if limit is not None:

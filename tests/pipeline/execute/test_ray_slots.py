@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import ray
 
+from pipeline import launch
 from pipeline.execute import on_ray
 from pipeline.storage import StorageSettings
 from pipeline.tasks.base import Context
+from stages.base import Input
 
 
 @pytest.mark.parametrize(
@@ -44,3 +48,21 @@ def test_no_more_parts_run_at_once_than_were_asked_for(
     executor = on_ray.RayExecutor(context, workers, address, remote)
     assert executor.slots == slots
     assert executor.workers == (workers or 8)
+    shares = {cpus: executor._share(cpus) for cpus in (1, 2, 8)}
+    assert shares == ({1: 0.5, 2: 0.6666, 8: 0.6666} if remote else {1: 1, 2: 1, 8: 1})
+
+
+@pytest.mark.parametrize(
+    ("output", "inputs", "remote"),
+    [
+        ("/out", ["/in/a"], False),
+        ("s3://b/out", ["/in/a"], True),
+        ("/out", ["/in/a", "az://c/in/a"], True),
+    ],
+)
+def test_a_run_waits_if_anything_is_behind_an_object_store(
+    output: str, inputs: list[str], remote: bool
+) -> None:
+    items = {str(number): [("part-0", Input(path, "a", 1, ""))] for number, path in enumerate(inputs)}
+    plan: Any = SimpleNamespace(config=SimpleNamespace(output=output), inputs=items)
+    assert launch._remote(plan) is remote
