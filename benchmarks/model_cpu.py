@@ -1,5 +1,5 @@
-"""Claim: on a CPU the engine gives at least nine tenths of the tokens/s of vLLM's CPU build, and 1.2 times as
-many where prompts share a beginning.
+"""Claim: on a CPU the engine gives at least as many tokens/s as vLLM's CPU build, and 1.2 times as many where
+prompts share a beginning.
 
     NANOCORPUS_VLLM=PYTHON python benchmarks/model_cpu.py [--threads 1 2] [--dtypes float32 bfloat16]
 
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 NEEDS = ("torch",)
-FLOORS = {"times vLLM's tokens/s": 0.9, "the same, shared prompts": 1.2}
+FLOORS = {"times vLLM's tokens/s": 1.0, "the same, shared prompts": 1.2}
 CASES = {"ragged": 1.0, "shared": 1.2, "single": 1.0}
 LENGTH = 1024
 SEQUENCES = 32

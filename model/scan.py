@@ -118,14 +118,16 @@ def chunk_scan(
     # Longest first, so that the sequences that have a chunk number k are the first ones of the batch, and
     # chunk k of all of them is one batch of matrix products.
     order = sorted(range(len(lengths)), key=lambda sequence: -counts[sequence])
+    sorted_already = order == list(range(len(lengths)))  # so that states, which are large, need not be moved
     starts = [end - length for end, length in zip(_ends(lengths), lengths, strict=True)]
     steps = torch.arange(chunk, device=x.device)
-    state = initial[order] if len(order) > 1 else initial
+    state = initial if sorted_already else initial[order]
     outputs, finals, places = [], [], []
     for number in range(counts[order[0]]):
         live = [sequence for sequence in order if counts[sequence] > number]
-        finals.append(state[len(live) :])
-        state = state[: len(live)]
+        if len(live) < len(state):
+            finals.append(state[len(live) :])
+            state = state[: len(live)]
         begins = [starts[sequence] + number * chunk for sequence in live]
         sizes = [min(chunk, lengths[sequence] - number * chunk) for sequence in live]
         if len(live) == 1:
@@ -144,9 +146,11 @@ def chunk_scan(
         places.append(rows[inside])
     finals.append(state)
     y = torch.cat(outputs)
-    final = torch.cat(finals[::-1])  # the shortest sequences end first: reverse the order
+    # the shortest sequences end first: reverse the order
+    final = torch.cat(finals[::-1]) if len(finals) > 1 else state
     if len(order) > 1:
         y = y[torch.argsort(torch.cat(places))]
+    if not sorted_already:
         final = final[sorted(range(len(order)), key=order.__getitem__)]
     return torch.addcmul(y, x, D[:, None]), final
 

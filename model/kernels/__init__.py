@@ -1,9 +1,9 @@
-"""GPU kernels in Triton for the operations that have more than one implementation, and the choice between
-them.
+"""Kernels for the operations that have more than one implementation, and the choice between them: in Triton
+for GPUs, and one that Numba compiles for processors.
 
-Kernels are used on CUDA devices if Triton can be imported; everywhere else the plain PyTorch functions are
-used, against which the kernels are also checked. ``NANOCORPUS_KERNELS=torch`` in the environment selects
-PyTorch on CUDA too, to find out whether a fault is in a kernel. Importing this needs no Triton.
+Triton's are used on CUDA devices if Triton can be imported; what has no kernel is plain PyTorch, against
+which the kernels are also checked. ``NANOCORPUS_KERNELS=torch`` in the environment selects PyTorch for
+everything, to find out whether a fault is in a kernel. Importing this needs no Triton.
 
 Kernels are not differentiable: training uses ``Operations()``.
 """
@@ -23,7 +23,7 @@ from model.noise import Settings
 
 log = logging.getLogger(__name__)
 
-#: Environment variable: ``triton``, which is the default, or ``torch``.
+#: Environment variable: ``triton``, which is the default (on a processor: what is compiled), or ``torch``.
 VARIABLE = "NANOCORPUS_KERNELS"
 
 
@@ -37,7 +37,13 @@ def chosen(device: str | torch.device) -> bool:
 
 def operations(device: str | torch.device) -> Operations:
     """The implementations to use for inference on a device."""
-    return triton_operations() if chosen(device) else Operations()
+    if chosen(device):
+        return triton_operations()
+    if torch.device(device).type != "cpu" or os.environ.get(VARIABLE) == "torch":
+        return Operations()
+    from model.kernels import host
+
+    return Operations(state_step=host.state_step)
 
 
 @cache

@@ -7,9 +7,12 @@ judges blocks by their containers. Knows how blocks become the text of a page. K
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 Kind = Literal["text", "heading", "item", "term", "definition", "pre", "row", "equation", "caption"]
 
@@ -21,7 +24,7 @@ class Block:
     text: str
     kind: Kind
     level: int  # of a heading, 1 to 6; else the number of lists around it
-    container: int  # index of the innermost container; -1 if containers were not requested
+    container: int  # number of the innermost container; -1 if containers were not requested
     prefix: str  # indentation and bullet of the first line: not part of the text
     gap: int  # line breaks before it: 1 or 2
     links: int  # <a href> in it
@@ -41,6 +44,49 @@ class Container:
     names: str  # class, id, role and itemprop as the page spells them
     first: int
     last: int
+
+
+class Outline(NamedTuple):
+    """The containers of a page as arrays, parents before children; numbers in between may be unused."""
+
+    parent: NDArray[np.int64]  # (c,): -1 for the body
+    look: NDArray[np.int64]  # (c,): an index of looks; -1 for a number that is not in use
+    looks: Sequence[tuple[str, str]]  # tag, and names
+    merged: Sequence[tuple[int, int]]  # more blocks of containers than those that name them: container, block
+
+
+def outline_of(containers: Sequence[Container]) -> Outline:
+    """The same containers as arrays."""
+    looks: dict[tuple[str, str], int] = {}
+    look = [looks.setdefault((one.tag, one.names), len(looks)) for one in containers]
+    filled = [(number, one) for number, one in enumerate(containers) if one.first < one.last]
+    merged = [(number, block) for number, one in filled for block in (one.first, one.last - 1)]
+    parent = np.array([one.parent for one in containers], np.int64)
+    return Outline(parent, np.array(look, np.int64), list(looks), merged)
+
+
+def number_containers(blocks: list[Block], outline: Outline) -> list[Container]:
+    """The containers that have blocks, which ``blocks`` then name by their places in the list."""
+    spans: dict[int, list[int]] = {}
+    parent, look = outline.parent.tolist(), outline.look.tolist()
+    named = [(block.container, place) for place, block in enumerate(blocks)]
+    for number, place in (*named, *outline.merged):
+        while number >= 0:
+            if (span := spans.get(number)) is None:
+                spans[number] = [place, place]
+            elif span[0] <= place <= span[1]:
+                break  # and so is everything around it
+            else:
+                span[:] = min(span[0], place), max(span[1], place)
+            number = parent[number]
+    order = {number: place for place, number in enumerate(sorted(spans))}
+    for block in blocks:
+        block.container = order[block.container]
+    containers = []
+    for number, (first, last) in sorted(spans.items()):
+        tag, names = outline.looks[look[number]]
+        containers.append(Container(order.get(parent[number], -1), tag, names, first, last + 1))
+    return containers
 
 
 def text_of(blocks: Iterable[Block]) -> str:

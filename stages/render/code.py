@@ -67,27 +67,27 @@ _SUSPECTS = (
     " .fragment .lineno, button, [class*=opy], [class*=oolbar], .gist-meta,"
     " div:is([class*=line-numbers], [class*=rompt], [class*=lang]), span[class*=lang]"
 )
-_GUTTER = re.compile(
+GUTTER = re.compile(
     r"(?i)line-?_?n(?:o|um|r|(?=\W|$))|gutter|lntd?\b|\bln\b|hljs-ln-n|crayon-num|blob-num|source-line-no|^h?l$|^number$"
 )
 _NUMBERS = re.compile(r"[\s\d.:|]+")
 _INTEGER = re.compile(r"\d+")
-_PROMPT = re.compile(r"(?:In|Out)?\s?\[[\s\d*]*\]:?")
-_COPY = re.compile(r"(?i)cop(?!yr)(?:y|ied|ier|iar|ia\b)|clipboard|kopier|复制|複製|コピー|복사|копир")
-_COPY_LABEL = re.compile(
-    rf"(?:(?:{_COPY.pattern[4:]})\w{{0,6}}(?:\W{{1,3}}(?:code|link|to|the|text|snippet|command|error))*\W{{0,3}})+",
+PROMPT = re.compile(r"(?:In|Out)?\s?\[[\s\d*]*\]:?")
+COPY = re.compile(r"(?i)cop(?!yr)(?:y|ied|ier|iar|ia\b)|clipboard|kopier|复制|複製|コピー|복사|копир")
+COPY_LABEL = re.compile(
+    rf"(?:(?:{COPY.pattern[4:]})\w{{0,6}}(?:\W{{1,3}}(?:code|link|to|the|text|snippet|command|error))*\W{{0,3}})+",
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"[^\W\d_]")
 _SIGN = re.compile(r"[(){}\[\];=<>:#\"'$/@]")
 #: Elements that may be a gutter, and elements that do not count as wrappers.
-_GUTTER_TAGS = frozenset(["td", "th", "pre", "div", "span", "code"])
-_NO_WRAPPERS = frozenset(["td", "th", "tr", "tbody", "table", "body", "html"])
-_WRAPPERS = 3
+GUTTER_TAGS = frozenset(["td", "th", "pre", "div", "span", "code"])
+NO_WRAPPERS = frozenset(["td", "th", "tr", "tbody", "table", "body", "html"])
+WRAPPERS = 3
 #: Smallest share of a box's text that its lines must have; the rest is gutters.
 _MOST = 0.7
 #: Text of a button, a label or a toolbar is short; longer text is not dropped because of its class.
-_LABEL_CHARS = 80
+LABEL_CHARS = 80
 
 _WHITE_SPACE = re.compile(r"(?i)white-space\s*:\s*(pre-wrap|break-spaces|pre)\s*(?:!|;|$)")
 _MONOSPACE = re.compile(r"(?i)mono|courier|consolas|menlo|lucida console")
@@ -271,23 +271,23 @@ class _Finder:
     def _look_around(self, box: LexborNode) -> None:
         wrappers: list[LexborNode] = []
         node: LexborNode | None = box
-        while node is not None and len(wrappers) <= _WRAPPERS and node.tag not in ("body", "html"):
+        while node is not None and len(wrappers) <= WRAPPERS and node.tag not in ("body", "html"):
             if node.mem_id not in self.seen:
                 self.seen.add(node.mem_id)
                 before = element_before(node)
-                if before is not None and before.tag in _GUTTER_TAGS:
+                if before is not None and before.tag in GUTTER_TAGS:
                     self._judge_gutter(before, node, box)
             node = node.parent
-            if node is not None and node.tag not in _NO_WRAPPERS:
+            if node is not None and node.tag not in NO_WRAPPERS:
                 wrappers.append(node)
-        wrappers = wrappers[:_WRAPPERS]
+        wrappers = wrappers[:WRAPPERS]
         self.near.update(wrapper.mem_id for wrapper in wrappers[:2])
         if name := language(box, wrappers):
             self.nodes[box.mem_id] = box
             self.found.languages[box.mem_id] = name
 
     def _judge_gutter(self, before: LexborNode, node: LexborNode, box: LexborNode) -> None:
-        numbers = _consecutive(self._peek(before))
+        numbers = consecutive(self._peek(before))
         if not numbers:
             return
         beside = node.tag in ("td", "th")
@@ -340,22 +340,22 @@ class _Finder:
         attributes = node.attributes
         names = attributes.get("class") or ""
         text = self._peek(node).strip()
-        if not text or len(text) > _LABEL_CHARS:
+        if not text or len(text) > LABEL_CHARS:
             return False
-        if _PROMPT.fullmatch(text):
+        if PROMPT.fullmatch(text):
             return "rompt" in names
-        if _is_marked(node) and _consecutive(text):
+        if _is_marked(node) and consecutive(text):
             return node.tag != "pre"
         said = " ".join(filter(None, (text, attributes.get("aria-label"), attributes.get("title"))))
         if node.tag == "button":
             inside = self._owner(node, "pre") is not None and not _looks_like_code(text)
-            return inside or _COPY.search(f"{said} {names}") is not None
+            return inside or COPY.search(f"{said} {names}") is not None
         parent = node.parent
         around = parent.parent if parent is not None else None
         near = any(wrapper is not None and wrapper.mem_id in self.near for wrapper in (parent, around))
         lower = names.lower()
         if "copy" in lower:
-            return _COPY_LABEL.fullmatch(text) is not None
+            return COPY_LABEL.fullmatch(text) is not None
         if "toolbar" in lower or "gist-meta" in lower:
             return node.mem_id not in self.seen and (near or "gist-meta" in lower)
         return "lang" in lower and near and bool(known_language(text.lower()))
@@ -377,10 +377,10 @@ def _is_line(node: LexborNode) -> bool:
 
 
 def _is_marked(node: LexborNode) -> bool:
-    return _GUTTER.search(node.attributes.get("class") or "") is not None
+    return GUTTER.search(node.attributes.get("class") or "") is not None
 
 
-def _consecutive(text: str) -> list[int]:
+def consecutive(text: str) -> list[int]:
     """The integers that the text consists of, if each is one more than the one before it; else none."""
     if _NUMBERS.fullmatch(text) is None:
         return []

@@ -6,6 +6,7 @@ Knows names and aliases of languages. Does not know which elements are code (``c
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from selectolax.lexbor import LexborNode
@@ -41,6 +42,10 @@ _MATED = frozenset(_MATES.split())
 _LANGUAGE_ATTRIBUTES = ("data-lang", "data-language", "lang", "data-enlighter-language")
 
 
+#: Elements that name the language of the box that they are in.
+CODE_TAGS = ("code", "samp")
+
+
 def known_language(word: str) -> str | None:
     """The canonical name of a language, "" for plain text; None if it is not known."""
     if word in _ALIASES:
@@ -72,8 +77,11 @@ def _language_of_class(names: str, own: bool) -> str | None:
     return None
 
 
-def _language_of(node: LexborNode, own: bool) -> str | None:
-    attributes = node.attributes
+#: Attributes of elements, as far as they name languages: class and the like.
+Attributes = Mapping[str, str | None]
+
+
+def _language_of(attributes: Attributes, own: bool) -> str | None:
     if not attributes:
         return None
     names = attributes.get("class")
@@ -94,21 +102,27 @@ def first_element(node: LexborNode | None) -> LexborNode | None:
     return node
 
 
-def language(box: LexborNode, wrappers: list[LexborNode]) -> str | None:
-    """The language of a code box, as given by the box, its ``<code>`` or one of its ``wrappers``, innermost
-    first.
+def language_of(box: Attributes, inner: Attributes, wrappers: Iterable[Attributes]) -> str | None:
+    """The language of a code box, as given by the box, by the ``<code>`` in it, or by one of the wrappers,
+    innermost first.
 
     "" if the page calls it plain text, None if it says nothing.
     """
     name = _language_of(box, True)
     if name is None:
-        child = first_element(box.first_child)
-        if child is not None and child.tag not in ("code", "samp"):
-            child = first_element(child.next)  # Discourse puts its button first
-        if child is not None and child.tag in ("code", "samp"):
-            name = _language_of(child, True)
-    for wrapper in wrappers:
-        if name is not None:
+        name = _language_of(inner, True)
+    for wrapper in wrappers if name is None else ():
+        if (name := _language_of(wrapper, False)) is not None:
             break
-        name = _language_of(wrapper, False)
     return name
+
+
+def language(box: LexborNode, wrappers: list[LexborNode]) -> str | None:
+    """The same for elements of a tree."""
+    inner: Attributes = {}
+    child = first_element(box.first_child)
+    if child is not None and child.tag not in CODE_TAGS:
+        child = first_element(child.next)  # Discourse puts its button first
+    if child is not None and child.tag in CODE_TAGS:
+        inner = child.attributes
+    return language_of(box.attributes, inner, (wrapper.attributes for wrapper in wrappers))

@@ -29,24 +29,28 @@ from stages.render.carriers import EXPANSION, MAX_CLIMB, PUBLISHED, REPLACEABLE,
 from stages.render.marks import Formula, Nodes
 from stages.render.wrappings import clean, unwrap
 
-# Wrappers hold one formula, in one form or several, and nothing else.
-_WRAPPERS = (
-    ".katex, .katex-mathml, .katex-display"
-    ", mjx-container, mjx-assistive-mml"
-    ", .MathJax, .MathJax_CHTML, .MathJax_SVG, .MathJax_MathML, .MathJax_PHTML, .MJX_Assistive_MathML"
-    ", .MathJax_Display, .MathJax_SVG_Display, .MJXc-display, .mjx-chtml, .mjx-math, .mjpage, svg[focusable]"
-    ", .mwe-math-element, .mwe-math-mathml-inline, .mwe-math-mathml-display"
-    ", .mq-math-mode, .mathquill-rendered-math"
+# Wrappers hold one formula, in one form or several, and nothing else. These are classes, not selectors, since
+# few elements are looked at.
+_WRAPPERS = frozenset(
+    str.split(
+        "katex katex-mathml katex-display MathJax MathJax_CHTML MathJax_SVG MathJax_MathML MathJax_PHTML"
+        " MJX_Assistive_MathML MathJax_Display MathJax_SVG_Display MJXc-display mjx-chtml mjx-math mjpage"
+        " mwe-math-element mwe-math-mathml-inline mwe-math-mathml-display mq-math-mode"
+        " mathquill-rendered-math"
+    )
 )
-_TWINS = (
-    ".MathJax_Preview, .MathJax, .MathJax_CHTML, .MathJax_SVG, .MathJax_MathML, .MathJax_PHTML"
-    ", .MathJax_Display, .MathJax_SVG_Display, .MJXc-display, .mjx-chtml"
+_WRAPPER_TAGS = frozenset(["mjx-container", "mjx-assistive-mml"])
+_TWINS = frozenset(
+    str.split(
+        "MathJax_Preview MathJax MathJax_CHTML MathJax_SVG MathJax_MathML MathJax_PHTML MathJax_Display"
+        " MathJax_SVG_Display MJXc-display mjx-chtml"
+    )
 )
-_DISPLAYS = (
-    ".katex-display, .MathJax_Display, .MathJax_SVG_Display, .MJXc-display, .mjpage__block"
-    ', mjx-container[display="true"], .mwe-math-element-block, .mwe-math-mathml-display, .math.display'
-    ", .math-display, .js-display-math, .ltx_DisplayMath, td.ltx_eqn_cell, table.ltx_equation td"
-    ", disp-formula, .disp-formula, .display-formula"
+_DISPLAYS = frozenset(
+    str.split(
+        "katex-display MathJax_Display MathJax_SVG_Display MJXc-display mjpage__block mwe-math-element-block"
+        " mwe-math-mathml-display math-display js-display-math ltx_DisplayMath disp-formula display-formula"
+    )
 )
 #: Wrappers of publishers: they may also hold the number of the formula, and then do not count as wrappers.
 _STRICT_WRAPPERS = (
@@ -73,23 +77,29 @@ class _Page:
 
     def __init__(self, tree: LexborHTMLParser, html: str, nodes: Nodes) -> None:
         self.nodes = nodes
-        self.wrappers = {node.mem_id for node in tree.css(_WRAPPERS)}
-        self.displays = {node.mem_id for node in tree.css(_DISPLAYS)}
+        # What is known of elements, by ``mem_id``.
+        self.wrappers: dict[int, bool] = {}
+        self.displays: dict[int, bool] = {}
+        self.tables: dict[int, bool] = {}  # whether they are in a display
+        self.html = html
         self.left = _MAX_MEASURED * len(html) + 10_000
         self.tree = tree
         self.strict: set[int] = set()
 
     def choose(self, carriers: list[Carrier]) -> dict[int, Formula | None]:
-        self.wrappers.update(carrier.node.mem_id for carrier in carriers if carrier.kind == "attribute")
+        self.wrappers.update(
+            (carrier.node.mem_id, True) for carrier in carriers if carrier.kind == "attribute"
+        )
         published = [carrier.node for carrier in carriers if carrier.trust == PUBLISHED]
         if published:
-            self.strict = {node.mem_id for node in self.tree.css(_STRICT_WRAPPERS)} - self.wrappers
+            strict = self.tree.css(_STRICT_WRAPPERS)
+            self.strict = {node.mem_id for node in strict if not self._wraps(node)}
             self.strict.update(
                 node.parent.mem_id
                 for node in published
                 if node.parent is not None and node.parent.tag in REPLACEABLE
             )
-            self.wrappers |= self.strict
+            self.wrappers.update(dict.fromkeys(self.strict, True))
         # A wrapper with two carriers of one kind does not count as a wrapper: it holds two formulas, or was
         # never closed.
         climbs = [(carrier, self._chain(carrier.node)) for carrier in carriers]
@@ -132,7 +142,7 @@ class _Page:
         """The wrappers around ``node``, innermost first."""
         chain: list[LexborNode] = []
         parent = node.parent
-        while parent is not None and parent.mem_id in self.wrappers and len(chain) < MAX_CLIMB:
+        while parent is not None and len(chain) < MAX_CLIMB and self._wraps(parent):
             chain.append(parent)
             parent = parent.parent
         return chain
@@ -152,15 +162,51 @@ class _Page:
 
     def _displayed(self, node: LexborNode | None) -> bool:
         for _ in range(MAX_CLIMB):
-            if node is None or node.mem_id in self.displays:
+            if node is None or self._displays(node):
                 return node is not None
             node = node.parent
         return False
 
+    def _wraps(self, node: LexborNode) -> bool:
+        id_ = node.mem_id
+        if (known := self.wrappers.get(id_)) is None:
+            known = node.tag in _WRAPPER_TAGS or (node.tag == "svg" and "focusable" in node.attributes)
+            known = self.wrappers[id_] = known or not _WRAPPERS.isdisjoint(_classes(node))
+        return known
+
+    def _displays(self, node: LexborNode) -> bool:
+        id_ = node.mem_id
+        if (known := self.displays.get(id_)) is None:
+            tag, classes = node.tag, _classes(node)
+            known = not _DISPLAYS.isdisjoint(classes) or ("math" in classes and "display" in classes)
+            if tag == "td":
+                known = known or "ltx_eqn_cell" in classes or self._in_display(node)
+            elif tag == "disp-formula" or (
+                tag == "mjx-container" and node.attributes.get("display") == "true"
+            ):
+                known = True
+            self.displays[id_] = known
+        return known
+
+    def _in_display(self, cell: LexborNode) -> bool:
+        """Whether a cell is in a table that LaTeXML made for a display."""
+        tables: list[int] = []
+        at = cell.parent
+        known = False
+        while at is not None and not known:
+            if at.tag == "table":
+                if (earlier := self.tables.get(at.mem_id)) is not None:
+                    known = earlier
+                    break
+                tables.append(at.mem_id)
+                known = "ltx_equation" in _classes(at)
+            at = at.parent
+        self.tables.update(dict.fromkeys(tables, known))
+        return known
+
     def _twins_of_scripts(self, scripts: list[LexborNode], found: dict[int, Formula | None]) -> None:
         """MathJax 2 puts a preview and its output before the script; some publishers also put an image
         there."""
-        twins = {node.mem_id for node in self.tree.css(_TWINS)} if scripts else set()
         for script in scripts:
             if script.mem_id not in found:
                 continue
@@ -169,9 +215,8 @@ class _Page:
             twin = script.prev
             while twin is not None:
                 if twin.is_element_node:
-                    if not (
-                        self._small(twin, source) if twin.mem_id in twins else _shows(twin, formula, found)
-                    ):
+                    is_twin = not _TWINS.isdisjoint(_classes(twin))
+                    if not (self._small(twin, source) if is_twin else _shows(twin, formula, found)):
                         break
                     found[twin.mem_id] = None
                     self.nodes[twin.mem_id] = twin
@@ -205,7 +250,7 @@ class _Page:
         """LaTeXML sets the parts of an aligned equation in cells of their own: one formula per row."""
         rows: dict[tuple[int, int], list[tuple[int, Formula]]] = {}
         words = 0  # cells with other content so far: formulas on the two sides of such a cell are not joined
-        for cell in self.tree.css("td.ltx_eqn_cell"):
+        for cell in self.tree.css("td.ltx_eqn_cell") if "ltx_eqn_cell" in self.html else ():
             parts = [node for node in cell.iter(include_text=True) if not _blank(node)]
             part = parts[0] if len(parts) == 1 else None
             while part is not None and part.mem_id not in roots:
@@ -220,6 +265,10 @@ class _Page:
                 joined = " ".join(formula.tex for _, formula in parts_of_row)
                 found.update((mark, None) for mark, _ in parts_of_row)
                 found[first] = Formula(joined, True)
+
+
+def _classes(node: LexborNode) -> list[str]:
+    return (node.attributes.get("class") or "").split()
 
 
 def _letters(node: LexborNode) -> int:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from stages.render import backticks, code_flow, rawtex, tex
-from stages.render.blocks import Block, Container, Kind
+from stages.render.blocks import Block, Kind, Outline
 from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
 from stages.render.lists import ListState
 from stages.render.marks import Formula
@@ -40,9 +40,8 @@ class Page:
         self.languages = languages  # of code, by the mark of the preformatted element
         self.asciimath = asciimath  # whether text between backticks is AsciiMath
         self.blocks: list[Block] = []
-        self.containers: list[Container] = []
-        self.container = -1
-        self.pending: list[Element] = []  # open elements that become containers once they have a block
+        self.container: Element = -1  # the innermost; -1 if containers are not wanted
+        self.merged: list[tuple[Element, int]] = []  # containers of blocks that became part of other blocks
         self.inline: list[str] = []
         self.gap = 0
         self.indent = 0
@@ -65,8 +64,6 @@ class Page:
 
     def emit(self, text: str, kind: Kind, *, raw: bool = True) -> None:
         """Appends a block with everything gathered for it; ``raw``: there may be raw TeX in it."""
-        if self.pending:
-            self._add_containers()
         prefix = ""
         if self.indent or self.marker:
             if kind == "heading":
@@ -220,21 +217,6 @@ class Page:
             self.link_from = 0
         self._emit_code(text, self.pre_mark)
 
-    def next_container(self) -> int:
-        """The index that a container opened now will get."""
-        return len(self.containers) + len(self.pending)
-
-    def _add_containers(self) -> None:
-        first = len(self.blocks)
-        scan = self.scan
-        for element in self.pending:
-            tag, names = scan.container(element)
-            self.containers.append(Container(self.container, tag, names, first, first))
-            self.container = len(self.containers) - 1
-        self.pending.clear()
-
-    def close_container(self) -> None:
-        """Ends the innermost container that has a block."""
-        container = self.containers[self.container]
-        container.last = len(self.blocks)
-        self.container = container.parent
+    def outline(self) -> Outline:
+        """The containers of the blocks."""
+        return self.scan.outline(self.merged)

@@ -14,7 +14,6 @@ from stages.render import kinds
 
 (
     _ALTERNATIVE,
-    _CLOSED,
     _CLOSES,
     _CODE,
     _EDGE,
@@ -25,14 +24,12 @@ from stages.render import kinds
     _LINE_OF_TEXT,
     _LINK,
     _LINKS,
-    _OPENED,
     _SPACE,
     _TEXT,
 ) = map(
     np.int64,
     (
         kinds.ALTERNATIVE,
-        kinds.CLOSED,
         kinds.CLOSES,
         kinds.CODE,
         kinds.EDGE,
@@ -43,7 +40,6 @@ from stages.render import kinds
         kinds.LINE_OF_TEXT,
         kinds.LINK,
         kinds.LINKS,
-        kinds.OPENED,
         kinds.SPACE,
         kinds.TEXT,
     ),
@@ -64,15 +60,20 @@ from stages.render import kinds
     IN_MATH,
     IN_LINKS,
     IN_HEADINGS,
-) = range(12)
-STATES = 12
+    INSIDE,  # the innermost container
+    LOOKS,  # kinds of containers
+) = range(14)
+STATES = 14
 EMPTY, FILLED, UNKNOWN = range(3)
-#: Columns of ``events``: what (``kinds``), two numbers about it, and where its text is in bytes.
-EVENT = 5
+#: Columns of ``events``: what (``kinds``), two numbers about it, the container that it is in, and where its
+#: text is in bytes.
+EVENT = 6
 #: Columns of ``elements``: where the name of the tag begins and ends, and where its attributes end; of a
-#: container, where its names are in the text; of a button, where its content ends and whether it is in a
-#: heading.
-ELEMENT = 5
+#: button, where its content ends and whether it is in a heading. Of a container instead of these the one
+#: around it, where its names are in the text if it is the first of its look, and its look (else -1).
+ELEMENT = 6
+#: Columns of the table of looks.
+LOOK = 3
 #: Columns of ``stack``: hash of the name, kind, what the kind has to remember, what the event said, where the
 #: name begins, flags.
 STACK = 6
@@ -143,7 +144,8 @@ def end_run(events: Any, state: Any) -> Any:
     if state[RUN] >= 0:
         count = state[EVENTS]
         events[count, 0], events[count, 1], events[count, 2] = _TEXT, state[RUN], state[CHARS]
-        events[count, 3], events[count, 4] = state[RUN_BYTES], state[BYTES]
+        events[count, 3] = state[INSIDE]
+        events[count, 4], events[count, 5] = state[RUN_BYTES], state[BYTES]
         state[RUN] = -1
         state[EVENTS] = count + 1
 
@@ -154,6 +156,7 @@ def emit(events: Any, state: Any, event: Any, one: Any, other: Any) -> Any:
     end_run(events, state)
     count = state[EVENTS]
     events[count, 0], events[count, 1], events[count, 2] = event, one, other
+    events[count, 3] = state[INSIDE]
     state[EVENTS] = count + 1
 
 
@@ -236,8 +239,6 @@ def _is_end(event: Any) -> Any:
         event == _FLUSH
         or event == _GAP
         or event == _LINE_OF_TEXT
-        or event == _OPENED
-        or event == _CLOSED
         or _LINE <= event < _CLOSES
         or event >= _CLOSES + _LINE
     )
@@ -322,7 +323,7 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
                 edge = 0
                 ending = events[index, 1]
             continue
-        at, end = events[index, 3], events[index, 4]
+        at, end = events[index, 4], events[index, 5]
         if event == _ALTERNATIVE:
             joint = True
         if joint:

@@ -12,7 +12,7 @@ import numpy as np
 
 from stages.compiled import compiled, inlined
 from stages.render import kinds
-from stages.render.text_kernels import NO, hash_of, look_up
+from stages.render.text_kernels import NO, hash_of, is_blank, look_up
 
 (
     _RAW,
@@ -118,11 +118,11 @@ def after_markup(page: Any, at: Any) -> Any:
 
 
 @compiled
-def raw_end(page: Any, at: Any, name: Any, end: Any, script: Any) -> Any:
+def raw_end(page: Any, at: Any, name: Any, end: Any, script: Any, last: Any) -> Any:
     """Where the closing tag of an element of raw text begins that has its content at ``at``, and its name at
-    ``name``. Within a comment of a script, another script may be opened and closed (HTML 13.2.5.20)."""
+    ``name``; ``last`` if the page has none. Within a comment of a script, another script may be opened
+    and closed (HTML 13.2.5.20)."""
     size = end - name
-    last = len(page) - TAIL
     commented = opened = False
     while at < last:
         while at < last and page[at] != 60 and (not commented or page[at] != 45):
@@ -137,7 +137,7 @@ def raw_end(page: Any, at: Any, name: Any, end: Any, script: Any) -> Any:
             for index in range(size):
                 same &= (page[at + 2 + index] | 32) == (page[name + index] | 32)
             after = page[at + 2 + size]
-            if same and (after == 62 or after == 32 or after == 47 or after == 10 or after == 9):
+            if same and (after == 62 or after == 47 or is_blank(after)):
                 if not opened:
                     return at
                 opened = False
@@ -150,7 +150,7 @@ def raw_end(page: Any, at: Any, name: Any, end: Any, script: Any) -> Any:
             for index in range(6):
                 same &= (page[at + 1 + index] | 32) == _SCRIPT_NAME[index]
             after = page[at + 7]
-            opened = same and (after == 62 or after == 32 or after == 47 or after == 10 or after == 9)
+            opened = same and (after == 62 or after == 47 or is_blank(after))
         at += 1
     return last
 
@@ -174,7 +174,7 @@ def after_element(page: Any, at: Any, name: Any, stop: Any, tags: Any) -> Any:
     """The place after the closing tag of the element whose content is at ``at``."""
     row = look_up(tags, hash_of(page, name, stop, NO))
     if row >= 0 and tags[row, 2] & _RAW:
-        return raw_end(page, at, name, stop, tags[row, 2] & _SCRIPT) + 3 + stop - name
+        return raw_end(page, at, name, stop, tags[row, 2] & _SCRIPT, len(page) - TAIL) + 3 + stop - name
     depth, size = 1, len(page) - TAIL
     while depth:
         while at < size and page[at] != 60:
@@ -196,7 +196,7 @@ def after_element(page: Any, at: Any, name: Any, stop: Any, tags: Any) -> Any:
         if closing:
             depth -= 1
         elif flags & _RAW:
-            at = raw_end(page, at, start, end, flags & _SCRIPT) + 3 + end - start
+            at = raw_end(page, at, start, end, flags & _SCRIPT, size) + 3 + end - start
         else:
             depth += 1
     return at

@@ -26,7 +26,8 @@ FLAGS = (
     OF_HEAD,  # does not begin the body
     TEXT_ONLY,  # text with references, no elements
     ENDS_DRAWING,  # or may contain other elements in one
-) = tuple(1 << bit for bit in range(12))
+    NOTE_IN_DRAWING,  # is read as HTML there
+) = tuple(1 << bit for bit in range(13))
 # Names of tags that have rules of their own.
 NAMES = (
     OTHER,
@@ -60,7 +61,8 @@ NAMES = (
     DIV,
     TEMPLATE,
     PLAIN,
-) = tuple(range(31))
+    PRE,
+) = tuple(range(32))
 _NAMED = {
     A: "a",
     CODE: "code",
@@ -91,31 +93,33 @@ _NAMED = {
     OPTION: "option optgroup",
     DIV: "address div",
     TEMPLATE: "template",
+    PRE: "pre",
 }
 _FLAGGED = {
     CLOSES_P: "address article aside blockquote center details dialog dir div dl fieldset figcaption figure"
-    " footer form h1 h2 h3 h4 h5 h6 header hgroup hr li dd dt main menu nav ol p search section"
+    " footer form h1 h2 h3 h4 h5 h6 header hgroup hr li dd dt main menu nav ol p pre search section"
     " summary ul",
     SPECIAL: "address area article aside base basefont bgsound blockquote body br button caption center col"
     " colgroup dd details dir div dl dt embed fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6"
     " head header hgroup hr html iframe img input li link main menu meta nav noembed noframes noscript"
-    " object ol p param script search section select source style summary table tbody td template"
+    " object ol p param pre script search section select source style summary table tbody td template"
     " textarea tfoot th thead title tr track ul wbr",
     SCOPE: "caption html table td th object",
     FORMATTING: "a b big code em font i s small strike strong tt u",
     IMPLIED: "dd dt li p",
     ENDS_BLOCK: "address article aside blockquote button center details dialog dir div dl fieldset figcaption"
-    " figure footer header hgroup main menu nav object ol search section summary ul",
+    " figure footer header hgroup main menu nav object ol pre search section summary ul",
     VOID: "area base basefont bgsound br col embed hr img input link meta param source track wbr",
     RAW: "iframe noembed noframes noscript script style",
     # Formulas and code, for which others look in the tree, and what is seldom seen.
     REFUSED: "annotation annotation-xml applet datalist frame frameset image isindex keygen listing marquee"
-    " math nobr option optgroup plaintext pre rb rp rt rtc xmp",
+    " math nobr option optgroup plaintext rb rp rt rtc xmp",
     OF_HEAD: "base basefont bgsound link meta noframes noscript script style template title",
     TEXT_ONLY: "textarea title",
-    ENDS_DRAWING: "b big blockquote body br center code dd desc div dl dt em embed font foreignobject h1 h2"
+    ENDS_DRAWING: "b big blockquote body br center code dd div dl dt em embed font foreignobject h1 h2"
     " h3 h4 h5 h6 head hr i img li listing menu meta nobr ol p pre ruby s small span strike strong sub sup"
     " table tt u ul var",
+    NOTE_IN_DRAWING: "desc title",
 }
 
 # What is done with an attribute.
@@ -130,6 +134,8 @@ ATTRIBUTES = (
 ) = tuple(range(7))
 #: In this order, the first three are class, id and alt.
 _KEPT = "class id alt href role itemprop title aria-label rel colspan rowspan value start reversed declare"
+#: Of code: its language.
+_NAMES_LANGUAGE = "data-lang data-language lang data-enlighter-language data-syntaxhighlighter-params"
 _TREATED = {
     STYLE: "style",
     HIDDEN: "hidden",
@@ -161,7 +167,7 @@ def _tags() -> npt.NDArray[np.int64]:
 
 
 def _attributes() -> npt.NDArray[np.int64]:
-    rows = {name: (KEPT, 1 << bit) for bit, name in enumerate(_KEPT.split())}
+    rows = {name: (KEPT, 1 << bit) for bit, name in enumerate(f"{_KEPT} {_NAMES_LANGUAGE}".split())}
     for what, names in _TREATED.items():
         for name in names.split():
             rows[name] = what, 1 << len(rows)

@@ -27,6 +27,7 @@ from stages.render.text_kernels import NO, NONE, hash_of, put_closing
     _OF_HEAD,
     _TEXT_ONLY,
     _ENDS_DRAWING,
+    _NOTE_IN_DRAWING,
 ) = map(np.int64, nesting.FLAGS)
 (
     _OTHER,
@@ -60,11 +61,13 @@ from stages.render.text_kernels import NO, NONE, hash_of, put_closing
     _DIV,
     _TEMPLATE,
     _PLAIN,
+    _PRE,
 ) = map(np.int64, nesting.NAMES)
 
 #: Columns of ``stack``: hash, place and length of the name, name, flags, what its style says (1: something of
-#: itself, 2: its children are blocks), whether it was closed while others were open in it.
-STACK = 7
+#: itself, 2: its children are blocks), whether it was closed while others were open in it, where it begins in
+#: the output, and where the last element in it ends there.
+STACK = 9
 #: Open elements at most. The row after them is for small results.
 DEPTH = 400
 #: Places in that row: after a reference, where ``build`` is, and what ``closes`` and ``opens`` say.
@@ -87,6 +90,8 @@ def pop(target: Any, marked: Any, page: Any, stack: Any, depth: Any, out: Any, p
                 result[1] = NESTING
         start = stack[depth, 1]
         put = put_closing(page, start, start + stack[depth, 2], out, put)
+        if depth:
+            stack[depth - 1, 8] = put
     result[0] = put
     return depth
 
@@ -117,8 +122,29 @@ def implied(at: Any, name: Any, flags: Any, page: Any, stack: Any, depth: Any, o
     result[0] = put + 2 + size
     stack[depth, 0] = hash_of(page, at, at + size, NO)
     stack[depth, 1], stack[depth, 2], stack[depth, 3], stack[depth, 4] = at, size, name, flags
-    stack[depth, 5] = stack[depth, 6] = 0
+    stack[depth, 5] = stack[depth, 6] = stack[depth, 8] = 0
+    stack[depth, 7] = put
     return depth + 1
+
+
+@compiled
+def note_code(begins: Any, stack: Any, depth: Any, codes: Any, result: Any) -> Any:
+    """Notes where a ``<pre>`` begins in the output, and where the element before it ends (0: there is none);
+    then the same for the elements around it up to the body, and -1. ``codes``: two columns, and in their last
+    row how many rows there are."""
+    last = len(codes) - 1
+    row = codes[last, 0]
+    if stack[DEPTH, PENDING] or row + depth + 1 > last:
+        result[1] = CODES  # something that began before goes on around it
+        return
+    for index in range(depth, 0, -1):
+        codes[row, 0] = begins if index == depth else stack[index, 7]
+        codes[row, 1] = stack[index - 1, 8]
+        row += 1
+        if stack[index - 1, 6]:
+            result[1] = CODES
+    codes[row, 0] = -1
+    codes[last, 0] = row + 1
 
 
 @compiled
@@ -174,7 +200,8 @@ def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: An
             target = np.int64(index)
             break
         if stack[index, 4] & barrier:
-            return IGNORED
+            target = IGNORED
+            break
         if stack[index, 4] & _SPECIAL:
             special += 1
             innermost = np.int64(index) if innermost == depth else innermost
@@ -189,8 +216,20 @@ def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: An
             stack[target, 6] = 1
             if special > 7:
                 result[1] = NESTING
+            first = innermost + 1
+            if first < depth and stack[first, 4] & _FORMATTING:  # goes on after it
+                row[PENDING] = 1
+                if stack[first, 3] == _A or stack[first, 3] == _CODE or stack[first, 5] or row[BOXED]:
+                    result[1] = NESTING
             target = innermost + 1 if innermost + 1 < depth else IGNORED
         row[REOPENED] = 1  # what was open in it goes on after it
+    elif target < 0 and flags & _FORMATTING and row[PENDING]:
+        # It may close one that goes on here, and what is open in that goes on after it.
+        for index in range(depth - 1, -1, -1):
+            if stack[index, 4] & _SPECIAL:
+                break
+            if stack[index, 3] == _A or stack[index, 3] == _CODE or stack[index, 5]:
+                result[1] = NESTING
     return target
 
 

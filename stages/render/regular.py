@@ -1,9 +1,10 @@
 """The tree of a page whose markup is regular, without the parser: the way of most pages.
 
 A page is regular if what a browser makes of it can be told tag by tag, and if it has neither formulas nor
-code in any form for which others look in the tree. Its source is then written as the parser would write its
-tree, which takes a third of the time; hidden elements are marked at once. Knows document types and titles.
-Does not know how elements nest (``nesting``), nor what is printed (``scan``).
+code in any form for which others look in the tree; for ``<pre>`` a look at the source is enough
+(``code_source``). The source is then written as the parser would write its tree, which takes a third of the
+time; hidden elements are marked at once. Knows document types and titles. Does not know how elements nest
+(``nesting``), nor what is printed (``scan``).
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from html import unescape
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from stages.render import nesting
+from stages.render import code_source, nesting
 from stages.render.hashes import hash_of
 from stages.render.nesting_kernels import DEPTH, STACK
 from stages.render.regular_kernels import RESULT, ROOM, build
-from stages.render.tag_kernels import INFO
+from stages.render.tag_kernels import CODES, INFO
 
 #: Why a page is left to the parser.
 REASONS = ("", "markup", "nesting", "formula", "code", "reference", "pieces")
@@ -30,9 +32,13 @@ _DOCTYPE = re.compile(
 )
 #: Document types of which the standard says that tables end paragraphs.
 _STRICT = (b"-//w3c//dtd xhtml 1", b"-//w3c//dtd html 4.01//")
+#: Notes of code on a page, at most: one for each element around each ``<pre>``.
+_MOST_CODES = 4000
 #: In which a document type is looked for.
 _HEAD = 4096
 _HIDDEN = np.int64(hash_of("hidden"))
+#: How a hidden element is marked.
+HIDDEN = b' /="s'
 
 
 class Regular(NamedTuple):
@@ -40,6 +46,7 @@ class Regular(NamedTuple):
 
     body: bytes  # as the parser writes it, with marks
     title: str
+    languages: dict[int, str]  # of code, by the numbers of marks
 
 
 def read(html: str) -> Regular | None:
@@ -58,9 +65,11 @@ def build_tree(data: bytes) -> Regular | int:
     out = np.empty(2 * len(page) + ROOM * 64, np.uint8)
     stack = np.empty((DEPTH + 1, STACK), np.int64)
     info = np.zeros(INFO + 1, np.int64)
+    codes = np.empty((_MOST_CODES, 2), np.int64)
+    codes[-1] = 0
     result = np.zeros(RESULT, np.int64)
     tables = (nesting.TAGS, nesting.ATTRIBUTE_TABLE, nesting.CLASSES, nesting.REFERENCES, nesting.WORDS)
-    build(page, len(_TAIL), _quirks(data), *tables, _HIDDEN, out, stack, info, result)
+    build(page, len(_TAIL), _quirks(data), *tables, _HIDDEN, out, stack, info, codes, result)
     written, reason, first, last, late, end = result.tolist()
     if reason:
         return int(reason)
@@ -68,7 +77,23 @@ def build_tree(data: bytes) -> Regular | int:
     body = out[:written].tobytes()
     if late:
         body = b"<body" + out[late:end].tobytes() + body[len(b"<body") :]
-    return Regular(body, title)
+    if not codes[-1, 0]:
+        return Regular(body, title, {})
+    found = code_source.find(body, _paths(codes, end - late if late else 0))
+    return int(CODES) if found is None else Regular(found[0], title, found[1])
+
+
+def _paths(codes: npt.NDArray[np.int64], shift: int) -> list[code_source.Path]:
+    """What ``note_code`` noted, for each ``<pre>``; ``shift``: of all places but that of the body."""
+    paths: list[code_source.Path] = []
+    path: list[tuple[int, int]] = []
+    for begins, before in codes[: codes[-1, 0]].tolist():
+        if begins < 0:
+            paths.append(path)
+            path = []
+        else:
+            path.append((begins + shift * (begins > 0), before + shift * (before > 0)))
+    return paths
 
 
 def _quirks(data: bytes) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import nesting
+from stages.render.markup_kernels import raw_end
 from stages.render.nesting_kernels import (
     AT,
     BOXED,
@@ -26,6 +27,7 @@ from stages.render.nesting_kernels import (
     closes,
     implied,
     in_table,
+    note_code,
     opens,
     pop,
 )
@@ -46,7 +48,6 @@ from stages.render.tag_kernels import (
     REFERENCE,
     SEEN,
     TYPED,
-    after_raw,
     read_tag,
     skip_content,
 )
@@ -63,6 +64,7 @@ from stages.render.text_kernels import NO, NONE, YES, hash_of, is_blank, look_up
     _INPUT,
     _OF_HEAD,
     _OTHER,
+    _PRE,
     _RAW,
     _REFUSED,
     _ROOT,
@@ -90,6 +92,7 @@ from stages.render.text_kernels import NO, NONE, YES, hash_of, is_blank, look_up
         nesting.INPUT,
         nesting.OF_HEAD,
         nesting.OTHER,
+        nesting.PRE,
         nesting.RAW,
         nesting.REFUSED,
         nesting.ROOT,
@@ -129,13 +132,15 @@ def build(
     out: Any,
     stack: Any,
     info: Any,
+    codes: Any,
     result: Any,
 ) -> Any:
     """Writes the body of ``page`` (uint8, with ``tail`` bytes after it that end every search) as the parser
     would write it, hidden elements and blocks marked.
 
     ``quirks``: 0 or 1 as the document type says, 2 if it is not known. ``hidden``: hash of that word.
-    ``result``: bytes written, the reason to give up (0: it did not), and where the text of the title is.
+    ``codes``: as ``note_code`` has it. ``result``: bytes written, the reason to give up (0: it did not), and
+    where the text of the title is.
     """
     size = len(page) - tail
     tbody, tr, colgroup, body = size + tail - 25, size + tail - 19, size + tail - 16, size + tail - 7
@@ -248,6 +253,7 @@ def build(
                     for letter in (60, 98, 114, 62):
                         out[put] = letter
                         put += 1
+                    stack[depth - 1, 8] = put
                 elif name == _BR or (name == _BODY and not depth):
                     result[1] = NESTING
                 continue
@@ -263,6 +269,7 @@ def build(
                 for letter in (60, 112, 62, 60, 47, 112, 62):
                     out[put] = letter
                     put += 1
+                stack[depth - 1, 8] = put
             if target >= 0:
                 if put + (_NAME + 3) * (depth - target) > room:
                     result[1] = MARKUP
@@ -354,7 +361,7 @@ def build(
                     return
                 first = before + 1 + end - start
                 result[4], result[5] = len(out) - (info[INFO] - first), len(out)
-                if result[4] < room:
+                if result[4] < info[INFO] + ROOM:
                     result[1] = MARKUP
                     return
                 for index in range(info[INFO] - first):
@@ -388,14 +395,16 @@ def build(
             out[put] = 62
             put += 1
         if flags & _VOID:
+            if depth:
+                stack[depth - 1, 8] = put
             continue
         if ignored:
             continue
         # Content that is not markup.
         if flags & (_RAW | _TEXT_ONLY) or name == _SELECT or name == _SVG or name == _TEMPLATE:
             if flags & (_RAW | _TEXT_ONLY):
-                stop = after_raw(page, at, start, end, np.int64(name == _SCRIPT), size)
-                if stop < 0:
+                stop = raw_end(page, at, start, end, np.int64(name == _SCRIPT), size)
+                if stop >= size:
                     result[1] = MARKUP
                     return
                 if name == _TITLE and not titled:
@@ -422,9 +431,11 @@ def build(
                 if not depth:
                     continue
                 put = put_closing(page, start, end, out, put)
+                stack[depth - 1, 8] = put
                 continue
             if depth:
                 put = put_closing(page, start, end, out, put)
+                stack[depth - 1, 8] = put
             while page[at] != 62:
                 at += 1
             at += 1
@@ -434,6 +445,15 @@ def build(
         stack[depth, 0], stack[depth, 1], stack[depth, 2] = value, start, end - start
         stack[depth, 3], stack[depth, 4] = name, flags
         stack[depth, 5] = 2 if boxes else 1 if letter else 0
-        stack[depth, 6] = 0
+        stack[depth, 6] = stack[depth, 8] = 0
+        stack[depth, 7] = before
+        if name == _PRE:
+            note_code(before, stack, depth, codes, result)
+            if page[at] == 38 and page[at + 1] == 35:  # perhaps to a line break
+                result[1] = REFERENCE
+            if page[at] == 13:  # the first line break is not part of the text
+                at += 2 if page[at + 1] == 10 else 1
+            elif page[at] == 10:
+                at += 1
         depth += 1
     depth = pop(NO, YES, page, stack, depth, out, put, result)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
-from itertools import zip_longest
+from itertools import repeat, zip_longest
 
 import numpy as np
 
 from stages.render import kinds
+from stages.render.blocks import Outline
 from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
-from stages.render.line_kernels import ELEMENT, EVENT, STACK, STATES
+from stages.render.line_kernels import ELEMENT, EVENT, LOOK, LOOKS, STACK, STATES
 from stages.render.markup_kernels import FOUND
 from stages.render.scan_kernels import scan
 
@@ -53,43 +54,51 @@ class Scan:
         stack = np.empty((tags, STACK), np.int64)
         state = np.zeros(STATES, np.int64)
         found = np.zeros(FOUND, np.int64)
+        looks = np.zeros((1 << int(2 * tags * structure).bit_length(), LOOK), np.int64)
         pages = (page, kinds.TAGS, _NOTE, _STICKS, structure, alternatives)
-        scan(*pages, out, events, elements, stack, state, found)
+        scan(*pages, out, events, elements, stack, looks, state, found)
         events_, bytes_, _, elements_ = state[:4].tolist()
         self.text = out[:bytes_].tobytes().decode()
         self._events: list[int] = events[:events_, :3].ravel().tolist()
-        self._elements: list[int] = elements[:elements_].ravel().tolist()
+        self._inside: list[Element] | None = events[:events_, 3].tolist() if structure else None
+        self._elements = elements[:elements_]
+        self._first_of_look: list[Element] = looks[: state[LOOKS], 2].tolist()
 
-    def events(self) -> Iterator[tuple[int, int, int]]:
-        """Every event with its two numbers (``kinds``)."""
+    def events(self) -> Iterator[tuple[int, int, int, Element]]:
+        """Every event with its two numbers (``kinds``), and the container that it is in."""
         numbers = iter(self._events)
-        return zip(numbers, numbers, numbers, strict=True)
+        return zip(
+            numbers, numbers, numbers, repeat(-1) if self._inside is None else self._inside, strict=False
+        )
 
     def _element(self, element: Element) -> list[int]:
-        return self._elements[ELEMENT * element : ELEMENT * (element + 1)]
+        numbers: list[int] = self._elements[element].tolist()
+        return numbers
 
     def tag(self, element: Element) -> str:
         """The name of its tag."""
         start, end = self._element(element)[:2]
         return self.page[start:end].decode()
 
-    def container(self, element: Element) -> tuple[str, str]:
-        """The name of its tag; and class, id, role and itemprop."""
-        numbers, first = self._elements, ELEMENT * element
-        tag = self.page[numbers[first] : numbers[first + 1]]
-        return tag.decode(), self.text[numbers[first + 3] : numbers[first + 4]]
+    def outline(self, merged: list[tuple[Element, int]]) -> Outline:
+        """The containers; blocks name them by the number of the element."""
+        looks = []
+        for start, end, _, first, last, _ in self._elements[self._first_of_look].tolist():
+            looks.append((self.page[start:end].decode(), self.text[first:last]))
+        elements = self._elements.astype(np.int64)
+        return Outline(elements[:, 2].copy(), elements[:, 5].copy(), looks, merged)
 
     def attributes(self, element: Element) -> dict[str, str]:
         """All attributes; -1 for an element that has none."""
         if element < 0:
             return {}
-        _, start, end, _, _ = self._element(element)
+        _, start, end = self._element(element)[:3]
         found = _ATTRIBUTE.findall(self.page[start:end])
         return {name.decode(): unescape(value.decode()) for name, value in found}
 
     def button(self, element: Element) -> tuple[str, bool]:
         """The text of a button, and whether it is in a heading."""
-        _, _, start, end, in_heading = self._element(element)
+        start, end, in_heading = self._element(element)[2:5]
         return _text(self.page[start + 1 : end]), bool(in_heading)
 
     def items(self, element: Element) -> int:

@@ -25,6 +25,8 @@ from stages.render.line_kernels import (
     IN_LINKS,
     IN_MATH,
     IN_PRE,
+    INSIDE,
+    LOOKS,
     ON_LINE,
     RUN,
     RUN_BYTES,
@@ -65,7 +67,6 @@ from stages.render.text_kernels import NO, YES, hash_of, look_up
     _BUTTON,
     _CAPTION,
     _CELL,
-    _CLOSED,
     _CLOSES,
     _CODE,
     _CONTROL,
@@ -92,7 +93,6 @@ from stages.render.text_kernels import NO, YES, hash_of, look_up
     _MATH,
     _NOTES,
     _OBJECT,
-    _OPENED,
     _PLACED,
     _PRE,
     _PREFORMATTED,
@@ -120,7 +120,6 @@ from stages.render.text_kernels import NO, YES, hash_of, look_up
         kinds.BUTTON,
         kinds.CAPTION,
         kinds.CELL,
-        kinds.CLOSED,
         kinds.CLOSES,
         kinds.CODE,
         kinds.CONTROL,
@@ -147,7 +146,6 @@ from stages.render.text_kernels import NO, YES, hash_of, look_up
         kinds.MATH,
         kinds.NOTES,
         kinds.OBJECT,
-        kinds.OPENED,
         kinds.PLACED,
         kinds.PRE,
         kinds.PREFORMATTED,
@@ -229,19 +227,49 @@ def _step(kind: Any, one: Any, opens: Any, sticks: Any, out: Any, events: Any, s
 
 
 @compiled
-def _add_names(page: Any, found: Any, out: Any, state: Any) -> Any:
-    """Writes the names of a container: of its class alone, or of class, id, role and itemprop."""
+def _add_container(
+    page: Any,
+    name: Any,
+    end: Any,
+    value: Any,
+    looks: Any,
+    state: Any,
+    found: Any,
+    elements: Any,
+    out: Any,
+) -> Any:
+    """Adds a container, whose look is its tag (of hash ``value``) and its names: class, id, role and
+    itemprop, or its class alone. Returns what the stack has to remember: the container around it, plus 2."""
+    container = _add_element(name, end, state, found, elements)
+    before, chars = state[BYTES], state[CHARS]
     first = True
-    for name in range(4 if found[COUNT] > 1 else 1):
-        at, end = found[NAMES + 2 * name], found[NAMES + 1 + 2 * name]
-        if at == end:
+    for which in range(4 if found[COUNT] > 1 else 1):
+        at, stop = found[NAMES + 2 * which], found[NAMES + 1 + 2 * which]
+        if at == stop:
             continue
         if not first:
             out[state[BYTES]] = 32
             state[BYTES] += 1
             state[CHARS] += 1
         first = False
-        write(page, at, end, NO, out, state)
+        write(page, at, stop, NO, out, state)
+    look = hash_of(out, before, state[BYTES], NO) * 31 ^ value | 1
+    last = len(looks) - 1
+    row = look & last
+    while looks[row, 0] and looks[row, 0] != look:
+        row = (row + 1) & last
+    if looks[row, 0]:
+        state[BYTES], state[CHARS] = before, chars
+    else:
+        looks[row, 0], looks[row, 1] = look, state[LOOKS]
+        looks[state[LOOKS], 2] = container
+        state[LOOKS] += 1
+    elements[container, 2] = state[INSIDE]
+    elements[container, 3], elements[container, 4] = chars, state[CHARS]
+    elements[container, 5] = looks[row, 1]
+    around = state[INSIDE] + 2
+    state[INSIDE] = container
+    return around
 
 
 @compiled
@@ -286,7 +314,7 @@ def _is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) -
                 nodes += 1
                 depth += 1
                 if flags & _RAW:
-                    at = raw_end(page, at, start, stop, flags & _SCRIPT)
+                    at = raw_end(page, at, start, stop, flags & _SCRIPT, len(page) - TAIL)
     return total > limits[0] or nodes > limits[1]
 
 
@@ -295,6 +323,7 @@ def _add_element(name: Any, end: Any, state: Any, found: Any, elements: Any) -> 
     count = state[ELEMENTS]
     elements[count, 0], elements[count, 1], elements[count, 2] = name, end, found[TAG_END]
     elements[count, 3] = elements[count, 4] = 0
+    elements[count, 5] = -1
     state[ELEMENTS] = count + 1
     return count
 
@@ -314,14 +343,7 @@ def _pop(at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, el
         opened = stack[depth, 2]
         events[opened, 2] = state[EVENTS] - opened - 1
     elif stack[depth, 2]:
-        count = state[EVENTS]
-        if state[RUN] < 0 and events[count - 1, 0] == _OPENED:
-            state[EVENTS] = count - 1  # nothing is in it
-        elif state[RUN] < 0 and events[count - 1, 0] == _GAP and events[count - 2, 0] == _OPENED:
-            state[EVENTS] = count - 1
-            events[count - 2, 0] = _GAP
-        else:
-            emit(events, state, _CLOSED, NO, NO)
+        state[INSIDE] = stack[depth, 2] - 2
 
 
 @compiled
@@ -365,6 +387,7 @@ def scan(
     events: Any,
     elements: Any,
     stack: Any,
+    looks: Any,
     state: Any,
     found: Any,
 ) -> Any:
@@ -373,10 +396,11 @@ def scan(
 
     ``tags``: rows of hash, kind and flags. ``limits``: of a note, in characters, nodes and bytes.
     ``sticks``: the characters that need no space before them, and after them. ``structure``: with containers.
-    ``alternatives``: with the alt texts of images.
+    ``alternatives``: with the alt texts of images. ``looks``: of containers, a table of hashes, with the
+    numbers of looks, and in their order the first container of each.
     """
     at, size = NO, len(page) - TAIL
-    state[RUN] = -1
+    state[RUN] = state[INSIDE] = -1
     while at < size:
         if page[at] != 60:
             end = at + 1
@@ -449,12 +473,7 @@ def scan(
         if kind >= _LINE:
             _step(_LINE, NO, YES, sticks, out, events, state)
             if structure:
-                third = 1
-                container = _add_element(start, end, state, found, elements)
-                elements[container, 3] = state[CHARS]
-                _add_names(page, found, out, state)
-                elements[container, 4] = state[CHARS]
-                emit(events, state, _OPENED, container, NO)
+                third = _add_container(page, start, end, value, looks, state, found, elements, out)
             if state[IN_PRE] and kind != _PRE:
                 kind = _LINE
         elif kind == _INLINE:
@@ -470,7 +489,8 @@ def scan(
             if alternatives and write(page, found[ALT], found[ALT_END], NO, out, state) == 2:
                 count = state[EVENTS]
                 events[count, 0], events[count, 1], events[count, 2] = _ALTERNATIVE, chars, state[CHARS]
-                events[count, 3], events[count, 4] = before, state[BYTES]
+                events[count, 3] = state[INSIDE]
+                events[count, 4], events[count, 5] = before, state[BYTES]
                 state[EVENTS] = count + 1
                 state[ON_LINE] = FILLED
             else:
@@ -496,7 +516,7 @@ def scan(
         if void:
             _pop(at, sticks, out, events, state, stack, elements)
         elif flags & _RAW:  # <xmp>, <plaintext>
-            stop = raw_end(page, at, start, end, NO)
+            stop = raw_end(page, at, start, end, NO, size)
             if stop > at:
                 _add_text(page, at, stop, YES, out, events, state)
             at = stop

@@ -22,14 +22,14 @@ def open_head_rows(page: Page, about: int) -> None:
 def open_table(page: Page, about: int) -> None:
     page.blank_line()
     for_layout = page.scan.attributes(about).get("role") in ("presentation", "none")
-    page.tables.append(Table(len(page.blocks), page.next_container(), for_layout))
+    page.tables.append(Table(len(page.blocks), len(page.merged), for_layout))
 
 
 def close_table(page: Page, saved: None, about: int) -> None:
     if page.inline:
         page.line()
     page.table_count += 1
-    page.tables.pop().finish(page.blocks, page.containers, page.table_count)
+    page.tables.pop().finish(page.blocks, page.merged, page.table_count)
     page.blank_line()
 
 
@@ -37,8 +37,7 @@ def open_row(page: Page, about: int) -> None:
     if page.inline:
         page.line()
     if page.tables:
-        own_container = page.next_container() - 1
-        page.tables[-1].rows.append(Row(own_container, [], about))
+        page.tables[-1].rows.append(Row(page.container, [], about))
 
 
 def close_row(page: Page, saved: None, about: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from stages.render.blocks import Block, Container
+from stages.render.blocks import Block
 
 SEPARATOR = " | "
 #: Blocks and characters of one cell up to which a row is still a line, even if the table is certainly data.
@@ -39,17 +39,18 @@ class Row(NamedTuple):
 class Table:
     """An open table."""
 
-    __slots__ = ("first", "first_container", "headed", "layout", "rows")
+    __slots__ = ("first", "first_merged", "headed", "layout", "rows")
 
-    def __init__(self, first: int, first_container: int, layout: bool) -> None:
+    def __init__(self, first: int, first_merged: int, layout: bool) -> None:
         self.first = first  # its first block
-        self.first_container = first_container  # the first container within it
+        self.first_merged = first_merged  # the first block of a row within it
         self.layout = layout  # it declares itself as data
         self.headed = False  # has <th>, <thead> or <caption>
         self.rows: list[Row] = []
 
-    def finish(self, blocks: list[Block], containers: list[Container], number: int) -> None:
-        """Replaces the cells of the table, the ``number``-th, at the end of ``blocks`` by its rows."""
+    def finish(self, blocks: list[Block], merged: list[tuple[int, int]], number: int) -> None:
+        """Replaces the cells of the table, the ``number``-th, at the end of ``blocks`` by its rows. Notes in
+        ``merged`` the container of each block of a cell, and the row that it is in."""
         if self.layout:
             return
         widest = max([len(row.cells) for row in self.rows], default=0)
@@ -60,6 +61,7 @@ class Table:
         out: list[Block] = []
         position = self.first
         moved: list[int] = []  # new indices of the blocks from ``first`` on
+        lost: list[tuple[int, int]] = []
         hanging: dict[int, int] = {}  # column -> number of rows that a cell above still extends into
         group = 0
         blanks = _MAX_BLANKS * sum([len(row.cells) for row in rows])
@@ -76,6 +78,8 @@ class Table:
             moved += range(self.first + len(out), self.first + len(out) + first - position)
             out += blocks[position:first]
             moved += [self.first + len(out)] * (last - first)
+            if row.container >= 0:
+                lost += [(block.container, self.first + len(out)) for block in blocks[first:last]]
             line = _line(row, texts, blocks[first:last], number)
             if out and out[-1].table == number:
                 line.gap = 1
@@ -83,13 +87,11 @@ class Table:
             position = last
         if not out:
             return
-        moved += range(self.first + len(out), self.first + len(out) + len(blocks) - position + 1)
+        moved += range(self.first + len(out), self.first + len(out) + len(blocks) - position)
         out += blocks[position:]
         blocks[self.first :] = out
-        for container in containers[self.first_container :]:
-            empty = container.first >= container.last
-            container.first = moved[container.first - self.first]
-            container.last = container.first if empty else moved[container.last - 1 - self.first] + 1
+        before = merged[self.first_merged :]
+        merged[self.first_merged :] = [(one, moved[place - self.first]) for one, place in before] + lost
 
 
 # Classes of a row, by its cells.

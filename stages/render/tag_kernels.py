@@ -12,6 +12,7 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import nesting
+from stages.render.markup_kernels import raw_end
 from stages.render.text_kernels import NO, YES, hash_of, is_blank, look_up, lower, put_text
 
 _IMG, _SCRIPT, _SELECT, _SVG, _TEMPLATE, _OPTION, _OTHER = map(
@@ -26,7 +27,9 @@ _IMG, _SCRIPT, _SELECT, _SVG, _TEMPLATE, _OPTION, _OTHER = map(
         nesting.OTHER,
     ),
 )
-_RAW, _TEXT_ONLY, _ENDS_DRAWING = map(np.int64, (nesting.RAW, nesting.TEXT_ONLY, nesting.ENDS_DRAWING))
+_RAW, _TEXT_ONLY, _ENDS_DRAWING, _NOTE_IN_DRAWING = map(
+    np.int64, (nesting.RAW, nesting.TEXT_ONLY, nesting.ENDS_DRAWING, nesting.NOTE_IN_DRAWING)
+)
 _KEPT, _STYLE, _HIDDEN, _OPEN, _TYPE, _SIGN, _SOURCE = map(np.int64, nesting.ATTRIBUTES)
 _OF_CLASS = nesting.OF_CLASS
 
@@ -278,34 +281,6 @@ def read_tag(
 
 
 @compiled
-def after_raw(page: Any, at: Any, name: Any, end: Any, script: Any, size: Any) -> Any:
-    """Where the closing tag of an element of raw text begins; -1 if the page has none."""
-    length = end - name
-    while at < size:
-        while at < size and page[at] != 60:
-            at += 1
-        if page[at + 1] == 47:
-            same = True
-            for index in range(length):
-                same &= lower(page[at + 2 + index]) == lower(page[name + index])
-            following = page[at + 2 + length]
-            if same and (following == 62 or following == 47 or is_blank(following)):
-                return at if at < size else -1
-        elif script and page[at + 1] == 33 and page[at + 2] == 45 and page[at + 3] == 45:
-            # A comment may hide another script; few pages have one.
-            stop = at + 4
-            while stop < size and (page[stop] != 45 or page[stop + 1] != 45 or page[stop + 2] != 62):
-                if page[stop] == 60 and (page[stop + 1] | 32) == 115 and (page[stop + 2] | 32) == 99:
-                    return -1
-                if page[stop] == 60 and page[stop + 1] == 47 and (page[stop + 2] | 32) == 115:
-                    break
-                stop += 1
-            at = stop - 1
-        at += 1
-    return -1
-
-
-@compiled
 def skip_content(
     page: Any,
     at: Any,
@@ -366,8 +341,8 @@ def skip_content(
             return at
         inside = tags[inner, 2] if inner >= 0 else 0
         if name == _TEMPLATE and inside & (_RAW | _TEXT_ONLY) and not closing:
-            at = after_raw(page, at, first, last, np.int64(what == _SCRIPT), size)
-            if at < 0:
+            at = raw_end(page, at, first, last, np.int64(what == _SCRIPT), size)
+            if at >= size:
                 result[1] = MARKUP
                 return at
         stop = at
@@ -389,9 +364,16 @@ def skip_content(
             result[1] = NESTING
             return at
         elif what == _SCRIPT and not closing:  # style: not text
-            at = after_raw(page, at, first, last, NO, size)
-            if at < 0:
+            at = raw_end(page, at, first, last, NO, size)
+            if at >= size:
                 result[1] = MARKUP
+                return at
+            stop = at
+        elif inside & _NOTE_IN_DRAWING and not closing and not info[EMPTY]:
+            while stop < size and page[stop] != 60:
+                stop += 1
+            if page[stop + 1] != 47 or (page[stop + 2] | 32) != (page[first] | 32):
+                result[1] = NESTING
                 return at
             stop = at
     result[0] = put

@@ -10,6 +10,7 @@ blocks. Knows only the order of these steps.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -17,7 +18,7 @@ from typing import Literal
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
 from stages.render import backticks, code, code_flow, equations, hidden, regular, streamed
-from stages.render.blocks import Block, Container, text_of
+from stages.render.blocks import Block, Container, number_containers, text_of
 from stages.render.guards import MAX_CHARS, to_parse
 from stages.render.layout import Page
 from stages.render.marks import Findings, Nodes, set_marks
@@ -48,6 +49,8 @@ class Rendered:
 #: Without the side effects of a live document: copying the chosen <option> into its <select> is quadratic.
 _OPTIONS = LexborDocumentOptions.WO_EVENTS
 
+#: What a browser without scripts shows.
+_PLAIN = re.compile("<no(?:script|frames)[\t\n\f\r />]", re.IGNORECASE)
 #: A page with fewer characters may be waiting for its script ("Loading", "Skip to content").
 _SPARSE = 400
 
@@ -138,13 +141,17 @@ _NOTHING = Findings({}, {}, frozenset(), frozenset(), frozenset(), {}, {})
 
 
 def _read_regular(html: str, *, structure: bool) -> tuple[Page, str] | None:
-    """The same for a regular page with enough text, without the parser; None for any other page."""
+    """The same for a regular page, without the parser; None for a page that it does not show in full."""
     if len(html) > MAX_CHARS or (found := regular.read(html)) is None:
         return None
     scan = Scan(found.body, structure=structure, alternatives=not structure)
-    page = Page(scan, {}, cache(lambda: backticks.declared(LexborHTMLParser(html), html)))
+    page = Page(scan, found.languages, cache(lambda: backticks.declared(LexborHTMLParser(html), html)))
     walk(page, scan, _NOTHING, [])
-    return None if page.indented or _size(page) < _SPARSE else (page, found.title)
+    if page.indented:
+        return None
+    if _size(page) < _SPARSE and (regular.HIDDEN in found.body or _PLAIN.search(html)):
+        return None  # there may be more to show
+    return page, found.title
 
 
 def _size(page: Page) -> int:
@@ -169,7 +176,7 @@ def _title(tree: LexborHTMLParser) -> str:
 def structure(html: str) -> tuple[list[Block], list[Container]]:
     """All blocks of a page and their containers, in the form that ``main.select`` takes."""
     page, _ = _read(html, "main")
-    return page.blocks, page.containers
+    return page.blocks, number_containers(page.blocks, page.outline())
 
 
 def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
@@ -185,7 +192,7 @@ def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
     if content == "main" and blocks:
         from stages.render import main  # imported late: it needs Numba, which takes time and memory
 
-        chosen = main.select(blocks, page.containers)
+        chosen = main.select(blocks, page.outline())
         blocks = [block for block, keep in zip(blocks, chosen, strict=True) if keep]
     text = text_of(blocks)
     return Rendered(

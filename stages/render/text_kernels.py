@@ -13,6 +13,8 @@ from stages.compiled import compiled, inlined
 
 #: Numba compiles a function anew for each constant that is written in a call; these are values.
 NONE, NO, YES = map(np.int64, (-1, 0, 1))
+#: What numbers from 0x80 on mean in references (HTML 13.2.5.80): characters of Windows-1252; 0 for none.
+_WINDOWS = np.array([ord(bytes([code]).decode("cp1252", "ignore") or "\0") for code in range(0x80, 0xA0)])
 
 
 @inlined
@@ -104,12 +106,16 @@ def _put_reference(
                 break
             number = number * base + digit
             stop += 1
-        if stop == first or stop >= end or page[stop] != 59:
+        if stop == first:
             return -1
-        if number < 32 or 0x7F <= number < 0xA0 or 0xD800 <= number < 0xE000 or number >= 0x110000:
+        if number < 32 or number == 0x7F or 0xD800 <= number < 0xE000 or number >= 0x110000:
             if number != 10 and number != 9:
                 return -1
-        after[0] = stop + 1
+        if 0x80 <= number < 0xA0:
+            number = _WINDOWS[number - 0x80]
+            if not number:
+                return -1
+        after[0] = stop + 1 if stop < end and page[stop] == 59 else stop
         return _put_letter(number, out, put)
     while stop < end and stop < at + 40 and (48 <= page[stop] <= 57 or 97 <= (page[stop] | 32) <= 122):
         stop += 1
@@ -120,12 +126,14 @@ def _put_reference(
             put = _put_letter(references[row, 1], out, put)
             return _put_letter(references[row, 2], out, put) if references[row, 2] else put
     # Some names need no semicolon; in values of attributes they do if a letter or "=" follows.
-    for size in range(2, min(7, stop - at)):
+    for size in range(min(6, stop - at - 1), 1, -1):
         row = look_up(references, hash_of(page, at + 1, at + 1 + size, NO))
         if row >= 0 and references[row, 3] > 1:
             following = page[at + 1 + size]
-            if not (in_value and (following == 61 or 48 <= following <= 57 or 97 <= (following | 32) <= 122)):
-                return -1
+            if in_value and (following == 61 or 48 <= following <= 57 or 97 <= (following | 32) <= 122):
+                break
+            after[0] = at + 1 + size
+            return _put_letter(references[row, 1], out, put)
     after[0] = at + 1
     return _put_letter(38, out, put)
 

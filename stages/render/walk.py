@@ -21,7 +21,6 @@ from stages.render.kinds import (
     ALTERNATIVE,
     BREAKS,
     BUTTON,
-    CLOSED,
     CLOSES,
     CONTROL,
     EDGE,
@@ -33,7 +32,6 @@ from stages.render.kinds import (
     LINE_OF_TEXT,
     LINKS,
     LISTING,
-    OPENED,
     SPACE,
     TEXT,
 )
@@ -48,11 +46,11 @@ _CLOSES = {CLOSES + kind: closes for kind, (_, closes) in ELEMENTS.items()}
 
 def walk(page: Page, scan: Scan, findings: Findings, marked: list[int]) -> None:
     """Writes the events of ``scan`` to ``page``; ``marked``: the ``mem_id`` by the number of a mark."""
-    inline, pending = page.inline, page.pending
+    inline = page.inline
     characters = scan.text
     saved: list[Any] = []  # what elements that are open have to remember
     events = scan.events()
-    for event, one, other in events:
+    for event, one, other, page.container in events:
         if event == LINE_OF_TEXT:
             page.line_of_text(characters[one:other])
         elif event >= CLOSES:
@@ -67,13 +65,6 @@ def walk(page: Page, scan: Scan, findings: Findings, marked: list[int]) -> None:
         elif event == FLUSH:
             if inline:
                 page.line()
-        elif event == OPENED:
-            pending.append(one)
-        elif event == CLOSED:
-            if pending:
-                pending.pop()
-            else:
-                page.close_container()
         elif event == GAP:
             page.blank_line()
         elif event == LINKS:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -175,19 +176,20 @@ class Complete(Streamer):
     def stream(self, batches: Iterator[pa.Table], journal: Journal) -> Iterator[tuple[pa.Table, Annotation]]:
         """See ``Streamer``. Unusable where a server cannot be used at all."""
         assert self._engine is not None, "open() comes first"
-        work = _Work(self, batches, journal)
-        while work.batches or work.pull():
-            yield from work.finished()
-            if not work.batches:
-                continue
-            try:
-                for completion in backends.streamed(self._engine, work.requests(), self.rows):
-                    work.take(completion)
-                    yield from work.finished()
-            except RuntimeError as error:
-                if type(error).__name__ == "EndpointError":
-                    raise Unusable(str(error)) from error
-                raise
+        with ThreadPoolExecutor(1, thread_name_prefix="prompts") as aside:
+            work = _Work(self, batches, journal, aside)
+            while work.batches or work.pull():
+                yield from work.finished()
+                if not work.batches:
+                    continue
+                try:
+                    for completion in backends.streamed(self._engine, work.requests(), self.rows):
+                        work.take(completion)
+                        yield from work.finished()
+                except RuntimeError as error:
+                    if type(error).__name__ == "EndpointError":
+                        raise Unusable(str(error)) from error
+                    raise
 
     # What `_Work` asks of the stage
 
@@ -271,19 +273,34 @@ class Complete(Streamer):
 
 
 class _Work:
-    """A part on its way through an engine."""
+    """A part on its way through an engine. The prompts of one batch more are made ``aside``, while the engine
+    is at those before: a millisecond or two of each request, in which a GPU would stand still."""
 
-    def __init__(self, stage: Complete, source: Iterator[pa.Table], journal: Journal) -> None:
-        self._stage, self._source, self._journal = stage, source, journal
+    def __init__(
+        self, stage: Complete, source: Iterator[pa.Table], journal: Journal, aside: ThreadPoolExecutor
+    ) -> None:
+        self._stage, self._source, self._journal, self._aside = stage, source, journal, aside
         self.batches: deque[_Asked] = deque()
         self._waiting: deque[Request] = deque()
+        self._next = self._begun()
+
+    def _begun(self) -> Future[_Asked] | None:
+        """The next batch, which is being made ready; None if there is none. What reading it raises comes with
+        it, after those before."""
+        try:
+            table = next(self._source, None)
+        except Exception as error:
+            failed = Future[_Asked]()
+            failed.set_exception(error)
+            return failed
+        return None if table is None else self._aside.submit(self._stage.asked, table)
 
     def pull(self) -> bool:
         """Make the next batch ready; False if there is none."""
-        table = next(self._source, None)
-        if table is None:
+        if self._next is None:
             return False
-        one = self._stage.asked(table)
+        one = self._next.result()
+        self._next = self._begun()
         self._stage.look_up(one, self._journal)
         order = self._stage.order(one)
         for earlier in self.batches:  # a document that says something twice is asked about it once

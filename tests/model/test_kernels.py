@@ -41,7 +41,7 @@ with pytest.MonkeyPatch.context() as environment:
             pytest.skip("Triton was imported before it could be asked to interpret", allow_module_level=True)
         environment.setenv("TRITON_INTERPRET", "1")
     pytest.importorskip("triton", reason="kernels need Triton (pip install triton)")
-    from model.kernels import attention, rows, sequence, step
+    from model.kernels import attention, host, rows, sequence, step
 
 HALVES = [torch.bfloat16, torch.float16]
 NAN = float("nan")
@@ -485,10 +485,10 @@ def test_the_network_with_kernels_in_bf16() -> None:
 
 def test_which_implementation(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = Operations()
-    assert kernels.operations("cpu") == plain
+    assert kernels.operations("cpu") == Operations(state_step=host.state_step) != plain
     assert kernels.operations("cuda") == kernels.triton_operations() != plain
     monkeypatch.setenv(kernels.VARIABLE, "torch")
-    assert kernels.operations("cuda") == plain
+    assert kernels.operations("cuda") == kernels.operations("cpu") == plain
     monkeypatch.setenv(kernels.VARIABLE, "fast")
     with pytest.raises(ValueError, match="'fast'; expected triton or torch"):
         kernels.operations("cpu")

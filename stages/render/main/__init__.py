@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.render.blocks import Block, Container
-from stages.render.main.features import Vocabulary, extract
+from stages.render.blocks import Block, Container, Outline, outline_of
+from stages.render.main.features import Features, Vocabulary, extract
 from stages.render.main.network import Weights, probabilities, weights_of
 from stages.render.main.words import Floats, Ints
 
@@ -86,25 +86,24 @@ def soften(probability: Floats) -> Floats:
     return softened
 
 
-def _bridge(chosen: NDArray[np.bool_], blocks: Sequence[Block], containers: Sequence[Container]) -> None:
-    """Adds code, table rows and formulas between two chosen blocks, if most else in the smallest container
-    with both is chosen."""
-    add = [
-        not keep and block.kind in _KEPT_WITHIN for keep, block in zip(chosen.tolist(), blocks, strict=True)
-    ]
+def _bridge(chosen: NDArray[np.bool_], kinds: Sequence[str], features: Features) -> None:
+    """Adds code, table rows and formulas between two chosen blocks, if most else in the smallest group with
+    both is chosen."""
+    add = [kind in _KEPT_WITHIN and not keep for keep, kind in zip(chosen.tolist(), kinds, strict=True)]
     if not any(add):
         return
+    first, last, up, inner = features.first, features.last, features.up, features.ancestors[:, 0]
     before = np.concatenate([[0], np.cumsum(chosen)])
     # Runs of such blocks: [start, stop) for each.
     edges = np.flatnonzero(np.diff(add, prepend=False, append=False))
     for start, stop in edges.reshape(-1, 2).tolist():
-        if start == 0 or stop == len(blocks) or not (chosen[start - 1] and chosen[stop]):
+        if start == 0 or stop == len(kinds) or not (chosen[start - 1] and chosen[stop]):
             continue
-        around = containers[blocks[start - 1].container]
-        while around.last <= stop:
-            around = containers[around.parent]
-        others = around.last - around.first - (stop - start)
-        if 2 * (before[around.last] - before[around.first]) > others:
+        around = inner[start - 1]
+        while last[around] <= stop:
+            around = up[around]
+        others = last[around] - first[around] - (stop - start)
+        if 2 * (before[last[around]] - before[first[around]]) > others:
             chosen[start:stop] = True
 
 
@@ -113,10 +112,8 @@ def _is_own(block: Block) -> bool:
     return 2 * block.link_chars < len(block.text)
 
 
-def select(
-    blocks: Sequence[Block], containers: Sequence[Container], model: Model | None = None
-) -> list[bool]:
-    """Whether each block is main content. Containers in document order, parents first, the body at 0.
+def select(blocks: Sequence[Block], outline: Outline, model: Model | None = None) -> list[bool]:
+    """Whether each block is main content.
 
     At least one block is chosen if there is any, and all beyond ``MAX_BLOCKS``. ``model``: a model other than
     the one shipped.
@@ -124,20 +121,25 @@ def select(
     if not blocks or len(blocks) > MAX_BLOCKS:
         return [True] * len(blocks)
     vocabulary, weights = model or _shipped()
-    features = extract(blocks, containers, vocabulary)
+    features = extract(blocks, outline, vocabulary)
     if not features.tokens.any():
         return [True] * len(blocks)  # only signs: the model has nothing to judge
     likely = soften(probabilities(features, weights))
-    formulas = [block.equations > 0 and _is_own(block) for block in blocks]
-    likely[formulas] = np.maximum(likely[formulas], FORMULA_PROBABILITY)
+    if any(block.equations for block in blocks):
+        formulas = [block.equations > 0 and _is_own(block) for block in blocks]
+        likely[formulas] = np.maximum(likely[formulas], FORMULA_PROBABILITY)
     chosen = choose(likely, features.tokens)
     # Code is always content; it is added after the choice, because long listings would raise the bound.
-    chosen |= [block.kind == "pre" and _is_own(block) for block in blocks]
-    _bridge(chosen, blocks, containers)
-    return list(map(bool, chosen.tolist()))
+    kinds = [block.kind for block in blocks]
+    if "pre" in kinds:
+        chosen |= [block.kind == "pre" and _is_own(block) for block in blocks]
+    _bridge(chosen, kinds, features)
+    kept: list[bool] = chosen.tolist()
+    return kept
 
 
 def prepare() -> None:
     """Loads the model and its compiled code, which takes seconds to compile in a fresh installation, so that
     this time is not charged to a page."""
-    select([Block("x", "text", 0, 0, "", 1, 0, 0, 0)], [Container(-1, "body", "", 0, 1)])
+    body = outline_of([Container(-1, "body", "", 0, 1)])
+    select([Block("x", "text", 0, 0, "", 1, 0, 0, 0)], body)

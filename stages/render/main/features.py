@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.compiled import allocating, compiled
-from stages.render.blocks import Block, Container
+from stages.render.blocks import Block, Outline
 from stages.render.main.tree import Names, tree
 from stages.render.main.words import (
     CLASSES,
@@ -51,6 +51,7 @@ class Features(NamedTuple):
     ancestors: Ints  # (n, LEVELS): groups from the innermost out; g where there is none
     first: Ints  # (g,)
     last: Ints  # (g,): blocks first:last are in the group
+    up: Ints  # (g,): the group around each; g around the first
     name_ids: Ints  # words of names, ascending by group
     name_groups: Ints  # the group of each
     text_ids: Ints  # words among the first of a block, ascending by block
@@ -108,7 +109,7 @@ _MARKS = np.array([STOP, COMMA, DIGIT, MONEY, UPPER])
 _SUMMANDS = 17
 
 
-def extract(blocks: Sequence[Block], containers: Sequence[Container], vocabulary: Vocabulary) -> Features:
+def extract(blocks: Sequence[Block], outline: Outline, vocabulary: Vocabulary) -> Features:
     """Features of a page with at least one block. Containers without blocks are ignored.
 
     A permalink counts as the link and the characters that it is on the page: headings of the content have
@@ -128,7 +129,7 @@ def extract(blocks: Sequence[Block], containers: Sequence[Container], vocabulary
         )
         for block, text in zip(blocks, texts, strict=True)
     ]
-    groups = tree(blocks, containers, vocabulary.names)
+    groups = tree(blocks, outline, vocabulary.names)
     of_blocks, summands = _of_blocks(
         np.fromiter(chain.from_iterable(facts), np.int64, 5 * len(facts)).reshape(-1, 5),
         *(words.classes, words.chars, words.tokens, words.function_words),
@@ -140,7 +141,7 @@ def extract(blocks: Sequence[Block], containers: Sequence[Container], vocabulary
         *(groups.depth, _LOGGED_OF_GROUP, _LOGS, len(GROUP_FEATURES)),
     )
     return Features(
-        *(of_blocks, of_groups, groups.ancestors, groups.first, groups.last),
+        *(of_blocks, of_groups, groups.ancestors, groups.first, groups.last, groups.up),
         *(groups.name_ids, groups.name_groups, *vocabulary.text.early(words), words.tokens),
     )
 

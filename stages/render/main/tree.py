@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.compiled import allocating
-from stages.render.blocks import Block, Container
+from stages.render.blocks import Block, Outline
 from stages.render.main.words import Ints, Lexicon
 
 #: Groups that a block sees, from the innermost out.
@@ -65,19 +65,18 @@ class Tree(NamedTuple):
     name_groups: Ints  # the group of each
 
 
-def tree(blocks: Sequence[Block], containers: Sequence[Container], known: Names) -> Tree:
-    """Builds the groups. Containers are in document order, parents first; those without blocks are
-    ignored."""
-    looks: dict[tuple[str, str], int] = {}
-    look_of = [looks.setdefault((c.tag, c.names), len(looks)) for c in containers]
+def tree(blocks: Sequence[Block], outline: Outline, known: Names) -> Tree:
+    """Builds the groups; containers without blocks are ignored."""
+    inner = [block.container for block in blocks]
+    merged = np.array(outline.merged, np.int64).reshape(-1, 2)
     return Tree(
         *_group(
-            np.array([c.parent for c in containers], np.int64),
-            np.array([c.first for c in containers], np.int64),
-            np.array([c.last for c in containers], np.int64),
-            np.array(look_of, np.int64),
-            *known.of_looks(list(looks)),
-            np.array([block.container for block in blocks], np.int64),
+            outline.parent,
+            outline.look,
+            *known.of_looks(outline.looks),
+            np.array(inner, np.int64),
+            merged[:, 0].copy(),
+            merged[:, 1].copy(),
             LEVELS,
         )
     )
@@ -86,18 +85,32 @@ def tree(blocks: Sequence[Block], containers: Sequence[Container], known: Names)
 @allocating
 def _group(
     parent: Ints,
-    first: Ints,
-    last: Ints,
     look: Ints,
     tags: Ints,
     words: Ints,
     sizes: Ints,
     inner: Ints,
+    merged: Ints,
+    places: Ints,
     levels: int,
 ) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints]:
-    """Takes the fields of ``Container`` and the number of each container's look (tag and names), the result
-    of ``Names`` for each look, and ``inner``, the container of each block."""
+    """Takes the fields of ``Outline``, the result of ``Names`` for each look, and ``inner``, the container of
+    each block."""
     c, n = len(parent), len(inner)
+    first = np.full(c, n, np.int64)
+    last = np.zeros(c, np.int64)
+    for i in range(n + len(merged)):
+        of_block = inner[i] if i < n else merged[i - n]
+        place = i if i < n else places[i - n]
+        first[of_block] = min(first[of_block], place)
+        last[of_block] = max(last[of_block], place + 1)
+    for i in range(c - 1, -1, -1):
+        around = parent[i]
+        if first[i] >= last[i]:
+            first[i] = last[i] = 0
+        elif around >= 0:
+            first[around] = min(first[around], first[i])
+            last[around] = max(last[around], last[i])
     of = np.empty(c, np.int64)  # group of each container with blocks
     heads = np.empty(c, np.int64)  # the outermost container of each group
     wraps = np.zeros(c, np.int64)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.lib import data
 from stages.render import regular, text
+from stages.render.blocks import number_containers
 from stages.render.layout import Page
 from stages.render.scan import Scan
 from stages.render.walk import walk
@@ -28,15 +29,17 @@ def by_source(html: str, *, structure: bool) -> tuple[Any, ...] | None:
     if (found := regular.read(html)) is None:
         return None
     scan = Scan(found.body, structure=structure, alternatives=not structure)
-    page = Page(scan, {}, bool)
+    page = Page(scan, found.languages, bool)
     walk(page, scan, text._NOTHING, [])
     return shown(page, found.title)
 
 
 def shown(page: Page, title: str) -> tuple[Any, ...]:
+    structured = any(block.container >= 0 for block in page.blocks)
+    containers = number_containers(page.blocks, page.outline()) if structured else []
     return (
+        containers,
         [dataclasses.astuple(block) for block in page.blocks],
-        [dataclasses.astuple(one) for one in page.containers],
         title,
         page.indented,
     )
@@ -103,6 +106,15 @@ HEAD = "<!doctype html><title>T</title>"
         "<details><summary>a<button>#</button></summary>b</details>",
         "<q>a</q><code>b `c`</code><kbd>d</kbd>e",
         "a<wbr>b<nav>c</nav><custom-element>d</custom-element>e",
+        "&copy 2 &copyx &copy=3 a&nbspb &notit; &notin; &ampamp &lt;&lt &frac123 &Aacutex &amp",
+        "<p title='&copy 2 &copyx &copy=3 a&nbspb &notit; &notin; &ampamp &lt'>a",
+        "&#150;&#151 &#8212x &#x2014 b &#146;Internet&#146; &#xf002 &#241ol",
+        "<script><!-- document.write('<script src=x></script>') //--></script>a<p>b",
+        "<script><!-- <script> x</script> <b> --></script>c",
+        "<script><!--<script></script>--></script>d",
+        "<script>a</script\r>b<style>c</style\f>d",
+        "<svg><desc>a</desc><path/></svg>b<svg><desc/></svg>c",
+        "<p>a<body class='" + "x" * 700 + "'>b",
     ],
 )
 def test_as_the_parser(html: str) -> None:
@@ -113,7 +125,6 @@ def test_as_the_parser(html: str) -> None:
     "html",
     [
         "<p>a<math><mi>x</mi></math>",
-        "<pre>a</pre>",
         "<span class='math inline'>x</span>",
         "<img alt='$x$' class=latex>",
         "<img src='https://latex.codecogs.com/gif.latex?x' alt=''>",
@@ -124,15 +135,16 @@ def test_as_the_parser(html: str) -> None:
         "<table><p>a</table>",
         "<p><a href=x>a<p>b</a>",
         "<a href=x><a href=y><div><a href=z>a",
+        "<font><li><a href=x>a</font> b",
         "<ruby>a<rt>b</ruby>",
         "<frameset><frame></frameset>",
         "<select><input>",
         "<svg><foreignObject><p>a</p></foreignObject></svg>",
         "<template id='B:0'></template><div hidden id='S:0'>a</div>",
-        "<p>&copy 2",
-        "<p>&#150;",
+        "<p>&#129;",
         "<script type='math/tex'>x</script>a",
-        "<script><!-- <script> --></script>a",
+        "<script><!-- <script> x</script>a",
+        "<svg><desc>a<g></desc></svg>b",
         "<p><b hidden>a<p>b",
         "a\0b",
         "<div>" * 1000,
@@ -190,6 +202,7 @@ _TAGS = [
     "video",
     "dialog",
     "font",
+    "pre",
     "main",
 ]
 _PIECES = st.one_of(
@@ -229,6 +242,72 @@ def test_many_orders_of_tags() -> None:
                 pieces.append(rng.choice(["x", " ", "\n", "two words"]))
         regular_pages += assert_same(HEAD + "".join(pieces))
     assert regular_pages > 40
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<pre>a\n  b</pre>c<pre>\n\na</pre><pre>\r\na\r\nb</pre><pre>\ra</pre><pre>&gt;&gt;</pre>",
+        "<p>x<pre>a</pre>y<p>z<pre>a<pre>b</pre>c</pre>d<pre>a<b>c</pre>d</b>",
+        "<pre><p>a</pre>b<ul><li><pre>a</li>b</ul><pre>a</p>b</pre>",
+        "<pre class=python>x = 1\n</pre><pre lang=php>x</pre>a",
+        "<pre><code class='language-c++'>int x;\n</code></pre><pre><span>x</span><code class=sql>x</code></pre>",
+        "<pre><br><samp class=python>x</samp></pre><pre><span>x<span>y</span></span>z<code class=go>x</code></pre>",
+        "<div class='highlight-python'><div class=highlight><pre><span class=k>def</span> f()</pre></div></div>",
+        "<div class=wp_syntax data-lang=java><table><tr><td><pre>x</pre></table></div>",
+        "<div class=code><div><div><div class=php><pre>x</pre></div></div></div></div>",
+        "<pre style='display:block' class=ruby>x\ny</pre><pre hidden class=go>a</pre>b",
+        "<div style='display:flex'><pre class=go>x</pre><pre>y</pre></div>",
+        "<p>a<body class=x><pre class=js>b</pre>",
+        "<div><button>Copy</button><pre>a</pre></div>b<button aria-label='Copy code'>x</button>",
+        "<button>Menu with more than four words</button><pre>a</pre><button class=copy>x</button>",
+        "<p class=copyright>Copyright 2020</p>a<span class=copy>Copy</span>b<pre>a</pre>",
+        "<div class='lang-switch'>English</div><div class=prompt>In [1]:</div><pre>a</pre>",
+        "<div class='lang-x'><p>Python</p> and much more text than a label has, which is short, as a rule</div><pre>a</pre>",
+        "<pre><span class=line>a</span>\n<span class='line hl'>b</span></pre>",
+        "<img><pre>a</pre><script>1</script><pre>a</pre><a href=x>1</a><pre>a</pre><br>1<pre>b</pre>",
+        "<div>version 3.</div><pre>a</pre><div>" + "1 is a number " * 90 + "</div><pre>b</pre>",
+    ],
+)
+def test_code_as_from_the_parser(html: str) -> None:
+    assert assert_same(HEAD + html)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<span>1\n2\n3</span><pre>a;\nb;\nc;</pre>",
+        "<table><tr><td>1\n2<td><pre>a;\nb;</pre></table>",
+        "<div>" + "".join(f"{line}\n" for line in range(300)) + "</div><div><pre>a</pre></div>",
+        "<pre><a class=l>1</a>a</pre>",
+        "<pre><span class=lineno>1</span>a</pre>",
+        "<pre><span class='line'>1</span><span class=inline>a</span></pre>",
+        "<pre><ol><li>a<li>b</ol></pre>",
+        "<pre><button>Copy</button>a</pre>",
+        "<div class=toolbar>x</div><pre>a</pre>",
+        "<div><span class=lang>Python</span><pre>a</pre></div>",
+        "<p><b>x<p>y<pre>a</pre>",
+        "<pre>&#10;a</pre>",
+        "<pre style='white-space: pre'>a</pre>",
+        "<div><pre>" * 90,
+    ],
+)
+def test_code_left_to_the_parser(html: str) -> None:
+    assert regular.read(HEAD + html) is None
+
+
+def test_short_pages() -> None:
+    """A page that a script may complete is left to the parser; one that is only short is not."""
+    for plain in ("<p>a", "<noscripts>a</noscripts>"):
+        assert text._read_regular(HEAD + plain, structure=False) is not None
+    for more in (
+        "<p>a<noscript>b</noscript>",
+        "<NOSCRIPT\n>a</NOSCRIPT>",
+        "<p hidden>b<p>",
+        "<noframes>a</noframes>",
+    ):
+        assert text._read_regular(HEAD + more, structure=False) is None
+        assert text._read_regular(HEAD + more + "x" * text._SPARSE, structure=False) is not None
 
 
 def test_titles_and_document_types() -> None:

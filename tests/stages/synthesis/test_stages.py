@@ -1,6 +1,9 @@
 """The five stages, one after the other, with a small made-up model; and each where it is special."""
 
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -242,6 +245,54 @@ def test_batches_are_sealed_and_not_asked_again(monkeypatch: pytest.MonkeyPatch,
     again = list(stage.stream(iter(batches), journal))
     assert times(notes) == 26
     assert [annotation.columns for _, annotation in again] == [annotation.columns for _, annotation in done]
+
+
+class Streams:
+    """An engine that takes one request after the other, and says so before it answers."""
+
+    def __init__(self, engine: Any, begins: Callable[[], object] = bool) -> None:
+        self._engine, self._begins = engine, begins
+
+    def stream(self, requests: Iterator[Any]) -> Iterator[Any]:
+        for request in requests:
+            self._begins()
+            yield from self._engine.generate([request])
+
+
+def test_prompts_are_made_while_the_engine_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, _ = run(documents(HARBOUR, HARBOUR.replace("Marn", "Tarn")), "distill", upto="segments")
+    batches = [rows.slice(0, 1), rows.slice(1)]
+    stage = opened("complete", tasks=[found("distill")], **settings())
+    expected = list(stage.stream(iter(batches), Memory()))
+    calls, second, make = [], threading.Event(), stage.asked
+
+    def asked(table: pa.Table) -> Any:
+        calls.append(table)
+        if len(calls) == 2:
+            second.set()
+        return make(table)
+
+    def begins() -> None:
+        assert second.wait(60), "nobody makes the prompts of the next batch"
+
+    monkeypatch.setattr(stage, "asked", asked)
+    monkeypatch.setattr(stage, "_engine", Streams(stage._engine, begins))
+    assert list(stage.stream(iter(batches), Memory())) == expected
+
+
+def test_what_was_read_before_a_fault_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, _ = run(documents(HARBOUR), "distill", upto="segments")
+    stage = opened("complete", tasks=[found("distill")], **settings())
+    monkeypatch.setattr(stage, "_engine", Streams(stage._engine))
+
+    def source() -> Iterator[pa.Table]:
+        yield rows
+        raise OSError("the file ends")
+
+    journal = Memory()
+    with pytest.raises(OSError, match="the file ends"):
+        list(stage.stream(source(), journal))
+    assert [len(table) for table in journal.sealed] == [1]
 
 
 def test_answers_of_another_backend_are_not_taken_from_the_journal() -> None:

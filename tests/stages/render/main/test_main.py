@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks.lib import data
 from stages.compiled import compiled
-from stages.render.blocks import Block, Container
+from stages.render.blocks import Block, Container, outline_of
 from stages.render.main import _shipped, choose, load, select, soften
 from stages.render.main.align import scores, tokens
 from stages.render.main.features import KINDS, Vocabulary, extract
@@ -30,7 +30,9 @@ def block(text: str, container: int = 0, kind: str = "text", link_chars: int = 0
 
 def chosen(html: str) -> str:
     blocks, containers = structure(html)
-    return "\n".join(b.text for b, keep in zip(blocks, select(blocks, containers), strict=True) if keep)
+    return "\n".join(
+        b.text for b, keep in zip(blocks, select(blocks, outline_of(containers)), strict=True) if keep
+    )
 
 
 # Groups
@@ -48,8 +50,8 @@ def test_wrappers_and_empty_containers_do_not_count() -> None:
         Container(2, "p", "", 1, 2),
     ]
     vocabulary = Vocabulary(["<p>", "<nav>", "menu"], [])
-    one = extract([block("a", 1), block("b", 2)], plain, vocabulary)
-    two = extract(blocks, wrapped, vocabulary)
+    one = extract([block("a", 1), block("b", 2)], outline_of(plain), vocabulary)
+    two = extract(blocks, outline_of(wrapped), vocabulary)
     assert (
         one.ancestors.tolist()
         == two.ancestors.tolist()
@@ -90,10 +92,10 @@ def pages(draw: st.DrawFn) -> tuple[list[Block], list[Container]]:
 @settings(deadline=None)
 def test_any_page_with_blocks_gets_some_content(page: tuple[list[Block], list[Container]]) -> None:
     blocks, containers = page
-    keep = select(blocks, containers)
+    keep = select(blocks, outline_of(containers))
     assert len(keep) == len(blocks)
     assert any(keep) == bool(blocks)
-    assert keep == select(blocks, containers)
+    assert keep == select(blocks, outline_of(containers))
 
 
 @given(pages())
@@ -102,7 +104,7 @@ def test_groups_by_their_definition(page: tuple[list[Block], list[Container]]) -
     blocks, containers = page
     if not blocks:
         return
-    found = tree(blocks, containers, Names([]))
+    found = tree(blocks, outline_of(containers), Names([]))
     spans = list(dict.fromkeys((c.first, c.last) for c in containers if c.first < c.last))
     looks = {span: (c.tag, c.names) for c in reversed(containers) if (span := (c.first, c.last)) in spans}
     around = [[s for s in spans if s != span and s[0] <= span[0] and span[1] <= s[1]] for span in spans]
@@ -144,12 +146,10 @@ def test_loops_and_torch_compute_the_same() -> None:
             block("Home " * (i + 1), 1 if i < length // 2 else i - length // 2 + 2) for i in range(length)
         ]
         features = (
-            extract(blocks, containers[:1] + containers[1 + (length < 2) :], vocabulary)
+            extract(blocks, outline_of(containers), vocabulary)
             if length > 1
-            else None
+            else extract([block("Home", 0)], outline_of([Container(-1, "body", "post", 0, 1)]), vocabulary)
         )
-        if features is None:
-            features = extract([block("Home", 0)], [Container(-1, "body", "post", 0, 1)], vocabulary)
         examples.append(
             Example(features, features.tokens.astype(np.float32), features.tokens.astype(np.float32))
         )
@@ -236,16 +236,18 @@ def test_softened_probabilities_keep_their_order_and_move_towards_a_half(values:
 def test_code_and_rows_within_the_content_are_kept() -> None:
     from stages.render.main import _bridge
 
-    containers = [Container(-1, "body", "", 0, 6)]
+    body = outline_of([Container(-1, "body", "", 0, 6)])
     kinds = ["text", "pre", "row", "text", "text", "pre"]
     keep = np.array([True, False, False, True, True, False])
-    _bridge(keep, [block("x", 0, kind) for kind in kinds], containers)
+    features = extract([block("x", 0, kind) for kind in kinds], body, Vocabulary([], []))
+    _bridge(keep, kinds, features)
     assert keep.tolist() == [True, True, True, True, True, False]
 
 
 def test_nothing_and_signs_only() -> None:
-    assert select([], []) == []
-    assert select([block("***"), block("—")], [Container(-1, "body", "", 0, 2)]) == [True, True]
+    assert select([], outline_of([])) == []
+    body = outline_of([Container(-1, "body", "", 0, 2)])
+    assert select([block("***"), block("—")], body) == [True, True]
 
 
 # Pages
@@ -332,7 +334,7 @@ def test_a_very_long_page() -> None:
     containers = [Container(-1, "body", "", 0, 20_000)] + [
         Container(0, "p", "", i, i + 1) for i in range(20_000)
     ]
-    assert len(select(blocks, containers)) == 20_000
+    assert len(select(blocks, outline_of(containers))) == 20_000
 
 
 def test_real_articles() -> None:
