@@ -39,8 +39,8 @@ BLEND = "blend=[{phase: 1, weights: {english: 0.6, multilingual: 0.3, code: 0.1}
 
 
 def run(config: str, output: Path, *options: str) -> tuple[float, int]:
-    """Seconds from the first look for work until all is written, and peak bytes of the driver (with Ray's own processes, of which
-    the largest counts)."""
+    """Seconds from the first look for work until all is written, and peak bytes of the driver (with Ray's
+    own processes, of which the largest counts)."""
     started = ended = 0.0
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     arguments = ["run", "--config", config, "--set", f"output={output}", "--log-format", "json", *options]
