@@ -152,7 +152,7 @@ def drive(path: str, address: str) -> None:
 
     executors: list[StubExecutor] = []
 
-    def executor(_: Any, context: Any) -> StubExecutor:
+    def executor(_: Any, context: Any, remote: bool) -> StubExecutor:
         executors.append(StubExecutor(context, address))
         return executors[-1]
 

@@ -53,7 +53,7 @@ def run(
     config: a YAML file, or the name of a config in the package (``sample.yaml``).
     overrides: ``"key.key=value"``, as ``--set``.
     executor: ``"ray"`` or ``"inline"`` (in this process); default: what the config says.
-    workers: parts worked on at once; default: what the config says, else all CPUs.
+    workers: CPUs for working on parts; default: what the config says, else all.
     console: where progress and the final tables are printed; default: nowhere.
     caches: outputs of other runs, from which parts that are the same are copied.
 

@@ -100,7 +100,7 @@ def run(
             config.output, ledger.token, config.storage, config.seed, seconds, limit, config.name
         )
         board.phase(f"starting the executor ({config.execution.executor})")
-        executor = _executor(config, context)
+        executor = _executor(config, context, _remote(plan))
         executor.hear = board.beat
         schedule = None
         clock = DriverClock(executor.workers)
@@ -158,6 +158,7 @@ def run(
                 reason = account.leave(plan, ledger, manifest, schedule.states, reason)
             raise RunFailed(reason) from None
         finally:
+            board.phase("stopping the executor")
             executor.close()
     shown.result("attrition", tables.attrition(found), {"datasets": found["datasets"]})
     if limit is not None:
@@ -261,10 +262,16 @@ def _blend(config: Config, found: dict[str, Any], dry: bool) -> dict[str, Any] |
         raise RunFailed(f"the blend cannot be made: {error}") from None
 
 
-def _executor(config: Config, context: Context) -> Executor:
+def _remote(plan: Plan) -> bool:
+    """Whether inputs or output are behind an object store. Inputs of a dataset are in one place."""
+    inputs = (items[0][1].path for items in plan.inputs.values() if items)
+    return not all(map(is_local, (plan.config.output, *inputs)))
+
+
+def _executor(config: Config, context: Context, remote: bool) -> Executor:
     if config.execution.executor == "inline":
         return InlineExecutor(context)
-    return RayExecutor(context, config.execution.workers, config.execution.address)
+    return RayExecutor(context, config.execution.workers, config.execution.address, remote)
 
 
 def _open_stages(plan: Plan, executor: Executor, board: Board) -> None:

@@ -114,15 +114,23 @@ class Handled(NamedTuple):
 
 class FaultProxy:
     """HTTP/1.1 proxy in a thread. ``unavailable`` and ``cut`` are shares of all requests, 0 to 1. Every PUT
-    goes on ``delay`` seconds after it came, also if who sent it is gone by then.
+    goes on ``delay`` seconds after it came, also if who sent it is gone by then. Every request waits for
+    ``latency`` seconds.
 
     The shares may be changed while it runs. ``handled`` lists what went through.
     """
 
     def __init__(
-        self, upstream: str, *, unavailable: float = 0.0, cut: float = 0.0, seed: int = 0, delay: float = 0.0
+        self,
+        upstream: str,
+        *,
+        unavailable: float = 0.0,
+        cut: float = 0.0,
+        seed: int = 0,
+        delay: float = 0.0,
+        latency: float = 0.0,
     ) -> None:
-        self.delay = delay
+        self.delay, self.latency = delay, latency
         self.unavailable = unavailable
         self.cut = cut
         self.upstream = urlsplit(upstream).netloc
@@ -181,6 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             self.send_error(411)
             return
+        time.sleep(self.server.proxy.latency)
         if self.command == "PUT" and self.server.proxy.delay:
             body = self.rfile.read(length)
             time.sleep(self.server.proxy.delay)

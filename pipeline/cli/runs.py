@@ -21,7 +21,7 @@ def run(
     config: ConfigOption,
     set_: SetOption = None,
     executor: Annotated[str | None, typer.Option(help="ray or inline.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Parts worked on at once.")] = None,
+    workers: Annotated[int | None, typer.Option(help="CPUs for working on parts.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Real stages on the first records, into OUTPUT/dry-run.")
     ] = False,

@@ -34,7 +34,8 @@ class Execution(_Section):
     """How to run; never changes the result."""
 
     executor: Literal["ray", "inline"] = "ray"
-    #: Parts worked on at once; default: all CPUs of the machine or cluster.
+    #: CPUs for working on parts; default: all of the machine or cluster. Each works on one part at once;
+    #: behind an object store half as many more are under way, which read while the others compute.
     workers: int | None = Field(default=None, ge=1)
     #: Ray address; default: RAY_ADDRESS, else a local cluster during the run.
     address: str | None = None

@@ -4,6 +4,10 @@ Ray schedules, and reports workers that died; retries are decided in ``pipeline.
 opened stages between tasks and are replaced after ``RECYCLE`` tasks, so that memory which a parser leaks is
 returned. What takes minutes to load lives in actors instead (``actors``).
 
+Behind an object store a task waits at its beginning, for pieces of its input, and until its files are
+published. So more tasks are under way than there are CPUs: the next ones read while the others compute. Each
+asks Ray for its share of a CPU and for all of its memory, so no node takes more than it has.
+
 Knows Ray; does not know what tasks do.
 """
 
@@ -26,6 +30,7 @@ from pipeline.execute.beating import beating
 from pipeline.execute.isolated import run_isolated
 from pipeline.execute.pulse import Pulse, telling
 from pipeline.storage import TEMP_PREFIX, Storage, StorageError, is_local, join
+from pipeline.tasks import clock
 from pipeline.tasks.base import Context, Ended, Task, attempt
 from pipeline.tasks.guard import Guard
 from stages.base import Resources
@@ -37,6 +42,9 @@ NODES_SECONDS = 5.0
 #: Tasks that wait at the workers, for each CPU: one that ends its task has the next one at hand. None where
 #: ``workers`` are fewer than the cluster has or may get: more would run at once than were asked for.
 AHEAD = 0.5
+#: Tasks that are under way for each CPU, where they wait for an object store: as many as there are CPUs
+#: compute while half as many read or write. A third of the time may be spent waiting before a CPU is idle.
+UNDER_WAY = 1.5
 
 #: Stands for the task in what a worker returns: the driver has it, and it may name hundreds of files.
 _KNOWN = cast(Task, None)
@@ -51,7 +59,14 @@ class ClusterError(Exception):
 class RayExecutor:
     """Uses the cluster at ``address`` or ``RAY_ADDRESS``, or starts a local one for this run."""
 
-    def __init__(self, context: Context, workers: int | None = None, address: str | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        workers: int | None = None,
+        address: str | None = None,
+        remote: bool = False,
+    ) -> None:
+        """``remote``: inputs or output are behind an object store."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         # silences a warning about accelerators on machines without any
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -82,14 +97,15 @@ class RayExecutor:
         self._pulse = Pulse(ray)
         self._actors = Actors(ray, self._caller)
         self._most, self._ahead = workers, AHEAD if workers is None or address == "local" else 0.0
+        self._under_way = UNDER_WAY if remote else 1.0
         self._asked, self._alive = -NODES_SECONDS, list[dict[str, float]]()
         self._check_output(context)
 
     @property
     def slots(self) -> int:
-        """A few more than there are CPUs now; an autoscaler may add some. On a cluster with more CPUs than
-        were asked for, only as many."""
-        return self.workers + math.ceil(self.workers * self._ahead)
+        """A few more than are under way; an autoscaler may add some. On a cluster with more CPUs than were
+        asked for, only as many."""
+        return math.ceil(self.workers * self._under_way) + math.ceil(self.workers * self._ahead)
 
     @property
     def workers(self) -> int:
@@ -111,15 +127,18 @@ class RayExecutor:
         need = task.resources
         nodes = [node for node in self._nodes() if node.get("GPU", 0) >= need.gpus] or self._nodes()
         node = max(nodes, key=lambda node: (node.get("CPU", 0), node.get("memory", 0)))
+        cpus = min(need.cpus, node.get("CPU", 0) or need.cpus)
+        if need.cpus == 1 and not need.gpus and not need.lasting:
+            cpus = self._share(min(self.workers, int(node.get("CPU", 0)) or 1))
         options: dict[str, Any] = {
-            "num_cpus": min(need.cpus, node.get("CPU", 0) or need.cpus),
+            "num_cpus": cpus,
             "memory": int(min(need.memory, node.get("memory", 0) or need.memory)),
             "name": task.label,
         }
         if need.gpus:
             options["num_gpus"] = need.gpus
         beat = self._pulse.seconds(len(self._running) + len(self._actors.running))
-        call = self._ray.cloudpickle.dumps((_run, (task, self._context, isolated, beat)))
+        call = self._ray.cloudpickle.dumps((_run, (task, self._context, isolated, beat, cpus)))
         if need.lasting and not isolated:
             most = self.workers
             if need.gpus:
@@ -129,6 +148,10 @@ class RayExecutor:
         else:
             remote = self._remote.options(**options)
             self._running[remote.remote(call, self._pulse.actor)] = task
+
+    def _share(self, cpus: int) -> float:
+        """Of a CPU for each task, where so many CPUs are shared; Ray counts ten thousandths."""
+        return math.floor(10_000 * cpus / math.ceil(cpus * self._under_way)) / 10_000
 
     def _nodes(self, needed: bool = True) -> list[dict[str, float]]:
         """The resources of every node, as they were a few seconds ago at most: asking takes longer than
@@ -238,11 +261,12 @@ def _caller(paths: list[str], last: str) -> Callable[..., Any]:
     return made
 
 
-def _run(task: Task, context: Context, isolated: bool, seconds: float, pulse: Any) -> Ended:
-    """In the worker. ``seconds``: between two heartbeats, which ``pulse`` gets."""
+def _run(task: Task, context: Context, isolated: bool, seconds: float, cpus: float, pulse: Any) -> Ended:
+    """In the worker. ``seconds``: between two heartbeats, which ``pulse`` gets. ``cpus``: that it has."""
     import pyarrow as pa
 
     pa.set_cpu_count(1)  # one core for each part, since other parts use the other cores
+    clock.hold(min(cpus, 1.0))
     tell = telling(pulse, task.label)
     if isolated:
         return replace(run_isolated(task, context, tell), task=_KNOWN)

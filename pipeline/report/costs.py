@@ -80,7 +80,6 @@ class Model:
         }
         self._tasks = parts(plan)
         self._files: dict[str, dict[str, float]] = {}  # by segment and role
-        self._once = 0.0
         #: Datasets of which it is not known what share of the inputs was read.
         self.unknown: set[str] = set()
 

@@ -18,6 +18,13 @@ from typing import ClassVar
 _before: Counter[str] = Counter()
 #: Seconds of the processor for all tasks of this process, and for publishing the last of them.
 _spent = {"all": 0.0, "publishing": 0.0}
+#: Of a processor, that the tasks of this process hold while they run.
+_share = [1.0]
+
+
+def hold(share: float) -> None:
+    """The tasks of this process share a processor with others from now on: each holds ``share`` of it."""
+    _share[0] = share
 
 
 def spent_by_tasks() -> float:
@@ -57,14 +64,15 @@ class Clock:
     def read(self) -> dict[str, float]:
         """For the receipt, when all files are written and before they are published:
 
-        ``cpu`` and ``wall``: seconds so far. Of ``cpu``: ``opening``, ``warming`` and ``rows``; the rest does
-        not depend on rows. ``publishing``: seconds of the processor for publishing the task before this one
-        in the process. ``before``: how many tasks of the kind the process had done.
+        ``cpu`` and ``wall``: seconds so far, in which it computed and in which it held a processor. Of
+        ``cpu``: ``opening``, ``warming`` and ``rows``; the rest does not depend on rows. ``publishing``:
+        seconds of the processor for publishing the task before this one in the process. ``before``: how many
+        tasks of the kind the process had done.
         """
         self._ended = time.process_time()
         found = {
             "cpu": self._ended - self._cpu,
-            "wall": time.perf_counter() - self._wall,
+            "wall": (time.perf_counter() - self._wall) * _share[0],
             **self._aside,
             "rows": self._ended - (self._ended if self._begun is None else self._begun),
             "publishing": _spent["publishing"],

@@ -172,17 +172,6 @@ class Said(NamedTuple):
     vague: bool
 
 
-class Spoken(NamedTuple):
-    """What a text says: the terms (marks among them), files that it points to, and terms that only limit."""
-
-    expression: Expression | None
-    vague: bool
-    choice: bool  # several licences, one of which may be chosen
-    pointers: tuple[str, ...]
-    limits: Expression | None
-    first: Expression | None  # of several that are no choice, the first
-
-
 def said(text: str, marked: Sequence[Expression], lax: bool = False) -> list[Said]:
     """Names that something is put under, and marks; ``lax`` takes every name, as in a licence file."""
     found = [

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from runs import ROOT, command, hashes, launched, toy_config
+from runs import ROOT, command, hashes, launched, stats, toy_config
 from s3_server import ENVIRONMENT, FaultProxy, S3Server
 
 from pipeline.schedule import packing
@@ -49,6 +49,32 @@ def test_faults_leave_no_trace(tmp_path: Path, s3: S3Server) -> None:
         assert proxy.faults.total() > 10
     download(s3, "s3://corpus/out", tmp_path / "copy")
     assert hashes(tmp_path / "copy") == hashes(tmp_path / "out")
+
+
+@pytest.mark.parametrize("how", ["sound", "kill"])
+def test_parts_under_way_together_leave_the_same_files(tmp_path: Path, s3: S3Server, how: str) -> None:
+    """On Ray three parts share two CPUs here; in one case a worker dies in the middle of one."""
+    config = toy_config(tmp_path)
+    command("run", "-c", config, "--executor", "inline")
+    client = s3.client()
+    for path in (tmp_path / "in").iterdir():
+        client.upload_file(str(path), "corpus", f"in/{path.name}")
+    poison = f"{{how: kill, once: {tmp_path / 'was-here'}}}"
+    with FaultProxy(s3.endpoint, unavailable=0.05, seed=6, latency=0.01) as proxy:
+        command(
+            "run", "-c", config, "--workers", "2",
+            "--set", "output=s3://corpus/out",
+            "--set", "datasets.web.read.paths=['s3://corpus/in/*.jsonl']",
+            "--set", f"storage.s3.endpoint={proxy.endpoint}",
+            *(("--set", f"datasets.web.stages.toys:Poison={poison}") if how == "kill" else ()),
+        )  # fmt: skip
+    download(s3, "s3://corpus/out", tmp_path / "copy")
+    if how == "kill":
+        assert (tmp_path / "was-here").exists()
+        found = {s["stage"]: s for s in stats(tmp_path / "copy")["datasets"]["web"]["stages"]}
+        assert found["poison"]["kept"] == 240
+    else:
+        assert hashes(tmp_path / "copy") == hashes(tmp_path / "out")
 
 
 def test_a_finished_run_of_packed_groups_is_seen_to_be_finished_from_listings(

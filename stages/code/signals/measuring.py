@@ -5,7 +5,6 @@ Knows which kernel is given what. Does not know Arrow, nor what is made of count
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -111,13 +110,6 @@ def measure(
         lines=python.lines(said) if is_python else None,
         text_chars=_text_chars(text) if language == "HTML" else None,
     )
-
-
-def measure_all(
-    texts: Sequence[str], languages: Sequence[str | None], prose: Sequence[bool]
-) -> list[Measured]:
-    """One after the other; they are as many of each."""
-    return [measure(*of) for of in zip(texts, languages, prose, strict=True)]
 
 
 def _text_chars(text: str) -> int:

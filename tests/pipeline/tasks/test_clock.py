@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pipeline.tasks.clock import Clock, spent_by_tasks
+from pipeline.tasks.clock import Clock, hold, spent_by_tasks
 
 
 def work(seconds: float) -> None:
@@ -39,3 +39,15 @@ def test_seconds_are_told_apart() -> None:
     assert said["before"] == 1
     assert said["rows"] == 0
     assert said["publishing"] >= 0.01
+
+
+def test_a_task_that_shares_a_processor_holds_a_part_of_it() -> None:
+    clock = Clock("shared")
+    hold(0.5)
+    try:
+        work(0.05)
+        found = clock.read()
+    finally:
+        hold(1.0)
+    assert found["cpu"] >= 0.05
+    assert found["wall"] < clock.read()["wall"]
