@@ -83,15 +83,18 @@ def compile_loops(names: Sequence[str]) -> None:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Collect garbage once, after what makes a lot of it: compiling takes a sixth less time."""
+    """Collect garbage once, after what makes a lot of it, and look for it only in what is new: compiling
+    takes a sixth less time."""
     collects = gc.isenabled()
     gc.disable()
+    gc.freeze()
     try:
         yield
     finally:
+        gc.collect()
+        gc.unfreeze()
         if collects:
             gc.enable()
-            gc.collect()
 
 
 def missing() -> list[str]:
