@@ -8,7 +8,7 @@ Knows tags and where elements end. Does not know how elements nest (``nesting_ke
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from html import unescape
 
@@ -38,8 +38,8 @@ _LINES = re.compile(
     rb'<(?:li|tr|button)(?=[ >])|<a(?=[ >])[^>]* class="(?:[^"]* )?h?l[ "]'
     rb'| class="([^"]*(?:ine|ln|utter)[^"]*)"'
 )
-#: In the class of an element that may be a button or a label of code.
-_LABELS = (b"opy", b"oolbar", b"gist-meta", b"line-numbers", b"rompt", b"lang")
+#: An element whose class says that it may be a button or a label of code.
+_LABELLED = re.compile(rb'<(?!/)[^<>]* class="[^"<>]*(?:opy|oolbar|gist-meta|line-numbers|rompt|lang)')
 _BUTTON = re.compile(rb"<button(?=[ >])")
 _ELEMENT = re.compile(rb"(?:[^<]|<!--.*?-->)*(<[^ />]+[^>]*>)", re.DOTALL)
 _CLOSING = re.compile(rb"</([^ >]+)>\Z")
@@ -47,6 +47,8 @@ _CLOSING = re.compile(rb"</([^ >]+)>\Z")
 _NUMBER = frozenset(b"0123456789.:|")
 #: Bytes before the end of an element in which its beginning is looked for, or else its last word.
 _WINDOW = 800
+#: Bytes of a button or a label that are looked at: with more there is no telling from the source.
+_LONGEST_LABEL = 20_000
 
 
 class _Unsure(Exception):
@@ -71,8 +73,8 @@ def find(body: bytes, paths: Sequence[Path]) -> tuple[bytes, dict[int, str]] | N
                     seen.add(before)
                     _rule_out_numbers(body, before)
                 wrappers += begins != path[0][0] and name not in NO_WRAPPERS
-        begin = [found.start() for found in _BUTTON.finditer(body)]
-        for begins in {*begin, *_labelled(body)}:
+        labels = {found.start() for look in (_BUTTON, _LABELLED) for found in look.finditer(body)}
+        for begins in labels:
             if _is_unwanted(body, begins):
                 marks[begins] = b"s0"
     except _Unsure:
@@ -136,12 +138,16 @@ def _content(body: bytes, begins: int) -> bytes:
 
 
 def _text(body: bytes, begins: int) -> str:
-    """The text of an element, on a line for each piece; of a long text the beginning."""
+    """The text of an element, on a line for each piece; of a long text the beginning. Raises if tags without
+    text go on and on."""
     name = b"<" + _name(body, begins).encode()
     at = body.index(b">", begins) + 1
+    last = at + _LONGEST_LABEL
     pieces: list[str] = []
     depth, size = 1, 0
     while depth and size <= LABEL_CHARS:
+        if at > last:
+            raise _Unsure
         stop = body.index(b"<", at)
         if stop > at:
             piece = unescape(body[at:stop].decode())
@@ -152,17 +158,6 @@ def _text(body: bytes, begins: int) -> str:
         if tag == name or tag.startswith(name + b" "):
             depth += -1 if body[stop + 1] == 47 else 1
     return "\n".join(pieces).strip()
-
-
-def _labelled(body: bytes) -> Iterator[int]:
-    """Where elements begin that may be labels of code by their class."""
-    for word in _LABELS:
-        at = body.find(word)
-        while at >= 0:
-            value = body.rfind(b'"', 0, at)
-            if body[max(value - 7, 0) : value] == b" class=":
-                yield body.rindex(b"<", 0, value)
-            at = body.find(word, at + 1)
 
 
 def _look_at(body: bytes, begins: int) -> None:
