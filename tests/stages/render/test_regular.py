@@ -369,3 +369,16 @@ def test_hostile_pages(page: str) -> None:
     by_source(HEAD + page, structure=True)
     text.render(HEAD + page)
     assert time.process_time() - started < 30
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "rest",
+    [
+        ("<p>" + "copy " * 100 + "</p>") * 20_000,  # words that a label's class may have, and no quotes
+        "<div class=copy>" * 60 + "<i></i>" * 400_000 + "text",  # labels in labels, of tags without text
+    ],
+)
+def test_what_looks_like_labels_is_passed_once(rest: str) -> None:
+    """Ten million bytes, for which anything quadratic would take many minutes."""
+    regular.build_tree(f"<p>a b c</p><pre>x = 1</pre>{rest}".encode())
