@@ -11,7 +11,7 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import kinds
-from stages.render.line_kernels import BYTES, CHARS, ELEMENTS, INSIDE, LOOKS, write
+from stages.render.line_kernels import BYTES, ELEMENTS, INSIDE, LOOKS, write
 from stages.render.markup_kernels import (
     COUNT,
     NAMES,
@@ -52,7 +52,7 @@ def add_container(
     """Adds a container, whose look is its tag (of hash ``value``) and its names: class, id, role and
     itemprop, or its class alone. Returns what the stack has to remember: the container around it, plus 2."""
     container = add_element(name, end, state, found, elements)
-    before, chars = state[BYTES], state[CHARS]
+    before = state[BYTES]
     first = True
     for which in range(4 if found[COUNT] > 1 else 1):
         at, stop = found[NAMES + 2 * which], found[NAMES + 1 + 2 * which]
@@ -61,7 +61,6 @@ def add_container(
         if not first:
             out[state[BYTES]] = 32
             state[BYTES] += 1
-            state[CHARS] += 1
         first = False
         write(page, at, stop, NO, out, state)
     look = hash_of(out, before, state[BYTES], NO) * 31 ^ value | 1
@@ -70,13 +69,13 @@ def add_container(
     while looks[row, 0] and looks[row, 0] != look:
         row = (row + 1) & last
     if looks[row, 0]:
-        state[BYTES], state[CHARS] = before, chars
+        state[BYTES] = before
     else:
         looks[row, 0], looks[row, 1] = look, state[LOOKS]
         looks[state[LOOKS], 2] = container
         state[LOOKS] += 1
     elements[container, 2] = state[INSIDE]
-    elements[container, 3], elements[container, 4] = chars, state[CHARS]
+    elements[container, 3], elements[container, 4] = before, state[BYTES]
     elements[container, 5] = looks[row, 1]
     around = state[INSIDE] + 2
     state[INSIDE] = container
@@ -87,7 +86,7 @@ def add_container(
 def is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) -> Any:
     """Whether what is in an element that embeds something, from ``at`` on, is more than a note to old
     browsers."""
-    before, chars = state[BYTES], state[CHARS]
+    before = state[BYTES]
     total, nodes, depth = 0, 0, 1
     last = min(at + limits[2], len(page) - TAIL)
     while depth:
@@ -103,8 +102,9 @@ def is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) ->
             while end > first and (page[end - 1] == 32 or 9 <= page[end - 1] <= 13):
                 end -= 1
             write(page, first, end, NO, out, state)
-            total += state[CHARS] - chars
-            state[BYTES], state[CHARS] = before, chars
+            for index in range(before, state[BYTES]):
+                total += (out[index] & 0xC0) != 0x80
+            state[BYTES] = before
             nodes += 1
             at = stop
         elif page[at + 1] == 33 or page[at + 1] == 63:

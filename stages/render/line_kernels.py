@@ -11,6 +11,7 @@ import numpy as np
 
 from stages.compiled import compiled, inlined
 from stages.render import kinds
+from stages.render.text_kernels import NO
 
 (
     _ALTERNATIVE,
@@ -50,11 +51,9 @@ from stages.render import kinds
 (
     EVENTS,
     BYTES,
-    CHARS,
     ELEMENTS,
     DEPTH,
     RUN,
-    RUN_BYTES,
     ON_LINE,
     IN_PRE,
     IN_MATH,
@@ -62,12 +61,12 @@ from stages.render import kinds
     IN_HEADINGS,
     INSIDE,  # the innermost container
     LOOKS,  # kinds of containers
-) = range(14)
-STATES = 14
+) = range(12)
+STATES = 12
 EMPTY, FILLED, UNKNOWN = range(3)
-#: Columns of ``events``: what (``kinds``), two numbers about it, the container that it is in, and where its
-#: text is in bytes.
-EVENT = 6
+#: Columns of ``events``: what (``kinds``), two numbers about it, the container that it is in, and the
+#: characters of a line of text.
+EVENT = 5
 #: Columns of ``elements``: where the name of the tag begins and ends, and where its attributes end; of a
 #: button, where its content ends and whether it is in a heading. Of a container instead of these the one
 #: around it, where its names are in the text if it is the first of its look, and its look (else -1).
@@ -83,7 +82,7 @@ STACK = 6
 def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
     """Appends text without its references to ``out``. 0 if it is white space on one line, 1 if it is white
     space with a line break, 2 if there is anything else; the white space is that of ``str.isspace``."""
-    put, chars = state[BYTES], state[CHARS]
+    put = state[BYTES]
     broken = 0
     seen = 0
     while at < end:
@@ -95,7 +94,6 @@ def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
             if letter == 110:
                 out[put], out[put + 1] = 0xC2, 0xA0
                 put += 2
-                chars += 1
                 at += 6
                 continue
             seen = 2
@@ -132,9 +130,8 @@ def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
             seen = 2
         out[put] = byte
         put += 1
-        chars += (byte & 0xC0) != 0x80
         at += 1
-    state[BYTES], state[CHARS] = put, chars
+    state[BYTES] = put
     return max(seen, broken)
 
 
@@ -143,9 +140,8 @@ def end_run(events: Any, state: Any) -> Any:
     """Ends the run of text."""
     if state[RUN] >= 0:
         count = state[EVENTS]
-        events[count, 0], events[count, 1], events[count, 2] = _TEXT, state[RUN], state[CHARS]
+        events[count, 0], events[count, 1], events[count, 2] = _TEXT, state[RUN], state[BYTES]
         events[count, 3] = state[INSIDE]
-        events[count, 4], events[count, 5] = state[RUN_BYTES], state[BYTES]
         state[RUN] = -1
         state[EVENTS] = count + 1
 
@@ -276,7 +272,7 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
         first -= 1
     if first == last or (first and not _is_end(events[first - 1, 0])):
         return False
-    start, put, chars = state[BYTES], state[BYTES], state[CHARS]
+    start, put, chars = state[BYTES], state[BYTES], NO
     raw = 0  # characters before white space is collapsed
     edge = 0  # empty pieces at the end of the line
     joint = coded = False
@@ -323,7 +319,7 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
                 edge = 0
                 ending = events[index, 1]
             continue
-        at, end = events[index, 4], events[index, 5]
+        at, end = events[index, 1], events[index, 2]
         if event == _ALTERNATIVE:
             joint = True
         if joint:
@@ -377,6 +373,7 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
         link_chars = raw
     if links or link_chars:
         emit(events, state, _LINKS, links, link_chars)
-    emit(events, state, _LINE_OF_TEXT, state[CHARS], chars)
-    state[BYTES], state[CHARS] = put, chars
+    emit(events, state, _LINE_OF_TEXT, start, put)
+    events[state[EVENTS] - 1, 4] = chars
+    state[BYTES] = put
     return True

@@ -16,7 +16,6 @@ from stages.render import kinds
 from stages.render.element_kernels import add_container, add_element, is_long
 from stages.render.line_kernels import (
     BYTES,
-    CHARS,
     DEPTH,
     EMPTY,
     EVENTS,
@@ -28,7 +27,6 @@ from stages.render.line_kernels import (
     INSIDE,
     ON_LINE,
     RUN,
-    RUN_BYTES,
     UNKNOWN,
     emit,
     end_run,
@@ -161,21 +159,20 @@ from stages.render.text_kernels import NO, YES, hash_of, look_up
 @compiled
 def _add_text(page: Any, at: Any, end: Any, raw: Any, out: Any, events: Any, state: Any) -> Any:
     """Adds a text node: to the run of text, or as an event of its own if it is white space."""
-    before, chars = state[BYTES], state[CHARS]
+    before = state[BYTES]
     what = write(page, at, end, raw, out, state)
     if what == 2 or state[IN_PRE]:
         if state[RUN] < 0:
-            state[RUN], state[RUN_BYTES] = chars, before
+            state[RUN] = before
         state[ON_LINE] = FILLED
         return
-    state[BYTES], state[CHARS] = before, chars
+    state[BYTES] = before
     if state[ON_LINE] == EMPTY:
         return
     space = 10 if what else 32
     if state[RUN] >= 0:
         out[before] = space
         state[BYTES] += 1
-        state[CHARS] += 1
     else:
         emit(events, state, _SPACE, np.int64(space), NO)
 
@@ -333,7 +330,9 @@ def scan(
             else:
                 kind = _OBJECT if is_long(page, at, tags, out, state, limits) else _BOX
         if mark == _REPLACED or (mark == _LISTED and kind >= _INLINE):
-            place = mark == _REPLACED and kind > _BLOCK and not state[IN_PRE]
+            if state[IN_PRE]:
+                kind = min(kind, _LINE)
+            place = mark == _REPLACED and kind > _BLOCK
             place |= mark == _LISTED and flags & _PLACED
             one = -1
             if place:
@@ -377,16 +376,12 @@ def scan(
                 state[IN_MATH] += 1
         elif kind == _IMAGE:
             end_run(events, state)
-            before, chars = state[BYTES], state[CHARS]
+            before = state[BYTES]
             if alternatives and write(page, found[ALT], found[ALT_END], NO, out, state) == 2:
-                count = state[EVENTS]
-                events[count, 0], events[count, 1], events[count, 2] = _ALTERNATIVE, chars, state[CHARS]
-                events[count, 3] = state[INSIDE]
-                events[count, 4], events[count, 5] = before, state[BYTES]
-                state[EVENTS] = count + 1
+                emit(events, state, _ALTERNATIVE, before, state[BYTES])
                 state[ON_LINE] = FILLED
             else:
-                state[BYTES], state[CHARS] = before, chars
+                state[BYTES] = before
                 emit(events, state, _JOINT, NO, NO)
         elif kind == _BREAK:
             if state[ON_LINE] == EMPTY or state[IN_PRE] or not make_line(YES, sticks, out, events, state):

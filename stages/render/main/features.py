@@ -8,15 +8,15 @@ linear in the text and in the number of containers.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
 from stages.compiled import allocating, compiled
-from stages.render.blocks import Block, Outline
+from stages.render import block_kernels as columns
+from stages.render.block_kernels import HEADING, ITEM, PRE, ROW, TEXT
+from stages.render.blocks import KINDS, Blocks, Outline
 from stages.render.main.tree import Names, tree
 from stages.render.main.words import (
     CLASSES,
@@ -62,10 +62,6 @@ class Features(NamedTuple):
 #: A block at least this long counts as prose in the features of groups.
 LONG = 20
 
-KINDS = ("text", "heading", "item", "term", "definition", "pre", "row", "equation", "caption")
-_KIND = {kind: index for index, kind in enumerate(KINDS)}
-_HEADING, _ITEM, _ROW, _PRE = (_KIND[kind] for kind in ("heading", "item", "row", "pre"))
-
 #: Names of the columns of ``Features.block``.
 BLOCK_FEATURES = (
     *("chars", "tokens", "links", "link_density", "repeats", "position", "text_before", "text_after"),
@@ -105,36 +101,34 @@ _LOGGED_OF_GROUP = np.array(
 _LOGS = np.array([math.log1p(number) for number in range(1024)], np.float32)
 #: Classes of characters that have a feature of their own.
 _MARKS = np.array([STOP, COMMA, DIGIT, MONEY, UPPER])
+#: Kinds of blocks that are counted in groups.
+_KINDS = np.array([HEADING, ITEM, ROW, PRE])
 #: Quantities that are summed over the blocks of a group.
 _SUMMANDS = 17
 
 
-def extract(blocks: Sequence[Block], outline: Outline, vocabulary: Vocabulary) -> Features:
+def extract(blocks: Blocks, outline: Outline, vocabulary: Vocabulary) -> Features:
     """Features of a page with at least one block. Containers without blocks are ignored.
 
     A permalink counts as the link and the characters that it is on the page: headings of the content have
     one, while those of menus, often with the same words, have none.
     """
-    texts = [block.text + block.permalink for block in blocks]
-    words = count(texts)
-    seen = Counter(texts)
+    rows = blocks.rows
+    words = count(blocks.text, rows[:, columns.START], rows[:, columns.PERMALINK_END])
+    permalinks = words.chars - rows[:, columns.CHARS]
+    facts = np.empty((len(rows), 5), np.int64)
     # Pages with formulas are too rare to learn from: a block with formulas is treated as plain text.
-    facts = [
-        (
-            _KIND["text" if block.equations else block.kind],
-            block.level,
-            block.links + (block.permalink != ""),
-            block.link_chars + len(block.permalink),
-            seen[text],
-        )
-        for block, text in zip(blocks, texts, strict=True)
-    ]
-    groups = tree(blocks, outline, vocabulary.names)
+    facts[:, 0] = np.where(rows[:, columns.EQUATIONS] > 0, TEXT, rows[:, columns.KIND])
+    facts[:, 1] = rows[:, columns.LEVEL]
+    facts[:, 2] = rows[:, columns.LINKS] + (permalinks > 0)
+    facts[:, 3] = rows[:, columns.LINK_CHARS] + permalinks
+    facts[:, 4] = words.alike
+    groups = tree(rows[:, columns.CONTAINER].copy(), outline, vocabulary.names)
     of_blocks, summands = _of_blocks(
-        np.fromiter(chain.from_iterable(facts), np.int64, 5 * len(facts)).reshape(-1, 5),
+        facts,
         *(words.classes, words.chars, words.tokens, words.function_words),
         *(words.years, words.first, words.last),
-        *(groups.depth, _MARKS, _LOGGED_OF_BLOCK, _LOGS, len(BLOCK_FEATURES)),
+        *(groups.depth, _MARKS, _KINDS, _LOGGED_OF_BLOCK, _LOGS, len(BLOCK_FEATURES)),
     )
     of_groups = _of_groups(
         *(summands, groups.first, groups.last, groups.up, groups.wraps, groups.alike, groups.rank),
@@ -171,6 +165,7 @@ def _of_blocks(
     lasts: Bytes,
     depth: Ints,
     marks: Ints,
+    kinds: Ints,
     logged: Ints,
     logs: Floats,
     columns: int,
@@ -180,6 +175,7 @@ def _of_blocks(
     ``facts``, per block: kind, level, links, characters in links, and how many blocks have the same text.
     """
     n = len(facts)
+    heading, item, row_of_table, code = kinds[0], kinds[1], kinds[2], kinds[3]
     stop, comma, digit, money, upper = marks[0], marks[1], marks[2], marks[3], marks[4]
     total = 0
     page_function_words = 0
@@ -241,10 +237,10 @@ def _of_blocks(
             years[i],
             long * tokens[i],
             long,
-            int(kind == _HEADING),
-            int(kind == _ITEM),
-            int(kind == _ROW),
-            int(kind == _PRE),
+            int(kind == heading),
+            int(kind == item),
+            int(kind == row_of_table),
+            int(kind == code),
             int(seen > 1),
         )
         for column in range(_SUMMANDS):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.compiled import allocating
-from stages.render.blocks import Block, Outline
+from stages.render.blocks import Outline
 from stages.render.main.words import Ints, Lexicon
 
 #: Groups that a block sees, from the innermost out.
@@ -65,16 +65,15 @@ class Tree(NamedTuple):
     name_groups: Ints  # the group of each
 
 
-def tree(blocks: Sequence[Block], outline: Outline, known: Names) -> Tree:
-    """Builds the groups; containers without blocks are ignored."""
-    inner = [block.container for block in blocks]
+def tree(inner: Ints, outline: Outline, known: Names) -> Tree:
+    """Builds the groups; containers without blocks are ignored. ``inner``: the container of each block."""
     merged = np.array(outline.merged, np.int64).reshape(-1, 2)
     return Tree(
         *_group(
             outline.parent,
             outline.look,
             *known.of_looks(outline.looks),
-            np.array(inner, np.int64),
+            inner,
             merged[:, 0].copy(),
             merged[:, 1].copy(),
             LEVELS,

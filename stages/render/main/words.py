@@ -1,7 +1,7 @@
 """Counts of characters and words per block of a page, by one pass over an array.
 
 Knows scripts and the most frequent words of 16 languages. Does not know HTML, nor what counts are used for.
-All texts are joined into one array of code points, so the cost per character is a few table look-ups. A word
+All texts are in one array, so the cost per character is a few table look-ups. A word
 is a run of letters, marks and digits, or one character of a script written without spaces (Han, kana, Thai).
 Words of class names are found in the same way, but also end where the case changes.
 """
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.compiled import allocating, compiled
+from stages.text.characters import decode
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -90,6 +91,7 @@ class Words(NamedTuple):
     last: Bytes  # (n,) and of the last
     early: Hashes  # of the first EARLY words of the blocks, in order; see ``word_hash``
     early_blocks: Ints  # the block of each
+    alike: Ints  # (n,) how many texts are the same, itself included
     chars: Ints  # (n,)
 
 
@@ -138,11 +140,11 @@ def _codes(texts: Sequence[str]) -> tuple[NDArray[np.uint32], Ints]:
 
 
 @compiled
-def _plane_0(code: np.uint32) -> np.uint32:
+def _plane_0(code: int) -> int:
     """A code point within the tables. Plane 2 is ideographs; the rest above the BMP is mostly emoji."""
     if code < _TABLE:
         return code
-    return np.uint32(0x4E00) if code >> 16 == 2 else np.uint32(0x2600)
+    return 0x4E00 if code >> 16 == 2 else 0x2600
 
 
 @compiled
@@ -173,66 +175,125 @@ def _flags() -> Bytes:
 
 @allocating
 def _scan(
-    codes: NDArray[np.uint32],
-    lengths: Ints,
+    text: Bytes,
+    starts: Ints,
+    ends: Ints,
     classes: Bytes,
     values: Hashes,
     powers: Hashes,
     endings: NDArray[np.bool_],
     flags: Bytes,
-) -> tuple[Ints, Ints, Ints, Ints, Bytes, Bytes, Hashes, Ints]:
-    n = len(lengths)
+) -> tuple[Ints, Ints, Ints, Ints, Bytes, Bytes, Hashes, Ints, Ints, Ints]:
+    n = len(starts)
     counts = np.zeros((n, _CLASSES), np.int64)
     tokens = np.zeros(n, np.int64)
     function_words = np.zeros(n, np.int64)
     years = np.zeros(n, np.int64)
-    first = np.empty(n, np.uint8)
-    last = np.empty(n, np.uint8)
+    first = np.full(n, SPACE, np.uint8)
+    last = np.full(n, SPACE, np.uint8)
     early = np.empty(EARLY * n, np.uint64)
     early_blocks = np.empty(EARLY * n, np.int64)
+    keys = np.empty(n, np.uint64)
     kept = 0
-    end = 0
     for block in range(n):
-        i = end
-        end += lengths[block]
-        first[block] = classes[_plane_0(codes[i])] if i < end else SPACE
-        last[block] = classes[_plane_0(codes[end - 1])] if i < end else SPACE
+        i, end = starts[block], ends[block]
+        key = np.uint64(end - i)
+        if i < end:
+            first[block] = classes[_plane_0(decode(text, i, end)[0])]
+        kind = SPACE
         while i < end:
-            code = _plane_0(codes[i])
+            code, i = decode(text, i, end)
+            code = _plane_0(code)
             kind = classes[code]
             counts[block, kind] += 1
-            i += 1
+            last[block] = kind
             if kind > IDEOGRAPH:
                 continue
             word = values[code] * powers[0]
             position = 1
             ending = code
             while kind < IDEOGRAPH and i < end:
-                code = _plane_0(codes[i])
+                code, after = decode(text, i, end)
+                code = _plane_0(code)
                 kind = classes[code]
                 if kind < IDEOGRAPH:
                     counts[block, kind] += 1
+                    last[block] = kind
                     word += values[code] * powers[min(position, _LONGEST - 1)]
                     position += 1
                     ending = code
-                    i += 1
+                    i = after
             flag = flags[word >> np.uint64(64 - _FLAG_BITS)]
             function_words[block] += (flag & 1) | endings[ending]
             years[block] += flag >> 1
+            key = key * powers[0] + word
             if tokens[block] < EARLY:
                 early[kept] = word
                 early_blocks[kept] = block
                 kept += 1
             tokens[block] += 1
-    return counts, tokens, function_words, years, first, last, early[:kept], early_blocks[:kept]
+        keys[block] = key
+    lengths = np.zeros(n, np.int64)
+    for block in range(n):
+        for kind in range(_CLASSES):
+            lengths[block] += counts[block, kind]
+    alike = _alike(text, starts, ends, keys)
+    return (
+        counts,
+        tokens,
+        function_words,
+        years,
+        first,
+        last,
+        early[:kept],
+        early_blocks[:kept],
+        alike,
+        lengths,
+    )
 
 
-def count(texts: Sequence[str]) -> Words:
-    """Counts for the texts of blocks, at least one; a text may be empty."""
-    codes, lengths = _codes(texts)
+@allocating
+def _alike(text: Bytes, starts: Ints, ends: Ints, keys: Hashes) -> Ints:
+    """How many texts are the same as each; the same texts have the same keys."""
+    n = len(starts)
+    bits = 2
+    while 1 << bits < 2 * n:
+        bits += 1
+    slots = np.full(1 << bits, -1, np.int64)  # the first of the same texts
+    firsts = np.empty(n, np.int64)
+    alike = np.zeros(n, np.int64)
+    for block in range(n):
+        slot = np.int64(keys[block] >> np.uint64(64 - bits))
+        while slots[slot] >= 0 and not _are_same(text, starts, ends, block, slots[slot]):
+            slot = (slot + 1) % len(slots)
+        if slots[slot] < 0:
+            slots[slot] = block
+        firsts[block] = slots[slot]
+        alike[slots[slot]] += 1
+    for block in range(n):
+        alike[block] = alike[firsts[block]]
+    return alike
+
+
+@compiled
+def _are_same(text: Bytes, starts: Ints, ends: Ints, one: int, other: int) -> bool:
+    start, before, size = starts[one], starts[other], ends[one] - starts[one]
+    if ends[other] - before != size:
+        return False
+    same = 0
+    while same < size and text[start + same] == text[before + same]:
+        same += 1
+    return same == size
+
+
+def count(text: Bytes, starts: Ints, ends: Ints) -> Words:
+    """Counts for at least one text, each in UTF-8 between two places of ``text``; one may be empty."""
     tables = _tables()
-    found = _scan(codes, lengths, tables.classes, tables.values, _powers(), tables.korean_endings, _flags())
-    return Words._make((*found, lengths))
+    found = _scan(
+        *(text, np.ascontiguousarray(starts), np.ascontiguousarray(ends)),
+        *(tables.classes, tables.values, _powers(), tables.korean_endings, _flags()),
+    )
+    return Words(*found)
 
 
 class Lexicon:

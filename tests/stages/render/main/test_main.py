@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from benchmarks.lib import data
 from stages.compiled import compiled
-from stages.render.blocks import Block, Container, outline_of
+from stages.render.block_kernels import PRE, ROW, TEXT
+from stages.render.blocks import KINDS, Block, Container, blocks_of, outline_of
 from stages.render.main import _shipped, choose, load, select, soften
 from stages.render.main.align import scores, tokens
-from stages.render.main.features import KINDS, Vocabulary, extract
+from stages.render.main.features import Vocabulary, extract
 from stages.render.main.network import probabilities, weights_of
 from stages.render.main.tree import LEVELS, Names, tree
 from stages.render.text import render, structure
@@ -31,7 +32,7 @@ def block(text: str, container: int = 0, kind: str = "text", link_chars: int = 0
 def chosen(html: str) -> str:
     blocks, containers = structure(html)
     return "\n".join(
-        b.text for b, keep in zip(blocks, select(blocks, outline_of(containers)), strict=True) if keep
+        b.text for b, keep in zip(blocks, select(blocks_of(blocks), outline_of(containers)), strict=True) if keep
     )
 
 
@@ -50,8 +51,8 @@ def test_wrappers_and_empty_containers_do_not_count() -> None:
         Container(2, "p", "", 1, 2),
     ]
     vocabulary = Vocabulary(["<p>", "<nav>", "menu"], [])
-    one = extract([block("a", 1), block("b", 2)], outline_of(plain), vocabulary)
-    two = extract(blocks, outline_of(wrapped), vocabulary)
+    one = extract(blocks_of([block("a", 1), block("b", 2)]), outline_of(plain), vocabulary)
+    two = extract(blocks_of(blocks), outline_of(wrapped), vocabulary)
     assert (
         one.ancestors.tolist()
         == two.ancestors.tolist()
@@ -92,10 +93,10 @@ def pages(draw: st.DrawFn) -> tuple[list[Block], list[Container]]:
 @settings(deadline=None)
 def test_any_page_with_blocks_gets_some_content(page: tuple[list[Block], list[Container]]) -> None:
     blocks, containers = page
-    keep = select(blocks, outline_of(containers))
+    keep = select(blocks_of(blocks), outline_of(containers))
     assert len(keep) == len(blocks)
     assert any(keep) == bool(blocks)
-    assert keep == select(blocks, outline_of(containers))
+    assert (keep == select(blocks_of(blocks), outline_of(containers))).all()
 
 
 @given(pages())
@@ -104,7 +105,8 @@ def test_groups_by_their_definition(page: tuple[list[Block], list[Container]]) -
     blocks, containers = page
     if not blocks:
         return
-    found = tree(blocks, outline_of(containers), Names([]))
+    inner = np.array([block.container for block in blocks])
+    found = tree(inner, outline_of(containers), Names([]))
     spans = list(dict.fromkeys((c.first, c.last) for c in containers if c.first < c.last))
     looks = {span: (c.tag, c.names) for c in reversed(containers) if (span := (c.first, c.last)) in spans}
     around = [[s for s in spans if s != span and s[0] <= span[0] and span[1] <= s[1]] for span in spans]
@@ -146,9 +148,9 @@ def test_loops_and_torch_compute_the_same() -> None:
             block("Home " * (i + 1), 1 if i < length // 2 else i - length // 2 + 2) for i in range(length)
         ]
         features = (
-            extract(blocks, outline_of(containers), vocabulary)
+            extract(blocks_of(blocks), outline_of(containers), vocabulary)
             if length > 1
-            else extract([block("Home", 0)], outline_of([Container(-1, "body", "post", 0, 1)]), vocabulary)
+            else extract(blocks_of([block("Home", 0)]), outline_of([Container(-1, "body", "post", 0, 1)]), vocabulary)
         )
         examples.append(
             Example(features, features.tokens.astype(np.float32), features.tokens.astype(np.float32))
@@ -237,17 +239,19 @@ def test_code_and_rows_within_the_content_are_kept() -> None:
     from stages.render.main import _bridge
 
     body = outline_of([Container(-1, "body", "", 0, 6)])
-    kinds = ["text", "pre", "row", "text", "text", "pre"]
+    kinds = [TEXT, PRE, ROW, TEXT, TEXT, PRE]
     keep = np.array([True, False, False, True, True, False])
-    features = extract([block("x", 0, kind) for kind in kinds], body, Vocabulary([], []))
-    _bridge(keep, kinds, features)
+    features = extract(
+        blocks_of([block("x", 0, KINDS[kind]) for kind in kinds]), body, Vocabulary([], [])
+    )
+    _bridge(keep, np.array(kinds), features)
     assert keep.tolist() == [True, True, True, True, True, False]
 
 
 def test_nothing_and_signs_only() -> None:
-    assert select([], outline_of([])) == []
+    assert not len(select(blocks_of([]), outline_of([])))
     body = outline_of([Container(-1, "body", "", 0, 2)])
-    assert select([block("***"), block("—")], body) == [True, True]
+    assert select(blocks_of([block("***"), block("—")]), body).all()
 
 
 # Pages

@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.render.main.tree import NAMES, Names, name_words
-from stages.render.main.words import CLASSES, DIGIT, EARLY, IDEOGRAPH, SPACE, _tables, count, word_hash
+from stages.render.block_kernels import END, START
+from stages.render.blocks import Block, blocks_of
+from stages.render.main import words
+from stages.render.main.words import CLASSES, DIGIT, EARLY, IDEOGRAPH, SPACE, _tables, word_hash
+
+
+def count(texts: list[str]) -> words.Words:
+    blocks = blocks_of([Block(text, "text", 0, 0, "", 1, 0, 0, 0) for text in texts])
+    return words.count(blocks.text, blocks.column(START), blocks.column(END))
 
 
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=12))
@@ -18,6 +26,7 @@ def test_counts_of_blocks_are_those_of_each_text_alone(texts: list[str]) -> None
         assert together.tokens[index] == alone.tokens[0]
         assert together.classes[index].tolist() == alone.classes[0].tolist()
         assert together.classes[index].sum() == together.chars[index] == len(text)
+        assert together.alike[index] == texts.count(text)
         assert together.function_words[index] == alone.function_words[0]
         assert together.early[together.early_blocks == index].tolist() == alone.early.tolist()
 
