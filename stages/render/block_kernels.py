@@ -48,7 +48,7 @@ COLUMNS = 17
     MARKER_NOW_END,
     PERMALINK,  # of the line
     PERMALINK_STOP,
-    EDGED,  # the line has empty links only
+    EDGED,  # if the line has empty links only, the event after the first; else 0
     AT,  # the next event
     EVENTS,
     BLOCKS,

@@ -11,19 +11,22 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import kinds
+from stages.render.hashes import hash_of as of_name
 from stages.render.line_kernels import BYTES, ELEMENTS, INSIDE, LOOKS, write
 from stages.render.markup_kernels import (
     COUNT,
     NAMES,
     TAG_END,
     TAIL,
+    after_element,
     after_markup,
     after_tag,
     name_end,
     raw_end,
 )
-from stages.render.text_kernels import NO, hash_of, look_up
+from stages.render.text_kernels import NO, hash_of, is_blank, look_up
 
+_TEMPLATE = np.int64(of_name("template"))
 _RAW, _SCRIPT, _VOID = map(np.int64, (kinds.RAW, kinds.SCRIPT, kinds.VOID))
 
 
@@ -127,3 +130,36 @@ def is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) ->
                 if flags & _RAW:
                     at = raw_end(page, at, start, stop, flags & _SCRIPT, len(page) - TAIL)
     return total > limits[0] or nodes > limits[1]
+
+
+@compiled
+def is_read(page: Any, at: Any, end: Any, tags: Any) -> Any:
+    """Whether the content of a button, from ``at`` to ``end``, is text to be read, such as a question that
+    reveals its answer: more than four words, or ten characters of a script without spaces between them. A
+    control has less."""
+    words = wide = 0
+    within = False
+    while at < end:
+        byte = page[at]
+        if byte == 60:
+            if page[at + 1] == 33 or page[at + 1] == 63:
+                at = after_markup(page, at)
+                continue
+            start = at + 1
+            stop = name_end(page, start)
+            value = hash_of(page, start, stop, NO)
+            row = look_up(tags, value)
+            at = after_tag(page, stop)
+            if value == _TEMPLATE or (row >= 0 and tags[row, 2] & _RAW):
+                at = after_element(page, at, start, stop, tags)
+            continue
+        space = (
+            is_blank(byte) or (byte == 38 and page[at + 1] == 110) or (byte == 0xC2 and page[at + 1] == 0xA0)
+        )
+        wide += (byte == 0xE3 and page[at + 1] >= 0x81) or 0xE4 <= byte <= 0xE9
+        words += not space and not within
+        within = not space
+        at += 1
+        if space and byte > 32:
+            at += 5 if byte == 38 else 1
+    return words > 4 or wide > 10

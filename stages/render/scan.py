@@ -82,10 +82,10 @@ class Scan:
         found = _ATTRIBUTE.findall(self.page[start:end])
         return {name.decode(): unescape(value.decode()) for name, value in found}
 
-    def button(self, element: Element) -> tuple[str, bool]:
-        """The text of a button, and whether it is in a heading."""
-        start, end, in_heading = self._element(element)[2:5]
-        return _text(self.page[start + 1 : end]), bool(in_heading)
+    def text_of(self, element: Element) -> str:
+        """The text of a button."""
+        start, end = self._element(element)[2:4]
+        return _text(self.page[start + 1 : end])
 
     def items(self, element: Element) -> int:
         """How many items a list has."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import kinds
-from stages.render.element_kernels import add_container, add_element, is_long
+from stages.render.element_kernels import add_container, add_element, is_long, is_read
 from stages.render.line_kernels import (
     BYTES,
     DEPTH,
@@ -218,13 +218,24 @@ def _step(kind: Any, one: Any, opens: Any, sticks: Any, out: Any, events: Any, s
 
 
 @compiled
-def _pop(at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, elements: Any) -> Any:
+def _pop(
+    page: Any, tags: Any, at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, elements: Any
+) -> Any:
     """Closes the innermost open element, whose closing tag is at ``at``."""
     depth = state[DEPTH] - 1
     state[DEPTH] = depth
     kind, one = stack[depth, 1], stack[depth, 3]
     if kind == _INLINE:
         state[IN_MATH] -= stack[depth, 2]
+        return
+    if kind == _BUTTON and not elements[one, 4]:
+        opened = stack[depth, 2]
+        if is_read(page, elements[one, 2] + 1, at, tags):
+            events[opened, 0], events[opened, 1], events[opened, 2] = _SPACE, 32, 1
+            emit(events, state, _SPACE, np.int64(32), YES)
+        else:  # a control
+            state[ON_LINE], state[RUN], state[EVENTS] = elements[one, 3], -1, opened
+            emit(events, state, _JOINT, NO, NO)
         return
     _step(kind, one, NO, sticks, out, events, state)
     if kind == _BUTTON:
@@ -259,6 +270,7 @@ def _argument(
     if kind == _LINK or kind == _BLOCK_LINK or kind == _LIST or kind == _TABLE or kind == _BUTTON:
         element = add_element(name, end, state, found, elements)
         if kind == _BUTTON and state[DEPTH]:
+            elements[element, 3] = state[ON_LINE]
             elements[element, 4] = stack[state[DEPTH] - 1, 5] & _HEADINGS
         return element
     return -1
@@ -309,7 +321,7 @@ def scan(
             while depth >= 0 and stack[depth, 0] != value:
                 depth -= 1
             while depth >= 0 and state[DEPTH] > depth:
-                _pop(at, sticks, out, events, state, stack, elements)
+                _pop(page, tags, at, sticks, out, events, state, stack, elements)
             at = end + 1
             continue
         start = at + 1
@@ -384,7 +396,9 @@ def scan(
                 state[BYTES] = before
                 emit(events, state, _JOINT, NO, NO)
         elif kind == _BREAK:
-            if state[ON_LINE] == EMPTY or state[IN_PRE] or not make_line(YES, sticks, out, events, state):
+            if state[ON_LINE] == EMPTY and not state[IN_PRE]:
+                emit(events, state, _GAP, NO, NO)
+            elif state[IN_PRE] or not make_line(YES, sticks, out, events, state):
                 emit(events, state, _BREAKS, at, NO)
                 state[ON_LINE] = UNKNOWN
             else:
@@ -401,12 +415,12 @@ def scan(
         stack[depth, 3], stack[depth, 4], stack[depth, 5] = one, start, flags
         state[DEPTH] = depth + 1
         if void:
-            _pop(at, sticks, out, events, state, stack, elements)
+            _pop(page, tags, at, sticks, out, events, state, stack, elements)
         elif flags & _RAW:  # <xmp>, <plaintext>
             stop = raw_end(page, at, start, end, NO, size)
             if stop > at:
                 _add_text(page, at, stop, YES, out, events, state)
             at = stop
     while state[DEPTH]:
-        _pop(size, sticks, out, events, state, stack, elements)
+        _pop(page, tags, size, sticks, out, events, state, stack, elements)
     end_run(events, state)

@@ -66,8 +66,8 @@ def _line(page: Page, scan: Scan, findings: Findings, marked: list[int], at: int
     """Writes a line, from the event numbered ``at`` on; returns the next event."""
     inline = page.inline
     string = page.string
-    while some := scan.events[at : at + _SOME].tolist():
-        for event, one, other, page.container, _ in some:
+    while some := scan.events[at : at + _SOME, :4].tolist():
+        for event, one, other, page.container in some:
             at += 1
             if event == TEXT:
                 text = string(one, other)
@@ -80,7 +80,7 @@ def _line(page: Page, scan: Scan, findings: Findings, marked: list[int], at: int
                 if inline:
                     page.line()
             elif event == SPACE:
-                if inline:
+                if inline or other:
                     inline.append(chr(one))
             elif event == GAP:
                 page.blank_line()
@@ -103,12 +103,11 @@ def _line(page: Page, scan: Scan, findings: Findings, marked: list[int], at: int
             elif event == LISTING:
                 page.listing(findings.listings[marked[one]], one)
             elif event == CONTROL:
-                if _is_content(*scan.button(one)):
-                    ELEMENTS[BUTTON](page, one)
-                else:
+                if is_mark(scan.text_of(one)):
                     page.joint = BOX_JOINT
                     at += other
                     break
+                ELEMENTS[BUTTON](page, one)
             else:
                 if inline:
                     page.flush()
@@ -125,10 +124,3 @@ def _write_number(page: Page) -> None:
     start, end = page.write(ordinal(int(state[NUMBER]), style) + ". ")
     state[MARKER_NOW], state[MARKER_NOW_END], state[NUMBER] = start, end, NOT_GIVEN
     state[INDENT_NOW] += end - start
-
-
-def _is_content(text: str, in_heading: bool) -> bool:
-    """Whether a button is text to be read, such as a question that reveals its answer, and not a control."""
-    if in_heading:
-        return not is_mark(text)
-    return len(text.split()) > 4 or sum(["\u3040" <= letter <= "\u9fff" for letter in text]) > 10

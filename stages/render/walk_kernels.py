@@ -38,6 +38,7 @@ from stages.render.block_kernels import (
     TABLES,
     add_block,
 )
+from stages.render.line_kernels import BEGINS, ENDS
 from stages.render.markup_kernels import is_at
 from stages.render.text_kernels import NO, NONE, YES
 
@@ -60,7 +61,6 @@ from stages.render.text_kernels import NO, NONE, YES
     _LINE,
     _LINE_OF_TEXT,
     _LINK,
-    _LINKS,
     _LIST,
     _OBJECT,
     _QUOTE,
@@ -91,7 +91,6 @@ from stages.render.text_kernels import NO, NONE, YES
         kinds.LINE,
         kinds.LINE_OF_TEXT,
         kinds.LINK,
-        kinds.LINKS,
         kinds.LIST,
         kinds.OBJECT,
         kinds.QUOTE,
@@ -340,19 +339,23 @@ def walk(page: Any, events: Any, elements: Any, out: Any, state: Any, rows: Any,
             if what == _IS_TEXT and state[MARKER_NOW] < state[MARKER_NOW_END]:
                 what = _IS_ITEM
             stop, chars = np.int64(events[at, 2]), np.int64(events[at, 4])
+            if events[at, 5] or state[LINK_FROM] >= 0:
+                state[LINKS_OPEN] += events[at, 5]
+                state[LINK_CHARS_OPEN] += events[at, 6]
             add_block(one, stop, chars, what, state[FORMULAS], container, state, rows, out)
-            if state[LINK_FROM] >= 0:
+            if events[at, 7] == ENDS:
+                state[LINK_FROM] = NONE
+            elif events[at, 7] == BEGINS or state[LINK_FROM] >= 0:
                 state[LINK_FROM], state[LINKS_OPEN] = 0, 1  # the link continues
-        elif event == _LINKS:
-            if one or state[LINK_FROM] >= 0:
-                state[LINKS_OPEN] += one
-                state[LINK_CHARS_OPEN] += events[at, 2]
         elif event == _FLUSH or event == _GAP or event == _BREAKS:
             state[EDGED] = 0
             # The first block of an item directly follows its bullet.
             if event != _FLUSH and state[MARKER_NOW] == state[MARKER_NOW_END]:
                 state[GAP_NOW] = 2
+        elif event == _JOINT or event == _EDGE or kind == _OBJECT or (event == _SPACE and not events[at, 2]):
+            pass  # nothing is on the line that could be apart from something
         elif kind < _LINE and state[EDGED]:
+            state[AT] = state[EDGED]
             return IN_LINE
         elif kind == _LINK or kind == _BLOCK_LINK:
             if not closes:
@@ -360,15 +363,14 @@ def walk(page: Any, events: Any, elements: Any, out: Any, state: Any, rows: Any,
                 state[LINK_FROM] = 0
             elif state[LINK_FROM] >= 0:
                 state[LINK_FROM] = NONE
-                state[EDGED] = kind == _LINK
+                if kind == _LINK:
+                    state[EDGED] = at + 1
         elif kind == _CODE or kind == _SUPERSCRIPT or kind == _SUBSCRIPT:
             state[SAVED] += -1 if closes else 1
             if not closes:
                 kept[state[SAVED] - 1, WHAT], kept[state[SAVED] - 1, MORE] = NO, state[BLOCKS]
         elif kind < _LINE:
-            # Nothing is on the line that could be apart from something.
-            if event != _SPACE and event != _JOINT and event != _EDGE and kind != _OBJECT:
-                return IN_LINE
+            return IN_LINE
         elif kind == _LIST:
             if closes:
                 state[LISTS] -= 1

@@ -32,7 +32,9 @@ def block(text: str, container: int = 0, kind: str = "text", link_chars: int = 0
 def chosen(html: str) -> str:
     blocks, containers = structure(html)
     return "\n".join(
-        b.text for b, keep in zip(blocks, select(blocks_of(blocks), outline_of(containers)), strict=True) if keep
+        b.text
+        for b, keep in zip(blocks, select(blocks_of(blocks), outline_of(containers)), strict=True)
+        if keep
     )
 
 
@@ -150,7 +152,9 @@ def test_loops_and_torch_compute_the_same() -> None:
         features = (
             extract(blocks_of(blocks), outline_of(containers), vocabulary)
             if length > 1
-            else extract(blocks_of([block("Home", 0)]), outline_of([Container(-1, "body", "post", 0, 1)]), vocabulary)
+            else extract(
+                blocks_of([block("Home", 0)]), outline_of([Container(-1, "body", "post", 0, 1)]), vocabulary
+            )
         )
         examples.append(
             Example(features, features.tokens.astype(np.float32), features.tokens.astype(np.float32))
@@ -241,9 +245,7 @@ def test_code_and_rows_within_the_content_are_kept() -> None:
     body = outline_of([Container(-1, "body", "", 0, 6)])
     kinds = [TEXT, PRE, ROW, TEXT, TEXT, PRE]
     keep = np.array([True, False, False, True, True, False])
-    features = extract(
-        blocks_of([block("x", 0, KINDS[kind]) for kind in kinds]), body, Vocabulary([], [])
-    )
+    features = extract(blocks_of([block("x", 0, KINDS[kind]) for kind in kinds]), body, Vocabulary([], []))
     _bridge(keep, np.array(kinds), features)
     assert keep.tolist() == [True, True, True, True, True, False]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.render.main.tree import NAMES, Names, name_words
 from stages.render.block_kernels import END, START
 from stages.render.blocks import Block, blocks_of
 from stages.render.main import words
+from stages.render.main.tree import NAMES, Names, name_words
 from stages.render.main.words import CLASSES, DIGIT, EARLY, IDEOGRAPH, SPACE, _tables, word_hash
 
 
