@@ -22,12 +22,11 @@ from stages.render.markup_kernels import (
     after_markup,
     after_tag,
     name_end,
-    raw_end,
 )
 from stages.render.text_kernels import NO, hash_of, is_blank, look_up
 
 _TEMPLATE = np.int64(of_name("template"))
-_RAW, _SCRIPT, _VOID = map(np.int64, (kinds.RAW, kinds.SCRIPT, kinds.VOID))
+_RAW, _VOID = map(np.int64, (kinds.RAW, kinds.VOID))
 
 
 @compiled
@@ -86,30 +85,40 @@ def add_container(
 
 
 @compiled
-def is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) -> Any:
-    """Whether what is in an element that embeds something, from ``at`` on, is more than a note to old
-    browsers."""
-    before = state[BYTES]
-    total, nodes, depth = 0, 0, 1
+def has_much(page: Any, at: Any, tags: Any, limits: Any, button: Any) -> Any:
+    """Whether there is text to be read in an element, from ``at`` on. In a button, as is a question that
+    reveals its answer: more than four words, or ten characters of a script without spaces between them; a
+    control has less. In what embeds something: more than a note to old browsers (``limits``)."""
+    chars, nodes, depth = 0, 0, 1
+    words = wide = 0
+    within = False  # a word
     last = min(at + limits[2], len(page) - TAIL)
-    while depth:
-        if at >= last or total > limits[0] or nodes > limits[1]:
-            return True
-        if page[at] != 60:
-            stop = at
-            while stop < last and page[stop] != 60:
-                stop += 1
-            first, end = at, stop
-            while first < end and (page[first] == 32 or 9 <= page[first] <= 13):
-                first += 1
-            while end > first and (page[end - 1] == 32 or 9 <= page[end - 1] <= 13):
-                end -= 1
-            write(page, first, end, NO, out, state)
-            for index in range(before, state[BYTES]):
-                total += (out[index] & 0xC0) != 0x80
-            state[BYTES] = before
+    while depth and at < last and chars <= limits[0] and nodes <= limits[1]:
+        byte = page[at]
+        if byte != 60:
             nodes += 1
-            at = stop
+            blanks = chars  # the characters up to the last that is not blank
+            begun = False
+            while at < last and page[at] != 60:
+                byte = page[at]
+                blank = is_blank(byte)
+                space = (
+                    blank or (byte == 38 and page[at + 1] == 110) or (byte == 0xC2 and page[at + 1] == 0xA0)
+                )
+                words += not space and not within
+                within = not space
+                wide += (byte == 0xE3 and page[at + 1] > 0x80) or 0xE4 <= byte <= 0xE9
+                begun |= not blank
+                chars += begun and (byte & 0xC0) != 0x80
+                if not blank:
+                    blanks = chars
+                if byte == 38:
+                    while page[at] != 59:
+                        at += 1
+                at += 1
+                if byte == 0xC2:
+                    at += 1
+            chars = blanks
         elif page[at + 1] == 33 or page[at + 1] == 63:
             at = after_markup(page, at)
             nodes += 1
@@ -117,7 +126,8 @@ def is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) ->
             closing = page[at + 1] == 47
             start = at + 2 if closing else at + 1
             stop = name_end(page, start)
-            row = look_up(tags, hash_of(page, start, stop, NO))
+            value = hash_of(page, start, stop, NO)
+            row = look_up(tags, value)
             flags = tags[row, 2] if row >= 0 else 0
             at = after_tag(page, stop)
             if flags & _VOID:
@@ -126,40 +136,10 @@ def is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) ->
                 depth -= 1
             else:
                 nodes += 1
-                depth += 1
-                if flags & _RAW:
-                    at = raw_end(page, at, start, stop, flags & _SCRIPT, len(page) - TAIL)
-    return total > limits[0] or nodes > limits[1]
-
-
-@compiled
-def is_read(page: Any, at: Any, end: Any, tags: Any) -> Any:
-    """Whether the content of a button, from ``at`` to ``end``, is text to be read, such as a question that
-    reveals its answer: more than four words, or ten characters of a script without spaces between them. A
-    control has less."""
-    words = wide = 0
-    within = False
-    while at < end:
-        byte = page[at]
-        if byte == 60:
-            if page[at + 1] == 33 or page[at + 1] == 63:
-                at = after_markup(page, at)
-                continue
-            start = at + 1
-            stop = name_end(page, start)
-            value = hash_of(page, start, stop, NO)
-            row = look_up(tags, value)
-            at = after_tag(page, stop)
-            if value == _TEMPLATE or (row >= 0 and tags[row, 2] & _RAW):
-                at = after_element(page, at, start, stop, tags)
-            continue
-        space = (
-            is_blank(byte) or (byte == 38 and page[at + 1] == 110) or (byte == 0xC2 and page[at + 1] == 0xA0)
-        )
-        wide += (byte == 0xE3 and page[at + 1] >= 0x81) or 0xE4 <= byte <= 0xE9
-        words += not space and not within
-        within = not space
-        at += 1
-        if space and byte > 32:
-            at += 5 if byte == 38 else 1
-    return words > 4 or wide > 10
+                if flags & _RAW or (button and value == _TEMPLATE):
+                    at = after_element(page, at, start, stop, tags)
+                else:
+                    depth += 1
+    if button:
+        return words > 4 or wide > 10
+    return depth > 0 or chars > limits[0] or nodes > limits[1]

@@ -13,7 +13,7 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import kinds
-from stages.render.element_kernels import add_container, add_element, is_long, is_read
+from stages.render.element_kernels import add_container, add_element, has_much
 from stages.render.line_kernels import (
     BYTES,
     DEPTH,
@@ -219,7 +219,16 @@ def _step(kind: Any, one: Any, opens: Any, sticks: Any, out: Any, events: Any, s
 
 @compiled
 def _pop(
-    page: Any, tags: Any, at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, elements: Any
+    page: Any,
+    tags: Any,
+    limits: Any,
+    at: Any,
+    sticks: Any,
+    out: Any,
+    events: Any,
+    state: Any,
+    stack: Any,
+    elements: Any,
 ) -> Any:
     """Closes the innermost open element, whose closing tag is at ``at``."""
     depth = state[DEPTH] - 1
@@ -230,7 +239,7 @@ def _pop(
         return
     if kind == _BUTTON and not elements[one, 4]:
         opened = stack[depth, 2]
-        if is_read(page, elements[one, 2] + 1, at, tags):
+        if has_much(page, elements[one, 2] + 1, tags, limits, YES):
             events[opened, 0], events[opened, 1], events[opened, 2] = _SPACE, 32, 1
             emit(events, state, _SPACE, np.int64(32), YES)
         else:  # a control
@@ -321,7 +330,7 @@ def scan(
             while depth >= 0 and stack[depth, 0] != value:
                 depth -= 1
             while depth >= 0 and state[DEPTH] > depth:
-                _pop(page, tags, at, sticks, out, events, state, stack, elements)
+                _pop(page, tags, limits, at, sticks, out, events, state, stack, elements)
             at = end + 1
             continue
         start = at + 1
@@ -340,7 +349,7 @@ def scan(
             if flags & _DECLARED:
                 kind = _BOX if found[DECLARE] else _OBJECT
             else:
-                kind = _OBJECT if is_long(page, at, tags, out, state, limits) else _BOX
+                kind = _OBJECT if has_much(page, at, tags, limits, NO) else _BOX
         if mark == _REPLACED or (mark == _LISTED and kind >= _INLINE):
             if state[IN_PRE]:
                 kind = min(kind, _LINE)
@@ -415,12 +424,12 @@ def scan(
         stack[depth, 3], stack[depth, 4], stack[depth, 5] = one, start, flags
         state[DEPTH] = depth + 1
         if void:
-            _pop(page, tags, at, sticks, out, events, state, stack, elements)
+            _pop(page, tags, limits, at, sticks, out, events, state, stack, elements)
         elif flags & _RAW:  # <xmp>, <plaintext>
             stop = raw_end(page, at, start, end, NO, size)
             if stop > at:
                 _add_text(page, at, stop, YES, out, events, state)
             at = stop
     while state[DEPTH]:
-        _pop(page, tags, size, sticks, out, events, state, stack, elements)
+        _pop(page, tags, limits, size, sticks, out, events, state, stack, elements)
     end_run(events, state)

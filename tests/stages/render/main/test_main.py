@@ -340,7 +340,7 @@ def test_a_very_long_page() -> None:
     containers = [Container(-1, "body", "", 0, 20_000)] + [
         Container(0, "p", "", i, i + 1) for i in range(20_000)
     ]
-    assert len(select(blocks, outline_of(containers))) == 20_000
+    assert len(select(blocks_of(blocks), outline_of(containers))) == 20_000
 
 
 def test_real_articles() -> None:
