@@ -25,7 +25,7 @@ from stages.render.kinds import (
     SUPERSCRIPT,
 )
 from stages.render.layout import BOX_JOINT, CODE_BACKSLASH, CODE_BACKTICK, SCRIPT_JOINT, Page
-from stages.render.walk_kernels import MORE, WHAT
+from stages.render.list_kernels import MORE, WHAT
 from stages.render.whitespace import collapse
 
 #: A sub- or superscript that needs no braces: a number, a word, a sign or a footnote mark, after an optional

@@ -17,9 +17,10 @@ from stages.render import block_kernels as columns
 from stages.render.block_kernels import CAPTION, EQUATION, HEADING, ITEM, PRE, TERM, TEXT, add_block
 from stages.render.blocks import Blocks, Outline
 from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
+from stages.render.list_kernels import NOT_GIVEN, OPEN, release_marker
 from stages.render.marks import Formula
 from stages.render.scan import Element, Scan
-from stages.render.walk_kernels import NOT_GIVEN, OPEN, release_marker, walk
+from stages.render.walk_kernels import walk
 from stages.render.whitespace import collapse
 
 _BLANK_START = re.compile(r"\A(?:[ \t]*\n)+")
@@ -53,7 +54,7 @@ class Page:
         self._rows = np.empty((3 * events + 4, columns.COLUMNS), np.int64)
         self.open = np.empty((events + 1, OPEN), np.int64)  # what is open (``walk_kernels``)
         self.text = scan.out
-        self._bytes = memoryview(self.text)
+        self._bytes = self.text.data
         self.container: Element = -1  # the innermost; -1 if containers are not wanted
         self.merged: list[tuple[Element, int]] = []  # containers of blocks that became part of other blocks
         self.inline: list[str] = []
@@ -121,7 +122,7 @@ class Page:
             longer = np.empty(2 * end, np.uint8)
             longer[:start] = self.text[:start]
             self.text = longer
-            self._bytes = memoryview(longer)
+            self._bytes = longer.data
         self._bytes[start:end] = data
         self.state[columns.BYTES] = end
         return start, end

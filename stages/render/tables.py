@@ -32,7 +32,7 @@ from stages.render.block_kernels import (
     TABLES,
 )
 from stages.render.layout import Page
-from stages.render.walk_kernels import (
+from stages.render.list_kernels import (
     CELL_ROW,
     CELL_ROWS,
     FOR_LAYOUT,

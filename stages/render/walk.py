@@ -39,11 +39,12 @@ from stages.render.kinds import (
     TEXT,
 )
 from stages.render.layout import BOX_JOINT, Page
+from stages.render.list_kernels import LIST_STYLE, NOT_GIVEN
 from stages.render.lists import ordinal
 from stages.render.marks import Findings
 from stages.render.permalinks import is_mark
 from stages.render.scan import Scan
-from stages.render.walk_kernels import DONE, IN_LINE, ITEMS, LINES, LIST_STYLE, NOT_GIVEN, ORDINAL
+from stages.render.walk_kernels import DONE, IN_LINE, ITEMS, LINES, ORDINAL
 
 #: Events that are looked at together.
 _SOME = 24

@@ -16,14 +16,12 @@ from stages.render import block_kernels, kinds
 from stages.render.block_kernels import (
     AT,
     BLOCKS,
-    BYTES,
     CELLS,
     EDGED,
     EVENTS,
     FORMULAS,
     GAP_NOW,
     INDENT_NOW,
-    KIND,
     KIND_NOW,
     LEVEL_NOW,
     LINK_CHARS_OPEN,
@@ -32,15 +30,33 @@ from stages.render.block_kernels import (
     LISTS,
     MARKER_NOW,
     MARKER_NOW_END,
-    NUMBER,
     ROWS,
     SAVED,
     TABLES,
     add_block,
 )
 from stages.render.line_kernels import BEGINS, ENDS
+from stages.render.list_kernels import (
+    AS_NONE,
+    AS_PRESENTATION,
+    FOR_LAYOUT,
+    HEADED,
+    MAX_INDENT,
+    MORE,
+    ROLE,
+    ROW_CONTAINER,
+    ROW_GROUP,
+    TABLE_CELL,
+    TABLE_FIRST,
+    TABLE_ROW,
+    WHAT,
+    close_cell,
+    open_item,
+    open_list,
+    value_of,
+)
 from stages.render.markup_kernels import is_at
-from stages.render.text_kernels import NO, NONE, YES
+from stages.render.text_kernels import NO, NONE
 
 (
     _BLOCK_LINK,
@@ -102,7 +118,7 @@ from stages.render.text_kernels import NO, NONE, YES
         kinds.TERM,
     ),
 )
-(_IS_TEXT, _IS_HEADING, _IS_ITEM, _IS_TERM, _IS_DEFINITION, _IS_PRE, _IS_CAPTION) = map(
+(_IS_TEXT, _IS_HEADING, _IS_ITEM, _IS_TERM, _IS_DEFINITION, _IS_CAPTION) = map(
     np.int64,
     (
         block_kernels.TEXT,
@@ -110,7 +126,6 @@ from stages.render.text_kernels import NO, NONE, YES
         block_kernels.ITEM,
         block_kernels.TERM,
         block_kernels.DEFINITION,
-        block_kernels.PRE,
         block_kernels.CAPTION,
     ),
 )
@@ -119,206 +134,7 @@ from stages.render.text_kernels import NO, NONE, YES
 #: how many items a list has, or after a table.
 DONE, IN_LINE, ORDINAL, ITEMS, LINES = range(5)
 
-#: Columns of indentation that nesting may add up to: beyond that, text would move off any page, and its size
-#: would grow with the square of the depth.
-_MAX_INDENT = 40
 _DEFINITION_INDENT, _QUOTE_INDENT = 4, 2
-
-# Columns of what is open: what elements saved; lists; tables, their rows, and cells.
-(
-    WHAT,
-    MORE,
-    LIST_INDENT,  # columns before its markers
-    LIST_FIRST,  # how many blocks there were before it
-    LIST_NUMBER,  # of the next item; NOT_GIVEN: the list has bullets
-    LIST_STEP,
-    LIST_STYLE,  # the letter of its type
-    TABLE_FIRST,  # its first block
-    TABLE_ROW,
-    TABLE_CELL,
-    HEADED,  # has <th>, <thead> or <caption>
-    FOR_LAYOUT,  # as it declares
-    ROW_CONTAINER,
-    ROW_GROUP,  # thead, tbody or tfoot, as a unique number: no cell extends beyond it
-    CELL_ROW,
-    CELL_FIRST,  # its blocks
-    CELL_LAST,
-    CELL_COLUMNS,  # colspan
-    CELL_ROWS,  # rowspan; TO_THE_END: down to the last row of its group
-) = range(19)
-OPEN = 19
-#: What rowspan=0 means (HTML 4.9.11): more rows than any table has.
-TO_THE_END = 1 << 30
-NOT_GIVEN = -(1 << 40)
-
-_BULLETS = np.frombuffer(b"*+o#@-=", np.uint8)
-_OL = np.frombuffer(b"ol", np.uint8)
-_COLSPAN = np.frombuffer(b"colspan", np.uint8)
-_ROWSPAN = np.frombuffer(b"rowspan", np.uint8)
-_ROLE = np.frombuffer(b"role", np.uint8)
-_NONE = np.frombuffer(b'none"', np.uint8)
-_PRESENTATION = np.frombuffer(b'presentation"', np.uint8)
-_REVERSED = np.frombuffer(b"reversed", np.uint8)
-_START = np.frombuffer(b"start", np.uint8)
-_TYPE = np.frombuffer(b"type", np.uint8)
-_VALUE = np.frombuffer(b"value", np.uint8)
-
-
-@compiled
-def _value(page: Any, elements: Any, one: Any, name: Any) -> Any:
-    """Where the value of an attribute begins; -1 if the element has none."""
-    if one < 0:
-        return NONE
-    at = np.int64(elements[one, 1])
-    while page[at] == 32:
-        start = at + 1
-        at = start + 1
-        while page[at] != 61:
-            at += 1
-        if at - start == len(name) and is_at(page, start, name):
-            return at + 2
-        at += 2
-        while page[at] != 34:
-            at += 1
-        at += 1
-    return NONE
-
-
-@compiled
-def _integer(page: Any, elements: Any, one: Any, name: Any) -> Any:
-    """An attribute as HTML parses integers (2.3.4.1), within reasonable bounds."""
-    at = _value(page, elements, one, name)
-    if at < 0:
-        return np.int64(NOT_GIVEN)
-    while page[at] == 32 or page[at] == 9 or page[at] == 10 or page[at] == 12 or page[at] == 13:
-        at += 1
-    sign = np.int64(1)
-    if page[at] == 45 or page[at] == 43:
-        sign = np.int64(44) - page[at]
-        at += 1
-    first = at
-    number = np.int64(0)
-    while 48 <= page[at] <= 57 and at < first + 9:
-        number = 10 * number + page[at] - 48
-        at += 1
-    return sign * number if at > first else np.int64(NOT_GIVEN)
-
-
-@compiled
-def _open_list(
-    page: Any, elements: Any, one: Any, container: Any, state: Any, rows: Any, out: Any, kept: Any
-) -> Any:
-    """False if its items have to be counted first."""
-    lists = state[LISTS]
-    number, step, style = np.int64(NOT_GIVEN), np.int64(1), np.int64(49)
-    name = elements[one, 0]
-    if elements[one, 1] - name == 2 and is_at(page, name, _OL):
-        number = _integer(page, elements, one, _START)
-        if _value(page, elements, one, _REVERSED) >= 0:
-            step = NONE
-            if number == NOT_GIVEN:
-                number = state[NUMBER]
-                if number == NOT_GIVEN:
-                    return False
-        if number == NOT_GIVEN:
-            number = YES
-        at = _value(page, elements, one, _TYPE)
-        if at >= 0 and page[at + 1] == 34:
-            style = np.int64(page[at])
-    state[NUMBER] = NOT_GIVEN
-    marker, stop = state[MARKER_NOW], state[MARKER_NOW_END]
-    if not lists and marker == stop:
-        state[GAP_NOW] = 2
-    if marker < stop:
-        release_marker(container, state, rows, out)
-    indent = state[INDENT_NOW]
-    # A list within an item is indented by the item; one directly within a list indents itself.
-    if lists and indent == kept[lists - 1, LIST_INDENT]:
-        indent = min(indent + 2, _MAX_INDENT)
-    kept[lists, LIST_INDENT], kept[lists, LIST_FIRST] = indent, state[BLOCKS]
-    kept[lists, LIST_NUMBER], kept[lists, LIST_STEP], kept[lists, LIST_STYLE] = number, step, style
-    state[LISTS] = lists + 1
-    return True
-
-
-@compiled
-def release_marker(container: Any, state: Any, rows: Any, out: Any) -> Any:
-    """Called before content that cannot follow a marker: a number gets a line of its own, a bullet is
-    dropped."""
-    marker, stop = state[MARKER_NOW], state[MARKER_NOW_END]
-    state[MARKER_NOW_END] = marker
-    if stop - marker > 2:
-        indent = state[INDENT_NOW]
-        state[INDENT_NOW] = max(indent - (stop - marker), 0)
-        stop -= 1
-        add_block(marker, stop, stop - marker, _IS_ITEM, state[FORMULAS], container, state, rows, out)
-        state[INDENT_NOW] = indent
-
-
-@compiled
-def _open_item(page: Any, elements: Any, one: Any, state: Any, rows: Any, out: Any, kept: Any) -> Any:
-    """False if the number is for others to write."""
-    lists = state[LISTS] - 1
-    number = np.int64(NOT_GIVEN)
-    bullet = _BULLETS[0]
-    indent = state[INDENT_NOW]
-    if lists >= 0:
-        blocks = state[BLOCKS]
-        if blocks > kept[lists, LIST_FIRST] and rows[blocks - 1, KIND] != _IS_PRE:
-            state[GAP_NOW] = 1  # no blank lines between items, whether or not they contain paragraphs
-        indent = min(kept[lists, LIST_INDENT], _MAX_INDENT)
-        number = kept[lists, LIST_NUMBER]
-        bullet = _BULLETS[min(lists, len(_BULLETS) - 1)]
-    put = state[BYTES]
-    state[MARKER_NOW] = put
-    if number == NOT_GIVEN:
-        out[put] = bullet
-        put += 1
-    else:
-        value = _integer(page, elements, one, _VALUE)
-        if value != NOT_GIVEN:
-            number = value
-        kept[lists, LIST_NUMBER] = number + kept[lists, LIST_STEP]
-        style = kept[lists, LIST_STYLE] | 32
-        if style == 97 or style == 105:
-            state[MARKER_NOW_END], state[INDENT_NOW], state[NUMBER] = put, indent, number
-            return False
-        if number < 0:
-            out[put] = 45
-            put += 1
-            number = -number
-        power = np.int64(1)
-        while power * 10 <= number:
-            power *= 10
-        while power:
-            out[put] = 48 + number // power % 10
-            put += 1
-            power //= 10
-        out[put] = 46
-        put += 1
-    out[put] = 32
-    put += 1
-    state[MARKER_NOW_END] = state[BYTES] = put
-    state[INDENT_NOW] = indent + put - state[MARKER_NOW]
-    return True
-
-
-@compiled
-def _close_cell(page: Any, elements: Any, one: Any, first: Any, state: Any, kept: Any) -> Any:
-    """Notes the blocks and spans of a cell."""
-    table = state[TABLES] - 1
-    if table < 0 or state[ROWS] == kept[table, TABLE_ROW]:
-        return
-    columns, rows = _integer(page, elements, one, _COLSPAN), _integer(page, elements, one, _ROWSPAN)
-    cell = state[CELLS]
-    kept[cell, CELL_ROW], kept[cell, CELL_FIRST], kept[cell, CELL_LAST] = (
-        state[ROWS] - 1,
-        first,
-        state[BLOCKS],
-    )
-    kept[cell, CELL_COLUMNS] = max(columns, 1)
-    kept[cell, CELL_ROWS] = TO_THE_END if rows == 0 else max(rows, 1)
-    state[CELLS] = cell + 1
 
 
 @compiled
@@ -376,7 +192,7 @@ def walk(page: Any, events: Any, elements: Any, out: Any, state: Any, rows: Any,
                 state[LISTS] -= 1
                 if not state[LISTS] and state[MARKER_NOW] == state[MARKER_NOW_END]:
                     state[GAP_NOW] = 2
-            elif not _open_list(page, elements, one, container, state, rows, out, kept):
+            elif not open_list(page, elements, one, container, state, rows, out, kept):
                 return ITEMS
         elif kind == _ROW or kind == _HEAD_ROWS:
             if table >= 0 and not closes:
@@ -395,9 +211,9 @@ def walk(page: Any, events: Any, elements: Any, out: Any, state: Any, rows: Any,
             table = state[TABLES]
             kept[table, TABLE_FIRST], kept[table, HEADED] = state[BLOCKS], 0
             kept[table, TABLE_ROW], kept[table, TABLE_CELL] = state[ROWS], state[CELLS]
-            role = _value(page, elements, one, _ROLE)
+            role = value_of(page, elements, one, ROLE)
             kept[table, FOR_LAYOUT] = role >= 0 and (
-                is_at(page, role, _NONE) or is_at(page, role, _PRESENTATION)
+                is_at(page, role, AS_NONE) or is_at(page, role, AS_PRESENTATION)
             )
             state[TABLES] = table + 1
         elif kind < _BLOCK_LINK and kind != kinds.PRE:
@@ -417,7 +233,7 @@ def walk(page: Any, events: Any, elements: Any, out: Any, state: Any, rows: Any,
                     if kind == _DEFINITION:
                         state[INDENT_NOW] = kept[depth, MORE]
                     elif kind == _CELL or kind == _HEADER_CELL:
-                        _close_cell(page, elements, one, kept[depth, MORE], state, kept)
+                        close_cell(page, elements, one, kept[depth, MORE], state, kept)
             else:
                 state[SAVED] = depth + 1
                 indent = state[INDENT_NOW]
@@ -432,12 +248,12 @@ def walk(page: Any, events: Any, elements: Any, out: Any, state: Any, rows: Any,
                     if table >= 0:
                         kept[table, HEADED] = 1
                 elif kind == _QUOTE:
-                    state[INDENT_NOW] = min(indent + _QUOTE_INDENT, _MAX_INDENT)
+                    state[INDENT_NOW] = min(indent + _QUOTE_INDENT, MAX_INDENT)
                 elif kind == _DEFINITION:
                     state[KIND_NOW] = _IS_DEFINITION
-                    state[INDENT_NOW] = min(indent + _DEFINITION_INDENT, _MAX_INDENT)
+                    state[INDENT_NOW] = min(indent + _DEFINITION_INDENT, MAX_INDENT)
                 elif kind == _ITEM:
-                    if not _open_item(page, elements, one, state, rows, out, kept):
+                    if not open_item(page, elements, one, state, rows, out, kept):
                         state[AT] = at + 1
                         return ORDINAL
                 else:

@@ -258,7 +258,7 @@ def _are_same(text: Bytes, starts: Ints, ends: Ints, one: int, other: int) -> bo
     same = 0
     while same < size and text[start + same] == text[before + same]:
         same += 1
-    return same == size
+    return bool(same == size)
 
 
 def count(text: Bytes, starts: Ints, ends: Ints) -> Words:
