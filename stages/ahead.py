@@ -3,8 +3,8 @@
 ``python -m stages.ahead`` compiles what the stages of this package need and keeps it where
 ``stages.compiled`` does: for whoever builds an image whose directories cannot be written to later. ``start``
 does the same beside a run that begins, if something is missing: all processors then compile what one worker
-after another would have compiled (``prepare`` has the compiler loaded before it is known what). Nothing that is computed depends on it; a loop that it leaves out is
-compiled when it is called.
+after another would have compiled. ``prepare`` comes before it, when it is not known yet what is missing.
+Nothing that is computed depends on it; a loop that it leaves out is compiled when it is called.
 
 The types with which loops are called stand in ``signatures.json``. They were seen while the cases of
 ``tests/stages/version_cases.py`` ran; ``tests/stages/test_ahead.py`` keeps the two together.
