@@ -146,7 +146,7 @@ class Outline(NamedTuple):
     parent: NDArray[np.int64]  # (c,): -1 for the body
     look: NDArray[np.int64]  # (c,): an index of looks; -1 for a number that is not in use
     looks: Sequence[tuple[str, str]]  # tag, and names
-    merged: Sequence[tuple[int, int]]  # more blocks of containers than those that name them: container, block
+    merged: NDArray[np.int64]  # (m, 2) more blocks of containers than those that name them: container, block
 
 
 def outline_of(containers: Sequence[Container]) -> Outline:
@@ -156,7 +156,7 @@ def outline_of(containers: Sequence[Container]) -> Outline:
     filled = [(number, one) for number, one in enumerate(containers) if one.first < one.last]
     merged = [(number, block) for number, one in filled for block in (one.first, one.last - 1)]
     parent = np.array([one.parent for one in containers], np.int64)
-    return Outline(parent, np.array(look, np.int64), list(looks), merged)
+    return Outline(parent, np.array(look, np.int64), list(looks), np.array(merged, np.int64).reshape(-1, 2))
 
 
 def number_containers(blocks: list[Block], outline: Outline) -> list[Container]:
@@ -164,7 +164,7 @@ def number_containers(blocks: list[Block], outline: Outline) -> list[Container]:
     spans: dict[int, list[int]] = {}
     parent, look = outline.parent.tolist(), outline.look.tolist()
     named = [(block.container, place) for place, block in enumerate(blocks)]
-    for number, place in (*named, *outline.merged):
+    for number, place in (*named, *outline.merged.tolist()):
         while number >= 0:
             if (span := spans.get(number)) is None:
                 spans[number] = [place, place]

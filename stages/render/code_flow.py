@@ -117,6 +117,44 @@ def find(
     return finder.found
 
 
+#: Of ``_MARKS``: tags and an id, words of classes, and words of styles and of ``face``.
+_TAGS = (b"<tt", b"<code", b"<kbd", b"<samp", b' id="code"')
+_CLASS_WORDS = (
+    b"code geshi listing mono syntax highlight console terminal snippet courier typewriter program".split()
+)
+_FONT_WORDS = b"mono courier consolas menlo lucida fixedsys inconsolata terminal source".split()
+_IN_FONT = re.compile(rb"<[^<>]*(?:style|face)\s*=[^<>]*\Z", re.IGNORECASE)
+#: Bytes before a word in which its tag begins.
+_LONGEST_TAG = 4000
+
+
+def may_be_marked(html: str, body: bytes) -> bool:
+    """Whether there may be an element with a sign of code. ``body``: the page as ``regular`` writes it, which
+    has classes but not fonts; ``html``: as it was."""
+    body = body.lower()
+    if any(sign in body for sign in _TAGS):
+        return True
+    for word in _CLASS_WORDS:
+        at = body.find(word)
+        while at >= 0:
+            begins, ends = body.rfind(b' class="', 0, at) + 8, body.find(b'"', at)
+            names = body[begins:ends] if begins > 7 else b'"'
+            if b'"' not in names and (
+                _CODE_CLASS.search(text := names.decode()) or _MAYBE_CLASS.search(text)
+            ):
+                return True
+            at = body.find(word, ends)
+    lower = html.encode().lower()
+    for word in _FONT_WORDS:
+        at = lower.find(word)
+        while at >= 0:
+            begins = lower.rfind(b"<", max(at - _LONGEST_TAG, 0), at)
+            if begins >= 0 and lower.find(b">", begins, at) < 0 and _IN_FONT.match(lower, begins, at):
+                return True
+            at = lower.find(word, at + 1)
+    return False
+
+
 class _Finder:
     def __init__(
         self, tree: LexborHTMLParser, html: str, taken: Set[int], skip: Set[int], nodes: Nodes

@@ -13,6 +13,7 @@ from html import unescape
 from itertools import zip_longest
 
 import numpy as np
+import numpy.typing as npt
 
 from stages.render import kinds
 from stages.render.blocks import Outline
@@ -66,7 +67,7 @@ class Scan:
         numbers: list[int] = self.elements[element].tolist()
         return numbers
 
-    def outline(self, merged: list[tuple[Element, int]]) -> Outline:
+    def outline(self, merged: npt.NDArray[np.int64]) -> Outline:
         """The containers; blocks name them by the number of the element."""
         looks = []
         for start, end, _, first, last, _ in self.elements[self._first_of_look].tolist():

@@ -67,7 +67,6 @@ class Tree(NamedTuple):
 
 def tree(inner: Ints, outline: Outline, known: Names) -> Tree:
     """Builds the groups; containers without blocks are ignored. ``inner``: the container of each block."""
-    merged = np.array(outline.merged, np.int64).reshape(-1, 2)
     c, n = len(outline.parent), len(inner)
     tags, words, sizes = known.of_looks(outline.looks)
     look = outline.look
@@ -77,7 +76,7 @@ def tree(inner: Ints, outline: Outline, known: Names) -> Tree:
     groups = np.zeros((7, c), np.int64)
     ancestors, depth = np.empty((n, LEVELS), np.int64), np.empty(n, np.int64)
     containers = (outline.parent, look, tags, words, sizes)
-    blocks = (inner, merged[:, 0].copy(), merged[:, 1].copy())
+    blocks = (inner, outline.merged[:, 0].copy(), outline.merged[:, 1].copy())
     g, named = _group(*containers, *blocks, spans, of, groups, name_ids, name_groups, ancestors, depth)
     first, last, up, wraps, alike, rank, _ = groups[:, :g]
     members = np.empty((2, 1 << (2 * g).bit_length()), np.int64)
