@@ -180,7 +180,7 @@ def finish(state: Any, rows: Any, out: Any, kept: Any, merged: Any, places: Any)
     data = headed or (2 * lines > several and several > 1)
     earlier = state[MERGED]
     blanks = _MAX_BLANKS * (last_cell - cell)
-    group = NO
+    group: Any = NO
     wide = 0  # columns that cells above may extend into
     write = position = start
     last = cell

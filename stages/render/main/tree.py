@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.compiled import compiled
-from stages.render.blocks import Outline
+from stages.render.blocks import Looks, Outline
 from stages.render.main.words import Ints, Lexicon
 
 #: Groups that a block sees, from the innermost out.
@@ -40,14 +40,12 @@ class Names:
 
     def __init__(self, names: Sequence[str]) -> None:
         """``names``: words, and tags as ``"<div>"``; the id is the position."""
-        self._tags = {name[1:-1]: index for index, name in enumerate(names) if name[0] == "<"}
         self._words = Lexicon(names)
 
-    def of_looks(self, looks: Sequence[tuple[str, str]]) -> tuple[Ints, Ints, Ints]:
-        """For each (tag, names): the id of its tag, -1 if unknown; the ids of the known words in its names,
-        once each; and how many those are."""
-        tags = np.array([self._tags.get(tag, -1) for tag, _ in looks], np.int64)
-        return tags, *self._words.names([names for _, names in looks], NAMES, _LONGEST)
+    def of_looks(self, looks: Looks) -> tuple[Ints, Ints, Ints]:
+        """For each look: the id of its tag, -1 if it is unknown; the ids of the known words in its names, once
+        each; and how many those are."""
+        return self._words.names(looks.text, looks.places, NAMES, _LONGEST)
 
 
 class Tree(NamedTuple):
