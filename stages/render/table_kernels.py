@@ -193,9 +193,9 @@ def finish(state: Any, rows: Any, out: Any, kept: Any, merged: Any, places: Any)
         fit = kept[row, ROW_FIT]
         is_line = fit == _LINE or (fit == _LINE_OF_DATA and data) or (fit == _ALONE and headed)
         before = wide
-        for column in range(before):
-            kept[column, ABOVE] = kept[column, HANGING] > 0 and not clear
-            kept[column, HANGING] = kept[column, HANGING] - 1 if kept[column, ABOVE] else 0
+        for above in range(before):
+            kept[above, ABOVE] = kept[above, HANGING] > 0 and not clear
+            kept[above, HANGING] = kept[above, HANGING] - 1 if kept[above, ABOVE] else 0
         begin = state[BYTES]
         column = written = chars = NO
         for cell in range(first, last):

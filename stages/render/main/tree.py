@@ -43,8 +43,8 @@ class Names:
         self._words = Lexicon(names)
 
     def of_looks(self, looks: Looks) -> tuple[Ints, Ints, Ints]:
-        """For each look: the id of its tag, -1 if it is unknown; the ids of the known words in its names, once
-        each; and how many those are."""
+        """For each look: the id of its tag, -1 if it is unknown; the ids of the known words in its names,
+        once each; and how many those are."""
         return self._words.names(looks.text, looks.places, NAMES, _LONGEST)
 
 
