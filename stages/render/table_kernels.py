@@ -72,16 +72,6 @@ _NO_LINE, _LINE, _LINE_OF_DATA, _ALONE = range(4)
 
 
 @compiled
-def room(state: Any, rows: Any, kept: Any) -> Any:
-    """Bytes that the lines of the innermost table may have, at most."""
-    table = state[TABLES] - 1
-    size = 64 * (state[CELLS] - kept[table, TABLE_CELL] + 1)
-    for block in range(kept[table, TABLE_FIRST], state[BLOCKS]):
-        size += rows[block, PERMALINK_END] - rows[block, START] + 1
-    return size
-
-
-@compiled
 def _class_of(first: Any, last: Any, rows: Any, kept: Any) -> Any:
     """The class of a row, of which the cells are numbered from ``first`` to ``last``: that of the worst."""
     fit = _LINE

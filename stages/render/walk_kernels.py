@@ -17,6 +17,7 @@ from stages.render.block_kernels import (
     AT,
     BLOCKS,
     BYTES,
+    CELLS,
     EDGED,
     EVENTS,
     FORMULAS,
@@ -41,16 +42,16 @@ from stages.render.list_kernels import (
     HEADED,
     MAX_INDENT,
     MORE,
-    NOT_GIVEN,
     ROW_CONTAINER,
     ROW_GROUP,
+    TABLE_CELL,
     WHAT,
     close_cell,
     open_item,
     open_list,
     open_table,
 )
-from stages.render.table_kernels import finish, room
+from stages.render.table_kernels import finish
 from stages.render.text_kernels import NO, NONE
 
 (
@@ -213,10 +214,11 @@ def walk(
             if not closes:
                 open_table(page, elements, one, state, kept)
             else:
-                state[NUMBER] = room(state, rows, kept)
-                if state[BYTES] + state[NUMBER] > len(out):
+                # No part of the text is in two blocks, and there are few separators for each cell.
+                size = state[BYTES] + 64 * (state[CELLS] - kept[table, TABLE_CELL] + 1)
+                if state[BYTES] + size > len(out):
+                    state[NUMBER] = size
                     return ROOM
-                state[NUMBER] = NOT_GIVEN
                 finish(state, rows, out, kept, merged, places)
         elif kind < _BLOCK_LINK and kind != kinds.PRE:
             # The others save something.

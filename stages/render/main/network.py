@@ -39,27 +39,21 @@ TREE_STEP = 2
 
 
 class Weights(NamedTuple):
-    """Matrices are (in, out), contiguous, and stacked where a layer has several."""
+    """Matrices are (in, out), contiguous."""
 
     names: Floats  # embeddings
     text: Floats
     group: Floats
-    group_bias: Floats
     block: Floats
-    block_bias: Floats
-    above: Floats  # (LEVELS, D, D)
-    page: Floats  # (4, D, D): means and maxima of blocks, of groups
-    heard: Floats  # (2, D, D)
-    heard_bias: Floats
-    told: Floats  # (LEVELS, D, D)
-    told_bias: Floats
-    told_page: Floats  # (4, D, D)
-    conv: Floats  # (len(DILATIONS), 3, D, D)
-    conv_bias: Floats
-    out: Floats  # (len(DILATIONS), D, D)
-    out_bias: Floats
-    head: Floats  # (D,)
-    head_bias: Floats
+    squares: Floats  # (38, D, D): see ``_ABOVE`` and what follows it
+    biases: Floats  # (12, D): of groups, blocks, heard, told; of each convolution; of what comes out of it
+    head: Floats  # (2, D): weights; the bias, as the first number
+
+
+# The first of the squares of each kind: for the groups above at each level; for means and maxima of blocks
+# and of groups; for what groups hear of their blocks and know; for what blocks are told by the groups above
+# at each level, and by the page; three for each convolution; for what comes out of each.
+_ABOVE, _PAGE, _HEARD, _TOLD, _TOLD_PAGE, _CONV, _OUT = 0, 6, 10, 12, 18, 22, 34
 
 
 def weights_of(arrays: Mapping[str, Floats]) -> Weights:
@@ -72,28 +66,25 @@ def weights_of(arrays: Mapping[str, Floats]) -> Weights:
         stacked = np.stack([arrays[name] for name in names]).astype(np.float32)
         return np.ascontiguousarray(stacked.reshape(shape))
 
-    square = (-1, WIDTH, WIDTH)
     layers = range(len(DILATIONS))
+    step = TREE_STEP
+    squares = [get(f"{name}.weight", shape=(-1, WIDTH, WIDTH)) for name in ("above", "page", f"heard{step}")]
+    squares += [get(f"{name}{step}.weight", shape=(-1, WIDTH, WIDTH)) for name in ("told", "page")]
+    squares += [
+        get(f"{name}{n}.weight", shape=(-1, WIDTH, WIDTH)) for name in ("conv", "out") for n in layers
+    ]
+    biases = ["group", "block", f"heard{step}", f"told{step}"]
+    biases += [f"{name}{layer}" for name in ("conv", "out") for layer in layers]
+    head = np.zeros((2, WIDTH), np.float32)
+    head[0], head[1, :1] = get("head.weight", shape=(WIDTH,)), get("head.bias", shape=(1,))
     return Weights(
         names=np.ascontiguousarray(arrays["names.weight"], np.float32),
         text=np.ascontiguousarray(arrays["text.weight"], np.float32),
         group=get("group.weight"),
-        group_bias=get("group.bias", shape=(WIDTH,)),
         block=get("block.weight"),
-        block_bias=get("block.bias", shape=(WIDTH,)),
-        above=get("above.weight", shape=square),
-        page=get("page.weight", shape=square),
-        heard=get(f"heard{TREE_STEP}.weight", shape=square),
-        heard_bias=get(f"heard{TREE_STEP}.bias", shape=(WIDTH,)),
-        told=get(f"told{TREE_STEP}.weight", shape=square),
-        told_bias=get(f"told{TREE_STEP}.bias", shape=(WIDTH,)),
-        told_page=get(f"page{TREE_STEP}.weight", shape=square),
-        conv=get(*(f"conv{layer}.weight" for layer in layers), shape=(len(DILATIONS), 3, WIDTH, WIDTH)),
-        conv_bias=get(*(f"conv{layer}.bias" for layer in layers)),
-        out=get(*(f"out{layer}.weight" for layer in layers), shape=square),
-        out_bias=get(*(f"out{layer}.bias" for layer in layers)),
-        head=get("head.weight", shape=(WIDTH,)),
-        head_bias=get("head.bias", shape=(1,)),
+        squares=np.concatenate(squares),
+        biases=get(*(f"{name}.bias" for name in biases)),
+        head=head,
     )
 
 
@@ -251,22 +242,10 @@ def _probabilities(
     names: Floats,
     text: Floats,
     group: Floats,
-    group_bias: Floats,
     block: Floats,
-    block_bias: Floats,
-    above: Floats,
-    page: Floats,
-    heard: Floats,
-    heard_bias: Floats,
-    told: Floats,
-    told_bias: Floats,
-    told_page: Floats,
-    conv: Floats,
-    conv_bias: Floats,
-    out: Floats,
-    out_bias: Floats,
+    squares: Floats,
+    biases: Floats,
     head: Floats,
-    head_bias: Floats,
     of_groups: Floats,
     of_blocks: Floats,
     group_room: Floats,
@@ -280,39 +259,40 @@ def _probabilities(
     h, heard_of, rows, mapped = group_room[0], group_room[1], group_room[2], group_room[3]
     x, inner, news = block_room[0], block_room[1], block_room[2]
     _add_words(of_groups, group_numbers, names, name_ids, name_groups)
-    _dense(h, of_groups, group, group_bias)
+    _dense(h, of_groups, group, biases[0])
     _relu(h)
     _add_words(of_blocks, block_numbers, text, text_ids, text_blocks)
-    _dense(x, of_blocks, block, block_bias)
-    _add_from_groups(x, h, ancestors, above, rows, mapped, places)
+    _dense(x, of_blocks, block, biases[1])
+    _add_from_groups(x, h, ancestors, squares[_ABOVE:_PAGE], rows, mapped, places)
     _relu(x)
-    _add_page(x, x, h, page, page_room, sums)
+    _add_page(x, x, h, squares[_PAGE:_HEARD], page_room, sums)
     n = len(x)
     for layer in range(len(DILATIONS)):
         if layer == TREE_STEP:
             _take_means(rows, x, first, last, sums)
-            _dense(heard_of, rows, heard[0], heard_bias)
-            _add_product(heard_of, h, heard[1])
+            _dense(heard_of, rows, squares[_HEARD], biases[2])
+            _add_product(heard_of, h, squares[_HEARD + 1])
             _relu(heard_of)
             for i in range(n):
                 for j in range(WIDTH):
-                    news[i, j] = told_bias[j]
-            _add_from_groups(news, heard_of, ancestors, told, rows, mapped, places)
-            _add_page(news, x, heard_of, told_page, page_room, sums)
+                    news[i, j] = biases[3, j]
+            _add_from_groups(news, heard_of, ancestors, squares[_TOLD:_TOLD_PAGE], rows, mapped, places)
+            _add_page(news, x, heard_of, squares[_TOLD_PAGE:_CONV], page_room, sums)
             _relu(news)
             for i in range(n):
                 _add_row(x[i], news[i])
+        first_of = _CONV + 3 * layer
         # Sum of linear maps of the block before at some distance, the block itself, and that after.
-        _dense(inner, x, conv[layer, 1], conv_bias[layer])
+        _dense(inner, x, squares[first_of + 1], biases[4 + layer])
         far = min(DILATIONS[layer], n)
-        _add_product(inner[far:], x[: n - far], conv[layer, 0])
-        _add_product(inner[: n - far], x[far:], conv[layer, 2])
+        _add_product(inner[far:], x[: n - far], squares[first_of])
+        _add_product(inner[: n - far], x[far:], squares[first_of + 2])
         _relu(inner)
-        _dense(news, inner, out[layer], out_bias[layer])
+        _dense(news, inner, squares[_OUT + layer], biases[4 + len(DILATIONS) + layer])
         for i in range(n):
             _add_row(x[i], news[i])
     for i in range(n):
-        logit = head_bias[0]
+        logit = head[1, 0]
         for j in range(WIDTH):
-            logit += max(x[i, j], np.float32(0)) * head[j]
+            logit += max(x[i, j], np.float32(0)) * head[0, j]
         chances[i] = 1 / (1 + math.exp(-min(max(float(logit), -30.0), 30.0)))
