@@ -49,6 +49,7 @@ COLUMNS = 17
     PERMALINK,  # of the line
     PERMALINK_STOP,
     EDGED,  # if the line has empty links only, the event after the first; else 0
+    APART,  # something that is not printed stands before what comes
     AT,  # the next event
     EVENTS,
     BLOCKS,
@@ -63,8 +64,8 @@ COLUMNS = 17
     MERGED,  # containers of blocks that became part of other blocks
     TABLE_COUNT,
     NUMBER,  # of the item, where Python writes it; of items of a list, where Python counted them
-) = range(25)
-STATES = 25
+) = range(26)
+STATES = 26
 
 _HEADING, _PRE = np.int64(HEADING), np.int64(PRE)
 

@@ -92,7 +92,8 @@ class Page:
         """Returns the next event."""
         gathered = self.state[: columns.AT + 1].tolist()
         self.links, self.link_chars, self.formulas, self.link_from, self.saved, self.kind = gathered[:6]
-        marker, stop, first, last, edged, at = gathered[6:]
+        marker, stop, first, last, edged, apart, at = gathered[6:]
+        self.joint = BOX_JOINT if apart else NO_JOINT
         self.marked = marker < stop
         if first < last:
             self.permalink = self.string(first, last)
@@ -105,7 +106,7 @@ class Page:
         """``at``: the next event."""
         state = self.state
         state[: columns.KIND_NOW] = self.links, self.link_chars, self.formulas, self.link_from, self.saved
-        state[columns.EDGED : columns.AT + 1] = 0, at
+        state[columns.EDGED : columns.AT + 1] = 0, self.joint, at
         if self.permalink:
             state[columns.PERMALINK : columns.PERMALINK_STOP + 1] = self.write(self.permalink)
             self.permalink = ""

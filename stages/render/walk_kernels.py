@@ -14,6 +14,7 @@ import numpy as np
 from stages.compiled import compiled
 from stages.render import block_kernels, kinds
 from stages.render.block_kernels import (
+    APART,
     AT,
     BLOCKS,
     BYTES,
@@ -161,6 +162,7 @@ def walk(
             if what == _IS_TEXT and state[MARKER_NOW] < state[MARKER_NOW_END]:
                 what = _IS_ITEM
             stop, chars = np.int64(events[at, 2]), np.int64(events[at, 4])
+            state[APART] = 0
             if events[at, 5] or state[LINK_FROM] >= 0:
                 state[LINKS_OPEN] += events[at, 5]
                 state[LINK_CHARS_OPEN] += events[at, 6]
@@ -171,11 +173,14 @@ def walk(
                 state[LINK_FROM], state[LINKS_OPEN] = 0, 1  # the link continues
         elif event == _FLUSH or event == _GAP or event == _BREAKS:
             state[EDGED] = 0
+            if event == _BREAKS:
+                state[APART] = 0
             # The first block of an item directly follows its bullet.
             if event != _FLUSH and state[MARKER_NOW] == state[MARKER_NOW_END]:
                 state[GAP_NOW] = 2
         elif event == _JOINT or event == _EDGE or kind == _OBJECT or (event == _SPACE and not events[at, 2]):
-            pass  # nothing is on the line that could be apart from something
+            # Nothing is on the line yet that could be set apart.
+            state[APART] |= event == _JOINT or kind == _OBJECT
         elif kind < _LINE and state[EDGED]:
             state[AT] = state[EDGED]
             return IN_LINE
