@@ -80,6 +80,8 @@ GROUP_FEATURES = (
     *("function_words", "stops", "commas", "digits", "long_share", "long_blocks"),
     *("headings", "items", "rows", "pre", "children", "alike", "alike_share", "alike_before"),
     *("depth", "start", "end", "wraps", "repeats", "parent_share", "money", "years"),
+    *("kin", "kin_share", "kin_before", "kin_page_share", "kin_parent_share", "kin_mean", "kin_links"),
+    *("kin_function_words", "kin_long_share", "kin_years", "kin_long", "kin_same_size"),
 )
 
 # Counts and lengths, which are replaced by their logarithm.
@@ -98,6 +100,7 @@ _LOGGED_OF_GROUP = np.array(
         for name in (
             *("tokens", "blocks", "mean_length", "links_per_block", "long_blocks", "children", "alike"),
             *("alike_before", "depth", "wraps", "money", "years"),
+            *("kin", "kin_before", "kin_mean"),
         )
     ]
 )
@@ -138,6 +141,7 @@ def extract(blocks: Sequence[Block], outline: Outline, vocabulary: Vocabulary) -
     )
     of_groups = _of_groups(
         *(summands, groups.first, groups.last, groups.up, groups.wraps, groups.alike, groups.rank),
+        *(groups.kin, groups.kin_rank),
         *(groups.depth, _LOGGED_OF_GROUP, _LOGS, len(GROUP_FEATURES)),
     )
     return Features(
@@ -262,6 +266,8 @@ def _of_groups(
     wraps: Ints,
     alike: Ints,
     rank: Ints,
+    kin: Ints,
+    kin_rank: Ints,
     depth: Ints,
     logged: Ints,
     logs: Floats,
@@ -277,6 +283,20 @@ def _of_groups(
     children = np.zeros(g + 1, np.int64)
     for group in range(1, g):
         children[up[group]] += 1
+    # Of each set of siblings that are alike: members, tokens, letters, letters in links, function words,
+    # tokens of long blocks, members with a year, with a long block, and most tokens of one member.
+    kinds = np.zeros((g, 9), np.int64)
+    for group in range(g):
+        of_kind, a, b = kinds[kin[group]], before[first[group]], before[last[group]]
+        of_kind[0] += 1
+        of_kind[1] += b[0] - a[0]
+        of_kind[2] += b[1] - a[1]
+        of_kind[3] += b[2] - a[2]
+        of_kind[4] += b[4] - a[4]
+        of_kind[5] += b[10] - a[10]
+        of_kind[6] += int(b[9] > a[9])
+        of_kind[7] += int(b[11] > a[11])
+        of_kind[8] = max(of_kind[8], b[0] - a[0])
     rows = np.empty((g, columns), np.float32)
     sums = np.empty(_SUMMANDS, np.int64)
     for group in range(g):
@@ -286,6 +306,7 @@ def _of_groups(
         long_tokens, longs, headings, items, of_tables, pre, repeated = sums[10:]
         size = last[group] - first[group]
         words, chars = max(tokens, 1), max(letters, 1)
+        of_kind = kinds[kin[group]]
         above = min(up[group], g - 1)
         words_above = max(before[last[above], 0] - before[first[above], 0], 1)
         numbers = (
@@ -318,6 +339,18 @@ def _of_groups(
             tokens / words_above,
             float(money),
             float(years),
+            float(of_kind[0]),
+            of_kind[0] / max(children[above], 1),
+            float(kin_rank[group]),
+            of_kind[1] / total,
+            of_kind[1] / words_above,
+            of_kind[1] / of_kind[0],
+            of_kind[3] / max(of_kind[2], 1),
+            of_kind[4] / max(of_kind[1], 1),
+            of_kind[5] / max(of_kind[1], 1),
+            of_kind[6] / of_kind[0],
+            of_kind[7] / of_kind[0],
+            of_kind[1] / (of_kind[0] * max(of_kind[8], 1)),
         )
         row = rows[group]
         for column in range(len(numbers)):

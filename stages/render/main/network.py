@@ -6,11 +6,13 @@ page says, nor how the weights were found (``train``, which builds the same netw
 The network, for a page of n blocks in g groups and a width of D:
 
 1. *Groups*: features and the summed embeddings of their class words and tags, one dense layer: (g, D).
+   Then every group adds what it makes of itself and of the group around it, from the outermost inwards, so
+   that a block knows all that is around it, however deep it is.
 2. *Blocks*: features, summed embeddings of their first words, and a linear map of their ``LEVELS`` innermost
    groups: (n, D). Means and maxima over the page tell every block what kind of page it is on.
 3. *Neighbours*: residual convolutions over the sequence of blocks, of growing dilation.
-4. *Tree*: between convolutions, groups take the mean of their blocks and pass it back to their blocks: this
-   tells a comment that its siblings look like comments.
+4. *Tree*: between convolutions, groups take the mean of their blocks, pass it inwards in the same way, and
+   back to their blocks: this tells a comment that its siblings look like comments.
 5. One logit per block.
 
 Sums are taken in the order of the loops below, in single precision: the same on every processor.
@@ -42,12 +44,16 @@ class Weights(NamedTuple):
     text: Floats
     group: Floats
     group_bias: Floats
+    inwards: Floats  # (2, D, D): of the group, of the group around it
+    inwards_bias: Floats
     block: Floats
     block_bias: Floats
     above: Floats  # (LEVELS, D, D)
     page: Floats  # (4, D, D): means and maxima of blocks, of groups
     heard: Floats  # (2, D, D)
     heard_bias: Floats
+    passed: Floats  # (2, D, D): as inwards
+    passed_bias: Floats
     told: Floats  # (LEVELS, D, D)
     told_bias: Floats
     told_page: Floats  # (4, D, D)
@@ -76,12 +82,16 @@ def weights_of(arrays: Mapping[str, Floats]) -> Weights:
         text=np.ascontiguousarray(arrays["text.weight"], np.float32),
         group=get("group.weight"),
         group_bias=get("group.bias", shape=(WIDTH,)),
+        inwards=get("inwards.weight", shape=square),
+        inwards_bias=get("inwards.bias", shape=(WIDTH,)),
         block=get("block.weight"),
         block_bias=get("block.bias", shape=(WIDTH,)),
         above=get("above.weight", shape=square),
         page=get("page.weight", shape=square),
         heard=get(f"heard{TREE_STEP}.weight", shape=square),
         heard_bias=get(f"heard{TREE_STEP}.bias", shape=(WIDTH,)),
+        passed=get(f"passed{TREE_STEP}.weight", shape=square),
+        passed_bias=get(f"passed{TREE_STEP}.bias", shape=(WIDTH,)),
         told=get(f"told{TREE_STEP}.weight", shape=square),
         told_bias=get(f"told{TREE_STEP}.bias", shape=(WIDTH,)),
         told_page=get(f"page{TREE_STEP}.weight", shape=square),
@@ -98,6 +108,7 @@ def probabilities(features: Features, weights: Weights) -> Floats:
     """(n,): how likely each block is main content."""
     found: Floats = _probabilities(
         *(features.block, features.group, features.ancestors, features.first, features.last),
+        features.up,
         *(features.name_ids, features.name_groups, features.text_ids, features.text_blocks),
         *weights,
     )
@@ -173,6 +184,26 @@ def _relu(x: Floats) -> None:
 def _add(y: Floats, x: Floats) -> None:
     for i in range(len(x)):
         _add_row(y[i], x[i])
+
+
+@allocating
+def _passed_inwards(h: Floats, up: Ints, matrices: Floats, bias: Floats) -> Floats:
+    """To each group, outermost first, a non-linear map of itself and of the group around it, as that has
+    become, is added."""
+    g = len(h)
+    rows: Floats = _dense(h, matrices[0], bias)
+    from_around = np.zeros((g + 1, WIDTH), np.float32)  # of each group with groups in it
+    is_around = np.zeros(g + 1, np.bool_)
+    for group in range(g):
+        is_around[up[group]] = True
+    for group in range(g):
+        row, before = rows[group], h[group]
+        _add_row(row, from_around[up[group]])
+        for j in range(WIDTH):
+            row[j] = before[j] + max(row[j], np.float32(0))
+        if is_around[group]:
+            _add_product(from_around[group : group + 1], rows[group : group + 1], matrices[1])
+    return rows
 
 
 @allocating
@@ -254,6 +285,7 @@ def _probabilities(
     ancestors: Ints,
     first: Ints,
     last: Ints,
+    up: Ints,
     name_ids: Ints,
     name_groups: Ints,
     text_ids: Ints,
@@ -262,12 +294,16 @@ def _probabilities(
     text: Floats,
     group: Floats,
     group_bias: Floats,
+    inwards: Floats,
+    inwards_bias: Floats,
     block: Floats,
     block_bias: Floats,
     above: Floats,
     page: Floats,
     heard: Floats,
     heard_bias: Floats,
+    passed: Floats,
+    passed_bias: Floats,
     told: Floats,
     told_bias: Floats,
     told_page: Floats,
@@ -280,6 +316,7 @@ def _probabilities(
 ) -> Floats:
     h = _dense(_with_words(group_numbers, names, name_ids, name_groups), group, group_bias)
     _relu(h)
+    h = _passed_inwards(h, up, inwards, inwards_bias)
     x = _dense(_with_words(block_numbers, text, text_ids, text_blocks), block, block_bias)
     _add_from_groups(x, h, ancestors, above)
     _relu(x)
@@ -289,6 +326,7 @@ def _probabilities(
             heard_of = _dense(_means(x, first, last), heard[0], heard_bias)
             _add_product(heard_of, h, heard[1])
             _relu(heard_of)
+            heard_of = _passed_inwards(heard_of, up, passed, passed_bias)
             news = _rows_of(told_bias, len(x))
             _add_from_groups(news, heard_of, ancestors, told)
             _add_page(news, x, heard_of, told_page)

@@ -60,6 +60,8 @@ class Tree(NamedTuple):
     wraps: Ints  # (g,): containers in it
     alike: Ints  # (g,): siblings that look the same (tag and names), itself included
     rank: Ints  # (g,): how many of those come before it
+    kin: Ints  # (g,): the first of the siblings with the same known words, in all of their containers
+    kin_rank: Ints  # (g,): how many of those come before it
     depth: Ints  # (n,): groups around each block
     name_ids: Ints  # words of names, ascending by group
     name_groups: Ints  # the group of each
@@ -93,7 +95,7 @@ def _group(
     merged: Ints,
     places: Ints,
     levels: int,
-) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints]:
+) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints]:
     """Takes the fields of ``Outline``, the result of ``Names`` for each look, and ``inner``, the container of
     each block."""
     c, n = len(parent), len(inner)
@@ -140,7 +142,12 @@ def _group(
         up[group] = of[parent[i]] if parent[i] >= 0 else g
         nesting[group] = nesting[up[group]] + 1 if parent[i] >= 0 else 1
 
-    rank, alike = _siblings(up, look[heads[:g]])
+    rank, member = _siblings(up, look[heads[:g]])
+    alike = np.zeros(g, np.int64)
+    for group in range(g):
+        alike[member[group]] += 1
+    for group in range(g):
+        alike[group] = alike[member[group]]
     ancestors = np.empty((n, levels), np.int64)
     depth = np.empty(n, np.int64)
     for block in range(n):
@@ -151,7 +158,12 @@ def _group(
             if group < g:
                 group = up[group]
     name_ids, name_groups = _names(first, last, look, tags, words, sizes, of, named)
-    return firsts, lasts, ancestors, up, wraps[:g], alike, rank, depth, name_ids, name_groups
+    shape = np.zeros(g, np.int64)
+    for word in range(named):
+        seen_as = (name_ids[word] + 1) * 2_654_435_761 & 0xFFFFFFFF
+        shape[name_groups[word]] += seen_as * seen_as >> 24
+    kin_rank, kin = _siblings(up, shape)
+    return firsts, lasts, ancestors, up, wraps[:g], alike, rank, kin, kin_rank, depth, name_ids, name_groups
 
 
 @allocating
@@ -183,7 +195,7 @@ def _names(
 
 @allocating
 def _siblings(up: Ints, look: Ints) -> tuple[Ints, Ints]:
-    """For each group: how many siblings before it look the same, and how many in all, including itself."""
+    """For each group: how many siblings before it look the same, and the first of them."""
     g = len(up)
     # Siblings are counted in a table of (group around, look) with open addressing, at most half full.
     capacity = 4
@@ -191,18 +203,16 @@ def _siblings(up: Ints, look: Ints) -> tuple[Ints, Ints]:
         capacity *= 2
     members = np.empty(capacity, np.int64)  # one group of each kind of sibling
     counts = np.zeros(capacity, np.int64)
-    slots = np.empty(g, np.int64)
     rank = np.empty(g, np.int64)
-    alike = np.empty(g, np.int64)
+    family = np.empty(g, np.int64)
     for group in range(g):
         seen_as = look[group]
         slot = (up[group] * 1_000_003 + seen_as * 7919) % capacity
         while counts[slot] and (up[members[slot]] != up[group] or look[members[slot]] != seen_as):
             slot = (slot + 1) % capacity
-        members[slot] = group
-        slots[group] = slot
+        if not counts[slot]:
+            members[slot] = group
+        family[group] = members[slot]
         rank[group] = counts[slot]
         counts[slot] += 1
-    for group in range(g):
-        alike[group] = counts[slots[group]]
-    return rank, alike
+    return rank, family
