@@ -4,11 +4,11 @@ A small network (``network``) reads numbers about blocks and their containers (`
 gives a probability per block; this module chooses blocks by these probabilities. ``train`` finds the weights
 from pages whose content is known. Knows blocks, not HTML.
 
-The choice. The set of blocks with the largest expected F1 of tokens is "the most probable blocks, down to some
-bound", and the bound follows from the probabilities themselves. On a page where the model is unsure of every
-block the bound falls, so a page with text is never left empty. The model is overconfident, so its odds are
-raised to a power below one before the choice. And it is wrong about many blocks of a page at once, such as all
-replies of a thread: the expectation is over pages with more and with less content than the model believes.
+The choice. The set of blocks with the largest expected F1 of tokens is "the most probable blocks, down to
+some bound", and the bound follows from the probabilities themselves. On a page where the model is unsure of
+every block the bound falls, so a page with text is never left empty. The model is overconfident, so its odds
+are raised to a power below one before the choice. And it errs about many blocks of a page at once, such as
+all replies of a thread: the expectation is over pages with more and with less content than it believes.
 """
 
 from __future__ import annotations
@@ -33,10 +33,9 @@ WEIGHTS = Path(__file__).with_name("weights.npz")
 FORMULA_PROBABILITY = 0.9
 #: The power of the odds.
 ODDS_POWER = 0.6
-#: What the odds of all blocks of a page are multiplied with, and how likely that is: a normal distribution of their
-#: logarithm with a standard deviation of 2, by Gauss-Hermite quadrature. Of powers from 0.3 to 1 and deviations
-#: from 0 to 3, on pages that the model had not seen, these raise F1 by .0026 over a power of 0.8 alone (standard
-#: error .0009), in each set.
+#: The standard deviation of what is added to the log-odds of all blocks of a page: a normal distribution, by
+#: three points of Gauss-Hermite quadrature. Of powers from 0.3 to 1 and deviations from 0 to 3, on pages that
+#: the model had not seen, these raise F1 by .0026 over a power of 0.8 alone (standard error .0009).
 DOUBT = 2.0
 _FACTORS = tuple(math.exp(DOUBT * node) for node in (0.0, -math.sqrt(3), math.sqrt(3)))
 _WEIGHTS = (2 / 3, 1 / 6, 1 / 6)

@@ -50,7 +50,9 @@ class Batch:
     last: Tensor
     inwards: Tensor  # groups by how many are around them
     outwards: Tensor  # the place of each group in that order
-    depths: list[tuple[int, int, Tensor]]  # start and stop in it; the places of the groups around, of the depth above
+    depths: list[
+        tuple[int, int, Tensor]
+    ]  # start and stop in it; the places of the groups around, of the depth above
     names: Words
     text: Words
     page: Tensor  # of each block
@@ -250,7 +252,7 @@ class Network(nn.Module):
 def _passed_inwards(h: Tensor, batch: Batch, layer: nn.Linear) -> Tensor:
     """All groups of a depth at once, since those around them are of the depth above."""
     h = h.index_select(0, batch.inwards)
-    of_group, of_around = layer.weight.split(WIDTH, 1)
+    of_group, of_around = layer.weight[:, :WIDTH], layer.weight[:, WIDTH:]
     own = nn.functional.linear(h, of_group, layer.bias)
     rows: list[Tensor] = []
     for start, stop, around in batch.depths:
