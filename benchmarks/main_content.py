@@ -97,7 +97,7 @@ def shipped() -> Extract:
 
 def cross_validated(folds: Path) -> Extract:
     """The renderer, for each page with the weights of the fold that did not see it."""
-    from stages.render.blocks import outline_of, text_of
+    from stages.render.blocks import blocks_of, outline_of, text_of
     from stages.render.main import load, select
     from stages.render.main.train import FOLDS, fold_of
     from stages.render.text import structure
@@ -105,10 +105,10 @@ def cross_validated(folds: Path) -> Extract:
     models = [load(folds / f"fold{fold}.npz") for fold in range(FOLDS)]
 
     def extract(_: int, row: Row) -> str:
-        blocks, containers = structure(row.html)
+        objects, containers = structure(row.html)
+        blocks = blocks_of(objects)
         model = models[fold_of(row.id)] if row.set in TRAINED else None
-        chosen = select(blocks, outline_of(containers), model)
-        return text_of([block for block, keep in zip(blocks, chosen, strict=True) if keep])
+        return text_of(blocks.only(select(blocks, outline_of(containers), model)))
 
     return extract
 

@@ -13,8 +13,10 @@ must move (all weights but the embedding once; the fp32 recurrent state of every
 keys and values read) over the device's bandwidth. That of prefill is the arithmetic, two operations per
 weight and token and those of the scan and of attention, over the dense bf16 rate. Behind a shared beginning
 of 2,048 tokens, prompts are timed through the engine, from requests to first tokens, and counted as if all
-their tokens had been computed. ``--vllm`` names a Python that has vLLM, which then decodes as many tokens
-with dummy weights of the same shapes, as transformers does with ours.
+their tokens had been computed. Decoding through the engine, from requests to texts, is shown too: the device
+is at the next step while texts are made, so it should be as fast as steps are. ``--vllm`` names a Python that
+has vLLM, which then decodes as many tokens with dummy weights of the same shapes, as transformers does with
+ours.
 """
 
 from __future__ import annotations
@@ -94,7 +96,7 @@ def decode_seconds(network: Network, batch: int, context: int) -> tuple[dict[str
     state = StatePool(config, batch, context + 2, device=network.device, dtype=network.dtype)
     before = memory_now()
     decoder, sampler = Decoder(network, state), Sampler(batch, config.vocab_size, network.device)
-    tokens = list(range(3, 3 + batch))
+    tokens = torch.arange(3, 3 + batch, device=network.device)
     seconds = {}
     for name, (settings, _) in KINDS.items():
         for slot in range(batch):
@@ -165,6 +167,21 @@ def shared_seconds(network: Network, count: int) -> float:
         for number in range(count)
     ]
     return median_seconds(lambda: engine.generate(asked), 3)
+
+
+def engine_rate(network: Network, batch: int, context: int) -> float:
+    """Tokens/s of greedy requests, from prompts to texts, without what their first two tokens take."""
+    engine = Engine(network, Numbers(), max_length=context + 4 * STEPS + 2, slots=batch)
+    prompts = [[3 + (7 * row + at) % 1000 for at in range(context)] for row in range(batch)]
+
+    def seconds(count: int) -> float:
+        asked = [Request(str(row), prompt, count) for row, prompt in enumerate(prompts)]
+        begin = time.perf_counter()
+        engine.generate(asked)
+        return time.perf_counter() - begin
+
+    seconds(2)
+    return batch * 4 * STEPS / (seconds(2 + 4 * STEPS) - seconds(2))
 
 
 def prefill_operations(config: ModelConfig, lengths: Sequence[int]) -> float:
@@ -292,6 +309,8 @@ def main() -> int:
                 line(f"decode tokens/s, batch {batch}, {name}", rate, most, f"  floor {goal}" if goal else "")
                 fine &= rate >= goal * most
             fine &= memory(f"memory of a step, batch {batch}", share)
+            torch.cuda.empty_cache()
+            line(f"the engine, batch {batch}", engine_rate(network, batch, options.context), most)
         for length in (512, 2048):
             lengths = [length] * (PREFILL_TOKENS["cuda"] // length)
             rate = sum(lengths) / prefill_seconds(network, lengths)

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from model.network import Network
 from model.state import Slots, StatePool
+from model.transfers import to_device
 
 log = logging.getLogger(__name__)
 
@@ -80,9 +81,9 @@ class Decoder:
         self._graphs: dict[int, Captured | None] = {}
         self._index = torch.arange(state.slots, device=network.device)
 
-    def step(self, tokens: Sequence[int], lengths: Sequence[int], first: int = 0) -> Tensor:
-        """Logits fp32[n, vocab] after ``tokens``, whose slots, from ``first`` on, hold ``lengths`` tokens
-        each before. On CUDA they are valid until the next step."""
+    def step(self, tokens: Tensor, lengths: Sequence[int], first: int = 0) -> Tensor:
+        """Logits fp32[n, vocab] after ``tokens``, int64[n] on the device, whose slots, from ``first`` on,
+        hold ``lengths`` tokens each before. On CUDA they are valid until the next step."""
         if self._captures:
             on_device: Callable[..., Any] = torch.cuda.device_of  # has no types
             with on_device(self._index):
@@ -90,10 +91,10 @@ class Decoder:
                 if captured is not None:
                     return self._replay(captured, tokens, lengths, first)
         n = len(tokens)
-        inputs = torch.tensor((tokens, lengths), device=self._network.device)
+        before = to_device(lengths, self._network.device)
         runs = () if self._index.is_cuda else ((slice(0, n), slice(first, first + n)),)
         slots = Slots(self._index[first : first + n], runs)
-        return self._network.decode(inputs[0], slots, inputs[1], self._state, max(lengths))
+        return self._network.decode(tokens, slots, before, self._state, max(lengths))
 
     @cached_property
     def _logits(self) -> Tensor:
@@ -101,15 +102,11 @@ class Decoder:
         shape = (bucket(self._state.slots), self._network.config.vocab_size)
         return torch.empty(shape, device=self._network.device)
 
-    def _replay(
-        self, captured: Captured, tokens: Sequence[int], lengths: Sequence[int], first: int
-    ) -> Tensor:
+    def _replay(self, captured: Captured, tokens: Tensor, lengths: Sequence[int], first: int) -> Tensor:
         n, rows = len(tokens), captured.inputs.shape[1]
-        padding = [0] * (rows - n)
-        slots = [*range(first, first + n), *[self._state.scratch] * len(padding)]
-        given = ([*tokens, *padding], slots, [*lengths, *padding])
-        pinned = captured.inputs.is_cuda  # so that copying waits for nothing
-        captured.inputs.copy_(torch.tensor(given, pin_memory=pinned), non_blocking=True)
+        slots = [*range(first, first + n), *[self._state.scratch] * (rows - n)]
+        captured.inputs[1:] = to_device((slots, [*lengths, *[0] * (rows - n)]), captured.inputs.device)
+        captured.inputs[0, :n] = tokens  # whatever is beyond was a token once
         captured.replay()
         return self._logits[:n]
 

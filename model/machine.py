@@ -23,7 +23,8 @@ class Machine:
     """Parts of matching size: ``state`` and ``sampler`` have the same slots, and ``decoder`` works on
     ``state``.
 
-    budget: maximum prompt tokens per step; prefixes: those of which the state is kept, from call to call.
+    budget: maximum prompt tokens per step. prefixes: those of which the state is kept, from call to call.
+    overlaps: the device computes the next step while the host sees to the texts of the last one.
     """
 
     network: Network
@@ -33,6 +34,7 @@ class Machine:
     decoder: Decoder
     budget: int
     prefixes: Prefixes
+    overlaps: bool
 
     @classmethod
     def build(
@@ -54,7 +56,8 @@ class Machine:
         )
         sampler = Sampler(slots, config.vocab_size, device)
         prefixes = Prefixes(snapshots)
-        return cls(network, vocabulary, state, sampler, Decoder(network, state), budget, prefixes)
+        decoder, overlaps = Decoder(network, state), device.type != "cpu"
+        return cls(network, vocabulary, state, sampler, decoder, budget, prefixes, overlaps)
 
     @property
     def slots(self) -> int:

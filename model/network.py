@@ -21,6 +21,7 @@ from model.config import ModelConfig
 from model.layers import MLP, Attention, DecodeStep, Mamba, Operations
 from model.linear import linear, packed, plain
 from model.state import Slots, StatePool
+from model.transfers import to_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class Network:
         if max(ends) > state.max_length:
             raise ValueError(f"{max(ends)} tokens in slots of {state.max_length}")
         with torch.inference_mode():
-            slots = torch.tensor(batch.slots, device=self.device)
+            slots = to_device(batch.slots, self.device)
             h = F.embedding(batch.tokens, self.embeddings)
             mamba = attention = 0
             for layer in self.layers:
@@ -188,9 +189,7 @@ class Network:
                 end += length
                 last.append(end - 1)
             wanted = last if rows is None else [last[row] for row in rows]
-            return self._logits(
-                h[torch.tensor(wanted, device=self.device, dtype=torch.long)], self.operations
-            )
+            return self._logits(h[to_device(wanted, self.device)], self.operations)
 
     def decode(
         self,

@@ -7,6 +7,9 @@ One turn of the loop gives free slots to waiting requests and processes their pr
 admit, all running sequences are decoded by one token. The common beginning of several prompts is computed
 once: the first of them leaves a snapshot of its state there (``model.prefixes`` says when).
 
+On a machine that ``overlaps``, tokens of a step are read after the next one was launched, which finds them on
+the device. A sequence that has ended meanwhile is in that step too, and what it adds there is dropped.
+
 Failures are assigned to requests: one that does not fit, or whose logits are not finite, gets a completion
 that says so, and if a whole batch fails, each of its requests is tried again alone. An exception is raised
 only if the device itself does not work any more.
@@ -15,7 +18,8 @@ only if the device itself does not work any more.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -26,6 +30,7 @@ from model.network import PackedBatch
 from model.requests import Completion, Request, checked, failed, misfit
 from model.scheduler import Job, Part, Scheduler, pack
 from model.text import Transcript
+from model.transfers import to_device, to_host
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +61,12 @@ class Run:
         # Maximum rows per step, lowered after a larger step has failed; and how often a single row failed.
         self._rows, self._failures = machine.slots, 0
         self._taken = self._given = 0
-        # By slot: the generated text; the last token, which is not yet in the slot's state; and the number of
-        # tokens that are.
+        # By slot: the text of the tokens that were read, and how many tokens the state holds: all of them but
+        # the last one chosen.
         self._transcripts: list[Transcript | None] = [None] * machine.slots
-        self._tokens = [0] * machine.slots
         self._lengths = [0] * machine.slots
+        #: What was launched and not read yet: the jobs of a step, and what waits for their tokens.
+        self._launched: deque[tuple[Sequence[Job], Callable[[], list[int]]]] = deque()
 
     def ready(self) -> Iterator[Completion]:
         """Completions whose turn it is."""
@@ -72,19 +78,26 @@ class Run:
         """One turn of the loop; False if there is nothing left to do."""
         self._read()
         with torch.inference_mode():
+            earlier = len(self._launched)
             # Long ones first, until the completions that wait for an early short one leave no room to read
             # on.
             held = self._requests is not None and self._taken - self._given > self._ahead * 3 // 4
             admitted = self._scheduler.admit(oldest=held)
             if admitted:
                 self._prefill(admitted)
-                return True
-            for source, target in self._scheduler.compact():
-                self._move(source, target)
-            if not self._scheduler.running:
-                return self._requests is not None
-            self._decode()
+            else:
+                for source, target in self._scheduler.compact():
+                    self._move(source, target)
+                if not self._scheduler.running:
+                    return self._requests is not None
+                if any(job and self._chosen(job) < job.request.max_tokens for job in self._scheduler.running):
+                    self._decode()
+            self._collect(max(len(self._launched) - earlier, 0) if self._machine.overlaps else 0)
             return True
+
+    def _chosen(self, job: Job) -> int:
+        """How many tokens were chosen for a job, those that were not read yet included."""
+        return self._lengths[job.slot] + 1 - len(job.request.prompt_ids)
 
     def _read(self) -> None:
         while self._requests is not None and self._scheduler.room and self._taken - self._given < self._ahead:
@@ -133,7 +146,7 @@ class Run:
                 ended, tokens = self._take_in(batch)
                 for job in ended:
                     del waiting[job]
-                self._go_on([job.slot for job in ended], tokens)
+                self._launched.append((ended, tokens))
         except Exception as error:
             failure = _words(error)
         # Not inside the except block, where the memory of the failed batch is still referenced.
@@ -144,13 +157,14 @@ class Run:
     def _start(self, job: Job) -> None:
         self._sampler.admit(job.slot, job.request)
         self._transcripts[job.slot] = Transcript(job.request, self._machine.vocabulary)
-        self._lengths[job.slot] = len(job.request.prompt_ids) - 1
+        self._lengths[job.slot] = len(job.request.prompt_ids)
 
-    def _take_in(self, parts: Sequence[Part]) -> tuple[list[Job], list[int]]:
-        """Run parts of prompts; returns the jobs whose prompts are now complete, and their next tokens."""
+    def _take_in(self, parts: Sequence[Part]) -> tuple[list[Job], Callable[[], list[int]]]:
+        """Run parts of prompts; returns the jobs whose prompts are now complete, and what waits for their
+        next tokens."""
         tokens = chain.from_iterable(part.job.request.prompt_ids[part.start : part.stop] for part in parts)
         batch = PackedBatch(
-            torch.tensor(list(tokens), device=self._network.device),
+            to_device(list(tokens), self._network.device),
             [part.job.slot for part in parts],
             [part.start for part in parts],
             [part.stop - part.start for part in parts],
@@ -158,32 +172,65 @@ class Run:
         rows = [row for row, part in enumerate(parts) if part.ends]
         logits = self._network.prefill(batch, self._state, rows)
         if not rows:
-            return [], []
+            return [], list
         jobs = [parts[row].job for row in rows]
-        return jobs, self._sampler.sample(logits, [job.slot for job in jobs]).tolist()
+        return jobs, to_host(self._sampler.sample(logits, [job.slot for job in jobs]))
 
     def _decode(self) -> None:
         """One more token for every running job, in as few steps as possible."""
-        jobs, first = list(self._scheduler.running), 0
-        while first < len(jobs):
-            end = min(first + self._rows, len(jobs))
-            slots, failure = range(first, end), None
+        running, first = [job for job in self._scheduler.running if job is not None], 0
+        while first < len(running):
+            jobs, failure = running[first : first + self._rows], None
+            slots = range(first, first + len(jobs))
             try:
-                logits = self._decoder.step(self._tokens[first:end], self._lengths[first:end], first)
-                tokens = self._sampler.sample(logits, slots).tolist()
+                for job in jobs:
+                    self._force(job)
+                self._sampler.record(slots)
+                tokens = self._sampler.last[first : slots.stop]
+                logits = self._decoder.step(tokens, self._lengths[first : slots.stop], first)
+                self._launched.append((jobs, to_host(self._sampler.sample(logits, slots))))
             except Exception as error:
                 failure = _words(error)
             # Not inside the except block, where the memory of the failed step is still referenced.
             if failure is None:
                 self._failures = 0
-                self._go_on(slots, tokens)
+                for slot in slots:
+                    self._lengths[slot] += 1
             else:
-                self._recover([job for job in jobs[first:end] if job is not None], failure)
-            first = end
+                self._collect()
+                self._recover(jobs, failure)
+            first = slots.stop
 
-    def _recover(self, jobs: Sequence[Job], failure: str) -> None:
+    def _force(self, job: Job) -> None:
+        """If the text says which token comes next, the next step takes that one in, not the one chosen."""
+        transcript = self._transcripts[job.slot] if job.slot >= 0 else None
+        if transcript is None or not transcript.forced:
+            return
+        if self._chosen(job) == len(transcript.token_ids) + 1:  # otherwise it was taken in already
+            self._sampler.last[job.slot] = transcript.forced[0]
+
+    def _collect(self, keep: int = 0) -> None:
+        """Read the tokens of what was launched, except for the last ``keep`` steps."""
+        while len(self._launched) > keep:
+            jobs, read = self._launched.popleft()
+            tokens, failure = list[int](), None
+            try:
+                tokens = read()
+            except Exception as error:
+                failure = _words(error)
+            if failure is None:
+                self._go_on(jobs, tokens)
+            else:  # what was launched later went on from its results
+                jobs = [*jobs, *(job for later, _ in self._launched for job in later)]
+                self._launched.clear()
+                self._recover(jobs, failure)
+
+    def _recover(self, failed_jobs: Sequence[Job], failure: str) -> None:
         """Called after a step failed. It is not known how far the step got, so the states are rebuilt. If
         that works for every job, the cause was not one of the jobs but their number, or decoding itself."""
+        jobs = [job for job in dict.fromkeys(failed_jobs) if job.slot >= 0]
+        if not jobs:
+            return
         if len(jobs) == 1 and self._failures >= GIVE_UP:
             self._leave(jobs[0].slot, failure)
             self._probe()
@@ -205,7 +252,7 @@ class Run:
                 self._leave(job.slot, _words(error))
             else:
                 survivors += 1
-                self._go_on([job.slot], [token])
+                self._go_on([job], [token])
         if not survivors:
             self._probe()
         return survivors == len(jobs)
@@ -222,9 +269,9 @@ class Run:
         self._state.clean(job.slot)
         self._sampler.admit(job.slot, job.request, step=len(generated))
         if generated:
-            self._sampler.record([job.slot] * len(generated), torch.tensor(generated))
-        ids = torch.tensor([*job.request.prompt_ids, *generated], device=self._network.device)
-        self._lengths[job.slot] = len(ids) - 1
+            self._sampler.record([job.slot] * len(generated), generated)
+        ids = to_device([*job.request.prompt_ids, *generated], self._network.device)
+        self._lengths[job.slot] = len(ids)
         for start in range(0, len(ids), self._machine.budget):
             part = ids[start : start + self._machine.budget]
             batch = PackedBatch(part, [job.slot], [start], [len(part)])
@@ -232,31 +279,25 @@ class Run:
             logits = self._network.prefill(batch, self._state, None if last else [])
         return int(self._sampler.sample(logits, [job.slot]))
 
-    def _go_on(self, slots: Sequence[int], tokens: list[int]) -> None:
+    def _go_on(self, jobs: Sequence[Job], tokens: Sequence[int]) -> None:
         """Add the next tokens to the transcripts; finished jobs leave their slots."""
-        taken = []
-        for slot, token in zip(slots, tokens, strict=True):
-            transcript = self._transcripts[slot]
+        for job, token in zip(jobs, tokens, strict=True):
+            if job.slot < 0:
+                continue  # it ended before this step was read
+            transcript = self._transcripts[job.slot]
             assert transcript is not None
             if token < 0:
-                self._leave(slot, f"the logits after {self._lengths[slot] + 1} tokens are not finite")
-                taken.append(token)
+                length = len(job.request.prompt_ids) + len(transcript.token_ids)
+                self._leave(job.slot, f"the logits after {length} tokens are not finite")
                 continue
-            if transcript.forced:
-                token = transcript.forced[0]
-            taken.append(token)
+            self._force(job)
             try:
-                over = transcript.push(token)
+                over = transcript.push(transcript.forced[0] if transcript.forced else token)
             except Exception as error:
-                self._leave(slot, _words(error))
+                self._leave(job.slot, _words(error))
                 continue
             if over:
-                self._leave(slot)
-            else:
-                self._tokens[slot] = token
-                self._lengths[slot] += 1
-        if self._sampler.penalises:
-            self._sampler.record(slots, torch.tensor(taken))
+                self._leave(job.slot)
 
     def _leave(self, slot: int, error: str | None = None) -> None:
         """Remove a job that has finished or failed."""
@@ -276,7 +317,6 @@ class Run:
         self._state.move(source, target)
         self._sampler.move(source, target)
         self._transcripts[target] = self._transcripts[source]
-        self._tokens[target] = self._tokens[source]
         self._lengths[target] = self._lengths[source]
 
 

@@ -20,6 +20,7 @@ from model import kernels
 from model.memory import AT_ONCE
 from model.noise import Settings, gumbel
 from model.requests import Request
+from model.transfers import to_device
 
 #: Top-k and top-p examine this many of the largest logits, and all of them only if these are not enough.
 CANDIDATES = 1024
@@ -121,6 +122,8 @@ class Sampler:
             seed=column(torch.int64),
             step=column(torch.int64),
         )
+        #: The last token of every slot, which the next step takes in; 0 where logits were not finite.
+        self.last = column(torch.int64)
         self._penalty = column(torch.float32)
         self._shape = (slots, vocab_size)
         self._seen: Tensor | None = None  # bool[slots, vocab], from the first request with a penalty on
@@ -145,14 +148,13 @@ class Sampler:
             if self._seen is None:
                 self._seen = torch.zeros(self._shape, dtype=torch.bool, device=self._penalty.device)
             self._seen[slot] = False
-            self._seen[slot, torch.tensor(request.prompt_ids, device=self._penalty.device)] = True
+            self._seen[slot, to_device(request.prompt_ids, self._penalty.device)] = True
 
     def sample(self, logits: Tensor, slots: Sequence[int]) -> Tensor:
         """The next token int64[n] of the sequences in ``slots`` from logits float32[n, vocab], which are not
         changed; -1 if logits are not finite. Advances each of these slots by one step. A ``range`` of slots
         is fastest."""
-        neighbours = isinstance(slots, range) and slots.step == 1
-        rows = slice(slots[0], slots[-1] + 1) if neighbours else torch.tensor(slots, device=logits.device)
+        rows = self._rows(slots)
         if self._seen is not None and any(self._penalised[slot] for slot in slots):
             logits = penalise(logits, self._penalty[rows], self._seen[rows])
         if all(self._greedy[slot] for slot in slots):
@@ -162,22 +164,23 @@ class Sampler:
             limited = any(self._limited[slot] for slot in slots)
             tokens = sample(logits, self._settings.take(rows), limited)
         self._settings.step[rows] += 1
+        self.last[rows] = tokens.clamp(min=0)
         return tokens
 
-    @property
-    def penalises(self) -> bool:
-        """Whether ``record`` is needed, because there has been a request with a repetition penalty."""
-        return self._seen is not None
+    def _rows(self, slots: Sequence[int]) -> slice | Tensor:
+        neighbours = isinstance(slots, range) and slots.step == 1
+        return slice(slots[0], slots[-1] + 1) if neighbours else to_device(slots, self.last.device)
 
-    def record(self, slots: Sequence[int], tokens: Tensor) -> None:
-        """Mark the tokens int64[n] with which the sequences actually continued, sampled or forced, as
-        seen."""
+    def record(self, slots: Sequence[int], tokens: Sequence[int] | None = None) -> None:
+        """Mark the last token of every slot as seen, or those given, one for every slot."""
         if self._seen is not None and any(self._penalised[slot] for slot in slots):
-            self._seen[torch.tensor(slots, device=tokens.device), tokens.clamp(min=0)] = True
+            where = to_device(slots, self.last.device)
+            what = self.last[where] if tokens is None else to_device(tokens, self.last.device)
+            self._seen[where, what] = True
 
     def move(self, source: int, target: int) -> None:
         """Copy the settings of one slot to another."""
-        device: list[Tensor] = [*vars(self._settings).values(), self._penalty]
+        device: list[Tensor] = [*vars(self._settings).values(), self.last, self._penalty]
         if self._seen is not None and self._penalised[source]:
             device.append(self._seen)
         for column in device:

@@ -24,7 +24,7 @@ from model.requests import Request
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A request that has a slot. ``place``: its number in the order of the call."""
+    """A request that has a slot, or -1. ``place``: its number in the order of the call."""
 
     place: int
     request: Request
@@ -83,9 +83,10 @@ class Scheduler:
             job.path, job.shared, job.leads = (), None, False
 
     def retire(self, job: Job) -> None:
-        """Call when a job has ended; frees its slot."""
+        """Call when a job has ended; it has no slot (-1) any more."""
         self.running[job.slot] = None
         heapq.heappush(self._free, job.slot)
+        job.slot = -1
 
     def compact(self) -> list[tuple[int, int]]:
         """Close the gaps: returns moves (from slot, to slot), which must be made in this order."""

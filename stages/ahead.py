@@ -3,8 +3,8 @@
 ``python -m stages.ahead`` compiles what the stages of this package need and keeps it where
 ``stages.compiled`` does: for whoever builds an image whose directories cannot be written to later. ``start``
 does the same beside a run that begins, if something is missing: all processors then compile what one worker
-after another would have compiled. Nothing that is computed depends on it; a loop that it leaves out is
-compiled when it is called.
+after another would have compiled. ``prepare`` comes before it, when it is not known yet what is missing.
+Nothing that is computed depends on it; a loop that it leaves out is compiled when it is called.
 
 The types with which loops are called stand in ``signatures.json``. They were seen while the cases of
 ``tests/stages/version_cases.py`` ran; ``tests/stages/test_ahead.py`` keeps the two together.
@@ -21,7 +21,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -121,17 +121,40 @@ def _source(module: str) -> Path:
     return _ROOT.joinpath(*module.split(".")).with_suffix(".py")
 
 
+#: Processes that wait to be told what to compile.
+_beside: list[subprocess.Popen[str]] = []
+
+
+def prepare() -> None:
+    """Where nothing was ever compiled, have the processes that ``start`` needs load the compiler already,
+    while a run is planned."""
+    if all(map(_lacks, signatures())):
+        _open(len(os.sched_getaffinity(0)))
+
+
 def start() -> None:
     """Compile what is missing, at low priority, in processes that go on beside this one."""
     names = missing()
-    for _ in range(min(len(names), len(os.sched_getaffinity(0)))):
-        subprocess.Popen(
-            [sys.executable, "-m", "stages.ahead", "--beside", *names],
+    if names and not _beside:
+        _open(min(len(names), len(os.sched_getaffinity(0))))
+    while _beside:
+        told = _beside.pop().stdin
+        assert told is not None
+        with suppress(BrokenPipeError), told:  # if it was killed, loops are compiled when they are called
+            told.write("\n".join(names))
+
+
+def _open(count: int) -> None:
+    for _ in range(count):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stages.ahead", "--beside"],
             cwd=_ROOT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            text=True,
         )
+        _beside.append(process)
 
 
 def wait() -> None:
@@ -140,9 +163,15 @@ def wait() -> None:
     compile_loops([name for name in missing() if name in sys.modules])
 
 
+def load_compiler() -> None:
+    """Compile something small: the first time takes a second in every process."""
+    import numba
+
+    numba.njit("int64(int64[:])")(lambda numbers: numbers[0])
+
+
 def compile_beside(names: Sequence[str]) -> None:
     """As ``compile_loops``, leaving out modules that another process is at, or has done."""
-    os.nice(15)  # as workers of Ray, which may wait for what is compiled here
     for name in names:
         lock = _source(name).parent / "__pycache__" / f"{_source(name).stem}.ahead"
         lock.parent.mkdir(exist_ok=True)
@@ -157,6 +186,8 @@ def compile_beside(names: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--beside"]:
-        compile_beside(sys.argv[2:])
+        os.nice(15)  # as workers of Ray, which may wait for what is compiled here
+        load_compiler()
+        compile_beside(sys.stdin.read().split())
     else:
         compile_loops(sys.argv[1:] or sorted(signatures()))

@@ -54,7 +54,7 @@ class S3Server:
 
     def __enter__(self) -> S3Server:
         if not (find_spec("moto") and find_spec("flask")):
-            raise SkipTest("needs moto[server], a local S3 endpoint")  # pytest skips, a benchmark stops
+            raise SkipTest("needs moto and Flask, a local S3 endpoint")  # pytest skips, a benchmark stops
         for _ in range(3):  # the port may be taken between looking and using it
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
@@ -69,7 +69,7 @@ class S3Server:
             if self._answers(port):
                 return self
             self.__exit__()
-        raise RuntimeError("moto's server does not start; is moto[server] installed?")
+        raise RuntimeError("moto's server does not start; are moto and Flask installed?")
 
     def _answers(self, port: int) -> bool:
         deadline = time.monotonic() + 60

@@ -22,6 +22,7 @@ import triton.language as tl
 from torch import Tensor
 
 from model.kernels.sequence import chunk_table, row_stride
+from model.transfers import to_device
 
 #: Queries and keys of a block: at a head of 128, 16-bit tiles of both take 80 KiB of shared memory.
 ROWS, STEP = 64, 64
@@ -33,7 +34,7 @@ _SEQUENCE, _BEGIN, _PLACE, _LEFT = (tl.constexpr(column) for column in range(4))
 def _origins(places: tuple[int, ...], starts: tuple[int, ...], device: torch.device) -> Tensor:
     """int64[sequences, 2]: row of the keys' tensor where a sequence's are, and how many precede its queries.
     Cached, since all layers need the same."""
-    return torch.tensor(list(zip(places, starts, strict=True)), dtype=torch.int64, device=device)
+    return to_device(list(zip(places, starts, strict=True)), device)
 
 
 @triton.jit

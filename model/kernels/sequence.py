@@ -36,6 +36,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from model.transfers import to_device
+
 #: Tokens per chunk: that of the published implementation. Longer chunks move fewer states and multiply more.
 CHUNK = 128
 
@@ -56,8 +58,7 @@ def chunk_table(lengths: tuple[int, ...], chunk: int, device: torch.device) -> t
         table += [(sequence, begin + place, place, length - place) for place in range(0, length, chunk)]
         firsts.append(len(table))
         begin += length
-    on_device = [torch.tensor(rows, dtype=torch.int32, device=device) for rows in (table, firsts)]
-    return on_device[0], on_device[1]
+    return to_device(table, device, torch.int32), to_device(firsts, device, torch.int32)
 
 
 def row_stride(rows: Tensor) -> int:

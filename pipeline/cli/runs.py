@@ -42,6 +42,9 @@ def run(
     ] = "auto",
 ) -> None:
     """Run a config to its end. Started again, it continues where it stopped."""
+    from stages import ahead
+
+    ahead.prepare()
     from pipeline import launch
 
     with answered(log_format):

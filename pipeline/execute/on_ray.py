@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import socket
 import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -54,6 +56,17 @@ _ROOT = str(Path(__file__).resolve().parent.parent.parent)
 
 class ClusterError(Exception):
     """There is no Ray cluster, or it cannot run this."""
+
+
+def _end_autoscaler() -> None:
+    """A local cluster has an autoscaler too. Asked to end, it does nothing until Ray has waited a second, so
+    it is not asked."""
+    program = b"ray/autoscaler/_private/monitor.py"
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = (place / "stat").read_text().rpartition(")")[2].split()[1]
+            if parent == str(os.getpid()) and program in (place / "cmdline").read_bytes():
+                os.kill(int(place.name), signal.SIGKILL)
 
 
 class RayExecutor:
@@ -175,6 +188,7 @@ class RayExecutor:
 
     def close(self) -> None:
         """Leave the cluster; Ray ends what this driver started."""
+        _end_autoscaler()
         self._ray.shutdown()
 
     def _ended(self, ref: Any) -> Ended:

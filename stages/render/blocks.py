@@ -1,20 +1,25 @@
-"""The result of walking a page: blocks of text within containers, and the text that they form.
+"""The result of walking a page: blocks of text within containers.
 
 A *block* corresponds to one line or paragraph on a screen: a heading, a list item, a table row, a display
 formula, a whole ``<pre>``. A *container* is a block-level element around blocks; main-content extraction
-judges blocks by their containers. Knows how blocks become the text of a page. Knows no HTML.
+judges blocks by their containers. A page has its blocks as rows of numbers over one array of text
+(``Blocks``); single blocks as objects (``Block``) are for those who read only a few. Knows no HTML.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.render import block_kernels as columns
+
 Kind = Literal["text", "heading", "item", "term", "definition", "pre", "row", "equation", "caption"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
 @dataclass(slots=True)
@@ -33,6 +38,95 @@ class Block:
     language: str = ""  # programming language of a "pre", where the page names it
     table: int = 0  # number of the table that a "row" belongs to, from 1
     permalink: str = ""  # the mark of a link to the block itself, which is not part of the text
+
+
+class Blocks(NamedTuple):
+    """Blocks as arrays."""
+
+    text: NDArray[np.uint8]  # UTF-8 of what they consist of, and of other things
+    rows: NDArray[np.int64]  # (n, COLUMNS) of ``block_kernels``
+    languages: Mapping[int, str]  # by number
+
+    def column(self, number: int) -> NDArray[np.int64]:
+        """(n,): a column of ``block_kernels``."""
+        found: NDArray[np.int64] = self.rows[:, number]
+        return found
+
+    def only(self, kept: NDArray[np.bool_]) -> Blocks:
+        """Some of the blocks."""
+        return self._replace(rows=self.rows[kept])
+
+    def chars(self) -> int:
+        """Code points of the blocks, without what stands between and before them."""
+        return int(self.column(columns.CHARS).sum())
+
+    def block(self, number: int) -> Block:
+        """One block as an object."""
+        return self._block(self.rows[number].tolist())
+
+    def objects(self) -> list[Block]:
+        """All blocks as objects."""
+        return [self._block(row) for row in self.rows.tolist()]
+
+    def _block(self, row: list[int]) -> Block:
+        kind, level, container, indent, marker, marker_end, gap, links, link_chars, equations = row[:10]
+        start, end, permalink_end, _, _, table, language = row[10:]
+        return Block(
+            text=self._string(start, end),
+            kind=KINDS[kind],
+            level=level,
+            container=container,
+            prefix=" " * indent + self._string(marker, marker_end),
+            gap=gap,
+            links=links,
+            link_chars=link_chars,
+            equations=equations,
+            language=self.languages[language] if language >= 0 else "",
+            table=table,
+            permalink=self._string(end, permalink_end),
+        )
+
+    def _string(self, start: int, end: int) -> str:
+        return self.text[start:end].tobytes().decode("utf-8", "surrogatepass")
+
+
+def blocks_of(blocks: Sequence[Block]) -> Blocks:
+    """The same blocks as arrays."""
+    text = bytearray()
+    languages: dict[str, int] = {}
+    rows = []
+    for block in blocks:
+        places = []
+        for part in (block.prefix, block.text, block.permalink):
+            places.append(len(text))
+            text += part.encode("utf-8", "surrogatepass")
+        marker, start, end = places
+        row = [_NUMBERS[block.kind], block.level, block.container, 0, marker, start, block.gap]
+        row += [block.links, block.link_chars, block.equations, start, end, len(text), len(block.text)]
+        language = languages.setdefault(block.language, len(languages)) if block.language else -1
+        rows.append([*row, block.text.count("\n"), block.table, language])
+    numbers = np.array(rows, np.int64).reshape(-1, columns.COLUMNS)
+    return Blocks(
+        np.frombuffer(text + b"\0", np.uint8), numbers, {number: name for name, number in languages.items()}
+    )
+
+
+def text_of(blocks: Blocks) -> str:
+    """The text of a page. Later lines of a block are aligned with its first, but a ``<pre>`` stays
+    verbatim."""
+    return joined(blocks)[0]
+
+
+def joined(blocks: Blocks) -> tuple[str, int, int, int]:
+    """The text, and over all blocks the links, the formulas, and how many of them are code."""
+    rows = blocks.rows
+    sizes = rows[:, columns.END] - rows[:, columns.START] + 2
+    prefixes = rows[:, columns.INDENT] + rows[:, columns.MARKER_END] - rows[:, columns.MARKER]
+    out = np.empty(int(sizes.sum() + (prefixes * (rows[:, columns.BREAKS] + 1)).sum()), np.uint8)
+    totals = np.zeros(4, np.int64)
+    columns.join(rows, blocks.text, out, totals)
+    size, links, equations, code = totals.tolist()
+    return out[:size].tobytes().decode("utf-8", "surrogatepass"), links, equations, code
 
 
 @dataclass(slots=True)
@@ -87,19 +181,3 @@ def number_containers(blocks: list[Block], outline: Outline) -> list[Container]:
         tag, names = outline.looks[look[number]]
         containers.append(Container(order.get(parent[number], -1), tag, names, first, last + 1))
     return containers
-
-
-def text_of(blocks: Iterable[Block]) -> str:
-    """The text of a page. Later lines of a block are aligned with its first, but a ``<pre>`` stays
-    verbatim."""
-    pieces: list[str] = []
-    for block in blocks:
-        if pieces:
-            pieces.append("\n\n" if block.gap > 1 else "\n")
-        prefix, text = block.prefix, block.text
-        if prefix:
-            pieces.append(prefix)
-            if "\n" in text:
-                text = text.replace("\n", "\n" + " " * len(prefix))
-        pieces.append(text)
-    return "".join(pieces)

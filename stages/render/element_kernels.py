@@ -11,20 +11,22 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import kinds
-from stages.render.line_kernels import BYTES, CHARS, ELEMENTS, INSIDE, LOOKS, write
+from stages.render.hashes import hash_of as of_name
+from stages.render.line_kernels import BYTES, ELEMENTS, INSIDE, LOOKS, write
 from stages.render.markup_kernels import (
     COUNT,
     NAMES,
     TAG_END,
     TAIL,
+    after_element,
     after_markup,
     after_tag,
     name_end,
-    raw_end,
 )
-from stages.render.text_kernels import NO, hash_of, look_up
+from stages.render.text_kernels import NO, hash_of, is_blank, look_up
 
-_RAW, _SCRIPT, _VOID = map(np.int64, (kinds.RAW, kinds.SCRIPT, kinds.VOID))
+_TEMPLATE = np.int64(of_name("template"))
+_RAW, _VOID = map(np.int64, (kinds.RAW, kinds.VOID))
 
 
 @compiled
@@ -52,7 +54,7 @@ def add_container(
     """Adds a container, whose look is its tag (of hash ``value``) and its names: class, id, role and
     itemprop, or its class alone. Returns what the stack has to remember: the container around it, plus 2."""
     container = add_element(name, end, state, found, elements)
-    before, chars = state[BYTES], state[CHARS]
+    before = state[BYTES]
     first = True
     for which in range(4 if found[COUNT] > 1 else 1):
         at, stop = found[NAMES + 2 * which], found[NAMES + 1 + 2 * which]
@@ -61,7 +63,6 @@ def add_container(
         if not first:
             out[state[BYTES]] = 32
             state[BYTES] += 1
-            state[CHARS] += 1
         first = False
         write(page, at, stop, NO, out, state)
     look = hash_of(out, before, state[BYTES], NO) * 31 ^ value | 1
@@ -70,13 +71,13 @@ def add_container(
     while looks[row, 0] and looks[row, 0] != look:
         row = (row + 1) & last
     if looks[row, 0]:
-        state[BYTES], state[CHARS] = before, chars
+        state[BYTES] = before
     else:
         looks[row, 0], looks[row, 1] = look, state[LOOKS]
         looks[state[LOOKS], 2] = container
         state[LOOKS] += 1
     elements[container, 2] = state[INSIDE]
-    elements[container, 3], elements[container, 4] = chars, state[CHARS]
+    elements[container, 3], elements[container, 4] = before, state[BYTES]
     elements[container, 5] = looks[row, 1]
     around = state[INSIDE] + 2
     state[INSIDE] = container
@@ -84,29 +85,40 @@ def add_container(
 
 
 @compiled
-def is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) -> Any:
-    """Whether what is in an element that embeds something, from ``at`` on, is more than a note to old
-    browsers."""
-    before, chars = state[BYTES], state[CHARS]
-    total, nodes, depth = 0, 0, 1
+def has_much(page: Any, at: Any, tags: Any, limits: Any, button: Any) -> Any:
+    """Whether there is text to be read in an element, from ``at`` on. In a button, as is a question that
+    reveals its answer: more than four words, or ten characters of a script without spaces between them; a
+    control has less. In what embeds something: more than a note to old browsers (``limits``)."""
+    chars, nodes, depth = 0, 0, 1
+    words = wide = 0
+    within = False  # a word
     last = min(at + limits[2], len(page) - TAIL)
-    while depth:
-        if at >= last or total > limits[0] or nodes > limits[1]:
-            return True
-        if page[at] != 60:
-            stop = at
-            while stop < last and page[stop] != 60:
-                stop += 1
-            first, end = at, stop
-            while first < end and (page[first] == 32 or 9 <= page[first] <= 13):
-                first += 1
-            while end > first and (page[end - 1] == 32 or 9 <= page[end - 1] <= 13):
-                end -= 1
-            write(page, first, end, NO, out, state)
-            total += state[CHARS] - chars
-            state[BYTES], state[CHARS] = before, chars
+    while depth and at < last and chars <= limits[0] and nodes <= limits[1]:
+        byte = page[at]
+        if byte != 60:
             nodes += 1
-            at = stop
+            blanks = chars  # the characters up to the last that is not blank
+            begun = False
+            while at < last and page[at] != 60:
+                byte = page[at]
+                blank = is_blank(byte)
+                space = (
+                    blank or (byte == 38 and page[at + 1] == 110) or (byte == 0xC2 and page[at + 1] == 0xA0)
+                )
+                words += not space and not within
+                within = not space
+                wide += (byte == 0xE3 and page[at + 1] > 0x80) or 0xE4 <= byte <= 0xE9
+                begun |= not blank
+                chars += begun and (byte & 0xC0) != 0x80
+                if not blank:
+                    blanks = chars
+                if byte == 38:
+                    while page[at] != 59:
+                        at += 1
+                at += 1
+                if byte == 0xC2:
+                    at += 1
+            chars = blanks
         elif page[at + 1] == 33 or page[at + 1] == 63:
             at = after_markup(page, at)
             nodes += 1
@@ -114,7 +126,8 @@ def is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) ->
             closing = page[at + 1] == 47
             start = at + 2 if closing else at + 1
             stop = name_end(page, start)
-            row = look_up(tags, hash_of(page, start, stop, NO))
+            value = hash_of(page, start, stop, NO)
+            row = look_up(tags, value)
             flags = tags[row, 2] if row >= 0 else 0
             at = after_tag(page, stop)
             if flags & _VOID:
@@ -123,7 +136,10 @@ def is_long(page: Any, at: Any, tags: Any, out: Any, state: Any, limits: Any) ->
                 depth -= 1
             else:
                 nodes += 1
-                depth += 1
-                if flags & _RAW:
-                    at = raw_end(page, at, start, stop, flags & _SCRIPT, len(page) - TAIL)
-    return total > limits[0] or nodes > limits[1]
+                if flags & _RAW or (button and value == _TEMPLATE):
+                    at = after_element(page, at, start, stop, tags)
+                else:
+                    depth += 1
+    if button:
+        return words > 4 or wide > 10
+    return depth > 0 or chars > limits[0] or nodes > limits[1]

@@ -48,18 +48,17 @@ BLOCK_LINK = 26  # a link made block-level by its style
 CLOSES = 32
 # The others, with the two numbers that they have:
 TEXT = -1  # first and last character of a piece of text with more than white space
-SPACE = -2  # white space alone; the character that stands for it
+SPACE = -2  # white space alone: the character that stands for it; 1 if it counts where a line begins
 FLUSH = -3  # ends the line, if there is one
 GAP = -4  # and requests a blank line
 JOINT = -5  # something that is not printed separates two words
 EDGE = -6  # an inline element begins directly after a link
 LINE_OF_TEXT = -11  # a whole line, its white space collapsed; as TEXT
-LINKS = -12  # of the line of text that follows: how many, and their characters
 FORMULA = -9  # stands in place of an element; the number of its mark
 LISTING = -10
 ALTERNATIVE = -13  # the alt text of an image; as TEXT
 BREAKS = -14  # <br>; the place after it
-CONTROL = -15  # a button opens; its number among the elements, and how many events are in it
+CONTROL = -15  # a button in a heading opens; its number among the elements, and how many events are in it
 
 # Marks of elements, as bytes: how the value of ``MARK`` begins; a number follows.
 HIDDEN = ord("s")

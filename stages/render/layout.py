@@ -1,21 +1,26 @@
-"""The page being written: lines, blocks, gaps and indentation, and how words meet.
+"""The page being written: blocks, the line being written, and how words meet.
 
-Knows the line being written, the gap before the next block, and how blocks of code, formulas and containers
-are added. Knows neither tags (``elements``) nor the tree (``walk``).
+Knows the line, what gathers for the next block, and how blocks of code and formulas are added. Knows neither
+tags (``elements``) nor the order of events (``walk``).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import chain
+
+import numpy as np
 
 from stages.render import backticks, code_flow, rawtex, tex
-from stages.render.blocks import Block, Kind, Outline
+from stages.render import block_kernels as columns
+from stages.render.block_kernels import CAPTION, EQUATION, HEADING, ITEM, PRE, TERM, TEXT, add_block
+from stages.render.blocks import Blocks, Outline
 from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
-from stages.render.lists import ListState
+from stages.render.list_kernels import NOT_GIVEN, OPEN, release_marker
 from stages.render.marks import Formula
 from stages.render.scan import Element, Scan
-from stages.render.tables import Table
+from stages.render.walk_kernels import walk
 from stages.render.whitespace import collapse
 
 _BLANK_START = re.compile(r"\A(?:[ \t]*\n)+")
@@ -30,59 +35,120 @@ SCRIPT_JOINT = 2  # a script without braces: gets them if the next text would be
 FORMULA_JOINT = 3  # "$x$" before a digit would be no formula
 #: From this code point on, most scripts are written without spaces.
 _WIDE = "\u2e80"
+#: Kinds of blocks that have permalinks to themselves.
+_HEADINGS = (HEADING, TERM, CAPTION)
 
 
 class Page:
-    """Blocks and containers so far, and the state of the line being written."""
+    """Blocks so far, and the state of the line being written. What gathers for the next block is here while
+    something is on the line, and in ``state`` otherwise (``line_begins``, ``line_is_over``)."""
 
     def __init__(self, scan: Scan, languages: Mapping[int, str], asciimath: Callable[[], bool]) -> None:
         self.scan = scan
         self.languages = languages  # of code, by the mark of the preformatted element
         self.asciimath = asciimath  # whether text between backticks is AsciiMath
-        self.blocks: list[Block] = []
+        events = len(scan.events)
+        self.state = state = np.zeros(columns.STATES, np.int64)
+        state[[columns.EVENTS, columns.BYTES]] = events, scan.bytes
+        state[[columns.LINK_FROM, columns.NUMBER]] = -1, NOT_GIVEN
+        self._rows = np.empty((3 * events + 4, columns.COLUMNS), np.int64)
+        self.open = np.empty((events + 1, OPEN), np.int64)  # what is open (``walk_kernels``)
+        self.text = scan.out
+        self._bytes = self.text.data
         self.container: Element = -1  # the innermost; -1 if containers are not wanted
         self.merged: list[tuple[Element, int]] = []  # containers of blocks that became part of other blocks
         self.inline: list[str] = []
-        self.gap = 0
-        self.indent = 0
-        self.marker = ""
-        self.kind: Kind = "text"
-        self.level = 0
-        self.lists: list[ListState] = []
-        self.tables: list[Table] = []
         self.table_count = 0
         self.pre = 0  # how many preformatted elements are open
         self.pre_mark = -1  # the mark of the outermost; -1: it has none
-        self.links = 0
-        self.link_chars = 0
+        self.links = self.link_chars = self.formulas = 0
         self.link_from = -1  # index into inline of the open link; -1: none is open
+        self.saved = 0  # how many elements have something saved
+        self.kind = TEXT
+        self.marked = False  # a marker waits for the next block
         self.permalink = ""  # marks taken from the line
-        self.formulas = 0
         self.joint = NO_JOINT
         self.indented = 0  # the largest ``code_flow.indentation`` of a line
         self.breaks = rawtex.Breaks()
 
-    def emit(self, text: str, kind: Kind, *, raw: bool = True) -> None:
-        """Appends a block with everything gathered for it; ``raw``: there may be raw TeX in it."""
-        prefix = ""
-        if self.indent or self.marker:
-            if kind == "heading":
-                prefix, self.marker = self.marker, ""  # headings are not indented
-            elif kind != "pre":
-                prefix = " " * self.indent
-                if self.marker:
-                    prefix = prefix[: -len(self.marker)] + self.marker
-                    self.marker = ""
-        equations = self.formulas
-        if raw and kind != "pre":
-            equations = max(equations, tex.count_raw(text))
-        level = self.level if kind == "heading" else len(self.lists)
-        gap = self.gap or 1
-        block = Block(text, kind, level, self.container, prefix, gap, self.links, self.link_chars, equations)
+    @property
+    def blocks(self) -> Blocks:
+        """The blocks so far."""
+        return Blocks(self.text, self._rows[: self.state[columns.BLOCKS]], self.languages)
+
+    @property
+    def in_heading(self) -> bool:
+        """Whether a permalink on the line would be one of its block."""
+        return self.kind in _HEADINGS
+
+    def whole_lines(self) -> int:
+        """Makes blocks of events up to one that is left to others; returns what (``walk_kernels``)."""
+        events, elements = self.scan.events, self.scan.elements
+        wanted: int = walk(self.scan.source, events, elements, self.text, self.state, self._rows, self.open)
+        return wanted
+
+    def line_begins(self) -> int:
+        """Returns the next event."""
+        gathered = self.state[: columns.AT + 1].tolist()
+        self.links, self.link_chars, self.formulas, self.link_from, self.saved, self.kind = gathered[:6]
+        marker, stop, first, last, edged, at = gathered[6:]
+        self.marked = marker < stop
+        if first < last:
+            self.permalink = self.string(first, last)
+            self.state[columns.PERMALINK_STOP] = first
+        if edged:
+            self.inline.append("")
+        return int(at)
+
+    def line_is_over(self, at: int) -> None:
+        """``at``: the next event."""
+        state = self.state
+        state[: columns.KIND_NOW] = self.links, self.link_chars, self.formulas, self.link_from, self.saved
+        state[columns.EDGED : columns.AT + 1] = 0, at
         if self.permalink:
-            block.permalink, self.permalink = self.permalink, ""
-        self.blocks.append(block)
-        self.gap = self.links = self.link_chars = self.formulas = 0
+            state[columns.PERMALINK : columns.PERMALINK_STOP + 1] = self.write(self.permalink)
+            self.permalink = ""
+
+    def string(self, start: int, end: int) -> str:
+        """Text by its places."""
+        return str(self._bytes[start:end], "utf-8", "surrogatepass")
+
+    def write(self, text: str) -> tuple[int, int]:
+        """Appends to the array of text; returns where it is."""
+        data = text.encode("utf-8", "surrogatepass")
+        start = int(self.state[columns.BYTES])
+        end = start + len(data)
+        if end > len(self.text):
+            longer = np.empty(2 * end, np.uint8)
+            longer[:start] = self.text[:start]
+            self.text = longer
+            self._bytes = longer.data
+        self._bytes[start:end] = data
+        self.state[columns.BYTES] = end
+        return start, end
+
+    def last(self) -> np.ndarray:
+        """The row of the last block."""
+        row: np.ndarray = self._rows[self.state[columns.BLOCKS] - 1]
+        return row
+
+    def emit(self, text: str, kind: int, *, raw: bool = True) -> None:
+        """Appends a block with everything gathered for it; ``raw``: there may be raw TeX in it."""
+        equations = self.formulas
+        if raw and kind != PRE:
+            equations = max(equations, tex.count_raw(text))
+        state = self.state
+        start, end = self.write(text)
+        if self.permalink:
+            state[columns.PERMALINK : columns.PERMALINK_STOP + 1] = self.write(self.permalink)
+            self.permalink = ""
+        state[: columns.FORMULAS + 1] = self.links, self.link_chars, 0
+        about = (start, end, len(text), kind, equations, self.container)
+        add_block(*about, state, self._rows, self.text)
+        if "\n" in text:
+            self.last()[columns.BREAKS] = text.count("\n")
+        self.links = self.link_chars = self.formulas = 0
+        self.marked = self.marked and kind == PRE
 
     def flush(self) -> bool:
         """Ends the current line; whether there was anything on it."""
@@ -95,8 +161,7 @@ class Page:
         self.joint = NO_JOINT
         ascii_only = text.isascii()
         if not ascii_only and "\xa0" in text and self.indented < 2:
-            before = self.blocks[-1].text if self.blocks else ""
-            self.indented = max(self.indented, code_flow.indentation(text, before))
+            self.indented = max(self.indented, code_flow.indentation(text, self._before()))
         text = collapse(text)
         if not text:
             return False
@@ -108,27 +173,17 @@ class Page:
             text, raw = text.replace(CODE_BACKSLASH, "\\"), True
         if ("`" in text or (not ascii_only and CODE_BACKTICK in text)) and self.asciimath():
             text, raw = backticks.convert(text).replace(CODE_BACKTICK, "`"), True
-        self.emit(text, "item" if self.marker and self.kind == "text" else self.kind, raw=raw)
+        self.emit(text, ITEM if self.marked and self.kind == TEXT else self.kind, raw=raw)
         if self.link_from >= 0:
             self.links = 1  # the link continues
         return True
 
-    def line_of_text(self, text: str) -> None:
-        """Adds a line of plain text, collapsed, when nothing is on the line."""
-        self.joint = NO_JOINT
-        kind: Kind = self.kind
-        if self.marker and kind == "text":
-            kind = "item"
-        if self.indent or self.marker or kind == "heading" or self.permalink:
-            self.emit(text, kind, raw=False)
-        else:  # as ``emit`` does it, without a call
-            gap, level = self.gap or 1, len(self.lists)
-            links, chars = self.links, self.link_chars
-            self.blocks.append(Block(text, kind, level, self.container, "", gap, links, chars, self.formulas))
-            self.gap = self.links = self.link_chars = self.formulas = 0
-        if self.link_from >= 0:
-            self.link_from = 0
-            self.links = 1  # the link continues
+    def _before(self) -> str:
+        """The text of the last block."""
+        if not self.state[columns.BLOCKS]:
+            return ""
+        start, end = self.last()[columns.START : columns.END + 1].tolist()
+        return self.string(start, end)
 
     def line(self) -> None:
         """Ends the line that text has gathered for; within ``<pre>``, starts a new one."""
@@ -142,8 +197,8 @@ class Page:
         if self.inline:
             self.line()
         # The first block of an item directly follows its bullet.
-        if not self.marker and not self.pre:
-            self.gap = 2
+        if not self.marked and not self.pre:
+            self.state[columns.GAP_NOW] = 2
 
     def join(self, text: str) -> None:
         """Separates the line so far from the ``text`` that follows, as the joint between them requires."""
@@ -180,22 +235,13 @@ class Page:
             if self.inline:
                 self.flush()
             self.formulas += 1
-            self.emit(f"$${source}$$", "equation")
+            self.emit(f"$${source}$$", EQUATION)
         else:
             if self.inline and self.inline[-1][-1:] == "$":
                 self.inline.append(" ")
             self.formulas += 1
             self.inline.append(f"${source}$")
             self.joint = FORMULA_JOINT
-
-    def release_marker(self) -> None:
-        """Called before content that cannot follow a marker: a number gets a line of its own, a bullet is
-        dropped."""
-        marker, self.marker = self.marker, ""
-        if marker.endswith(". "):
-            indent, self.indent = self.indent, max(self.indent - len(marker), 0)
-            self.emit(marker.rstrip(), "item")
-            self.indent = indent
 
     def listing(self, code: str, mark: int) -> None:
         """Writes ``code`` in place of the element with this mark."""
@@ -205,14 +251,12 @@ class Page:
             self.blank_line()
             self._emit_code(code, mark)
 
-    def _emit_code(self, text: str, mark: int) -> None:
-        text = _BLANK_START.sub("", text.replace("\xa0", " ")).rstrip()
-        if text:
-            self.release_marker()  # a marker before its first line would break the indentation
-            self.gap = 2
-            self.emit(text, "pre")
-            self.blocks[-1].language = self.languages.get(mark, "")
-        self.gap = 2
+    def open_code_block(self, mark: int) -> None:
+        """Begins a ``<pre>``."""
+        self.blank_line()
+        self.pre += 1
+        if self.pre == 1:
+            self.pre_mark = mark
 
     def close_code_block(self) -> None:
         """Ends a ``<pre>``."""
@@ -224,6 +268,41 @@ class Page:
         if self.link_from >= 0:
             self.link_from = 0
         self._emit_code(text, self.pre_mark)
+
+    def _emit_code(self, text: str, mark: int) -> None:
+        text = _BLANK_START.sub("", text.replace("\xa0", " ")).rstrip()
+        state = self.state
+        if text:
+            if self.marked:  # a marker before its first line would break the indentation
+                self._release_marker()
+            state[columns.GAP_NOW] = 2
+            self.emit(text, PRE)
+            if mark in self.languages:
+                self.last()[columns.LANGUAGE] = mark
+        state[columns.GAP_NOW] = 2
+
+    def _release_marker(self) -> None:
+        state = self.state
+        state[: columns.FORMULAS + 1] = self.links, self.link_chars, self.formulas
+        if self.permalink:
+            state[columns.PERMALINK : columns.PERMALINK_STOP + 1] = self.write(self.permalink)
+            self.permalink = ""
+        release_marker(self.container, state, self._rows, self.text)
+        self.links, self.link_chars, self.formulas = state[: columns.FORMULAS + 1].tolist()
+        self.marked = False
+
+    def rows_from(self, first: int) -> list[list[int]]:
+        """The rows of all blocks from the one numbered ``first`` on."""
+        rows: list[list[int]] = self._rows[first : self.state[columns.BLOCKS]].tolist()
+        return rows
+
+    def replace(self, first: int, rows: list[list[int]]) -> None:
+        """Replaces all blocks from the one numbered ``first`` on."""
+        size = len(rows)
+        self._rows[first : first + size] = np.fromiter(
+            chain.from_iterable(rows), np.int64, size * columns.COLUMNS
+        ).reshape(size, columns.COLUMNS)
+        self.state[columns.BLOCKS] = first + size
 
     def outline(self) -> Outline:
         """The containers of the blocks."""

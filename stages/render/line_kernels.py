@@ -11,6 +11,7 @@ import numpy as np
 
 from stages.compiled import compiled, inlined
 from stages.render import kinds
+from stages.render.text_kernels import NO
 
 (
     _ALTERNATIVE,
@@ -23,7 +24,6 @@ from stages.render import kinds
     _LINE,
     _LINE_OF_TEXT,
     _LINK,
-    _LINKS,
     _SPACE,
     _TEXT,
 ) = map(
@@ -39,7 +39,6 @@ from stages.render import kinds
         kinds.LINE,
         kinds.LINE_OF_TEXT,
         kinds.LINK,
-        kinds.LINKS,
         kinds.SPACE,
         kinds.TEXT,
     ),
@@ -50,11 +49,9 @@ from stages.render import kinds
 (
     EVENTS,
     BYTES,
-    CHARS,
     ELEMENTS,
     DEPTH,
     RUN,
-    RUN_BYTES,
     ON_LINE,
     IN_PRE,
     IN_MATH,
@@ -62,12 +59,14 @@ from stages.render import kinds
     IN_HEADINGS,
     INSIDE,  # the innermost container
     LOOKS,  # kinds of containers
-) = range(14)
-STATES = 14
+) = range(12)
+STATES = 12
 EMPTY, FILLED, UNKNOWN = range(3)
-#: Columns of ``events``: what (``kinds``), two numbers about it, the container that it is in, and where its
-#: text is in bytes.
-EVENT = 6
+#: Columns of ``events``: what (``kinds``), two numbers about it, the container that it is in; of a line of
+#: text its characters, its links, the characters in links, and what becomes of the open link.
+EVENT = 8
+#: An open link stays open, or a link that was open ends on the line, or one remains open that begins there.
+STAYS, ENDS, BEGINS = range(3)
 #: Columns of ``elements``: where the name of the tag begins and ends, and where its attributes end; of a
 #: button, where its content ends and whether it is in a heading. Of a container instead of these the one
 #: around it, where its names are in the text if it is the first of its look, and its look (else -1).
@@ -83,7 +82,7 @@ STACK = 6
 def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
     """Appends text without its references to ``out``. 0 if it is white space on one line, 1 if it is white
     space with a line break, 2 if there is anything else; the white space is that of ``str.isspace``."""
-    put, chars = state[BYTES], state[CHARS]
+    put = state[BYTES]
     broken = 0
     seen = 0
     while at < end:
@@ -95,7 +94,6 @@ def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
             if letter == 110:
                 out[put], out[put + 1] = 0xC2, 0xA0
                 put += 2
-                chars += 1
                 at += 6
                 continue
             seen = 2
@@ -132,9 +130,8 @@ def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
             seen = 2
         out[put] = byte
         put += 1
-        chars += (byte & 0xC0) != 0x80
         at += 1
-    state[BYTES], state[CHARS] = put, chars
+    state[BYTES] = put
     return max(seen, broken)
 
 
@@ -143,9 +140,8 @@ def end_run(events: Any, state: Any) -> Any:
     """Ends the run of text."""
     if state[RUN] >= 0:
         count = state[EVENTS]
-        events[count, 0], events[count, 1], events[count, 2] = _TEXT, state[RUN], state[CHARS]
+        events[count, 0], events[count, 1], events[count, 2] = _TEXT, state[RUN], state[BYTES]
         events[count, 3] = state[INSIDE]
-        events[count, 4], events[count, 5] = state[RUN_BYTES], state[BYTES]
         state[RUN] = -1
         state[EVENTS] = count + 1
 
@@ -247,12 +243,18 @@ def _is_end(event: Any) -> Any:
 @compiled
 def _may_be_mark(out: Any, at: Any, end: Any, size: Any, in_heading: Any) -> Any:
     """Whether the text of a link may be a permalink; ``size`` in characters."""
-    if size >= 6 and not in_heading:
+    if not size or (size >= 6 and not in_heading):
         return False
     plain = False
     while at < end:
         byte = out[at] | 32
-        plain |= 97 <= byte <= 122 or 48 <= out[at] <= 57
+        if out[at] < 128:
+            # Of ASCII, marks have brackets, "#" and white space.
+            plain |= out[at] > 35 and byte != 40 and byte != 41 and out[at] != 91 and out[at] != 93
+        else:
+            plain |= (
+                0xC4 <= out[at] <= 0xE0 or 0xE4 <= out[at] <= 0xED or (out[at] == 0xE3 and out[at + 1] > 128)
+            )
         if in_heading and at + 2 < end:
             second, third = out[at + 1] | 32, out[at + 2] | 32
             if (
@@ -272,18 +274,24 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
     indented by no-break spaces. ``breaks``: a line break ends the line."""
     end_run(events, state)
     last = first = state[EVENTS]
+    outer = state[IN_LINKS]  # links open at the beginning of the line
     while first and _is_inline(events[first - 1, 0]):
         first -= 1
-    if first == last or (first and not _is_end(events[first - 1, 0])):
+        if events[first, 0] == _LINK:
+            outer -= 1
+        elif events[first, 0] == _CLOSES + _LINK:
+            outer += 1
+    if first == last or outer > 1 or (first and not _is_end(events[first - 1, 0])):
         return False
-    start, put, chars = state[BYTES], state[BYTES], state[CHARS]
+    start, put, chars = state[BYTES], state[BYTES], NO
     raw = 0  # characters before white space is collapsed
     edge = 0  # empty pieces at the end of the line
     joint = coded = False
     links = link_chars = 0
-    link, link_bytes = -1, 0
-    opened = 0  # links and code
-    outer = state[IN_LINKS] > 0
+    link, link_bytes = outer - 1, put  # where the open link begins
+    becomes = STAYS
+    opened = 0  # code
+    dollars = 0
     space = broken = blank = False  # of the white space before the next character
     before = 0  # the character before it; 0: there is none
     ending = 0  # the last character so far
@@ -307,6 +315,7 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
             joint |= edge > 0
             links += 1
             link, link_bytes = raw, put
+            becomes = BEGINS
             continue
         if event == _CLOSES + _LINK:
             if link < 0 or _may_be_mark(out, link_bytes, put, raw - link, state[IN_HEADINGS] > 0):
@@ -314,16 +323,17 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
             link_chars += raw - link
             link = -1
             edge += 1
+            becomes = ENDS
             continue
         if event == _SPACE:
-            if raw or edge:  # nothing begins with white space
+            if raw or edge or events[index, 2]:  # nothing begins with white space
                 space = True
                 broken |= events[index, 1] == 10
                 raw += 1
                 edge = 0
                 ending = events[index, 1]
             continue
-        at, end = events[index, 4], events[index, 5]
+        at, end = events[index, 1], events[index, 2]
         if event == _ALTERNATIVE:
             joint = True
         if joint:
@@ -350,7 +360,13 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
                 pass
             else:
                 if letter < 128:
-                    if letter == 36 or letter == 92 or letter == 96 or (letter == 60 and coded):
+                    if letter == 92 or letter == 96:
+                        return False
+                    if letter == 36:
+                        dollars += 1  # one alone is no TeX
+                        if dollars > 1 or breaks:
+                            return False
+                    if letter == 60 and coded and (at + 2 >= end or out[at + 1] | 32 == 98):
                         return False
                     if (letter == 91 and breaks) or (before == 91 and letter == 47 and not space):
                         return False
@@ -370,13 +386,15 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
                 before = letter
             at += size
             ending = letter
-    if put == start or opened or link >= 0 or (outer and links):
+    if put == start or opened:
         return False
+    if link >= 0:
+        link_chars += raw - link
+    elif not outer:
+        becomes = STAYS
     state[EVENTS] = first
-    if outer:
-        link_chars = raw
-    if links or link_chars:
-        emit(events, state, _LINKS, links, link_chars)
-    emit(events, state, _LINE_OF_TEXT, state[CHARS], chars)
-    state[BYTES], state[CHARS] = put, chars
+    emit(events, state, _LINE_OF_TEXT, start, put)
+    line = events[first]
+    line[4], line[5], line[6], line[7] = chars, links, link_chars, becomes
+    state[BYTES] = put
     return True

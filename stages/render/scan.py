@@ -1,4 +1,4 @@
-"""What a parsed page has to print, as a list of events in the order of the page.
+"""What a page has to print, as a list of events in the order of the page.
 
 The parser writes its tree once more, and one compiled loop reads that (``scan_kernels``): a tree that is
 walked node by node in Python takes ten times as long. Knows the text of events and the attributes of the
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
-from itertools import repeat, zip_longest
+from itertools import zip_longest
 
 import numpy as np
 
@@ -46,46 +46,32 @@ class Scan:
         """``body``: as the parser writes it. ``structure``: with containers. ``alternatives``: with the alt
         texts of images."""
         self.page = body
-        page = np.frombuffer(self.page + kinds.TAIL, np.uint8)
+        self.source = page = np.frombuffer(self.page + kinds.TAIL, np.uint8)
         tags = int(np.count_nonzero(page == ord("<")))
-        out = np.empty(2 * (len(page) + tags), np.uint8)
+        # Text is written twice at most, and a third time with what is not printed.
+        self.out = out = np.empty(3 * (len(page) + tags), np.uint8)
         events = np.empty((_MOST_EVENTS * tags, EVENT), np.int32)
-        elements = np.empty((2 * tags, ELEMENT), np.int32)
+        self.elements = elements = np.empty((2 * tags, ELEMENT), np.int32)
         stack = np.empty((tags, STACK), np.int64)
         state = np.zeros(STATES, np.int64)
         found = np.zeros(FOUND, np.int64)
         looks = np.zeros((1 << int(2 * tags * structure).bit_length(), LOOK), np.int64)
         pages = (page, kinds.TAGS, _NOTE, _STICKS, structure, alternatives)
         scan(*pages, out, events, elements, stack, looks, state, found)
-        events_, bytes_, _, elements_ = state[:4].tolist()
-        self.text = out[:bytes_].tobytes().decode()
-        self._events: list[int] = events[:events_, :3].ravel().tolist()
-        self._inside: list[Element] | None = events[:events_, 3].tolist() if structure else None
-        self._elements = elements[:elements_]
+        count, self.bytes, self._count = state[:3].tolist()
+        self.events = events[:count]  # what (``kinds``), two numbers about it, the container, characters
         self._first_of_look: list[Element] = looks[: state[LOOKS], 2].tolist()
 
-    def events(self) -> Iterator[tuple[int, int, int, Element]]:
-        """Every event with its two numbers (``kinds``), and the container that it is in."""
-        numbers = iter(self._events)
-        return zip(
-            numbers, numbers, numbers, repeat(-1) if self._inside is None else self._inside, strict=False
-        )
-
     def _element(self, element: Element) -> list[int]:
-        numbers: list[int] = self._elements[element].tolist()
+        numbers: list[int] = self.elements[element].tolist()
         return numbers
-
-    def tag(self, element: Element) -> str:
-        """The name of its tag."""
-        start, end = self._element(element)[:2]
-        return self.page[start:end].decode()
 
     def outline(self, merged: list[tuple[Element, int]]) -> Outline:
         """The containers; blocks name them by the number of the element."""
         looks = []
-        for start, end, _, first, last, _ in self._elements[self._first_of_look].tolist():
-            looks.append((self.page[start:end].decode(), self.text[first:last]))
-        elements = self._elements.astype(np.int64)
+        for start, end, _, first, last, _ in self.elements[self._first_of_look].tolist():
+            looks.append((self.page[start:end].decode(), self.out[first:last].tobytes().decode()))
+        elements = self.elements[: self._count].astype(np.int64)
         return Outline(elements[:, 2].copy(), elements[:, 5].copy(), looks, merged)
 
     def attributes(self, element: Element) -> dict[str, str]:
@@ -96,10 +82,10 @@ class Scan:
         found = _ATTRIBUTE.findall(self.page[start:end])
         return {name.decode(): unescape(value.decode()) for name, value in found}
 
-    def button(self, element: Element) -> tuple[str, bool]:
-        """The text of a button, and whether it is in a heading."""
-        start, end, in_heading = self._element(element)[2:5]
-        return _text(self.page[start + 1 : end]), bool(in_heading)
+    def text_of(self, element: Element) -> str:
+        """The text of a button."""
+        start, end = self._element(element)[2:4]
+        return _text(self.page[start + 1 : end])
 
     def items(self, element: Element) -> int:
         """How many items a list has."""

@@ -13,10 +13,9 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import kinds
-from stages.render.element_kernels import add_container, add_element, is_long
+from stages.render.element_kernels import add_container, add_element, has_much
 from stages.render.line_kernels import (
     BYTES,
-    CHARS,
     DEPTH,
     EMPTY,
     EVENTS,
@@ -28,7 +27,6 @@ from stages.render.line_kernels import (
     INSIDE,
     ON_LINE,
     RUN,
-    RUN_BYTES,
     UNKNOWN,
     emit,
     end_run,
@@ -161,21 +159,20 @@ from stages.render.text_kernels import NO, YES, hash_of, look_up
 @compiled
 def _add_text(page: Any, at: Any, end: Any, raw: Any, out: Any, events: Any, state: Any) -> Any:
     """Adds a text node: to the run of text, or as an event of its own if it is white space."""
-    before, chars = state[BYTES], state[CHARS]
+    before = state[BYTES]
     what = write(page, at, end, raw, out, state)
     if what == 2 or state[IN_PRE]:
         if state[RUN] < 0:
-            state[RUN], state[RUN_BYTES] = chars, before
+            state[RUN] = before
         state[ON_LINE] = FILLED
         return
-    state[BYTES], state[CHARS] = before, chars
+    state[BYTES] = before
     if state[ON_LINE] == EMPTY:
         return
     space = 10 if what else 32
     if state[RUN] >= 0:
         out[before] = space
         state[BYTES] += 1
-        state[CHARS] += 1
     else:
         emit(events, state, _SPACE, np.int64(space), NO)
 
@@ -221,13 +218,33 @@ def _step(kind: Any, one: Any, opens: Any, sticks: Any, out: Any, events: Any, s
 
 
 @compiled
-def _pop(at: Any, sticks: Any, out: Any, events: Any, state: Any, stack: Any, elements: Any) -> Any:
+def _pop(
+    page: Any,
+    tags: Any,
+    limits: Any,
+    at: Any,
+    sticks: Any,
+    out: Any,
+    events: Any,
+    state: Any,
+    stack: Any,
+    elements: Any,
+) -> Any:
     """Closes the innermost open element, whose closing tag is at ``at``."""
     depth = state[DEPTH] - 1
     state[DEPTH] = depth
     kind, one = stack[depth, 1], stack[depth, 3]
     if kind == _INLINE:
         state[IN_MATH] -= stack[depth, 2]
+        return
+    if kind == _BUTTON and not elements[one, 4]:
+        opened = stack[depth, 2]
+        if has_much(page, elements[one, 2] + 1, tags, limits, YES):
+            events[opened, 0], events[opened, 1], events[opened, 2] = _SPACE, 32, 1
+            emit(events, state, _SPACE, np.int64(32), YES)
+        else:  # a control
+            state[ON_LINE], state[RUN], state[EVENTS] = elements[one, 3], -1, opened
+            emit(events, state, _JOINT, NO, NO)
         return
     _step(kind, one, NO, sticks, out, events, state)
     if kind == _BUTTON:
@@ -262,6 +279,7 @@ def _argument(
     if kind == _LINK or kind == _BLOCK_LINK or kind == _LIST or kind == _TABLE or kind == _BUTTON:
         element = add_element(name, end, state, found, elements)
         if kind == _BUTTON and state[DEPTH]:
+            elements[element, 3] = state[ON_LINE]
             elements[element, 4] = stack[state[DEPTH] - 1, 5] & _HEADINGS
         return element
     return -1
@@ -312,7 +330,7 @@ def scan(
             while depth >= 0 and stack[depth, 0] != value:
                 depth -= 1
             while depth >= 0 and state[DEPTH] > depth:
-                _pop(at, sticks, out, events, state, stack, elements)
+                _pop(page, tags, limits, at, sticks, out, events, state, stack, elements)
             at = end + 1
             continue
         start = at + 1
@@ -331,9 +349,11 @@ def scan(
             if flags & _DECLARED:
                 kind = _BOX if found[DECLARE] else _OBJECT
             else:
-                kind = _OBJECT if is_long(page, at, tags, out, state, limits) else _BOX
+                kind = _OBJECT if has_much(page, at, tags, limits, NO) else _BOX
         if mark == _REPLACED or (mark == _LISTED and kind >= _INLINE):
-            place = mark == _REPLACED and kind > _BLOCK and not state[IN_PRE]
+            if state[IN_PRE]:
+                kind = min(kind, _LINE)
+            place = mark == _REPLACED and kind > _BLOCK
             place |= mark == _LISTED and flags & _PLACED
             one = -1
             if place:
@@ -377,19 +397,17 @@ def scan(
                 state[IN_MATH] += 1
         elif kind == _IMAGE:
             end_run(events, state)
-            before, chars = state[BYTES], state[CHARS]
+            before = state[BYTES]
             if alternatives and write(page, found[ALT], found[ALT_END], NO, out, state) == 2:
-                count = state[EVENTS]
-                events[count, 0], events[count, 1], events[count, 2] = _ALTERNATIVE, chars, state[CHARS]
-                events[count, 3] = state[INSIDE]
-                events[count, 4], events[count, 5] = before, state[BYTES]
-                state[EVENTS] = count + 1
+                emit(events, state, _ALTERNATIVE, before, state[BYTES])
                 state[ON_LINE] = FILLED
             else:
-                state[BYTES], state[CHARS] = before, chars
+                state[BYTES] = before
                 emit(events, state, _JOINT, NO, NO)
         elif kind == _BREAK:
-            if state[ON_LINE] == EMPTY or state[IN_PRE] or not make_line(YES, sticks, out, events, state):
+            if state[ON_LINE] == EMPTY and not state[IN_PRE]:
+                emit(events, state, _GAP, NO, NO)
+            elif state[IN_PRE] or not make_line(YES, sticks, out, events, state):
                 emit(events, state, _BREAKS, at, NO)
                 state[ON_LINE] = UNKNOWN
             else:
@@ -406,12 +424,12 @@ def scan(
         stack[depth, 3], stack[depth, 4], stack[depth, 5] = one, start, flags
         state[DEPTH] = depth + 1
         if void:
-            _pop(at, sticks, out, events, state, stack, elements)
+            _pop(page, tags, limits, at, sticks, out, events, state, stack, elements)
         elif flags & _RAW:  # <xmp>, <plaintext>
             stop = raw_end(page, at, start, end, NO, size)
             if stop > at:
                 _add_text(page, at, stop, YES, out, events, state)
             at = stop
     while state[DEPTH]:
-        _pop(size, sticks, out, events, state, stack, elements)
+        _pop(page, tags, limits, size, sticks, out, events, state, stack, elements)
     end_run(events, state)

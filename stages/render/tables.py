@@ -10,7 +10,36 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from stages.render.blocks import Block
+from stages.render.block_kernels import (
+    BREAKS,
+    CELLS,
+    CHARS,
+    CONTAINER,
+    END,
+    EQUATIONS,
+    GAP,
+    HEADING,
+    KIND,
+    LANGUAGE,
+    LINK_CHARS,
+    LINKS,
+    PERMALINK_END,
+    PRE,
+    ROW,
+    ROWS,
+    START,
+    TABLE,
+    TABLES,
+)
+from stages.render.layout import Page
+from stages.render.list_kernels import (
+    CELL_ROW,
+    CELL_ROWS,
+    FOR_LAYOUT,
+    ROW_CONTAINER,
+    ROW_GROUP,
+    TABLE_FIRST,
+)
 
 SEPARATOR = " | "
 #: Blocks and characters of one cell up to which a row is still a line, even if the table is certainly data.
@@ -19,79 +48,93 @@ _MAX_CHARS, _MAX_CHARS_DATA = 400, 2000
 #: Limit on empty cells left by spans, per cell of a table. With more it is not a real table, and their number
 #: would grow with the square of the rows.
 _MAX_BLANKS = 16
-#: The meaning of rowspan=0 (HTML 4.9.11): more rows than any table has.
-TO_THE_END = 1 << 30
+
+#: A block as the numbers of its row.
+_Block = list[int]
 
 
 class Cell(NamedTuple):
     first: int  # blocks[first:last] are its blocks
     last: int
     columns: int  # colspan
-    rows: int  # rowspan; TO_THE_END: down to the last row of its group
+    rows: int  # rowspan
 
 
 class Row(NamedTuple):
     container: int
     cells: list[Cell]
-    group: int  # row group (thead, tbody, tfoot), as a unique number: no cell extends beyond it
+    group: int
 
 
-class Table:
-    """An open table."""
+def finish(page: Page) -> None:
+    """Replaces the cells of the innermost table, which ends, by its rows. Notes in ``page.merged`` the
+    container of each block of a cell, and the row that it is in."""
+    state = page.state
+    page.table_count += 1
+    table = int(state[TABLES]) - 1
+    state[TABLES] = table
+    start, first_row, first_cell, headed, for_layout = page.open[table, TABLE_FIRST : FOR_LAYOUT + 1].tolist()
+    last_row, last_cell = int(state[ROWS]), int(state[CELLS])
+    state[ROWS], state[CELLS] = first_row, first_cell
+    if for_layout or first_cell == last_cell:
+        return
+    rows = [Row(*row) for row in _rows(page, start, (first_row, last_row), (first_cell, last_cell))]
+    widest = max([len(row.cells) for row in rows])
+    rows = [row for row in rows if row.cells]
+    blocks = page.rows_from(start)
+    fits = [_fit(row, blocks) for row in rows]
+    several = [fit for fit, row in zip(fits, rows, strict=True) if len(row.cells) > 1]
+    data = headed or 2 * several.count(_LINE) > len(several) > 1
+    out: list[_Block] = []
+    position = 0
+    moved: list[int] = []  # new places of the blocks
+    lost: list[tuple[int, int]] = []
+    hanging: dict[int, int] = {}  # column -> number of rows that a cell above still extends into
+    group = 0
+    blanks = _MAX_BLANKS * sum([len(row.cells) for row in rows])
+    for row, fit in zip(rows, fits, strict=True):
+        if row.group != group or blanks < 0:
+            hanging.clear()
+            group = row.group
+        is_line = fit == _LINE or (fit == _LINE_OF_DATA and data) or (fit == _ALONE and headed)
+        texts = _texts(page, row, blocks if is_line else [], hanging, widest)
+        blanks -= len(texts) - len(row.cells)
+        if not is_line:
+            continue
+        first, last = row.cells[0].first, row.cells[-1].last
+        moved += range(start + len(out), start + len(out) + first - position)
+        out += blocks[position:first]
+        moved += [start + len(out)] * (last - first)
+        if row.container >= 0:
+            lost += [(block[CONTAINER], start + len(out)) for block in blocks[first:last]]
+        line = _line(page, row, texts, blocks[first:last])
+        if out and out[-1][TABLE] == page.table_count:
+            line[GAP] = 1
+        out.append(line)
+        position = last
+    if not out:
+        return
+    moved += range(start + len(out), start + len(out) + len(blocks) - position)
+    out += blocks[position:]
+    page.replace(start, out)
+    earlier = page.merged
+    here: list[tuple[int, int]] = []
+    while earlier and earlier[-1][1] >= start:
+        here.append(earlier.pop())
+    earlier += [(one, moved[place - start]) for one, place in reversed(here)] + lost
 
-    __slots__ = ("first", "first_merged", "headed", "layout", "rows")
 
-    def __init__(self, first: int, first_merged: int, layout: bool) -> None:
-        self.first = first  # its first block
-        self.first_merged = first_merged  # the first block of a row within it
-        self.layout = layout  # it declares itself as data
-        self.headed = False  # has <th>, <thead> or <caption>
-        self.rows: list[Row] = []
-
-    def finish(self, blocks: list[Block], merged: list[tuple[int, int]], number: int) -> None:
-        """Replaces the cells of the table, the ``number``-th, at the end of ``blocks`` by its rows. Notes in
-        ``merged`` the container of each block of a cell, and the row that it is in."""
-        if self.layout:
-            return
-        widest = max([len(row.cells) for row in self.rows], default=0)
-        rows = [row for row in self.rows if row.cells]
-        fits = [_fit(row, blocks) for row in rows]
-        several = [fit for fit, row in zip(fits, rows, strict=True) if len(row.cells) > 1]
-        data = self.headed or 2 * several.count(_LINE) > len(several) > 1
-        out: list[Block] = []
-        position = self.first
-        moved: list[int] = []  # new indices of the blocks from ``first`` on
-        lost: list[tuple[int, int]] = []
-        hanging: dict[int, int] = {}  # column -> number of rows that a cell above still extends into
-        group = 0
-        blanks = _MAX_BLANKS * sum([len(row.cells) for row in rows])
-        for row, fit in zip(rows, fits, strict=True):
-            if row.group != group or blanks < 0:
-                hanging.clear()
-                group = row.group
-            is_line = fit == _LINE or (fit == _LINE_OF_DATA and data) or (fit == _ALONE and self.headed)
-            texts = _texts(row, blocks if is_line else [], hanging, widest)
-            blanks -= len(texts) - len(row.cells)
-            if not is_line:
-                continue
-            first, last = row.cells[0].first, row.cells[-1].last
-            moved += range(self.first + len(out), self.first + len(out) + first - position)
-            out += blocks[position:first]
-            moved += [self.first + len(out)] * (last - first)
-            if row.container >= 0:
-                lost += [(block.container, self.first + len(out)) for block in blocks[first:last]]
-            line = _line(row, texts, blocks[first:last], number)
-            if out and out[-1].table == number:
-                line.gap = 1
-            out.append(line)
-            position = last
-        if not out:
-            return
-        moved += range(self.first + len(out), self.first + len(out) + len(blocks) - position)
-        out += blocks[position:]
-        blocks[self.first :] = out
-        before = merged[self.first_merged :]
-        merged[self.first_merged :] = [(one, moved[place - self.first]) for one, place in before] + lost
+def _rows(
+    page: Page, start: int, rows: tuple[int, int], cells: tuple[int, int]
+) -> list[tuple[int, list[Cell], int]]:
+    """The rows of a table whose first block is ``start``; their cells have places from there on."""
+    found: list[tuple[int, list[Cell], int]] = [
+        (container, [], group)
+        for container, group in page.open[slice(*rows), ROW_CONTAINER : ROW_GROUP + 1].tolist()
+    ]
+    for row, first, last, columns, spanned in page.open[slice(*cells), CELL_ROW : CELL_ROWS + 1].tolist():
+        found[row - rows[0]][1].append(Cell(first - start, last - start, columns, spanned))
+    return found
 
 
 # Classes of a row, by its cells.
@@ -101,21 +144,21 @@ _LINE_OF_DATA = 2  # only if the table is certainly data
 _ALONE = 3  # has one line in one cell: "Total", or a heading over the columns
 
 
-def _fit(row: Row, blocks: list[Block]) -> int:
+def _fit(row: Row, blocks: list[_Block]) -> int:
     fit = _LINE
     filled = total = 0
-    for cell in row.cells:
-        size = cell.last - cell.first
+    for first, last, _, _ in row.cells:
+        size = last - first
         if not size:
             continue
         filled += 1
         total += size
         if size == 1:
-            block = blocks[cell.first]
-            kind = block.kind
-            if len(block.text) <= _MAX_CHARS and kind != "heading" and kind != "pre":
+            block = blocks[first]
+            kind = block[KIND]
+            if block[CHARS] <= _MAX_CHARS and kind != HEADING and kind != PRE:
                 continue
-        fit = max(fit, _fit_of_cell(blocks[cell.first : cell.last]), key=_STRICTNESS.__getitem__)
+        fit = max(fit, _fit_of_cell(blocks[first:last]), key=_STRICTNESS.__getitem__)
         if fit == _NO_LINE:
             return fit
     if filled > 1:
@@ -127,18 +170,18 @@ def _fit(row: Row, blocks: list[Block]) -> int:
 _STRICTNESS = {_LINE: 0, _LINE_OF_DATA: 1, _NO_LINE: 2}
 
 
-def _fit_of_cell(cell: list[Block]) -> int:
-    chars = sum([len(block.text) for block in cell])
+def _fit_of_cell(cell: list[_Block]) -> int:
+    chars = sum([block[CHARS] for block in cell])
     if len(cell) > _MAX_BLOCKS_DATA or chars > _MAX_CHARS_DATA:
         return _NO_LINE
-    kinds = [block.kind for block in cell]
-    if kinds.count("row") > 1 or any(block.kind == "pre" and "\n" in block.text for block in cell):
+    kinds = [block[KIND] for block in cell]
+    if kinds.count(ROW) > 1 or any(block[KIND] == PRE and block[BREAKS] for block in cell):
         return _NO_LINE
-    doubtful = "heading" in kinds or ("pre" in kinds and len(cell) > 1)
+    doubtful = HEADING in kinds or (PRE in kinds and len(cell) > 1)
     return _LINE_OF_DATA if doubtful or len(cell) > _MAX_BLOCKS or chars > _MAX_CHARS else _LINE
 
 
-def _texts(row: Row, blocks: list[Block], hanging: dict[int, int], widest: int) -> list[str]:
+def _texts(page: Page, row: Row, blocks: list[_Block], hanging: dict[int, int], widest: int) -> list[str]:
     """The row's cells in their columns, with empty cells for spans."""
     above = set(hanging)
     for column in above:
@@ -152,7 +195,7 @@ def _texts(row: Row, blocks: list[Block], hanging: dict[int, int], widest: int) 
         column = len(texts)
         # A page can ask for a billion columns; no table is wider than its widest row has cells.
         width = max(min(cell.columns, widest - column), 1)
-        text = " ".join([block.text for block in blocks[cell.first : cell.last]])
+        text = " ".join([page.string(block[START], block[END]) for block in blocks[cell.first : cell.last]])
         texts.append(text.replace("\n", " "))
         texts += [""] * (width - 1)
         if cell.rows > 1:
@@ -160,19 +203,16 @@ def _texts(row: Row, blocks: list[Block], hanging: dict[int, int], widest: int) 
     return texts
 
 
-def _line(row: Row, texts: list[str], blocks: list[Block], number: int) -> Block:
+def _line(page: Page, row: Row, texts: list[str], blocks: list[_Block]) -> _Block:
     while not texts[-1]:
         texts.pop()
-    return Block(
-        text=SEPARATOR.join(texts).strip(),
-        kind="row",
-        level=blocks[0].level,
-        container=row.container,
-        prefix=blocks[0].prefix,
-        gap=blocks[0].gap,
-        links=sum([block.links for block in blocks]),
-        link_chars=sum([block.link_chars for block in blocks]),
-        equations=sum([block.equations for block in blocks]),
-        table=number,
-        permalink="".join([block.permalink for block in blocks]),
-    )
+    text = SEPARATOR.join(texts).strip()
+    line = blocks[0].copy()  # with its level, prefix and gap
+    line[KIND], line[CONTAINER], line[TABLE] = ROW, row.container, page.table_count
+    line[CHARS], line[BREAKS], line[LANGUAGE] = len(text), 0, -1
+    for column in (LINKS, LINK_CHARS, EQUATIONS):
+        line[column] = sum([block[column] for block in blocks])
+    permalinks = [page.string(block[END], block[PERMALINK_END]) for block in blocks]
+    line[START], line[END] = page.write(text)
+    _, line[PERMALINK_END] = page.write("".join(permalinks))
+    return line

@@ -11,14 +11,16 @@ blocks. Knows only the order of these steps.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Literal
 
+import numpy as np
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
 from stages.render import backticks, code, code_flow, equations, hidden, regular, streamed
-from stages.render.blocks import Block, Container, number_containers, text_of
+from stages.render.block_kernels import EQUATIONS, LANGUAGE, TABLE
+from stages.render.blocks import Block, Blocks, Container, joined, number_containers
 from stages.render.guards import MAX_CHARS, to_parse
 from stages.render.layout import Page
 from stages.render.marks import Findings, Nodes, set_marks
@@ -37,13 +39,22 @@ class Rendered:
     tables: int  # tables with at least one row of several cells
     links: int  # <a href>
     chars: int  # code points of text
-    blocks: tuple[Block, ...]  # the blocks of the text, in order
     equations_on_page: int  # formulas of the whole page, even if the text is a part of it
+    _blocks: Blocks = field(repr=False, compare=False)
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks of the text, in order."""
+        return tuple(self._blocks.objects())
 
     @property
     def code_languages(self) -> list[str]:
         """Programming languages that the page names for its code blocks, sorted."""
-        return sorted({block.language for block in self.blocks if block.language})
+        names = self._blocks.languages
+        if not self.code_blocks or not names:
+            return []
+        marks = self._blocks.column(LANGUAGE).tolist()
+        return sorted({names[mark] for mark in marks if mark >= 0})
 
 
 #: Without the side effects of a live document: copying the chosen <option> into its <select> is quadratic.
@@ -155,12 +166,16 @@ def _read_regular(html: str, *, structure: bool) -> tuple[Page, str] | None:
 
 
 def _size(page: Page) -> int:
-    return sum([len(block.text) for block in page.blocks])
+    return page.blocks.chars()
 
 
 def _fuller(page: Page, revealed: Page) -> Page:
     """``revealed`` if it has far more text: a few words more are just a note to users without scripts."""
-    return revealed if _size(revealed) > (2 * _size(page) + _SPARSE // 2 if page.blocks else 0) else page
+    return (
+        revealed
+        if _size(revealed) > (2 * _size(page) + _SPARSE // 2 if len(page.blocks.rows) else 0)
+        else page
+    )
 
 
 def _title(tree: LexborHTMLParser) -> str:
@@ -174,9 +189,10 @@ def _title(tree: LexborHTMLParser) -> str:
 
 
 def structure(html: str) -> tuple[list[Block], list[Container]]:
-    """All blocks of a page and their containers, in the form that ``main.select`` takes."""
+    """All blocks of a page and their containers."""
     page, _ = _read(html, "main")
-    return page.blocks, number_containers(page.blocks, page.outline())
+    blocks = page.blocks.objects()
+    return blocks, number_containers(blocks, page.outline())
 
 
 def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
@@ -188,21 +204,21 @@ def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
     """
     page, title = _read(html, content)
     blocks = page.blocks
-    on_page = sum([block.equations for block in blocks])
-    if content == "main" and blocks:
-        from stages.render import main  # imported late: it needs Numba, which takes time and memory
+    on_page = 0
+    if content == "main" and len(blocks.rows):
+        from stages.render import main  # imported late: it needs the weights of the model
 
-        chosen = main.select(blocks, page.outline())
-        blocks = [block for block, keep in zip(blocks, chosen, strict=True) if keep]
-    text = text_of(blocks)
+        on_page = int(blocks.column(EQUATIONS).sum())
+        blocks = blocks.only(main.select(blocks, page.outline()))
+    text, links, equations, code = joined(blocks)
     return Rendered(
         text=text,
         title=title,
-        equations=on_page if content == "full" else sum([block.equations for block in blocks]),
-        code_blocks=sum([block.kind == "pre" for block in blocks]),
-        tables=len({block.table for block in blocks if block.table}),
-        links=sum([block.links for block in blocks]),
+        equations=equations,
+        code_blocks=code,
+        tables=int(np.count_nonzero(np.unique(blocks.column(TABLE)))) if page.table_count else 0,
+        links=links,
         chars=len(text),
-        blocks=tuple(blocks),
-        equations_on_page=on_page,
+        equations_on_page=equations if content == "full" else on_page,
+        _blocks=blocks,
     )

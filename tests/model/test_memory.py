@@ -69,7 +69,7 @@ def test_a_step_takes_no_more_than_the_formula_says(part: str) -> None:
         sampler.admit(slot, Request(str(slot), [3], 5, seed=slot, **kind))  # type: ignore[arg-type]
 
     def step() -> None:
-        tokens = list(range(3, 3 + rows))
+        tokens = torch.arange(3, 3 + rows)
         sampler.sample(decoder.step(tokens, [MAX_LENGTH - 1] * rows), range(rows))
 
     step()

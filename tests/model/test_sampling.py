@@ -148,7 +148,7 @@ def run_alone(request, steps=12):
     tokens = []
     for _ in range(steps):
         token = sampler.sample(toy_logits(request, tokens)[None], [0])
-        sampler.record([0], token)
+        sampler.record([0])
         tokens.append(token.item())
     return tokens
 
@@ -171,7 +171,7 @@ def test_a_request_has_the_same_tokens_alone_and_in_any_batch(order):
                     break  # so that not all begin at once
         slots = sorted(running, key=lambda slot: slot * order % 7)
         tokens = sampler.sample(torch.stack([toy_logits(*running[slot]) for slot in slots]), slots)
-        sampler.record(slots, tokens)
+        sampler.record(slots)
         for slot, token in zip(slots, tokens.tolist(), strict=True):
             running[slot][1].append(token)
             if len(running[slot][1]) == 12:
@@ -190,7 +190,7 @@ def test_a_penalised_token_is_one_that_was_recorded():
     tokens = []
     for _ in range(4):
         token = sampler.sample(logits, [1])
-        sampler.record([1], token)
+        sampler.record([1])
         tokens.append(token.item())
     assert tokens == [0, 1, 2, 3]
     assert logits.tolist() == [[6.0, 5.0, 4.0, 3.0, 2.0, 7.0]]

@@ -144,8 +144,9 @@ def test_what_is_missing_is_compiled_once(checkout, monkeypatch):
     assert ahead.missing() == []  # this process has not imported the room
     monkeypatch.setitem(sys.modules, "stages.room", object())
     assert ahead.missing() == ["stages.room.loops"]
-    for way in ([], ["--beside", "stages.room.loops"]):
-        subprocess.run([sys.executable, "-m", "stages.ahead", *way], cwd=checkout, check=True)
+    for way in ([], ["--beside"]):
+        command = [sys.executable, "-m", "stages.ahead", *way]
+        subprocess.run(command, cwd=checkout, check=True, input="stages.room.loops", text=True)
         assert len(list(kept.glob("loops.total-*.nbc"))) == 2
         assert ahead.missing() == []
 
@@ -156,9 +157,37 @@ def test_two_processes_share_the_work(checkout, monkeypatch):
     kept.mkdir()
     with (kept / "loops.ahead").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        beside = [sys.executable, "-m", "stages.ahead", "--beside", "stages.room.loops"]
-        subprocess.run(beside, cwd=checkout, check=True)
+        beside = [sys.executable, "-m", "stages.ahead", "--beside"]
+        subprocess.run(beside, cwd=checkout, check=True, input="stages.room.loops", text=True)
     assert ahead.missing() == ["stages.room.loops"]
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_run_begins_before_it_knows_what_is_missing(checkout, monkeypatch, needed):
+    kept = checkout / "stages" / "room" / "__pycache__"
+    ahead.prepare()
+    waiting = list(ahead._beside)
+    assert len(waiting) == len(os.sched_getaffinity(0))
+    if needed:
+        monkeypatch.setitem(sys.modules, "stages.room", object())
+    ahead.start()
+    assert [process.wait(60) for process in waiting] == [0] * len(waiting)
+    assert len(list(kept.glob("loops.total-*.nbc"))) == (2 if needed else 0)
+    if needed:
+        ahead.prepare()
+        assert not ahead._beside  # something was compiled
+
+
+def test_where_a_process_that_waits_was_killed_the_others_compile(checkout, monkeypatch):
+    monkeypatch.setattr(ahead.os, "sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setitem(sys.modules, "stages.room", object())
+    ahead.prepare()
+    waiting = list(ahead._beside)
+    waiting[0].kill()
+    waiting[0].wait()
+    ahead.start()
+    assert waiting[1].wait(60) == 0
+    assert ahead.missing() == []
 
 
 def test_before_the_first_document_everything_imported_is_compiled(checkout):

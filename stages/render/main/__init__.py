@@ -14,7 +14,6 @@ all replies of a thread: the expectation is over pages with more and with less c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.render.blocks import Block, Container, Outline, outline_of
+from stages.render.block_kernels import CHARS, EQUATION, EQUATIONS, KIND, LINK_CHARS, PRE, ROW
+from stages.render.blocks import KINDS, Block, Blocks, Container, Outline, blocks_of, outline_of
 from stages.render.main.features import Features, Vocabulary, extract
 from stages.render.main.network import Weights, probabilities, weights_of
 from stages.render.main.words import Floats, Ints
@@ -44,7 +44,7 @@ _WEIGHTS = (2 / 3, 1 / 6, 1 / 6)
 MAX_BLOCKS = 20_000
 
 #: Kinds of blocks that matter more than their words: kept if the content continues around them.
-_KEPT_WITHIN = ("pre", "row", "equation")
+_IS_KEPT_WITHIN = np.isin(np.arange(len(KINDS)), [PRE, ROW, EQUATION])
 
 
 class Model(NamedTuple):
@@ -97,11 +97,11 @@ def soften(probability: Floats) -> Floats:
     return softened
 
 
-def _bridge(chosen: NDArray[np.bool_], kinds: Sequence[str], features: Features) -> None:
+def _bridge(chosen: NDArray[np.bool_], kinds: Ints, features: Features) -> None:
     """Adds code, table rows and formulas between two chosen blocks, if most else in the smallest group with
     both is chosen."""
-    add = [kind in _KEPT_WITHIN and not keep for keep, kind in zip(chosen.tolist(), kinds, strict=True)]
-    if not any(add):
+    add = _IS_KEPT_WITHIN[kinds] & ~chosen
+    if not add.any():
         return
     first, last, up, inner = features.first, features.last, features.up, features.ancestors[:, 0]
     before = np.concatenate([[0], np.cumsum(chosen)])
@@ -118,39 +118,34 @@ def _bridge(chosen: NDArray[np.bool_], kinds: Sequence[str], features: Features)
             chosen[start:stop] = True
 
 
-def _is_own(block: Block) -> bool:
-    """Whether most of a block is not link text: teasers and menus are not main content."""
-    return 2 * block.link_chars < len(block.text)
-
-
-def select(blocks: Sequence[Block], outline: Outline, model: Model | None = None) -> list[bool]:
+def select(blocks: Blocks, outline: Outline, model: Model | None = None) -> NDArray[np.bool_]:
     """Whether each block is main content.
 
     At least one block is chosen if there is any, and all beyond ``MAX_BLOCKS``. ``model``: a model other than
     the one shipped.
     """
-    if not blocks or len(blocks) > MAX_BLOCKS:
-        return [True] * len(blocks)
+    size = len(blocks.rows)
+    if not size or size > MAX_BLOCKS:
+        return np.ones(size, bool)
     vocabulary, weights = model or _shipped()
     features = extract(blocks, outline, vocabulary)
     if not features.tokens.any():
-        return [True] * len(blocks)  # only signs: the model has nothing to judge
+        return np.ones(size, bool)  # only signs: the model has nothing to judge
     likely = soften(probabilities(features, weights))
-    if any(block.equations for block in blocks):
-        formulas = [block.equations > 0 and _is_own(block) for block in blocks]
-        likely[formulas] = np.maximum(likely[formulas], FORMULA_PROBABILITY)
+    # Whether most of a block is not link text: teasers and menus are not main content.
+    own = 2 * blocks.column(LINK_CHARS) < blocks.column(CHARS)
+    formulas = own & (blocks.column(EQUATIONS) > 0)
+    likely[formulas] = np.maximum(likely[formulas], FORMULA_PROBABILITY)
     chosen = choose(likely, features.tokens)
     # Code is always content; it is added after the choice, because long listings would raise the bound.
-    kinds = [block.kind for block in blocks]
-    if "pre" in kinds:
-        chosen |= [block.kind == "pre" and _is_own(block) for block in blocks]
+    kinds = blocks.column(KIND)
+    chosen |= own & (kinds == PRE)
     _bridge(chosen, kinds, features)
-    kept: list[bool] = chosen.tolist()
-    return kept
+    return chosen
 
 
 def prepare() -> None:
     """Loads the model and its compiled code, which takes seconds to compile in a fresh installation, so that
     this time is not charged to a page."""
     body = outline_of([Container(-1, "body", "", 0, 1)])
-    select([Block("x", "text", 0, 0, "", 1, 0, 0, 0)], body)
+    select(blocks_of([Block("x", "text", 0, 0, "", 1, 0, 0, 0)]), body)

@@ -8,24 +8,29 @@ linear in the text and in the number of containers.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
-from stages.compiled import allocating, compiled
-from stages.render.blocks import Block, Outline
+from stages.compiled import compiled
+from stages.render import block_kernels as columns
+from stages.render.blocks import KINDS, Blocks, Outline
 from stages.render.main.tree import Names, tree
 from stages.render.main.words import (
+    ALIKE,
+    CHARS,
     CLASSES,
     COMMA,
     DIGIT,
+    FIRST,
+    FUNCTION_WORDS,
+    LAST,
     MONEY,
     STOP,
+    TOKENS,
     UPPER,
-    Bytes,
+    YEARS,
     Floats,
     Ints,
     Lexicon,
@@ -61,10 +66,6 @@ class Features(NamedTuple):
 
 #: A block at least this long counts as prose in the features of groups.
 LONG = 20
-
-KINDS = ("text", "heading", "item", "term", "definition", "pre", "row", "equation", "caption")
-_KIND = {kind: index for index, kind in enumerate(KINDS)}
-_HEADING, _ITEM, _ROW, _PRE = (_KIND[kind] for kind in ("heading", "item", "row", "pre"))
 
 #: Names of the columns of ``Features.block``.
 BLOCK_FEATURES = (
@@ -108,45 +109,40 @@ _LOGGED_OF_GROUP = np.array(
 _LOGS = np.array([math.log1p(number) for number in range(1024)], np.float32)
 #: Classes of characters that have a feature of their own.
 _MARKS = np.array([STOP, COMMA, DIGIT, MONEY, UPPER])
+#: Columns and kinds of blocks that are read, which loops of this package must be told (``compiled._stamp``).
+_READ = np.array(
+    [
+        *(columns.EQUATIONS, columns.KIND, columns.CHARS, columns.LINKS, columns.LINK_CHARS, columns.LEVEL),
+        *(columns.TEXT, columns.HEADING, columns.ITEM, columns.ROW, columns.PRE),
+    ]
+)
 #: Quantities that are summed over the blocks of a group.
 _SUMMANDS = 17
 
 
-def extract(blocks: Sequence[Block], outline: Outline, vocabulary: Vocabulary) -> Features:
+def extract(blocks: Blocks, outline: Outline, vocabulary: Vocabulary) -> Features:
     """Features of a page with at least one block. Containers without blocks are ignored.
 
     A permalink counts as the link and the characters that it is on the page: headings of the content have
     one, while those of menus, often with the same words, have none.
     """
-    texts = [block.text + block.permalink for block in blocks]
-    words = count(texts)
-    seen = Counter(texts)
-    # Pages with formulas are too rare to learn from: a block with formulas is treated as plain text.
-    facts = [
-        (
-            _KIND["text" if block.equations else block.kind],
-            block.level,
-            block.links + (block.permalink != ""),
-            block.link_chars + len(block.permalink),
-            seen[text],
-        )
-        for block, text in zip(blocks, texts, strict=True)
-    ]
-    groups = tree(blocks, outline, vocabulary.names)
-    of_blocks, summands = _of_blocks(
-        np.fromiter(chain.from_iterable(facts), np.int64, 5 * len(facts)).reshape(-1, 5),
-        *(words.classes, words.chars, words.tokens, words.function_words),
-        *(words.years, words.first, words.last),
-        *(groups.depth, _MARKS, _LOGGED_OF_BLOCK, _LOGS, len(BLOCK_FEATURES)),
-    )
-    of_groups = _of_groups(
-        *(summands, groups.first, groups.last, groups.up, groups.wraps, groups.alike, groups.rank),
-        *(groups.kin, groups.kin_rank),
-        *(groups.depth, _LOGGED_OF_GROUP, _LOGS, len(GROUP_FEATURES)),
+    rows = blocks.rows
+    words = count(blocks.text, rows[:, columns.START], rows[:, columns.PERMALINK_END])
+    groups = tree(rows[:, columns.CONTAINER].copy(), outline, vocabulary.names)
+    of_blocks = np.zeros((len(rows), len(BLOCK_FEATURES)), np.float32)
+    of_groups = np.empty((len(groups.first), len(GROUP_FEATURES)), np.float32)
+    # Sums over the blocks before each.
+    sums = np.zeros((len(rows) + 1, _SUMMANDS), np.int64)
+    _of_blocks(rows, words.counts, groups.depth, _MARKS, _READ, _LOGGED_OF_BLOCK, _LOGS, of_blocks, sums)
+    _of_groups(
+        *(sums, groups.first, groups.last, groups.up, groups.wraps, groups.alike, groups.rank),
+        *(groups.kin, groups.kin_rank, groups.depth, _LOGGED_OF_GROUP, _LOGS),
+        *(np.zeros(len(of_groups) + 1, np.int64), np.zeros((len(of_groups), 9), np.int64), of_groups),
     )
     return Features(
         *(of_blocks, of_groups, groups.ancestors, groups.first, groups.last, groups.up),
-        *(groups.name_ids, groups.name_groups, *vocabulary.text.early(words), words.tokens),
+        *(groups.name_ids, groups.name_groups, *vocabulary.text.early(words)),
+        words.counts[:, TOKENS],
     )
 
 
@@ -163,49 +159,48 @@ def _take_logs(row: Floats, columns: Ints, logs: Floats) -> None:
             row[column] = math.log1p(np.float64(value))
 
 
-@allocating
+@compiled
 def _of_blocks(
-    facts: Ints,
-    classes: Ints,
-    lengths: Ints,
-    tokens: Ints,
-    function_words: Ints,
-    years: Ints,
-    firsts: Bytes,
-    lasts: Bytes,
+    blocks: Ints,
+    words: Ints,
     depth: Ints,
     marks: Ints,
+    read: Ints,
     logged: Ints,
     logs: Floats,
-    columns: int,
-) -> tuple[Floats, Ints]:
-    """``Features.block``, and the quantities summed for groups: (n, _SUMMANDS).
-
-    ``facts``, per block: kind, level, links, characters in links, and how many blocks have the same text.
-    """
-    n = len(facts)
+    rows: Floats,
+    sums: Ints,
+) -> None:
+    """Fills ``rows`` (``Features.block``), and what is summed for groups, in ``sums`` after its first row.
+    ``marks``, ``read``: ``_MARKS``, ``_READ``."""
     stop, comma, digit, money, upper = marks[0], marks[1], marks[2], marks[3], marks[4]
+    text, heading, item, of_table, code = read[6], read[7], read[8], read[9], read[10]
+    n = len(blocks)
     total = 0
     page_function_words = 0
     for i in range(n):
-        total += tokens[i]
-        page_function_words += function_words[i]
+        total += words[i, TOKENS]
+        page_function_words += words[i, FUNCTION_WORDS]
     total = max(total, 1)
-    rows = np.zeros((n, columns), np.float32)
-    summands = np.empty((n, _SUMMANDS), np.int64)
     before = 0
     for i in range(n):
-        kind, level, links, link_chars, seen = facts[i]
-        chars = max(lengths[i], 1)
-        linked = min(link_chars, chars)
-        words = max(tokens[i], 1)
-        after = before + tokens[i]
+        block, counts, row = blocks[i], words[i], rows[i]
+        # Pages with formulas are too rare to learn from: a block with formulas is treated as plain text.
+        kind = text if block[read[0]] else block[read[1]]
+        chars, tokens, alike = counts[CHARS], counts[TOKENS], counts[ALIKE]
+        permalink = chars - block[read[2]]
+        links = block[read[3]] + (permalink > 0)
+        linked = min(block[read[4]] + permalink, max(chars, 1))
+        summed = sums[i + 1]
+        summed[1] = chars
+        chars = max(chars, 1)
+        after = before + tokens
         numbers = (
             float(chars),
-            float(tokens[i]),
+            float(tokens),
             float(links),
             linked / chars,
-            float(seen - 1),
+            float(alike - 1),
             (i + 0.5) / n,
             before / total,
             1 - after / total,
@@ -213,53 +208,38 @@ def _of_blocks(
             float(n - 1 - i),
             float(n),
             float(total),
-            float(level),
+            float(block[read[5]]),
             float(depth[i]),
-            function_words[i] / words,
-            float(years[i]),
-            chars / words,
-            float(int(lasts[i] == stop)),
-            float(int(lasts[i] == comma)),
-            float(int(firsts[i] == upper)),
+            counts[FUNCTION_WORDS] / max(tokens, 1),
+            float(counts[YEARS]),
+            chars / max(tokens, 1),
+            float(int(counts[LAST] == stop)),
+            float(int(counts[LAST] == comma)),
+            float(int(counts[FIRST] == upper)),
             page_function_words / total,
             float(int(5 * linked > 4 * chars)),
         )
-        row = rows[i]
         for column in range(len(numbers)):
             row[column] = numbers[column]
         _take_logs(row, logged, logs)
-        for column in range(classes.shape[1]):
-            row[len(numbers) + column] = classes[i, column] / chars
-        row[len(numbers) + classes.shape[1] + kind] = 1
-        long = int(tokens[i] >= LONG)
-        to_sum = (
-            tokens[i],
-            lengths[i],
-            linked,
-            links,
-            function_words[i],
-            classes[i, stop],
-            classes[i, comma],
-            classes[i, digit],
-            classes[i, money],
-            years[i],
-            long * tokens[i],
-            long,
-            int(kind == _HEADING),
-            int(kind == _ITEM),
-            int(kind == _ROW),
-            int(kind == _PRE),
-            int(seen > 1),
-        )
+        for column in range(TOKENS):
+            row[len(numbers) + column] = counts[column] / chars
+        row[len(numbers) + TOKENS + kind] = 1
+        summed[0], summed[2], summed[3], summed[4] = tokens, linked, links, counts[FUNCTION_WORDS]
+        summed[5], summed[6], summed[7], summed[8] = counts[stop], counts[comma], counts[digit], counts[money]
+        summed[9] = counts[YEARS]
+        if tokens >= LONG:
+            summed[10], summed[11] = tokens, 1
+        summed[12], summed[13], summed[14] = kind == heading, kind == item, kind == of_table
+        summed[15], summed[16] = kind == code, alike > 1
         for column in range(_SUMMANDS):
-            summands[i, column] = to_sum[column]
+            summed[column] += sums[i, column]
         before = after
-    return rows, summands
 
 
-@allocating
+@compiled
 def _of_groups(
-    summands: Ints,
+    before: Ints,
     first: Ints,
     last: Ints,
     up: Ints,
@@ -271,42 +251,40 @@ def _of_groups(
     depth: Ints,
     logged: Ints,
     logs: Floats,
-    columns: int,
-) -> Floats:
-    """``Features.group``."""
-    n, g = len(summands), len(first)
-    before = np.zeros((n + 1, _SUMMANDS), np.int64)
-    for i in range(n):
-        for column in range(_SUMMANDS):
-            before[i + 1, column] = before[i, column] + summands[i, column]
+    children: Ints,
+    families: Ints,
+    rows: Floats,
+) -> None:
+    """Fills ``rows`` (``Features.group``). ``before``: the sums over the blocks before each; ``children``: of
+    zeros, one more than groups; ``families``: (g, 9), of zeros."""
+    n, g = len(before) - 1, len(first)
     total = max(before[n, 0], 1)
-    children = np.zeros(g + 1, np.int64)
     for group in range(1, g):
         children[up[group]] += 1
-    # Of each set of siblings that are alike: members, tokens, letters, letters in links, function words,
-    # tokens of long blocks, members with a year, with a long block, and most tokens of one member.
-    kinds = np.zeros((g, 9), np.int64)
+    # Of all kin: groups, tokens, characters, those in links, function words, tokens of long blocks, groups
+    # with a year, groups with a long block, and the tokens of the longest.
     for group in range(g):
-        of_kind, a, b = kinds[kin[group]], before[first[group]], before[last[group]]
-        of_kind[0] += 1
-        of_kind[1] += b[0] - a[0]
-        of_kind[2] += b[1] - a[1]
-        of_kind[3] += b[2] - a[2]
-        of_kind[4] += b[4] - a[4]
-        of_kind[5] += b[10] - a[10]
-        of_kind[6] += int(b[9] > a[9])
-        of_kind[7] += int(b[11] > a[11])
-        of_kind[8] = max(of_kind[8], b[0] - a[0])
-    rows = np.empty((g, columns), np.float32)
-    sums = np.empty(_SUMMANDS, np.int64)
+        of_kin, low, high = families[kin[group]], before[first[group]], before[last[group]]
+        of_kin[0] += 1
+        of_kin[1] += high[0] - low[0]
+        of_kin[2] += high[1] - low[1]
+        of_kin[3] += high[2] - low[2]
+        of_kin[4] += high[4] - low[4]
+        of_kin[5] += high[10] - low[10]
+        of_kin[6] += int(high[9] > low[9])
+        of_kin[7] += int(high[11] > low[11])
+        of_kin[8] = max(of_kin[8], high[0] - low[0])
     for group in range(g):
-        for column in range(_SUMMANDS):
-            sums[column] = before[last[group], column] - before[first[group], column]
-        tokens, letters, linked, links, functions, stops, commas, digits, money, years = sums[:10]
-        long_tokens, longs, headings, items, of_tables, pre, repeated = sums[10:]
+        low, high = before[first[group]], before[last[group]]
+        tokens, letters, linked = high[0] - low[0], high[1] - low[1], high[2] - low[2]
+        links, functions, stops = high[3] - low[3], high[4] - low[4], high[5] - low[5]
+        commas, digits, money = high[6] - low[6], high[7] - low[7], high[8] - low[8]
+        years, long_tokens, longs = high[9] - low[9], high[10] - low[10], high[11] - low[11]
+        headings, items, of_tables = high[12] - low[12], high[13] - low[13], high[14] - low[14]
+        pre, repeated = high[15] - low[15], high[16] - low[16]
         size = last[group] - first[group]
         words, chars = max(tokens, 1), max(letters, 1)
-        of_kind = kinds[kin[group]]
+        of_kin = families[kin[group]]
         above = min(up[group], g - 1)
         words_above = max(before[last[above], 0] - before[first[above], 0], 1)
         numbers = (
@@ -339,21 +317,20 @@ def _of_groups(
             tokens / words_above,
             float(money),
             float(years),
-            float(of_kind[0]),
-            of_kind[0] / max(children[above], 1),
+            float(of_kin[0]),
+            of_kin[0] / max(children[above], 1),
             float(kin_rank[group]),
-            of_kind[1] / total,
-            of_kind[1] / words_above,
-            of_kind[1] / of_kind[0],
-            of_kind[3] / max(of_kind[2], 1),
-            of_kind[4] / max(of_kind[1], 1),
-            of_kind[5] / max(of_kind[1], 1),
-            of_kind[6] / of_kind[0],
-            of_kind[7] / of_kind[0],
-            of_kind[1] / (of_kind[0] * max(of_kind[8], 1)),
+            of_kin[1] / total,
+            of_kin[1] / words_above,
+            of_kin[1] / of_kin[0],
+            of_kin[3] / max(of_kin[2], 1),
+            of_kin[4] / max(of_kin[1], 1),
+            of_kin[5] / max(of_kin[1], 1),
+            of_kin[6] / of_kin[0],
+            of_kin[7] / of_kin[0],
+            of_kin[1] / (of_kin[0] * max(of_kin[8], 1)),
         )
         row = rows[group]
         for column in range(len(numbers)):
             row[column] = numbers[column]
         _take_logs(row, logged, logs)
-    return rows

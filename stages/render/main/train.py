@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stages.render.blocks import Block, Container, outline_of
+from stages.render.blocks import Block, Container, blocks_of, outline_of
 from stages.render.main import Model, load, select
 from stages.render.main.align import matched, scores, tokens
 from stages.render.main.features import Vocabulary, extract
@@ -139,7 +139,7 @@ def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[
     pages = [page for page in pages if page.matched.sum() > MIN_FOUND * len(page.gold)]
     examples = [
         Example(
-            extract(page.blocks, outline_of(page.containers), vocabulary),
+            extract(blocks_of(page.blocks), outline_of(page.containers), vocabulary),
             np.array([len(block) for block in page.tokens], np.float32),
             page.matched,
         )
@@ -152,7 +152,8 @@ def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[
         if rng.random() >= VARIED:
             return examples[number]
         form = variants.make(number, rng)
-        return Example(extract(*variants.outline(form), vocabulary), form.size, form.matched)
+        blocks, outline = variants.outline(form)
+        return Example(extract(blocks_of(blocks), outline, vocabulary), form.size, form.matched)
 
     scale: dict[str, Floats] = {}
     for kind in ("block", "group"):
@@ -205,7 +206,7 @@ def judge(pages: Sequence[Page], model: Model) -> list[Row]:
     """Set, group, precision, recall and F1 of every page."""
     rows = []
     for page in pages:
-        chosen = select(page.blocks, outline_of(page.containers), model)
+        chosen = select(blocks_of(page.blocks), outline_of(page.containers), model)
         predicted = [word for block, keep in zip(page.tokens, chosen, strict=True) if keep for word in block]
         rows.append((page.set, page.group, *scores(predicted, page.gold)))
     return rows

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.compiled import allocating
-from stages.render.blocks import Block, Outline
+from stages.compiled import compiled
+from stages.render.blocks import Outline
 from stages.render.main.words import Ints, Lexicon
 
 #: Groups that a block sees, from the innermost out.
@@ -60,31 +60,38 @@ class Tree(NamedTuple):
     wraps: Ints  # (g,): containers in it
     alike: Ints  # (g,): siblings that look the same (tag and names), itself included
     rank: Ints  # (g,): how many of those come before it
-    kin: Ints  # (g,): the first of the siblings with the same known words, in all of their containers
+    kin: Ints  # (g,): the first sibling with the same known words in the names of its containers
     kin_rank: Ints  # (g,): how many of those come before it
     depth: Ints  # (n,): groups around each block
     name_ids: Ints  # words of names, ascending by group
     name_groups: Ints  # the group of each
 
 
-def tree(blocks: Sequence[Block], outline: Outline, known: Names) -> Tree:
-    """Builds the groups; containers without blocks are ignored."""
-    inner = [block.container for block in blocks]
+def tree(inner: Ints, outline: Outline, known: Names) -> Tree:
+    """Builds the groups; containers without blocks are ignored. ``inner``: the container of each block."""
     merged = np.array(outline.merged, np.int64).reshape(-1, 2)
+    c, n = len(outline.parent), len(inner)
+    tags, words, sizes = known.of_looks(outline.looks)
+    look = outline.look
+    name_ids = np.empty(int((sizes + (tags >= 0))[look].sum()), np.int64)
+    name_groups = np.empty_like(name_ids)
+    spans, of = np.empty((2, c), np.int64), np.empty(c, np.int64)
+    groups = np.zeros((11, c), np.int64)
+    ancestors, depth = np.empty((n, LEVELS), np.int64), np.empty(n, np.int64)
+    containers = (outline.parent, look, tags, words, sizes)
+    blocks = (inner, merged[:, 0].copy(), merged[:, 1].copy())
+    g, named = _group(*containers, *blocks, spans, of, groups, name_ids, name_groups, ancestors, depth)
+    first, last, up, wraps, alike, rank, looks, words_of, kin, kin_rank, counts = groups[:, :g]
+    members = np.empty((2, 1 << (2 * g).bit_length()), np.int64)
+    _siblings(up, words_of, members, kin_rank, counts, kin)
+    _siblings(up, looks, members, rank, alike, counts)
     return Tree(
-        *_group(
-            outline.parent,
-            outline.look,
-            *known.of_looks(outline.looks),
-            np.array(inner, np.int64),
-            merged[:, 0].copy(),
-            merged[:, 1].copy(),
-            LEVELS,
-        )
+        *(first, last, ancestors, up, wraps, alike, rank, kin, kin_rank),
+        *(depth, name_ids[:named], name_groups[:named]),
     )
 
 
-@allocating
+@compiled
 def _group(
     parent: Ints,
     look: Ints,
@@ -94,13 +101,22 @@ def _group(
     inner: Ints,
     merged: Ints,
     places: Ints,
-    levels: int,
-) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints]:
+    spans: Ints,
+    of: Ints,
+    groups: Ints,
+    name_ids: Ints,
+    name_groups: Ints,
+    ancestors: Ints,
+    depth: Ints,
+) -> tuple[int, int]:
     """Takes the fields of ``Outline``, the result of ``Names`` for each look, and ``inner``, the container of
-    each block."""
+    each block. Fills the rest: spans of containers, the group of each container with blocks; of groups first,
+    last, up, wraps and (in the seventh row) look and a hash of the words; ``Tree``. Returns how many groups
+    there are, and words."""
     c, n = len(parent), len(inner)
-    first = np.full(c, n, np.int64)
-    last = np.zeros(c, np.int64)
+    first, last = spans[0], spans[1]
+    for i in range(c):
+        first[i], last[i] = n, 0
     for i in range(n + len(merged)):
         of_block = inner[i] if i < n else merged[i - n]
         place = i if i < n else places[i - n]
@@ -113,11 +129,10 @@ def _group(
         elif around >= 0:
             first[around] = min(first[around], first[i])
             last[around] = max(last[around], last[i])
-    of = np.empty(c, np.int64)  # group of each container with blocks
-    heads = np.empty(c, np.int64)  # the outermost container of each group
-    wraps = np.zeros(c, np.int64)
-    named = 0
-    g = 0
+    g = named = 0
+    starts = groups[4]  # of the words of each look
+    for i in range(1, len(sizes)):
+        starts[i] = starts[i - 1] + sizes[i - 1]
     for i in range(c):
         if first[i] == last[i]:
             continue
@@ -125,94 +140,54 @@ def _group(
         # runs of containers once the empty ones are removed.
         around = parent[i]
         if around < 0 or first[i] != first[around] or last[i] != last[around]:
-            heads[g] = i
+            groups[0, g], groups[1, g], groups[6, g] = first[i], last[i], look[i]
+            groups[2, g] = of[around] if around >= 0 else -1
+            # Groups around each, itself included.
+            groups[5, g] = groups[5, of[around]] + 1 if around >= 0 else 1
             g += 1
         of[i] = g - 1
-        wraps[g - 1] += 1
-        named += sizes[look[i]] + (tags[look[i]] >= 0)
-
-    firsts = np.empty(g, np.int64)
-    lasts = np.empty(g, np.int64)
-    up = np.empty(g, np.int64)
-    nesting = np.empty(g, np.int64)  # groups around each, itself included
+        groups[3, g - 1] += 1
+        if tags[look[i]] >= 0:
+            name_ids[named], name_groups[named] = tags[look[i]], g - 1
+            named += 1
+        for word in range(sizes[look[i]]):
+            name_ids[named], name_groups[named] = words[starts[look[i]] + word], g - 1
+            named += 1
+    for word in range(named):
+        mixed = (name_ids[word] + 1) * 2_654_435_761 & 0xFFFFFFFF
+        groups[7, name_groups[word]] += mixed * mixed >> 24  # a sum: names may come in any order
     for group in range(g):
-        i = heads[group]
-        firsts[group] = first[i]
-        lasts[group] = last[i]
-        up[group] = of[parent[i]] if parent[i] >= 0 else g
-        nesting[group] = nesting[up[group]] + 1 if parent[i] >= 0 else 1
-
-    rank, member = _siblings(up, look[heads[:g]])
-    alike = np.zeros(g, np.int64)
-    for group in range(g):
-        alike[member[group]] += 1
-    for group in range(g):
-        alike[group] = alike[member[group]]
-    ancestors = np.empty((n, levels), np.int64)
-    depth = np.empty(n, np.int64)
+        if groups[2, group] < 0:
+            groups[2, group] = g
     for block in range(n):
         group = of[inner[block]]
-        depth[block] = nesting[group]
-        for level in range(levels):
+        depth[block] = groups[5, group]
+        for level in range(ancestors.shape[1]):
             ancestors[block, level] = group
             if group < g:
-                group = up[group]
-    name_ids, name_groups = _names(first, last, look, tags, words, sizes, of, named)
-    shape = np.zeros(g, np.int64)
-    for word in range(named):
-        seen_as = (name_ids[word] + 1) * 2_654_435_761 & 0xFFFFFFFF
-        shape[name_groups[word]] += seen_as * seen_as >> 24
-    kin_rank, kin = _siblings(up, shape)
-    return firsts, lasts, ancestors, up, wraps[:g], alike, rank, kin, kin_rank, depth, name_ids, name_groups
+                group = groups[2, group]
+    return g, named
 
 
-@allocating
-def _names(
-    first: Ints, last: Ints, look: Ints, tags: Ints, words: Ints, sizes: Ints, of: Ints, named: int
-) -> tuple[Ints, Ints]:
-    """The ``named`` words of the names of all containers with blocks, and the group of each word."""
-    c = len(first)
-    starts = np.zeros(len(sizes) + 1, np.int64)
-    for i in range(len(sizes)):
-        starts[i + 1] = starts[i] + sizes[i]
-    name_ids = np.empty(named, np.int64)
-    name_groups = np.empty(named, np.int64)
-    at = 0
-    for i in range(c):
-        if first[i] == last[i]:
-            continue
-        before = at
-        if tags[look[i]] >= 0:
-            name_ids[at] = tags[look[i]]
-            at += 1
-        for word in range(starts[look[i]], starts[look[i] + 1]):
-            name_ids[at] = words[word]
-            at += 1
-        for word in range(before, at):
-            name_groups[word] = of[i]
-    return name_ids, name_groups
-
-
-@allocating
-def _siblings(up: Ints, look: Ints) -> tuple[Ints, Ints]:
-    """For each group: how many siblings before it look the same, and the first of them."""
-    g = len(up)
-    # Siblings are counted in a table of (group around, look) with open addressing, at most half full.
-    capacity = 4
-    while capacity < 2 * g:
-        capacity *= 2
-    members = np.empty(capacity, np.int64)  # one group of each kind of sibling
-    counts = np.zeros(capacity, np.int64)
-    rank = np.empty(g, np.int64)
-    family = np.empty(g, np.int64)
-    for group in range(g):
+@compiled
+def _siblings(up: Ints, look: Ints, table: Ints, rank: Ints, alike: Ints, eldest: Ints) -> None:
+    """For each group: how many siblings before it look the same, how many in all, including itself, and the
+    first of them. ``table``: two rows, a power of two and at least twice the groups."""
+    # Siblings are counted by the group around and the look, with open addressing.
+    members, counts = table[0], table[1]  # one group of each kind of sibling
+    last = len(counts) - 1
+    for slot in range(last + 1):
+        counts[slot] = 0
+    for group in range(len(up)):
         seen_as = look[group]
-        slot = (up[group] * 1_000_003 + seen_as * 7919) % capacity
+        slot = (up[group] * 1_000_003 + seen_as * 7919) & last
         while counts[slot] and (up[members[slot]] != up[group] or look[members[slot]] != seen_as):
-            slot = (slot + 1) % capacity
+            slot = (slot + 1) & last
         if not counts[slot]:
             members[slot] = group
-        family[group] = members[slot]
+        eldest[group] = members[slot]
+        alike[group] = slot
         rank[group] = counts[slot]
         counts[slot] += 1
-    return rank, family
+    for group in range(len(up)):
+        alike[group] = counts[alike[group]]

@@ -1,7 +1,7 @@
 """Counts of characters and words per block of a page, by one pass over an array.
 
 Knows scripts and the most frequent words of 16 languages. Does not know HTML, nor what counts are used for.
-All texts are joined into one array of code points, so the cost per character is a few table look-ups. A word
+All texts are in one array, so the cost per character is a few table look-ups. A word
 is a run of letters, marks and digits, or one character of a script written without spaces (Han, kana, Thai).
 Words of class names are found in the same way, but also end where the case changes.
 """
@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.compiled import allocating, compiled
+from stages.compiled import compiled
+from stages.text.characters import decode
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -79,18 +80,18 @@ _FLAG_BITS = 18
 _LONGEST = 64  # leading characters of a word that its hash covers
 
 
-class Words(NamedTuple):
-    """Counts for n blocks."""
+#: Columns of ``Words.counts`` after those of the classes: words; among them function words, and those from
+#: "1990" to "2039"; the classes of the first and of the last character, SPACE where there is none; all
+#: characters; and how many texts are the same, itself included.
+TOKENS, FUNCTION_WORDS, YEARS, FIRST, LAST, CHARS, ALIKE = range(len(CLASSES), len(CLASSES) + 7)
 
-    classes: Ints  # (n, len(CLASSES)) characters of each class
-    tokens: Ints  # (n,) words
-    function_words: Ints  # (n,)
-    years: Ints  # (n,) words from "1990" to "2039"
-    first: Bytes  # (n,) class of the first character; SPACE where there is none
-    last: Bytes  # (n,) and of the last
-    early: Hashes  # of the first EARLY words of the blocks, in order; see ``word_hash``
-    early_blocks: Ints  # the block of each
-    chars: Ints  # (n,)
+
+class Words(NamedTuple):
+    """Counts for n texts."""
+
+    counts: Ints  # (n, len(CLASSES) + 7) characters of each class, and what is named above
+    early: Hashes  # of the first EARLY words of the texts, in order; see ``word_hash``
+    early_blocks: Ints  # the text of each
 
 
 class _Tables(NamedTuple):
@@ -138,11 +139,11 @@ def _codes(texts: Sequence[str]) -> tuple[NDArray[np.uint32], Ints]:
 
 
 @compiled
-def _plane_0(code: np.uint32) -> np.uint32:
+def _plane_0(code: int) -> int:
     """A code point within the tables. Plane 2 is ideographs; the rest above the BMP is mostly emoji."""
     if code < _TABLE:
         return code
-    return np.uint32(0x4E00) if code >> 16 == 2 else np.uint32(0x2600)
+    return 0x4E00 if code >> 16 == 2 else 0x2600
 
 
 @compiled
@@ -171,68 +172,114 @@ def _flags() -> Bytes:
     return flags
 
 
-@allocating
+@compiled
 def _scan(
-    codes: NDArray[np.uint32],
-    lengths: Ints,
+    text: Bytes,
+    starts: Ints,
+    ends: Ints,
     classes: Bytes,
     values: Hashes,
     powers: Hashes,
     endings: NDArray[np.bool_],
     flags: Bytes,
-) -> tuple[Ints, Ints, Ints, Ints, Bytes, Bytes, Hashes, Ints]:
-    n = len(lengths)
-    counts = np.zeros((n, _CLASSES), np.int64)
-    tokens = np.zeros(n, np.int64)
-    function_words = np.zeros(n, np.int64)
-    years = np.zeros(n, np.int64)
-    first = np.empty(n, np.uint8)
-    last = np.empty(n, np.uint8)
-    early = np.empty(EARLY * n, np.uint64)
-    early_blocks = np.empty(EARLY * n, np.int64)
+    counts: Ints,
+    early: Hashes,
+    early_blocks: Ints,
+    keys: Hashes,
+    firsts: Ints,
+    table: Ints,
+) -> int:
+    """Fills ``counts``, ``early`` and ``early_blocks``; returns how many of these there are. ``table``: of
+    zeros, a power of two and at least twice the texts."""
     kept = 0
-    end = 0
-    for block in range(n):
-        i = end
-        end += lengths[block]
-        first[block] = classes[_plane_0(codes[i])] if i < end else SPACE
-        last[block] = classes[_plane_0(codes[end - 1])] if i < end else SPACE
+    last = len(table) - 1
+    for block in range(len(starts)):
+        i, end = starts[block], ends[block]
+        key = np.uint64(end - i)
+        row = counts[block]
+        kind = SPACE
+        row[FIRST] = SPACE
+        if i < end:
+            row[FIRST] = classes[_plane_0(decode(text, i, end)[0])]
         while i < end:
-            code = _plane_0(codes[i])
+            code, i = decode(text, i, end)
+            code = _plane_0(code)
             kind = classes[code]
-            counts[block, kind] += 1
-            i += 1
+            row[kind] += 1
+            row[CHARS] += 1
             if kind > IDEOGRAPH:
                 continue
             word = values[code] * powers[0]
             position = 1
             ending = code
             while kind < IDEOGRAPH and i < end:
-                code = _plane_0(codes[i])
+                code, after = decode(text, i, end)
+                code = _plane_0(code)
+                if classes[code] >= IDEOGRAPH:
+                    break
                 kind = classes[code]
-                if kind < IDEOGRAPH:
-                    counts[block, kind] += 1
-                    word += values[code] * powers[min(position, _LONGEST - 1)]
-                    position += 1
-                    ending = code
-                    i += 1
+                row[kind] += 1
+                row[CHARS] += 1
+                word += values[code] * powers[min(position, _LONGEST - 1)]
+                position += 1
+                ending = code
+                i = after
             flag = flags[word >> np.uint64(64 - _FLAG_BITS)]
-            function_words[block] += (flag & 1) | endings[ending]
-            years[block] += flag >> 1
-            if tokens[block] < EARLY:
+            row[FUNCTION_WORDS] += (flag & 1) | endings[ending]
+            row[YEARS] += flag >> 1
+            key = key * powers[0] + word
+            if row[TOKENS] < EARLY:
                 early[kept] = word
                 early_blocks[kept] = block
                 kept += 1
-            tokens[block] += 1
-    return counts, tokens, function_words, years, first, last, early[:kept], early_blocks[:kept]
+            row[TOKENS] += 1
+        row[LAST] = kind
+        # The first of the texts that are the same counts them; texts of different keys are different.
+        keys[block] = key
+        slot = np.int64(key >> np.uint64(1)) & last
+        while table[slot] and not (
+            keys[table[slot] - 1] == key and _are_same(text, starts, ends, block, table[slot] - 1)
+        ):
+            slot = (slot + 1) & last
+        if not table[slot]:
+            table[slot] = block + 1
+        firsts[block] = table[slot] - 1
+        counts[firsts[block], ALIKE] += 1
+    for block in range(len(starts)):
+        counts[block, ALIKE] = counts[firsts[block], ALIKE]
+    return kept
 
 
-def count(texts: Sequence[str]) -> Words:
-    """Counts for the texts of blocks, at least one; a text may be empty."""
-    codes, lengths = _codes(texts)
+@compiled
+def _are_same(text: Bytes, starts: Ints, ends: Ints, one: int, other: int) -> bool:
+    start, before, size = starts[one], starts[other], ends[one] - starts[one]
+    if ends[other] - before != size:
+        return False
+    same = 0
+    while same < size and text[start + same] == text[before + same]:
+        same += 1
+    return bool(same == size)
+
+
+def count(text: Bytes, starts: Ints, ends: Ints) -> Words:
+    """Counts for texts, each in UTF-8 between two places of ``text``; one may be empty."""
+    n = len(starts)
     tables = _tables()
-    found = _scan(codes, lengths, tables.classes, tables.values, _powers(), tables.korean_endings, _flags())
-    return Words._make((*found, lengths))
+    counts = np.zeros((n, ALIKE + 1), np.int64)
+    early, owners = np.empty(EARLY * n, np.uint64), np.empty(EARLY * n, np.int64)
+    kept = _scan(
+        *(
+            text,
+            np.ascontiguousarray(starts),
+            np.ascontiguousarray(ends),
+            tables.classes,
+            tables.values,
+            _powers(),
+        ),
+        *(tables.korean_endings, _flags(), counts, early, owners, np.empty(n, np.uint64)),
+        *(np.empty(n, np.int64), np.zeros(1 << (2 * n).bit_length(), np.int64)),
+    )
+    return Words(counts, early[:kept], owners[:kept])
 
 
 class Lexicon:
@@ -252,9 +299,9 @@ class Lexicon:
 
     def early(self, words: Words) -> tuple[Ints, Ints]:
         """Ids of those of ``words.early`` that are known, and the block of each."""
-        found: tuple[Ints, Ints]
-        found = _known(words.early, words.early_blocks, self._keys, self._ids, self._bits)
-        return found
+        ids, owners = np.empty_like(words.early_blocks), np.empty_like(words.early_blocks)
+        size = _known(words.early, words.early_blocks, self._keys, self._ids, self._bits, ids, owners)
+        return ids[:size], owners[:size]
 
     def names(self, texts: Sequence[str], tokens: int, longest: int) -> tuple[Ints, Ints]:
         """Ids of the known words in the class names of each text, once each, and how many each text has.
@@ -263,8 +310,9 @@ class Lexicon:
         """
         codes, lengths = _codes(texts)
         tables = _tables()
-        found: tuple[Ints, Ints]
-        found = _scan_names(
+        found = np.empty(len(codes) // 2 + 1, np.int64)  # a word has at least two letters
+        sizes = np.zeros(len(lengths), np.int64)
+        size = _scan_names(
             codes,
             lengths,
             tokens,
@@ -275,8 +323,11 @@ class Lexicon:
             self._keys,
             self._ids,
             self._bits,
+            found,
+            sizes,
+            np.zeros(len(self._ids), np.int64),
         )
-        return found
+        return found[:size], sizes
 
 
 @compiled
@@ -288,10 +339,8 @@ def _find(word: np.uint64, keys: Hashes, ids: Ints, bits: int) -> np.int64:
     return index
 
 
-@allocating
-def _known(hashes: Hashes, owners: Ints, keys: Hashes, ids: Ints, bits: int) -> tuple[Ints, Ints]:
-    found = np.empty(len(hashes), np.int64)
-    of = np.empty(len(hashes), np.int64)
+@compiled
+def _known(hashes: Hashes, owners: Ints, keys: Hashes, ids: Ints, bits: int, found: Ints, of: Ints) -> int:
     size = 0
     for i in range(len(hashes)):
         index = _find(hashes[i], keys, ids, bits)
@@ -299,7 +348,7 @@ def _known(hashes: Hashes, owners: Ints, keys: Hashes, ids: Ints, bits: int) -> 
             found[size] = index
             of[size] = owners[i]
             size += 1
-    return found[:size], of[:size]
+    return size
 
 
 # Classes of characters for splitting class names into words.
@@ -319,7 +368,7 @@ def _letters() -> Bytes:
     return kinds
 
 
-@allocating
+@compiled
 def _scan_names(
     codes: NDArray[np.uint32],
     lengths: Ints,
@@ -331,10 +380,12 @@ def _scan_names(
     keys: Hashes,
     ids: Ints,
     bits: int,
-) -> tuple[Ints, Ints]:
-    found = np.empty(len(codes) // 2 + 1, np.int64)  # a word has at least two letters
-    sizes = np.zeros(len(lengths), np.int64)
-    seen = np.zeros(len(ids), np.int64)  # one more than the last text with each
+    found: Ints,
+    sizes: Ints,
+    seen: Ints,
+) -> int:
+    """Fills ``found`` and ``sizes``; returns how many were found. ``seen``: of zeros, for one more than the
+    last text with each word."""
     size = 0
     end = 0
     for text in range(len(lengths)):
@@ -372,4 +423,4 @@ def _scan_names(
                 found[size] = index
                 size += 1
                 sizes[text] += 1
-    return found[:size], sizes
+    return size

@@ -180,7 +180,7 @@ def test_the_type_is_the_one_that_megatron_would_take() -> None:
 
 
 def test_reads_from_and_writes_to_s3(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    moto = pytest.importorskip("moto.server", reason="moto[server] is not installed")
+    moto = pytest.importorskip("moto.server", reason="moto or Flask is not installed")
     import boto3
 
     from pipeline.storage import S3Settings, StorageSettings

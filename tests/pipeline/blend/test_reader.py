@@ -496,7 +496,7 @@ def test_documents_without_tokens(tmp_path: Path, tokens: list[int], world_size:
 
 
 def test_reads_from_s3(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    moto = pytest.importorskip("moto.server", reason="moto[server] is not installed")
+    moto = pytest.importorskip("moto.server", reason="moto or Flask is not installed")
     import boto3
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")

@@ -35,11 +35,12 @@ def by_source(html: str, *, structure: bool) -> tuple[Any, ...] | None:
 
 
 def shown(page: Page, title: str) -> tuple[Any, ...]:
-    structured = any(block.container >= 0 for block in page.blocks)
-    containers = number_containers(page.blocks, page.outline()) if structured else []
+    blocks = page.blocks.objects()
+    structured = any(block.container >= 0 for block in blocks)
+    containers = number_containers(blocks, page.outline()) if structured else []
     return (
         containers,
-        [dataclasses.astuple(block) for block in page.blocks],
+        [dataclasses.astuple(block) for block in blocks],
         title,
         page.indented,
     )

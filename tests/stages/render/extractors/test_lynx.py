@@ -25,6 +25,17 @@ ROOT = Path(__file__).resolve().parents[4]
 needs_lynx = pytest.mark.skipif(shutil.which("lynx") is None, reason="needs lynx: apt-get install lynx")
 
 
+_others: set[psutil.Process] = set()
+
+
+@pytest.fixture(autouse=True)
+def _without_those_of_other_tests() -> None:
+    """Other tests of this process may have left a process that lives on, such as multiprocessing's resource
+    tracker."""
+    _others.clear()
+    _others.update(psutil.Process().children(recursive=True))
+
+
 @pytest.fixture
 def lynx() -> Iterator[Lynx]:
     with Lynx() as opened:
@@ -40,7 +51,8 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    """What the test has started."""
+    return [process for process in psutil.Process().children(recursive=True) if process not in _others]
 
 
 def names() -> list[str]:

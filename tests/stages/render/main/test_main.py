@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from benchmarks.lib import data
 from stages.compiled import compiled
-from stages.render.blocks import Block, Container, outline_of
+from stages.render.block_kernels import CONTAINER, PRE, ROW, TEXT
+from stages.render.blocks import KINDS, Block, Container, blocks_of, outline_of
 from stages.render.main import DOUBT, _shipped, choose, load, select, soften
 from stages.render.main.align import scores, tokens
-from stages.render.main.features import KINDS, Vocabulary, extract
+from stages.render.main.features import GROUP_FEATURES, Vocabulary, extract
 from stages.render.main.network import probabilities, weights_of
 from stages.render.main.tree import LEVELS, Names, tree
 from stages.render.text import render, structure
@@ -32,7 +33,9 @@ def block(text: str, container: int = 0, kind: str = "text", link_chars: int = 0
 def chosen(html: str) -> str:
     blocks, containers = structure(html)
     return "\n".join(
-        b.text for b, keep in zip(blocks, select(blocks, outline_of(containers)), strict=True) if keep
+        b.text
+        for b, keep in zip(blocks, select(blocks_of(blocks), outline_of(containers)), strict=True)
+        if keep
     )
 
 
@@ -51,8 +54,8 @@ def test_wrappers_and_empty_containers_do_not_count() -> None:
         Container(2, "p", "", 1, 2),
     ]
     vocabulary = Vocabulary(["<p>", "<nav>", "menu"], [])
-    one = extract([block("a", 1), block("b", 2)], outline_of(plain), vocabulary)
-    two = extract(blocks, outline_of(wrapped), vocabulary)
+    one = extract(blocks_of([block("a", 1), block("b", 2)]), outline_of(plain), vocabulary)
+    two = extract(blocks_of(blocks), outline_of(wrapped), vocabulary)
     assert (
         one.ancestors.tolist()
         == two.ancestors.tolist()
@@ -93,10 +96,10 @@ def pages(draw: st.DrawFn) -> tuple[list[Block], list[Container]]:
 @settings(deadline=None)
 def test_any_page_with_blocks_gets_some_content(page: tuple[list[Block], list[Container]]) -> None:
     blocks, containers = page
-    keep = select(blocks, outline_of(containers))
+    keep = select(blocks_of(blocks), outline_of(containers))
     assert len(keep) == len(blocks)
     assert any(keep) == bool(blocks)
-    assert keep == select(blocks, outline_of(containers))
+    assert (keep == select(blocks_of(blocks), outline_of(containers))).all()
 
 
 @given(pages())
@@ -105,7 +108,8 @@ def test_groups_by_their_definition(page: tuple[list[Block], list[Container]]) -
     blocks, containers = page
     if not blocks:
         return
-    found = tree(blocks, outline_of(containers), Names([]))
+    inner = np.array([block.container for block in blocks])
+    found = tree(inner, outline_of(containers), Names([]))
     spans = list(dict.fromkeys((c.first, c.last) for c in containers if c.first < c.last))
     looks = {span: (c.tag, c.names) for c in reversed(containers) if (span := (c.first, c.last)) in spans}
     around = [[s for s in spans if s != span and s[0] <= span[0] and span[1] <= s[1]] for span in spans]
@@ -121,6 +125,24 @@ def test_groups_by_their_definition(page: tuple[list[Block], list[Container]]) -
         assert found.depth[block] == len(inside)
         chain = [spans.index(span) for span in inside] + [len(spans)] * LEVELS
         assert found.ancestors[block].tolist() == chain[:LEVELS]
+
+
+def test_kin_have_the_same_known_words_whatever_their_numbers() -> None:
+    names = ["post odd p101", "post even p102", "advert", "p103 post odd"]
+    containers = [Container(-1, "body", "", 0, 4)]
+    containers += [Container(0, "div", name, i, i + 1) for i, name in enumerate(names)]
+    blocks = blocks_of([block("Posted in 2019 " * (i + 1), i + 1) for i in range(4)])
+    vocabulary = Vocabulary(["<div>", "post"], [])
+    found = tree(blocks.column(CONTAINER).copy(), outline_of(containers), vocabulary.names)
+    assert found.alike.tolist() == [1] * 5
+    assert found.kin.tolist() == [0, 1, 1, 3, 1]
+    assert found.kin_rank.tolist() == [0, 0, 1, 0, 2]
+    features = extract(blocks, outline_of(containers), vocabulary).group[1:]
+    column = {name: features[:, GROUP_FEATURES.index(name)].tolist() for name in GROUP_FEATURES}
+    assert column["kin_share"] == pytest.approx([3 / 4, 3 / 4, 1 / 4, 3 / 4])
+    assert column["kin_page_share"] == pytest.approx([7 / 10, 7 / 10, 3 / 10, 7 / 10])
+    assert column["kin_years"] == [1, 1, 1, 1]
+    assert column["kin_same_size"] == pytest.approx([7 / 12, 7 / 12, 1, 7 / 12])
 
 
 def test_without_a_place_for_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,9 +169,11 @@ def test_loops_and_torch_compute_the_same() -> None:
             block("Home " * (i + 1), 1 if i < length // 2 else i - length // 2 + 2) for i in range(length)
         ]
         features = (
-            extract(blocks, outline_of(containers), vocabulary)
+            extract(blocks_of(blocks), outline_of(containers), vocabulary)
             if length > 1
-            else extract([block("Home", 0)], outline_of([Container(-1, "body", "post", 0, 1)]), vocabulary)
+            else extract(
+                blocks_of([block("Home", 0)]), outline_of([Container(-1, "body", "post", 0, 1)]), vocabulary
+            )
         )
         examples.append(
             Example(features, features.tokens.astype(np.float32), features.tokens.astype(np.float32))
@@ -242,17 +266,17 @@ def test_code_and_rows_within_the_content_are_kept() -> None:
     from stages.render.main import _bridge
 
     body = outline_of([Container(-1, "body", "", 0, 6)])
-    kinds = ["text", "pre", "row", "text", "text", "pre"]
+    kinds = [TEXT, PRE, ROW, TEXT, TEXT, PRE]
     keep = np.array([True, False, False, True, True, False])
-    features = extract([block("x", 0, kind) for kind in kinds], body, Vocabulary([], []))
-    _bridge(keep, kinds, features)
+    features = extract(blocks_of([block("x", 0, KINDS[kind]) for kind in kinds]), body, Vocabulary([], []))
+    _bridge(keep, np.array(kinds), features)
     assert keep.tolist() == [True, True, True, True, True, False]
 
 
 def test_nothing_and_signs_only() -> None:
-    assert select([], outline_of([])) == []
+    assert not len(select(blocks_of([]), outline_of([])))
     body = outline_of([Container(-1, "body", "", 0, 2)])
-    assert select([block("***"), block("—")], body) == [True, True]
+    assert select(blocks_of([block("***"), block("—")]), body).all()
 
 
 # Pages
@@ -339,7 +363,7 @@ def test_a_very_long_page() -> None:
     containers = [Container(-1, "body", "", 0, 20_000)] + [
         Container(0, "p", "", i, i + 1) for i in range(20_000)
     ]
-    assert len(select(blocks, outline_of(containers))) == 20_000
+    assert len(select(blocks_of(blocks), outline_of(containers))) == 20_000
 
 
 def test_real_articles() -> None:

@@ -5,8 +5,31 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.render.block_kernels import END, START
+from stages.render.blocks import Block, blocks_of
+from stages.render.main import words
 from stages.render.main.tree import NAMES, Names, name_words
-from stages.render.main.words import CLASSES, DIGIT, EARLY, IDEOGRAPH, SPACE, _tables, count, word_hash
+from stages.render.main.words import (
+    ALIKE,
+    CHARS,
+    CLASSES,
+    DIGIT,
+    EARLY,
+    FIRST,
+    FUNCTION_WORDS,
+    IDEOGRAPH,
+    LAST,
+    SPACE,
+    TOKENS,
+    YEARS,
+    _tables,
+    word_hash,
+)
+
+
+def count(texts: list[str]) -> words.Words:
+    blocks = blocks_of([Block(text, "text", 0, 0, "", 1, 0, 0, 0) for text in texts])
+    return words.count(blocks.text, blocks.column(START), blocks.column(END))
 
 
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=12))
@@ -15,10 +38,9 @@ def test_counts_of_blocks_are_those_of_each_text_alone(texts: list[str]) -> None
     together = count(texts)
     for index, text in enumerate(texts):
         alone = count([text])
-        assert together.tokens[index] == alone.tokens[0]
-        assert together.classes[index].tolist() == alone.classes[0].tolist()
-        assert together.classes[index].sum() == together.chars[index] == len(text)
-        assert together.function_words[index] == alone.function_words[0]
+        assert together.counts[index, :ALIKE].tolist() == alone.counts[0, :ALIKE].tolist()
+        assert together.counts[index, : len(CLASSES)].sum() == together.counts[index, CHARS] == len(text)
+        assert together.counts[index, ALIKE] == texts.count(text)
         assert together.early[together.early_blocks == index].tolist() == alone.early.tolist()
 
 
@@ -41,10 +63,12 @@ def test_words_are_runs_of_letters_and_single_ideographs(texts: list[str]) -> No
         )
         found = apart.split()
         early += found[:EARLY]
-        assert counts.tokens[index] == len(found)
-        assert counts.classes[index].tolist() == [kinds.count(kind) for kind in range(len(CLASSES))]
-        assert counts.first[index] == (kinds[0] if kinds else SPACE)
-        assert counts.last[index] == (kinds[-1] if kinds else SPACE)
+        assert counts.counts[index, TOKENS] == len(found)
+        assert counts.counts[index, : len(CLASSES)].tolist() == [
+            kinds.count(kind) for kind in range(len(CLASSES))
+        ]
+        assert counts.counts[index, FIRST] == (kinds[0] if kinds else SPACE)
+        assert counts.counts[index, LAST] == (kinds[-1] if kinds else SPACE)
     assert counts.early.tolist() == [int(word_hash(word)) for word in early]
 
 
@@ -52,10 +76,10 @@ def test_words_of_many_scripts() -> None:
     counts = count(
         ["The price of it: €20 in 2024.", "我们的网站", "기사를 읽는 사람", "", "نص في الصفحة", "😀 ok"]
     )
-    assert counts.tokens.tolist() == [7, 5, 3, 0, 3, 1]
-    assert counts.function_words.tolist() == [4, 3, 2, 0, 1, 0]
-    assert counts.years.tolist() == [1, 0, 0, 0, 0, 0]
-    assert counts.classes[0][CLASSES.index("money")] == 1
+    assert counts.counts[:, TOKENS].tolist() == [7, 5, 3, 0, 3, 1]
+    assert counts.counts[:, FUNCTION_WORDS].tolist() == [4, 3, 2, 0, 1, 0]
+    assert counts.counts[:, YEARS].tolist() == [1, 0, 0, 0, 0, 0]
+    assert counts.counts[0][CLASSES.index("money")] == 1
 
 
 def test_a_word_has_one_hash_wherever_it_stands() -> None:

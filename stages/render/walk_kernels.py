@@ -1,0 +1,266 @@
+"""The walk over whole lines and the elements around them; the compiled half of ``walk``.
+
+Knows lists, tables and what else elements do to the lines in them, as long as nothing is on the line that is
+being written. Does not know what is in lines that are not whole (``elements``), how rows become lines
+(``tables``), nor how lists of letters are numbered (``lists``): it stops there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stages.compiled import compiled
+from stages.render import block_kernels, kinds
+from stages.render.block_kernels import (
+    AT,
+    BLOCKS,
+    CELLS,
+    EDGED,
+    EVENTS,
+    FORMULAS,
+    GAP_NOW,
+    INDENT_NOW,
+    KIND_NOW,
+    LEVEL_NOW,
+    LINK_CHARS_OPEN,
+    LINK_FROM,
+    LINKS_OPEN,
+    LISTS,
+    MARKER_NOW,
+    MARKER_NOW_END,
+    ROWS,
+    SAVED,
+    TABLES,
+    add_block,
+)
+from stages.render.line_kernels import BEGINS, ENDS
+from stages.render.list_kernels import (
+    AS_NONE,
+    AS_PRESENTATION,
+    FOR_LAYOUT,
+    HEADED,
+    MAX_INDENT,
+    MORE,
+    ROLE,
+    ROW_CONTAINER,
+    ROW_GROUP,
+    TABLE_CELL,
+    TABLE_FIRST,
+    TABLE_ROW,
+    WHAT,
+    close_cell,
+    open_item,
+    open_list,
+    value_of,
+)
+from stages.render.markup_kernels import is_at
+from stages.render.text_kernels import NO, NONE
+
+(
+    _BLOCK_LINK,
+    _BREAKS,
+    _CAPTION,
+    _CELL,
+    _CLOSES,
+    _CODE,
+    _DEFINITION,
+    _EDGE,
+    _FLUSH,
+    _GAP,
+    _HEADER_CELL,
+    _HEADING,
+    _HEAD_ROWS,
+    _ITEM,
+    _JOINT,
+    _LINE,
+    _LINE_OF_TEXT,
+    _LINK,
+    _LIST,
+    _OBJECT,
+    _QUOTE,
+    _ROW,
+    _SPACE,
+    _SUBSCRIPT,
+    _SUPERSCRIPT,
+    _TABLE,
+    _TERM,
+) = map(
+    np.int64,
+    (
+        kinds.BLOCK_LINK,
+        kinds.BREAKS,
+        kinds.CAPTION,
+        kinds.CELL,
+        kinds.CLOSES,
+        kinds.CODE,
+        kinds.DEFINITION,
+        kinds.EDGE,
+        kinds.FLUSH,
+        kinds.GAP,
+        kinds.HEADER_CELL,
+        kinds.HEADING,
+        kinds.HEAD_ROWS,
+        kinds.ITEM,
+        kinds.JOINT,
+        kinds.LINE,
+        kinds.LINE_OF_TEXT,
+        kinds.LINK,
+        kinds.LIST,
+        kinds.OBJECT,
+        kinds.QUOTE,
+        kinds.ROW,
+        kinds.SPACE,
+        kinds.SUBSCRIPT,
+        kinds.SUPERSCRIPT,
+        kinds.TABLE,
+        kinds.TERM,
+    ),
+)
+(_IS_TEXT, _IS_HEADING, _IS_ITEM, _IS_TERM, _IS_DEFINITION, _IS_CAPTION) = map(
+    np.int64,
+    (
+        block_kernels.TEXT,
+        block_kernels.HEADING,
+        block_kernels.ITEM,
+        block_kernels.TERM,
+        block_kernels.DEFINITION,
+        block_kernels.CAPTION,
+    ),
+)
+
+#: Why the loop stopped: at the end, at the event of a line that is not whole, for the number of an item, for
+#: how many items a list has, or after a table.
+DONE, IN_LINE, ORDINAL, ITEMS, LINES = range(5)
+
+_DEFINITION_INDENT, _QUOTE_INDENT = 4, 2
+
+
+@compiled
+def walk(page: Any, events: Any, elements: Any, out: Any, state: Any, rows: Any, kept: Any) -> Any:
+    """Makes blocks of events, from the one at ``state[AT]`` on, until something is left to others; returns
+    what (``IN_LINE`` …). Nothing may be on the line at the beginning."""
+    count = state[EVENTS]
+    while state[AT] < count:
+        at = state[AT]
+        event, one, container = np.int64(events[at, 0]), np.int64(events[at, 1]), np.int64(events[at, 3])
+        closes = event >= _CLOSES
+        kind = event - _CLOSES if closes else event
+        table = state[TABLES] - 1
+        if kind >= _LINE:
+            state[EDGED] = 0
+        if event == _LINE_OF_TEXT:
+            what = state[KIND_NOW]
+            if what == _IS_TEXT and state[MARKER_NOW] < state[MARKER_NOW_END]:
+                what = _IS_ITEM
+            stop, chars = np.int64(events[at, 2]), np.int64(events[at, 4])
+            if events[at, 5] or state[LINK_FROM] >= 0:
+                state[LINKS_OPEN] += events[at, 5]
+                state[LINK_CHARS_OPEN] += events[at, 6]
+            add_block(one, stop, chars, what, state[FORMULAS], container, state, rows, out)
+            if events[at, 7] == ENDS:
+                state[LINK_FROM] = NONE
+            elif events[at, 7] == BEGINS or state[LINK_FROM] >= 0:
+                state[LINK_FROM], state[LINKS_OPEN] = 0, 1  # the link continues
+        elif event == _FLUSH or event == _GAP or event == _BREAKS:
+            state[EDGED] = 0
+            # The first block of an item directly follows its bullet.
+            if event != _FLUSH and state[MARKER_NOW] == state[MARKER_NOW_END]:
+                state[GAP_NOW] = 2
+        elif event == _JOINT or event == _EDGE or kind == _OBJECT or (event == _SPACE and not events[at, 2]):
+            pass  # nothing is on the line that could be apart from something
+        elif kind < _LINE and state[EDGED]:
+            state[AT] = state[EDGED]
+            return IN_LINE
+        elif kind == _LINK or kind == _BLOCK_LINK:
+            if not closes:
+                state[LINKS_OPEN] += 1
+                state[LINK_FROM] = 0
+            elif state[LINK_FROM] >= 0:
+                state[LINK_FROM] = NONE
+                if kind == _LINK:
+                    state[EDGED] = at + 1
+        elif kind == _CODE or kind == _SUPERSCRIPT or kind == _SUBSCRIPT:
+            state[SAVED] += -1 if closes else 1
+            if not closes:
+                kept[state[SAVED] - 1, WHAT], kept[state[SAVED] - 1, MORE] = NO, state[BLOCKS]
+        elif kind < _LINE:
+            return IN_LINE
+        elif kind == _LIST:
+            if closes:
+                state[LISTS] -= 1
+                if not state[LISTS] and state[MARKER_NOW] == state[MARKER_NOW_END]:
+                    state[GAP_NOW] = 2
+            elif not open_list(page, elements, one, container, state, rows, out, kept):
+                return ITEMS
+        elif kind == _ROW or kind == _HEAD_ROWS:
+            if table >= 0 and not closes:
+                if kind == _HEAD_ROWS:
+                    kept[table, HEADED] = 1
+                else:
+                    row = state[ROWS]
+                    kept[row, ROW_CONTAINER], kept[row, ROW_GROUP] = container, one
+                    state[ROWS] = row + 1
+        elif kind == _TABLE:
+            if state[MARKER_NOW] == state[MARKER_NOW_END]:
+                state[GAP_NOW] = 2
+            if closes:
+                state[AT] = at + 1
+                return LINES
+            table = state[TABLES]
+            kept[table, TABLE_FIRST], kept[table, HEADED] = state[BLOCKS], 0
+            kept[table, TABLE_ROW], kept[table, TABLE_CELL] = state[ROWS], state[CELLS]
+            role = value_of(page, elements, one, ROLE)
+            kept[table, FOR_LAYOUT] = role >= 0 and (
+                is_at(page, role, AS_NONE) or is_at(page, role, AS_PRESENTATION)
+            )
+            state[TABLES] = table + 1
+        elif kind < _BLOCK_LINK and kind != kinds.PRE:
+            # The others save something.
+            if (kind == _HEADING or kind == _QUOTE) and state[MARKER_NOW] == state[MARKER_NOW_END]:
+                state[GAP_NOW] = 2
+            depth = state[SAVED] - closes
+            if closes:
+                state[SAVED] = depth
+                what = kept[depth, WHAT]
+                if kind == _ITEM or kind == _QUOTE:
+                    state[INDENT_NOW] = what
+                    if kind == _ITEM:
+                        state[MARKER_NOW_END] = state[MARKER_NOW]
+                else:
+                    state[KIND_NOW] = what
+                    if kind == _DEFINITION:
+                        state[INDENT_NOW] = kept[depth, MORE]
+                    elif kind == _CELL or kind == _HEADER_CELL:
+                        close_cell(page, elements, one, kept[depth, MORE], state, kept)
+            else:
+                state[SAVED] = depth + 1
+                indent = state[INDENT_NOW]
+                kept[depth, WHAT] = indent if kind == _ITEM or kind == _QUOTE else state[KIND_NOW]
+                kept[depth, MORE] = indent if kind == _DEFINITION else state[BLOCKS]
+                if kind == _HEADING:
+                    state[KIND_NOW], state[LEVEL_NOW] = _IS_HEADING, one
+                elif kind == _TERM:
+                    state[KIND_NOW] = _IS_TERM
+                elif kind == _CAPTION:
+                    state[KIND_NOW] = _IS_CAPTION
+                    if table >= 0:
+                        kept[table, HEADED] = 1
+                elif kind == _QUOTE:
+                    state[INDENT_NOW] = min(indent + _QUOTE_INDENT, MAX_INDENT)
+                elif kind == _DEFINITION:
+                    state[KIND_NOW] = _IS_DEFINITION
+                    state[INDENT_NOW] = min(indent + _DEFINITION_INDENT, MAX_INDENT)
+                elif kind == _ITEM:
+                    if not open_item(page, elements, one, state, rows, out, kept):
+                        state[AT] = at + 1
+                        return ORDINAL
+                else:
+                    state[KIND_NOW] = _IS_TEXT
+                    if kind == _HEADER_CELL and table >= 0:
+                        kept[table, HEADED] = 1
+        else:
+            return IN_LINE
+        state[AT] = at + 1
+    return DONE
