@@ -60,9 +60,11 @@ COLUMNS = 17
     TABLES,
     ROWS,
     CELLS,
+    MERGED,  # containers of blocks that became part of other blocks
+    TABLE_COUNT,
     NUMBER,  # of the item, where Python writes it; of items of a list, where Python counted them
-) = range(23)
-STATES = 23
+) = range(25)
+STATES = 25
 
 _HEADING, _PRE = np.int64(HEADING), np.int64(PRE)
 

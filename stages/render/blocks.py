@@ -140,13 +140,41 @@ class Container:
     last: int
 
 
+class Looks(NamedTuple):
+    """How containers look: tag, and names."""
+
+    text: NDArray[np.uint8]  # UTF-8
+    places: NDArray[np.int64]  # (k, 3): where in it the names begin, where the tag that follows, and its end
+
+    def strings(self) -> list[tuple[str, str]]:
+        """Tag and names of each."""
+        found = []
+        for start, tag, end in self.places.tolist():
+            names = self.text[start:tag].tobytes().decode("utf-8", "surrogatepass")
+            found.append((self.text[tag:end].tobytes().decode(), names))
+        return found
+
+
+def looks_of(looks: Sequence[tuple[str, str]]) -> Looks:
+    """The same as arrays."""
+    text = bytearray()
+    places = []
+    for tag, names in looks:
+        row = [len(text)]
+        for part in (names, tag):
+            text += part.encode("utf-8", "surrogatepass")
+            row.append(len(text))
+        places.append(row)
+    return Looks(np.frombuffer(text + b"\0", np.uint8), np.array(places, np.int64).reshape(-1, 3))
+
+
 class Outline(NamedTuple):
     """The containers of a page as arrays, parents before children; numbers in between may be unused."""
 
     parent: NDArray[np.int64]  # (c,): -1 for the body
     look: NDArray[np.int64]  # (c,): an index of looks; -1 for a number that is not in use
-    looks: Sequence[tuple[str, str]]  # tag, and names
-    merged: Sequence[tuple[int, int]]  # more blocks of containers than those that name them: container, block
+    looks: Looks
+    merged: NDArray[np.int64]  # (m, 2) more blocks of containers than those that name them: container, block
 
 
 def outline_of(containers: Sequence[Container]) -> Outline:
@@ -156,15 +184,17 @@ def outline_of(containers: Sequence[Container]) -> Outline:
     filled = [(number, one) for number, one in enumerate(containers) if one.first < one.last]
     merged = [(number, block) for number, one in filled for block in (one.first, one.last - 1)]
     parent = np.array([one.parent for one in containers], np.int64)
-    return Outline(parent, np.array(look, np.int64), list(looks), merged)
+    return Outline(
+        parent, np.array(look, np.int64), looks_of(list(looks)), np.array(merged, np.int64).reshape(-1, 2)
+    )
 
 
 def number_containers(blocks: list[Block], outline: Outline) -> list[Container]:
     """The containers that have blocks, which ``blocks`` then name by their places in the list."""
     spans: dict[int, list[int]] = {}
-    parent, look = outline.parent.tolist(), outline.look.tolist()
+    parent, look, looks = outline.parent.tolist(), outline.look.tolist(), outline.looks.strings()
     named = [(block.container, place) for place, block in enumerate(blocks)]
-    for number, place in (*named, *outline.merged):
+    for number, place in (*named, *outline.merged.tolist()):
         while number >= 0:
             if (span := spans.get(number)) is None:
                 spans[number] = [place, place]
@@ -178,6 +208,6 @@ def number_containers(blocks: list[Block], outline: Outline) -> list[Container]:
         block.container = order[block.container]
     containers = []
     for number, (first, last) in sorted(spans.items()):
-        tag, names = outline.looks[look[number]]
+        tag, names = looks[look[number]]
         containers.append(Container(order.get(parent[number], -1), tag, names, first, last + 1))
     return containers

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render.code_languages import language
+from stages.render.code_signs import CODE_CLASS, MAYBE_CLASS
 from stages.render.marks import Nodes
 
 
@@ -42,16 +43,6 @@ _MONOSPACE = re.compile(
     r"mono|courier|consolas|menlo|lucida\s*console|fixedsys|inconsolata|terminal|source\s*code", re.IGNORECASE
 )
 _FONT = re.compile(r"font(?:-family)?\s*:([^;]*)", re.IGNORECASE)
-#: Names of boxes that hold only code (not coupons or postal codes), and names of boxes that may hold code.
-_CODE_CLASS = re.compile(
-    r"(?i)(?:^|\s)(?:(?:bb|source|src|php|html|sql|js|java|css|xml|cpp|c|py|python|xoops|wiki|program|sample|example"
-    r"|forum|raw|pre|syntax|geshi|block)[-_]?)?code(?:[-_]*(?:code|box|block|main|contents?|container|area|view|body|text"
-    r"|wrap|wrapper|inner|snippet|sample|example|listing|frame|cell|s))*(?=\s|$)|geshi|program-?listing"
-)
-_MAYBE_CLASS = re.compile(
-    r"(?i)(?:^|[\s_-])(?:mono(?:space[d]?)?|listing|syntax\w*|highlight\w*|console|terminal|snippet|courier\w*"
-    r"|typewriter|program)(?=[\s_-]|$)"
-)
 #: Elements that are never a line of code; a box that contains one is not code.
 _NO_CODE = (
     "h1, h2, h3, h4, h5, h6, ul, dl, table, section, article, blockquote, pre, img, form, hr, iframe"
@@ -282,9 +273,9 @@ _NONE, _WEAK, _STRONG = range(3)
 def _mark(node: LexborNode) -> int:
     attributes = node.attributes
     classes = attributes.get("class") or ""
-    if node.tag == "code" or (attributes.get("id") or "").lower() == "code" or _CODE_CLASS.search(classes):
+    if node.tag == "code" or (attributes.get("id") or "").lower() == "code" or CODE_CLASS.search(classes):
         return _STRONG
-    if node.tag in _CODE_TAGS or _MAYBE_CLASS.search(classes):
+    if node.tag in _CODE_TAGS or MAYBE_CLASS.search(classes):
         return _WEAK
     if _MONOSPACE.search(attributes.get("face") or ""):
         return _WEAK

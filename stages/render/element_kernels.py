@@ -65,7 +65,8 @@ def add_container(
             state[BYTES] += 1
         first = False
         write(page, at, stop, NO, out, state)
-    look = hash_of(out, before, state[BYTES], NO) * 31 ^ value | 1
+    names = state[BYTES]
+    look = hash_of(out, before, names, NO) * 31 ^ value | 1
     last = len(looks) - 1
     row = look & last
     while looks[row, 0] and looks[row, 0] != look:
@@ -76,8 +77,11 @@ def add_container(
         looks[row, 0], looks[row, 1] = look, state[LOOKS]
         looks[state[LOOKS], 2] = container
         state[LOOKS] += 1
+        for index in range(name, end):  # the tag follows the names
+            out[names + index - name] = page[index]
+        state[BYTES] += end - name
     elements[container, 2] = state[INSIDE]
-    elements[container, 3], elements[container, 4] = before, state[BYTES]
+    elements[container, 3], elements[container, 4] = before, names
     elements[container, 5] = looks[row, 1]
     around = state[INSIDE] + 2
     state[INSIDE] = container

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from itertools import chain
 
 import numpy as np
 
@@ -56,9 +55,10 @@ class Page:
         self.text = scan.out
         self._bytes = self.text.data
         self.container: Element = -1  # the innermost; -1 if containers are not wanted
-        self.merged: list[tuple[Element, int]] = []  # containers of blocks that became part of other blocks
+        # Containers of blocks that became part of other blocks, and those, with the places of blocks.
+        self._merged = np.empty((4 * events + 8, 2), np.int64)
+        self._places = np.empty(len(self._rows), np.int64)
         self.inline: list[str] = []
-        self.table_count = 0
         self.pre = 0  # how many preformatted elements are open
         self.pre_mark = -1  # the mark of the outermost; -1: it has none
         self.links = self.link_chars = self.formulas = 0
@@ -83,8 +83,9 @@ class Page:
 
     def whole_lines(self) -> int:
         """Makes blocks of events up to one that is left to others; returns what (``walk_kernels``)."""
-        events, elements = self.scan.events, self.scan.elements
-        wanted: int = walk(self.scan.source, events, elements, self.text, self.state, self._rows, self.open)
+        page = (self.scan.source, self.scan.events, self.scan.elements)
+        blocks = (self.text, self.state, self._rows, self.open, self._merged, self._places)
+        wanted: int = walk(*page, *blocks)
         return wanted
 
     def line_begins(self) -> int:
@@ -119,13 +120,17 @@ class Page:
         start = int(self.state[columns.BYTES])
         end = start + len(data)
         if end > len(self.text):
-            longer = np.empty(2 * end, np.uint8)
-            longer[:start] = self.text[:start]
-            self.text = longer
-            self._bytes = longer.data
+            self.make_room(len(data))
         self._bytes[start:end] = data
         self.state[columns.BYTES] = end
         return start, end
+
+    def make_room(self, size: int) -> None:
+        """Makes room for so many bytes of text."""
+        done = self.state[columns.BYTES]
+        longer = np.empty(2 * (done + size), np.uint8)
+        longer[:done] = self.text[:done]
+        self.text, self._bytes = longer, longer.data
 
     def last(self) -> np.ndarray:
         """The row of the last block."""
@@ -291,19 +296,7 @@ class Page:
         self.links, self.link_chars, self.formulas = state[: columns.FORMULAS + 1].tolist()
         self.marked = False
 
-    def rows_from(self, first: int) -> list[list[int]]:
-        """The rows of all blocks from the one numbered ``first`` on."""
-        rows: list[list[int]] = self._rows[first : self.state[columns.BLOCKS]].tolist()
-        return rows
-
-    def replace(self, first: int, rows: list[list[int]]) -> None:
-        """Replaces all blocks from the one numbered ``first`` on."""
-        size = len(rows)
-        self._rows[first : first + size] = np.fromiter(
-            chain.from_iterable(rows), np.int64, size * columns.COLUMNS
-        ).reshape(size, columns.COLUMNS)
-        self.state[columns.BLOCKS] = first + size
-
     def outline(self) -> Outline:
         """The containers of the blocks."""
-        return self.scan.outline(self.merged)
+        merged = self._merged[: self.state[columns.MERGED]]
+        return self.scan.outline(merged)

@@ -1,7 +1,7 @@
 """Lists and tables that are open, and what their items and cells do; a compiled part of the walk.
 
 Knows attributes of lists, items and cells. Does not know events (``walk_kernels``), how rows become lines
-(``tables``), nor how items are numbered in letters (``lists``).
+(``table_kernels``), nor how items are numbered in letters (``lists``).
 """
 
 from __future__ import annotations
@@ -58,8 +58,12 @@ MAX_INDENT = 40
     CELL_LAST,
     CELL_COLUMNS,  # colspan
     CELL_ROWS,  # rowspan; TO_THE_END: down to the last row of its group
-) = range(19)
-OPEN = 19
+    ROW_CELLS,  # how many it has
+    ROW_FIT,  # its class (``table_kernels``)
+    HANGING,  # by column, the rows that a cell above still extends into
+    ABOVE,  # whether it extends into this one
+) = range(23)
+OPEN = 23
 #: What rowspan=0 means (HTML 4.9.11): more rows than any table has.
 TO_THE_END = 1 << 30
 NOT_GIVEN = -(1 << 40)
@@ -68,9 +72,9 @@ _BULLETS = np.frombuffer(b"*+o#@-=", np.uint8)
 _OL = np.frombuffer(b"ol", np.uint8)
 _COLSPAN = np.frombuffer(b"colspan", np.uint8)
 _ROWSPAN = np.frombuffer(b"rowspan", np.uint8)
-ROLE = np.frombuffer(b"role", np.uint8)
-AS_NONE = np.frombuffer(b'none"', np.uint8)
-AS_PRESENTATION = np.frombuffer(b'presentation"', np.uint8)
+_ROLE = np.frombuffer(b"role", np.uint8)
+_AS_NONE = np.frombuffer(b'none"', np.uint8)
+_AS_PRESENTATION = np.frombuffer(b'presentation"', np.uint8)
 _REVERSED = np.frombuffer(b"reversed", np.uint8)
 _START = np.frombuffer(b"start", np.uint8)
 _TYPE = np.frombuffer(b"type", np.uint8)
@@ -78,7 +82,7 @@ _VALUE = np.frombuffer(b"value", np.uint8)
 
 
 @compiled
-def value_of(page: Any, elements: Any, one: Any, name: Any) -> Any:
+def _value(page: Any, elements: Any, one: Any, name: Any) -> Any:
     """Where the value of an attribute begins; -1 if the element has none."""
     if one < 0:
         return NONE
@@ -100,7 +104,7 @@ def value_of(page: Any, elements: Any, one: Any, name: Any) -> Any:
 @compiled
 def _integer(page: Any, elements: Any, one: Any, name: Any) -> Any:
     """An attribute as HTML parses integers (2.3.4.1), within reasonable bounds."""
-    at = value_of(page, elements, one, name)
+    at = _value(page, elements, one, name)
     if at < 0:
         return np.int64(NOT_GIVEN)
     while page[at] == 32 or page[at] == 9 or page[at] == 10 or page[at] == 12 or page[at] == 13:
@@ -127,7 +131,7 @@ def open_list(
     name = elements[one, 0]
     if elements[one, 1] - name == 2 and is_at(page, name, _OL):
         number = _integer(page, elements, one, _START)
-        if value_of(page, elements, one, _REVERSED) >= 0:
+        if _value(page, elements, one, _REVERSED) >= 0:
             step = NONE
             if number == NOT_GIVEN:
                 number = state[NUMBER]
@@ -135,7 +139,7 @@ def open_list(
                     return False
         if number == NOT_GIVEN:
             number = YES
-        at = value_of(page, elements, one, _TYPE)
+        at = _value(page, elements, one, _TYPE)
         if at >= 0 and page[at + 1] == 34:
             style = np.int64(page[at])
     state[NUMBER] = NOT_GIVEN
@@ -214,6 +218,18 @@ def open_item(page: Any, elements: Any, one: Any, state: Any, rows: Any, out: An
     state[MARKER_NOW_END] = state[BYTES] = put
     state[INDENT_NOW] = indent + put - state[MARKER_NOW]
     return True
+
+
+@compiled
+def open_table(page: Any, elements: Any, one: Any, state: Any, kept: Any) -> Any:
+    table = state[TABLES]
+    state[TABLES] = table + 1
+    kept[table, TABLE_FIRST], kept[table, HEADED] = state[BLOCKS], 0
+    kept[table, TABLE_ROW], kept[table, TABLE_CELL] = state[ROWS], state[CELLS]
+    role = _value(page, elements, one, _ROLE)
+    kept[table, FOR_LAYOUT] = role >= 0 and (
+        is_at(page, role, _AS_NONE) or is_at(page, role, _AS_PRESENTATION)
+    )
 
 
 @compiled

@@ -13,9 +13,10 @@ from html import unescape
 from itertools import zip_longest
 
 import numpy as np
+import numpy.typing as npt
 
 from stages.render import kinds
-from stages.render.blocks import Outline
+from stages.render.blocks import Looks, Outline
 from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
 from stages.render.line_kernels import ELEMENT, EVENT, LOOK, LOOKS, STACK, STATES
 from stages.render.markup_kernels import FOUND
@@ -60,19 +61,19 @@ class Scan:
         scan(*pages, out, events, elements, stack, looks, state, found)
         count, self.bytes, self._count = state[:3].tolist()
         self.events = events[:count]  # what (``kinds``), two numbers about it, the container, characters
-        self._first_of_look: list[Element] = looks[: state[LOOKS], 2].tolist()
+        self._first_of_look = looks[: state[LOOKS], 2]
 
     def _element(self, element: Element) -> list[int]:
         numbers: list[int] = self.elements[element].tolist()
         return numbers
 
-    def outline(self, merged: list[tuple[Element, int]]) -> Outline:
+    def outline(self, merged: npt.NDArray[np.int64]) -> Outline:
         """The containers; blocks name them by the number of the element."""
-        looks = []
-        for start, end, _, first, last, _ in self.elements[self._first_of_look].tolist():
-            looks.append((self.page[start:end].decode(), self.out[first:last].tobytes().decode()))
-        elements = self.elements[: self._count].astype(np.int64)
-        return Outline(elements[:, 2].copy(), elements[:, 5].copy(), looks, merged)
+        first = self.elements[self._first_of_look]
+        ends = first[:, 4] + first[:, 1] - first[:, 0]
+        places = np.stack([first[:, 3], first[:, 4], ends], 1).astype(np.int64)
+        elements = self.elements[: self._count, [2, 5]].astype(np.int64).T.copy()
+        return Outline(elements[0], elements[1], Looks(self.out, places), merged)
 
     def attributes(self, element: Element) -> dict[str, str]:
         """All attributes; -1 for an element that has none."""

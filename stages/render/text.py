@@ -18,8 +18,8 @@ from typing import Literal
 import numpy as np
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
-from stages.render import backticks, code, code_flow, equations, hidden, regular, streamed
-from stages.render.block_kernels import EQUATIONS, LANGUAGE, TABLE
+from stages.render import backticks, code, code_flow, code_signs, equations, hidden, regular, streamed
+from stages.render.block_kernels import EQUATIONS, LANGUAGE, TABLE, TABLE_COUNT
 from stages.render.blocks import Block, Blocks, Container, joined, number_containers
 from stages.render.guards import MAX_CHARS, to_parse
 from stages.render.layout import Page
@@ -158,7 +158,7 @@ def _read_regular(html: str, *, structure: bool) -> tuple[Page, str] | None:
     scan = Scan(found.body, structure=structure, alternatives=not structure)
     page = Page(scan, found.languages, cache(lambda: backticks.declared(LexborHTMLParser(html), html)))
     walk(page, scan, _NOTHING, [])
-    if page.indented:
+    if page.indented > 1 or (page.indented and code_signs.may_be_marked(html, found.body)):
         return None
     if _size(page) < _SPARSE and (regular.HIDDEN in found.body or _PLAIN.search(html)):
         return None  # there may be more to show
@@ -216,7 +216,7 @@ def render(html: str, *, content: Literal["full", "main"] = "full") -> Rendered:
         title=title,
         equations=equations,
         code_blocks=code,
-        tables=int(np.count_nonzero(np.unique(blocks.column(TABLE)))) if page.table_count else 0,
+        tables=int(np.count_nonzero(np.unique(blocks.column(TABLE)))) if page.state[TABLE_COUNT] else 0,
         links=links,
         chars=len(text),
         equations_on_page=equations if content == "full" else on_page,

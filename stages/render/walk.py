@@ -1,7 +1,8 @@
 """The walk: from the events of a page to blocks of text.
 
 Knows how events follow each other. Does not know HTML (``scan``), what an element does to the text
-(``elements``), when a table is data (``tables``), nor which blocks are the content of the page (``main``).
+(``elements``), when a table is data (``table_kernels``), nor which blocks are the content of the page
+(``main``).
 
 How it works. Most lines come whole, and compiled code makes blocks of them (``walk_kernels``). Of others the
 inline text gathers in ``inline`` until a block starts or ends; only then is its white space collapsed, so
@@ -14,7 +15,6 @@ of every element are contiguous.
 
 from __future__ import annotations
 
-from stages.render import tables
 from stages.render.block_kernels import (
     AT,
     INDENT_NOW,
@@ -44,7 +44,7 @@ from stages.render.lists import ordinal
 from stages.render.marks import Findings
 from stages.render.permalinks import is_mark
 from stages.render.scan import Scan
-from stages.render.walk_kernels import DONE, IN_LINE, ITEMS, LINES, ORDINAL
+from stages.render.walk_kernels import DONE, IN_LINE, ITEMS, ORDINAL, ROOM
 
 #: Events that are looked at together.
 _SOME = 24
@@ -55,8 +55,9 @@ def walk(page: Page, scan: Scan, findings: Findings, marked: list[int]) -> None:
     while (wanted := page.whole_lines()) != DONE:
         if wanted == IN_LINE:
             page.line_is_over(_line(page, scan, findings, marked, page.line_begins()))
-        elif wanted == LINES:
-            tables.finish(page)
+        elif wanted == ROOM:
+            page.make_room(int(page.state[NUMBER]))
+            page.state[NUMBER] = NOT_GIVEN
         elif wanted == ORDINAL:
             _write_number(page)
         elif wanted == ITEMS:

@@ -16,6 +16,7 @@ from stages.render import block_kernels, kinds
 from stages.render.block_kernels import (
     AT,
     BLOCKS,
+    BYTES,
     CELLS,
     EDGED,
     EVENTS,
@@ -30,6 +31,7 @@ from stages.render.block_kernels import (
     LISTS,
     MARKER_NOW,
     MARKER_NOW_END,
+    NUMBER,
     ROWS,
     SAVED,
     TABLES,
@@ -37,25 +39,19 @@ from stages.render.block_kernels import (
 )
 from stages.render.line_kernels import BEGINS, ENDS
 from stages.render.list_kernels import (
-    AS_NONE,
-    AS_PRESENTATION,
-    FOR_LAYOUT,
     HEADED,
     MAX_INDENT,
     MORE,
-    ROLE,
     ROW_CONTAINER,
     ROW_GROUP,
     TABLE_CELL,
-    TABLE_FIRST,
-    TABLE_ROW,
     WHAT,
     close_cell,
     open_item,
     open_list,
-    value_of,
+    open_table,
 )
-from stages.render.markup_kernels import is_at
+from stages.render.table_kernels import finish
 from stages.render.text_kernels import NO, NONE
 
 (
@@ -131,14 +127,24 @@ from stages.render.text_kernels import NO, NONE
 )
 
 #: Why the loop stopped: at the end, at the event of a line that is not whole, for the number of an item, for
-#: how many items a list has, or after a table.
-DONE, IN_LINE, ORDINAL, ITEMS, LINES = range(5)
+#: how many items a list has, or for more room for text.
+DONE, IN_LINE, ORDINAL, ITEMS, ROOM = range(5)
 
 _DEFINITION_INDENT, _QUOTE_INDENT = 4, 2
 
 
 @compiled
-def walk(page: Any, events: Any, elements: Any, out: Any, state: Any, rows: Any, kept: Any) -> Any:
+def walk(
+    page: Any,
+    events: Any,
+    elements: Any,
+    out: Any,
+    state: Any,
+    rows: Any,
+    kept: Any,
+    merged: Any,
+    places: Any,
+) -> Any:
     """Makes blocks of events, from the one at ``state[AT]`` on, until something is left to others; returns
     what (``IN_LINE`` …). Nothing may be on the line at the beginning."""
     count = state[EVENTS]
@@ -205,17 +211,15 @@ def walk(page: Any, events: Any, elements: Any, out: Any, state: Any, rows: Any,
         elif kind == _TABLE:
             if state[MARKER_NOW] == state[MARKER_NOW_END]:
                 state[GAP_NOW] = 2
-            if closes:
-                state[AT] = at + 1
-                return LINES
-            table = state[TABLES]
-            kept[table, TABLE_FIRST], kept[table, HEADED] = state[BLOCKS], 0
-            kept[table, TABLE_ROW], kept[table, TABLE_CELL] = state[ROWS], state[CELLS]
-            role = value_of(page, elements, one, ROLE)
-            kept[table, FOR_LAYOUT] = role >= 0 and (
-                is_at(page, role, AS_NONE) or is_at(page, role, AS_PRESENTATION)
-            )
-            state[TABLES] = table + 1
+            if not closes:
+                open_table(page, elements, one, state, kept)
+            else:
+                # No part of the text is in two blocks, and there are few separators for each cell.
+                size = state[BYTES] + 64 * (state[CELLS] - kept[table, TABLE_CELL] + 1)
+                if state[BYTES] + size > len(out):
+                    state[NUMBER] = size
+                    return ROOM
+                finish(state, rows, out, kept, merged, places)
         elif kind < _BLOCK_LINK and kind != kinds.PRE:
             # The others save something.
             if (kind == _HEADING or kind == _QUOTE) and state[MARKER_NOW] == state[MARKER_NOW_END]:

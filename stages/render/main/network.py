@@ -25,10 +25,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stages.compiled import allocating, compiled
+from stages.compiled import compiled
 from stages.render.main.features import Features
 from stages.render.main.words import Floats, Ints
+
+Doubles = NDArray[np.float64]
 
 #: D. A constant at compile time; otherwise the loops would not be vectorised.
 WIDTH = 40
@@ -38,31 +41,23 @@ TREE_STEP = 2
 
 
 class Weights(NamedTuple):
-    """Matrices are (in, out), contiguous, and stacked where a layer has several."""
+    """Matrices are (in, out), contiguous."""
 
     names: Floats  # embeddings
     text: Floats
     group: Floats
-    group_bias: Floats
-    inwards: Floats  # (2, D, D): of the group, of the group around it
-    inwards_bias: Floats
     block: Floats
-    block_bias: Floats
-    above: Floats  # (LEVELS, D, D)
-    page: Floats  # (4, D, D): means and maxima of blocks, of groups
-    heard: Floats  # (2, D, D)
-    heard_bias: Floats
-    passed: Floats  # (2, D, D): as inwards
-    passed_bias: Floats
-    told: Floats  # (LEVELS, D, D)
-    told_bias: Floats
-    told_page: Floats  # (4, D, D)
-    conv: Floats  # (len(DILATIONS), 3, D, D)
-    conv_bias: Floats
-    out: Floats  # (len(DILATIONS), D, D)
-    out_bias: Floats
-    head: Floats  # (D,)
-    head_bias: Floats
+    squares: Floats  # (42, D, D): see ``_ABOVE`` and what follows it
+    biases: Floats  # (14, D): of groups, blocks, heard, told; of each convolution; of what comes out of it;
+    # of what groups pass inwards before and at the tree step
+    head: Floats  # (2, D): weights; the bias, as the first number
+
+
+# The first of the squares of each kind: for the groups above at each level; for means and maxima of blocks
+# and of groups; for what groups hear of their blocks and know; for what blocks are told by the groups above
+# at each level, and by the page; three for each convolution; for what comes out of each; for what a group is
+# and is passed by the group around it, before and at the tree step.
+_ABOVE, _PAGE, _HEARD, _TOLD, _TOLD_PAGE, _CONV, _OUT, _INWARDS, _PASSED = 0, 6, 10, 12, 18, 22, 34, 38, 40
 
 
 def weights_of(arrays: Mapping[str, Floats]) -> Weights:
@@ -75,44 +70,50 @@ def weights_of(arrays: Mapping[str, Floats]) -> Weights:
         stacked = np.stack([arrays[name] for name in names]).astype(np.float32)
         return np.ascontiguousarray(stacked.reshape(shape))
 
-    square = (-1, WIDTH, WIDTH)
     layers = range(len(DILATIONS))
+    step = TREE_STEP
+    squares = [get(f"{name}.weight", shape=(-1, WIDTH, WIDTH)) for name in ("above", "page", f"heard{step}")]
+    squares += [get(f"{name}{step}.weight", shape=(-1, WIDTH, WIDTH)) for name in ("told", "page")]
+    squares += [
+        get(f"{name}{n}.weight", shape=(-1, WIDTH, WIDTH)) for name in ("conv", "out") for n in layers
+    ]
+    squares += [get(f"{name}.weight", shape=(-1, WIDTH, WIDTH)) for name in ("inwards", f"passed{step}")]
+    biases = ["group", "block", f"heard{step}", f"told{step}"]
+    biases += [f"{name}{layer}" for name in ("conv", "out") for layer in layers]
+    biases += ["inwards", f"passed{step}"]
+    head = np.zeros((2, WIDTH), np.float32)
+    head[0], head[1, :1] = get("head.weight", shape=(WIDTH,)), get("head.bias", shape=(1,))
     return Weights(
         names=np.ascontiguousarray(arrays["names.weight"], np.float32),
         text=np.ascontiguousarray(arrays["text.weight"], np.float32),
         group=get("group.weight"),
-        group_bias=get("group.bias", shape=(WIDTH,)),
-        inwards=get("inwards.weight", shape=square),
-        inwards_bias=get("inwards.bias", shape=(WIDTH,)),
         block=get("block.weight"),
-        block_bias=get("block.bias", shape=(WIDTH,)),
-        above=get("above.weight", shape=square),
-        page=get("page.weight", shape=square),
-        heard=get(f"heard{TREE_STEP}.weight", shape=square),
-        heard_bias=get(f"heard{TREE_STEP}.bias", shape=(WIDTH,)),
-        passed=get(f"passed{TREE_STEP}.weight", shape=square),
-        passed_bias=get(f"passed{TREE_STEP}.bias", shape=(WIDTH,)),
-        told=get(f"told{TREE_STEP}.weight", shape=square),
-        told_bias=get(f"told{TREE_STEP}.bias", shape=(WIDTH,)),
-        told_page=get(f"page{TREE_STEP}.weight", shape=square),
-        conv=get(*(f"conv{layer}.weight" for layer in layers), shape=(len(DILATIONS), 3, WIDTH, WIDTH)),
-        conv_bias=get(*(f"conv{layer}.bias" for layer in layers)),
-        out=get(*(f"out{layer}.weight" for layer in layers), shape=square),
-        out_bias=get(*(f"out{layer}.bias" for layer in layers)),
-        head=get("head.weight", shape=(WIDTH,)),
-        head_bias=get("head.bias", shape=(1,)),
+        squares=np.concatenate(squares),
+        biases=get(*(f"{name}.bias" for name in biases)),
+        head=head,
     )
 
 
 def probabilities(features: Features, weights: Weights) -> Floats:
     """(n,): how likely each block is main content."""
-    found: Floats = _probabilities(
+    n, g = len(features.block), len(features.group)
+    words = (weights.names.shape[1], weights.text.shape[1])
+    chances = np.empty(n, np.float32)
+    _probabilities(
         *(features.block, features.group, features.ancestors, features.first, features.last),
         features.up,
         *(features.name_ids, features.name_groups, features.text_ids, features.text_blocks),
         *weights,
+        np.zeros((g, features.group.shape[1] + words[0]), np.float32),
+        np.zeros((n, features.block.shape[1] + words[1]), np.float32),
+        np.empty((4, g, WIDTH), np.float32),
+        np.empty((3, n, WIDTH), np.float32),
+        np.empty((n + 3, WIDTH)),
+        np.empty((3, 1, WIDTH), np.float32),
+        np.empty(g, np.int64),
+        chances,
     )
-    return found
+    return chances
 
 
 @compiled
@@ -145,32 +146,23 @@ def _add_row(y: Floats, x: Floats) -> None:
         y[j] += x[j]
 
 
-@allocating
-def _with_words(numbers: Floats, embeddings: Floats, ids: Ints, owners: Ints) -> Floats:
-    """The rows of ``numbers``, each followed by the sum of its words' embeddings."""
+@compiled
+def _add_words(rows: Floats, numbers: Floats, embeddings: Floats, ids: Ints, owners: Ints) -> None:
+    """Fills rows of zeros with those of ``numbers``, each followed by the sum of its words' embeddings."""
     n, columns = numbers.shape
-    width = embeddings.shape[1]
-    rows = np.zeros((n, columns + width), np.float32)
     for i in range(n):
         _add_row(rows[i], numbers[i])
     for word in range(len(ids)):
         _add_row(rows[owners[word], columns:], embeddings[ids[word]])
-    return rows
 
 
-@allocating
-def _rows_of(bias: Floats, n: int) -> Floats:
-    rows = np.zeros((n, WIDTH), np.float32)
-    for i in range(n):
-        _add_row(rows[i], bias)
-    return rows
-
-
-@allocating
-def _dense(x: Floats, matrix: Floats, bias: Floats) -> Floats:
-    y: Floats = _rows_of(bias, len(x))
+@compiled
+def _dense(y: Floats, x: Floats, matrix: Floats, bias: Floats) -> None:
+    """``y = x @ matrix + bias``."""
+    for i in range(len(y)):
+        for j in range(WIDTH):
+            y[i, j] = bias[j]
     _add_product(y, x, matrix)
-    return y
 
 
 @compiled
@@ -181,104 +173,92 @@ def _relu(x: Floats) -> None:
 
 
 @compiled
-def _add(y: Floats, x: Floats) -> None:
-    for i in range(len(x)):
-        _add_row(y[i], x[i])
-
-
-@allocating
-def _passed_inwards(h: Floats, up: Ints, matrices: Floats, bias: Floats) -> Floats:
-    """To each group, outermost first, a non-linear map of itself and of the group around it, as that has
-    become, is added."""
+def _pass_inwards(
+    h: Floats, up: Ints, matrices: Floats, bias: Floats, rows: Floats, passed: Floats, is_around: Ints
+) -> None:
+    """To each group, outermost first, adds a non-linear map of itself and of the group around it, as that has
+    become."""
     g = len(h)
-    rows: Floats = _dense(h, matrices[0], bias)
-    from_around = np.zeros((g + 1, WIDTH), np.float32)  # of each group with groups in it
-    is_around = np.zeros(g + 1, np.bool_)
+    _dense(rows, h, matrices[0], bias)
     for group in range(g):
-        is_around[up[group]] = True
+        is_around[group] = 0
+    for group in range(1, g):
+        is_around[up[group]] = 1
     for group in range(g):
-        row, before = rows[group], h[group]
-        _add_row(row, from_around[up[group]])
+        state, row, result = h[group], rows[group], passed[group]
+        if up[group] < g:
+            _add_row(row, passed[up[group]])
         for j in range(WIDTH):
-            row[j] = before[j] + max(row[j], np.float32(0))
+            state[j] += max(row[j], np.float32(0))
+            result[j] = 0
         if is_around[group]:
-            _add_product(from_around[group : group + 1], rows[group : group + 1], matrices[1])
-    return rows
+            _add_product(passed[group : group + 1], h[group : group + 1], matrices[1])
 
 
-@allocating
-def _add_from_groups(y: Floats, h: Floats, ancestors: Ints, matrices: Floats) -> None:
+@compiled
+def _add_from_groups(
+    y: Floats, h: Floats, ancestors: Ints, matrices: Floats, rows: Floats, mapped: Floats, places: Ints
+) -> None:
     """Adds to each block, over levels, a linear map of its group at that level. Many blocks share their
     groups, so the map of a group at a level is computed once."""
-    places = np.zeros(len(h), np.int64)
-    rows = np.empty((len(h), WIDTH), np.float32)
     for level in range(len(matrices)):
-        places[:] = -1
+        for group in range(len(h)):
+            places[group] = -1
         size = 0
         for i in range(len(y)):
             group = ancestors[i, level]
             if group < len(h) and places[group] < 0:
                 places[group] = size
-                from_h, row = h[group], rows[size]
+                from_h, row, result = h[group], rows[size], mapped[size]
                 for j in range(WIDTH):
                     row[j] = from_h[j]
+                    result[j] = 0
                 size += 1
-        mapped = np.zeros((size, WIDTH), np.float32)
-        _add_product(mapped, rows[:size], matrices[level])
+        _add_product(mapped[:size], rows[:size], matrices[level])
         for i in range(len(y)):
             group = ancestors[i, level]
             if group < len(h):
                 _add_row(y[i], mapped[places[group]])
 
 
-@allocating
-def _add_page(y: Floats, x: Floats, h: Floats, matrices: Floats) -> None:
+@compiled
+def _add_page(y: Floats, x: Floats, h: Floats, matrices: Floats, room: Floats, sums: Doubles) -> None:
     """Adds to every block a linear map of means and maxima of blocks and of groups."""
-    page = np.zeros((1, WIDTH), np.float32)
-    means = np.empty((1, WIDTH), np.float32)
+    page, means, most = room[0], room[1], room[2]
+    for j in range(WIDTH):
+        page[0, j] = 0
     for which in range(2):
         rows = h if which else x
-        sums = np.zeros(WIDTH, np.float64)
-        most = np.zeros((1, WIDTH), np.float32)
-        _add_row(most[0], rows[0])
+        for j in range(WIDTH):
+            sums[0, j] = 0
+            most[0, j] = rows[0, j]
         for i in range(len(rows)):
             for j in range(WIDTH):
-                sums[j] += rows[i, j]
+                sums[0, j] += rows[i, j]
                 most[0, j] = max(most[0, j], rows[i, j])
         for j in range(WIDTH):
-            means[0, j] = sums[j] / len(rows)
+            means[0, j] = sums[0, j] / len(rows)
         _add_product(page, means, matrices[2 * which])
         _add_product(page, most, matrices[2 * which + 1])
     for i in range(len(y)):
         _add_row(y[i], page[0])
 
 
-@allocating
-def _means(x: Floats, first: Ints, last: Ints) -> Floats:
+@compiled
+def _take_means(means: Floats, x: Floats, first: Ints, last: Ints, sums: Doubles) -> None:
     """Means over the blocks of each group."""
-    sums = np.zeros((len(x) + 1, WIDTH), np.float64)
+    for j in range(WIDTH):
+        sums[0, j] = 0
     for i in range(len(x)):
         for j in range(WIDTH):
             sums[i + 1, j] = sums[i, j] + x[i, j]
-    means = np.empty((len(first), WIDTH), np.float32)
     for group in range(len(first)):
         before, after, mean = sums[first[group]], sums[last[group]], means[group]
         for j in range(WIDTH):
             mean[j] = (after[j] - before[j]) / (last[group] - first[group])
-    return means
 
 
-@allocating
-def _convolved(x: Floats, dilation: int, matrices: Floats, bias: Floats) -> Floats:
-    """Sum of linear maps of the block ``dilation`` before, the block itself, and the block ``dilation``
-    after, where they exist."""
-    y: Floats = _dense(x, matrices[1], bias)
-    _add_product(y[dilation:], x[:-dilation], matrices[0])
-    _add_product(y[:-dilation], x[dilation:], matrices[2])
-    return y
-
-
-@allocating
+@compiled
 def _probabilities(
     block_numbers: Floats,
     group_numbers: Floats,
@@ -293,52 +273,59 @@ def _probabilities(
     names: Floats,
     text: Floats,
     group: Floats,
-    group_bias: Floats,
-    inwards: Floats,
-    inwards_bias: Floats,
     block: Floats,
-    block_bias: Floats,
-    above: Floats,
-    page: Floats,
-    heard: Floats,
-    heard_bias: Floats,
-    passed: Floats,
-    passed_bias: Floats,
-    told: Floats,
-    told_bias: Floats,
-    told_page: Floats,
-    conv: Floats,
-    conv_bias: Floats,
-    out: Floats,
-    out_bias: Floats,
+    squares: Floats,
+    biases: Floats,
     head: Floats,
-    head_bias: Floats,
-) -> Floats:
-    h = _dense(_with_words(group_numbers, names, name_ids, name_groups), group, group_bias)
+    of_groups: Floats,
+    of_blocks: Floats,
+    group_room: Floats,
+    block_room: Floats,
+    sums: Doubles,
+    page_room: Floats,
+    places: Ints,
+    chances: Floats,
+) -> None:
+    """Fills ``chances``. Before it, room to compute in; ``of_groups`` and ``of_blocks`` are zeros."""
+    h, heard_of, rows, mapped = group_room[0], group_room[1], group_room[2], group_room[3]
+    x, inner, news = block_room[0], block_room[1], block_room[2]
+    _add_words(of_groups, group_numbers, names, name_ids, name_groups)
+    _dense(h, of_groups, group, biases[0])
     _relu(h)
-    h = _passed_inwards(h, up, inwards, inwards_bias)
-    x = _dense(_with_words(block_numbers, text, text_ids, text_blocks), block, block_bias)
-    _add_from_groups(x, h, ancestors, above)
+    _pass_inwards(h, up, squares[_INWARDS:_PASSED], biases[12], rows, mapped, places)
+    _add_words(of_blocks, block_numbers, text, text_ids, text_blocks)
+    _dense(x, of_blocks, block, biases[1])
+    _add_from_groups(x, h, ancestors, squares[_ABOVE:_PAGE], rows, mapped, places)
     _relu(x)
-    _add_page(x, x, h, page)
+    _add_page(x, x, h, squares[_PAGE:_HEARD], page_room, sums)
+    n = len(x)
     for layer in range(len(DILATIONS)):
         if layer == TREE_STEP:
-            heard_of = _dense(_means(x, first, last), heard[0], heard_bias)
-            _add_product(heard_of, h, heard[1])
+            _take_means(rows, x, first, last, sums)
+            _dense(heard_of, rows, squares[_HEARD], biases[2])
+            _add_product(heard_of, h, squares[_HEARD + 1])
             _relu(heard_of)
-            heard_of = _passed_inwards(heard_of, up, passed, passed_bias)
-            news = _rows_of(told_bias, len(x))
-            _add_from_groups(news, heard_of, ancestors, told)
-            _add_page(news, x, heard_of, told_page)
+            _pass_inwards(heard_of, up, squares[_PASSED:], biases[13], rows, mapped, places)
+            for i in range(n):
+                for j in range(WIDTH):
+                    news[i, j] = biases[3, j]
+            _add_from_groups(news, heard_of, ancestors, squares[_TOLD:_TOLD_PAGE], rows, mapped, places)
+            _add_page(news, x, heard_of, squares[_TOLD_PAGE:_CONV], page_room, sums)
             _relu(news)
-            _add(x, news)
-        inner = _convolved(x, DILATIONS[layer], conv[layer], conv_bias[layer])
+            for i in range(n):
+                _add_row(x[i], news[i])
+        first_of = _CONV + 3 * layer
+        # Sum of linear maps of the block before at some distance, the block itself, and that after.
+        _dense(inner, x, squares[first_of + 1], biases[4 + layer])
+        far = min(DILATIONS[layer], n)
+        _add_product(inner[far:], x[: n - far], squares[first_of])
+        _add_product(inner[: n - far], x[far:], squares[first_of + 2])
         _relu(inner)
-        _add(x, _dense(inner, out[layer], out_bias[layer]))
-    chances = np.empty(len(x), np.float32)
-    for i in range(len(x)):
-        logit = head_bias[0]
+        _dense(news, inner, squares[_OUT + layer], biases[4 + len(DILATIONS) + layer])
+        for i in range(n):
+            _add_row(x[i], news[i])
+    for i in range(n):
+        logit = head[1, 0]
         for j in range(WIDTH):
-            logit += max(x[i, j], np.float32(0)) * head[j]
+            logit += max(x[i, j], np.float32(0)) * head[0, j]
         chances[i] = 1 / (1 + math.exp(-min(max(float(logit), -30.0), 30.0)))
-    return chances

@@ -152,8 +152,7 @@ def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[
         if rng.random() >= VARIED:
             return examples[number]
         form = variants.make(number, rng)
-        blocks, outline = variants.outline(form)
-        return Example(extract(blocks_of(blocks), outline, vocabulary), form.size, form.matched)
+        return Example(extract(*variants.outline(form), vocabulary), form.size, form.matched)
 
     scale: dict[str, Floats] = {}
     for kind in ("block", "group"):

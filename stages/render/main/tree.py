@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.compiled import compiled
-from stages.render.blocks import Outline
+from stages.render.blocks import Looks, Outline
 from stages.render.main.words import Ints, Lexicon
 
 #: Groups that a block sees, from the innermost out.
@@ -40,14 +40,12 @@ class Names:
 
     def __init__(self, names: Sequence[str]) -> None:
         """``names``: words, and tags as ``"<div>"``; the id is the position."""
-        self._tags = {name[1:-1]: index for index, name in enumerate(names) if name[0] == "<"}
         self._words = Lexicon(names)
 
-    def of_looks(self, looks: Sequence[tuple[str, str]]) -> tuple[Ints, Ints, Ints]:
-        """For each (tag, names): the id of its tag, -1 if unknown; the ids of the known words in its names,
+    def of_looks(self, looks: Looks) -> tuple[Ints, Ints, Ints]:
+        """For each look: the id of its tag, -1 if it is unknown; the ids of the known words in its names,
         once each; and how many those are."""
-        tags = np.array([self._tags.get(tag, -1) for tag, _ in looks], np.int64)
-        return tags, *self._words.names([names for _, names in looks], NAMES, _LONGEST)
+        return self._words.names(looks.text, looks.places, NAMES, _LONGEST)
 
 
 class Tree(NamedTuple):
@@ -69,7 +67,6 @@ class Tree(NamedTuple):
 
 def tree(inner: Ints, outline: Outline, known: Names) -> Tree:
     """Builds the groups; containers without blocks are ignored. ``inner``: the container of each block."""
-    merged = np.array(outline.merged, np.int64).reshape(-1, 2)
     c, n = len(outline.parent), len(inner)
     tags, words, sizes = known.of_looks(outline.looks)
     look = outline.look
@@ -79,7 +76,7 @@ def tree(inner: Ints, outline: Outline, known: Names) -> Tree:
     groups = np.zeros((11, c), np.int64)
     ancestors, depth = np.empty((n, LEVELS), np.int64), np.empty(n, np.int64)
     containers = (outline.parent, look, tags, words, sizes)
-    blocks = (inner, merged[:, 0].copy(), merged[:, 1].copy())
+    blocks = (inner, outline.merged[:, 0].copy(), outline.merged[:, 1].copy())
     g, named = _group(*containers, *blocks, spans, of, groups, name_ids, name_groups, ancestors, depth)
     first, last, up, wraps, alike, rank, looks, words_of, kin, kin_rank, counts = groups[:, :g]
     members = np.empty((2, 1 << (2 * g).bit_length()), np.int64)

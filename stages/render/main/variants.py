@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.render.blocks import Block, Container, Outline
+from stages.render.blocks import Block, Blocks, Container, Outline, blocks_of, looks_of
 from stages.render.main.words import Floats, Ints
 
 #: How often each change is made to a page that is changed.
@@ -189,19 +189,19 @@ class Variants:
             form = self._added(form, rng)
         return form
 
-    def outline(self, form: Form) -> tuple[list[Block], Outline]:
+    def outline(self, form: Form) -> tuple[Blocks, Outline]:
         """The blocks and containers of a form, as ``features.extract`` takes them."""
         looks, look = np.unique(form.look, return_inverse=True)
         blocks = [
             replace(block, container=inner)
             for block, inner in zip(form.blocks, form.inner.tolist(), strict=True)
         ]
-        merged = [
-            (number, block)
-            for number, ends in enumerate(zip(form.first.tolist(), (form.last - 1).tolist(), strict=True))
-            for block in ends
-        ]
-        return blocks, Outline(form.parent, look.astype(np.int64), [self._looks[k] for k in looks], merged)
+        numbers = np.arange(len(form.parent))
+        merged = np.stack([np.repeat(numbers, 2), np.stack([form.first, form.last - 1], 1).reshape(-1)], 1)
+        outline = Outline(
+            form.parent, look.astype(np.int64), looks_of([self._looks[number] for number in looks]), merged
+        )
+        return blocks_of(blocks), outline
 
     def _transplanted(self, page: int, rng: np.random.Generator) -> Form:
         """The content of another page in the place of that of this page."""
@@ -234,6 +234,8 @@ class Variants:
 
     def _added(self, form: Form, rng: np.random.Generator) -> Form:
         """With a part of another page beside the content or further out."""
+        if not self._parts:
+            return form
         page, container = self._parts[rng.integers(len(self._parts))]
         added = part(self.forms[page], container, self._ends[page][container])
         path = _path(form)

@@ -132,12 +132,6 @@ def _powers() -> Hashes:
     return np.multiply.accumulate(np.full(_LONGEST, 0x9E3779B97F4A7C15, np.uint64))
 
 
-def _codes(texts: Sequence[str]) -> tuple[NDArray[np.uint32], Ints]:
-    """The code points of all texts end to end, and how many each has."""
-    lengths = np.array([len(text) for text in texts], np.int64)
-    return np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32), lengths
-
-
 @compiled
 def _plane_0(code: int) -> int:
     """A code point within the tables. Plane 2 is ideographs; the rest above the BMP is mostly emoji."""
@@ -147,18 +141,20 @@ def _plane_0(code: int) -> int:
 
 
 @compiled
-def _hash(codes: NDArray[np.uint32], start: int, end: int, values: Hashes, powers: Hashes) -> np.uint64:
+def _hash(text: Bytes, start: int, end: int, position: int, values: Hashes, powers: Hashes) -> np.uint64:
     """Sum of the letters' values, each times a power by position."""
     total = np.uint64(0)
-    for i in range(start, end):
-        total += values[_plane_0(codes[i])] * powers[min(i - start, _LONGEST - 1)]
+    while start < end:
+        code, start = decode(text, start, end)
+        total += values[_plane_0(code)] * powers[min(position, _LONGEST - 1)]
+        position += 1
     return total
 
 
 def word_hash(word: str) -> np.uint64:
     """The hash by which ``Words.early`` names a word; 64 bits, the same in upper and lower case."""
-    codes, _ = _codes([word])
-    return np.uint64(_hash(codes, 0, len(codes), _tables().values, _powers()))
+    text = np.frombuffer(bytearray(word.encode("utf-8", "surrogatepass") + b"\0"), np.uint8)
+    return np.uint64(_hash(text, 0, len(text) - 1, 0, _tables().values, _powers()))
 
 
 @cache
@@ -303,31 +299,23 @@ class Lexicon:
         size = _known(words.early, words.early_blocks, self._keys, self._ids, self._bits, ids, owners)
         return ids[:size], owners[:size]
 
-    def names(self, texts: Sequence[str], tokens: int, longest: int) -> tuple[Ints, Ints]:
-        """Ids of the known words in the class names of each text, once each, and how many each text has.
+    def names(self, text: Bytes, places: Ints, tokens: int, longest: int) -> tuple[Ints, Ints, Ints]:
+        """For each tag and its class names: the id of ``"<tag>"``, -1 if it is unknown; the ids of the known
+        words in the names, once each; and how many those are.
 
-        Only the first ``tokens`` names of a text are used, and only words of two to ``longest`` letters.
+        ``places``: where in ``text`` the names begin, the tag that follows them, and where that ends. Only
+        the first ``tokens`` names are used, and only words of two to ``longest`` letters.
         """
-        codes, lengths = _codes(texts)
         tables = _tables()
-        found = np.empty(len(codes) // 2 + 1, np.int64)  # a word has at least two letters
-        sizes = np.zeros(len(lengths), np.int64)
+        tags = np.empty(len(places), np.int64)
+        sizes = np.zeros(len(places), np.int64)
+        lengths = places[:, 1] - places[:, 0]
+        found = np.empty(int(lengths.sum()) // 2 + 1, np.int64)  # a word has at least two letters
         size = _scan_names(
-            codes,
-            lengths,
-            tokens,
-            longest,
-            _letters(),
-            tables.values,
-            _powers(),
-            self._keys,
-            self._ids,
-            self._bits,
-            found,
-            sizes,
-            np.zeros(len(self._ids), np.int64),
+            *(text, places, tokens, longest, _letters(), tables.values, _powers()),
+            *(self._keys, self._ids, self._bits, tags, found, sizes, np.zeros(len(self._ids), np.int64)),
         )
-        return found[:size], sizes
+        return tags, found[:size], sizes
 
 
 @compiled
@@ -370,8 +358,8 @@ def _letters() -> Bytes:
 
 @compiled
 def _scan_names(
-    codes: NDArray[np.uint32],
-    lengths: Ints,
+    text: Bytes,
+    places: Ints,
     tokens: int,
     longest: int,
     kinds: Bytes,
@@ -380,21 +368,22 @@ def _scan_names(
     keys: Hashes,
     ids: Ints,
     bits: int,
+    tags: Ints,
     found: Ints,
     sizes: Ints,
     seen: Ints,
 ) -> int:
-    """Fills ``found`` and ``sizes``; returns how many were found. ``seen``: of zeros, for one more than the
-    last text with each word."""
+    """Fills ``tags``, ``found`` and ``sizes``; returns how many were found. ``seen``: of zeros, for one more
+    than the last text with each word."""
     size = 0
-    end = 0
-    for text in range(len(lengths)):
-        i = end
-        end += lengths[text]
+    for row in range(len(places)):
+        i, end = places[row, 0], places[row, 1]
+        tags[row] = _find(_hash(text, end, places[row, 2], 1, values, powers), keys, ids, bits)
         left = tokens
         within = False  # a name
         while i < end:
-            kind = kinds[_plane_0(codes[i])]
+            code, after = decode(text, i, end)
+            kind = kinds[_plane_0(code)]
             if kind == _BLANK:
                 within = False
             elif not within:
@@ -402,25 +391,31 @@ def _scan_names(
                     break
                 left -= 1
                 within = True
-            start = i
-            i += 1
+            start, i = i, after
             if kind < _SMALL:
                 continue
-            while i < end and kinds[_plane_0(codes[i])] == kind:
-                i += 1
-            if kind == _CAPITAL and i < end and kinds[_plane_0(codes[i])] == _SMALL:
+            letters = 1
+            while i < end:
+                code, after = decode(text, i, end)
+                if kinds[_plane_0(code)] != kind:
+                    break
+                letters += 1
+                i = after
+            if kind == _CAPITAL and i < end and text[i] < 128 and kinds[text[i]] == _SMALL:
                 # "Post", or the first word of "XMLFeed".
-                if i - start > 1:
+                if letters > 1:
+                    letters -= 1
                     i -= 1
                 else:
-                    while i < end and kinds[_plane_0(codes[i])] == _SMALL:
+                    while i < end and text[i] < 128 and kinds[text[i]] == _SMALL:
+                        letters += 1
                         i += 1
-            if not 1 < i - start <= longest:
+            if not 1 < letters <= longest:
                 continue
-            index = _find(_hash(codes, start, i, values, powers), keys, ids, bits)
-            if index >= 0 and seen[index] <= text:
-                seen[index] = text + 1
+            index = _find(_hash(text, start, i, 0, values, powers), keys, ids, bits)
+            if index >= 0 and seen[index] <= row:
+                seen[index] = row + 1
                 found[size] = index
                 size += 1
-                sizes[text] += 1
+                sizes[row] += 1
     return size

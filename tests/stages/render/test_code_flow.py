@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.render import render
+from stages.render import render, text
 
 CODE = "if x:\n    y = f(1)\n\n        z = 2\nend(x)"
 
@@ -136,3 +136,29 @@ def test_growth_is_linear() -> None:
         "<div class=code>" * 200 + f"{line}<br>" * 1000,
     ):
         assert render(html).text
+
+
+@pytest.mark.parametrize(
+    ("sign", "parsed"),
+    [
+        ("", False),
+        ("<p>the code in a highlight of courier programs", False),
+        ("<p class=codex>text", False),
+        ("<p class='a source-code'>text", True),
+        ("<p><tt>x</tt>", True),
+        ("<p style='font: 1em Courier'>text", True),
+        ("<font size=1 face=monospace>text</font>", True),
+    ],
+)
+def test_pages_without_a_sign_of_code_need_no_parser(
+    sign: str, parsed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parses = []
+    parser = text.LexborHTMLParser
+    monkeypatch.setattr(
+        text, "LexborHTMLParser", lambda *args, **options: parses.append(args) or parser(*args, **options)
+    )
+    words = "<p>" + "Words of an ordinary text. " * 30
+    page = render(f"<!doctype html><title>T</title>{words}<p>a list, b;<br>&nbsp; of c, d<br>{sign}")
+    assert "a list, b;\nof c, d" in page.text
+    assert bool(parses) == parsed

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from benchmarks.lib import data
 from stages.render import render
+from stages.render.blocks import blocks_of, text_of
 
 CONTENTS: tuple[Literal["full", "main"], ...] = ("full", "main")
 
@@ -360,3 +361,34 @@ def test_real_pages_show_the_words_that_their_gold_text_has() -> None:
         seen, gold = set(render(page["html"]).text.split()), set(page["main"].split())
         recalls.append(len(seen & gold) / len(gold))
     assert sum(recalls) / len(recalls) > 0.97
+
+
+def test_more_text_than_the_page_has() -> None:
+    """Empty cells, numbers and rows of rows need more room than the page takes."""
+    cells = "<td colspan=9>" * 2 + "x<td>y"
+    rows = f"<tr>{'<td>' * 12}z" + f"<tr>{cells}" * 40
+    nested = f"<table>{rows}<tr><td>" * 3 + "</table>" * 3
+    lines = render(f"<table>{rows}</table>").text.split("\n")
+    assert lines == ["z", *[(" | " * 9 + "x" + " | " * 3 + "y").strip()] * 40]
+    assert render(nested).text.count("y") == 3 * 40
+
+
+def test_blocks_as_objects_and_as_arrays() -> None:
+    page = render(
+        "<h1 id=a>Title <a href=#a>#</a></h1><ol type=i><li>é<li><p>two<pre class=language-c>a\n  b</pre></ol>"
+        "<table><tr><th>a<th>b<tr><td>1<td>2</table><p>$x_1$"
+    )
+    blocks = list(page.blocks)
+    assert [block.prefix for block in blocks[:3]] == ["", "i. ", "ii. "]
+    assert blocks[0].permalink == "#"
+    again = blocks_of(blocks)
+    assert again.objects() == blocks
+    assert text_of(again) == page.text
+
+
+@pytest.mark.parametrize(
+    ("html", "chars"),
+    [("<a href=x>two words</a>", 9), ("<a href=x>one<p>two</a>", 6), ("a <a href=x><b>b</b></a>c", 1)],
+)
+def test_characters_in_links(html: str, chars: int) -> None:
+    assert sum(block.link_chars for block in render(html).blocks) == chars

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from benchmarks.lib import data
 from stages.compiled import compiled
 from stages.render.block_kernels import CONTAINER, PRE, ROW, TEXT
-from stages.render.blocks import KINDS, Block, Container, blocks_of, outline_of
+from stages.render.blocks import KINDS, Block, Container, blocks_of, looks_of, outline_of
 from stages.render.main import DOUBT, _shipped, choose, load, select, soften
 from stages.render.main.align import scores, tokens
 from stages.render.main.features import GROUP_FEATURES, Vocabulary, extract
@@ -210,7 +210,7 @@ def test_training_is_reproducible(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     models = [train.save(tmp_path / name, *train.fit(known)) for name in ("a.npz", "b.npz")]
     for one, other in zip(models[0].weights, models[1].weights, strict=True):
         assert np.array_equal(one, other)
-    _, words, _ = models[0].vocabulary.names.of_looks([("div", "menu")])
+    _, words, _ = models[0].vocabulary.names.of_looks(looks_of([("div", "menu")]))
     assert len(words) == 1
     rows = train.judge(known, models[0])
     assert "toy" in train.table(rows)

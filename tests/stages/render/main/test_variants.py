@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.render.blocks import Block, Container, blocks_of
+from stages.render.blocks import Block, Container
 from stages.render.main.features import Vocabulary, extract
 from stages.render.main.variants import Form, Variants, form_of, part, with_part, without
 
@@ -90,8 +90,7 @@ def test_variants_are_pages_with_true_labels(seed: int) -> None:
         contents = {text[0] for text in texts(form) if text.endswith("content")}
         assert len(contents) == 1
         seen.add((len(sites) > 1, len(form.blocks)))
-        blocks, outline = variants.outline(form)
-        features = extract(blocks_of(blocks), outline, Vocabulary(["<main>"], []))
+        features = extract(*variants.outline(form), Vocabulary(["<main>"], []))
         assert len(features.block) == len(form.blocks)
         assert len(features.group) <= len(form.parent)
     assert len(seen) > 10

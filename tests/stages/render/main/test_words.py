@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.render.block_kernels import END, START
-from stages.render.blocks import Block, blocks_of
+from stages.render.blocks import Block, blocks_of, looks_of
 from stages.render.main import words
 from stages.render.main.tree import NAMES, Names, name_words
 from stages.render.main.words import (
@@ -96,7 +96,9 @@ def test_words_of_names() -> None:
 @settings(deadline=None)
 def test_known_words_of_names_are_those_of_the_expression(texts: list[str]) -> None:
     known = ["<p>", "<b>", "ab", "ba", "bb", "é中", "ü²", "aa", "abb", "bab"]
-    tags, ids, sizes = Names(known).of_looks([("p" if i % 2 else "i", text) for i, text in enumerate(texts)])
+    tags, ids, sizes = Names(known).of_looks(
+        looks_of([("p" if i % 2 else "i", text) for i, text in enumerate(texts)])
+    )
     assert tags.tolist() == [0 if i % 2 else -1 for i in range(len(texts))]
     end = 0
     for text, size in zip(texts, sizes.tolist(), strict=True):
