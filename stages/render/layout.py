@@ -141,7 +141,7 @@ class Page:
         """Appends a block with everything gathered for it; ``raw``: there may be raw TeX in it."""
         equations = self.formulas
         if raw and kind != PRE:
-            equations = max(equations, tex.count_raw(text))
+            equations = tex.count_raw(text, equations)
         state = self.state
         start, end = self.write(text)
         if self.permalink:

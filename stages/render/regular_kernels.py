@@ -237,12 +237,15 @@ def build(
             end = start
             while not is_blank(page[end]) and page[end] != 47 and page[end] != 62:
                 end += 1
-            at = read_tag(
-                page, end, _OTHER, tail, attributes, classes, references, words, out, put, info, after
-            )
-            if at < 0:
-                at = size
-                continue
+            if page[end] == 62 and end < size:
+                at = end + 1
+            else:
+                at = read_tag(
+                    page, end, _OTHER, tail, attributes, classes, references, words, out, put, info, after
+                )
+                if at < 0:
+                    at = size
+                    continue
             value = hash_of(page, start, end, YES)
             row = look_up(tags, value)
             name, flags = (tags[row, 1], tags[row, 2]) if row >= 0 else (_OTHER, 0)
@@ -302,8 +305,9 @@ def build(
                     result[1] = MATHS  # math-field, mjx-container
                     return
                 if first == 116 and second == 101 and (page[index + 2] | 32) == 120:
-                    result[1] = MATHS
-                    return
+                    if (page[index + 3] | 32) != 116:  # tex-math, but not text-body
+                        result[1] = MATHS
+                        return
         # Where it may stand.
         if not depth and not flags & _OF_HEAD and name != _ROOT and name != _BODY:
             result[0] = put

@@ -256,9 +256,18 @@ def raw(text: str) -> list[Span]:
     return list(map(Span._make, _spans(text))) if may_be_raw(text) else []
 
 
-def count_raw(text: str) -> int:
-    """How many formulas ``raw`` finds."""
-    return len(_spans(text)) if may_be_raw(text) else 0
+def count_raw(text: str, known: int = 0) -> int:
+    """How many formulas ``raw`` finds; ``known``, if so many are known to be in dollars and there are no
+    more."""
+    if not may_be_raw(text):
+        return known
+    if 2 * known >= text.count("$") and not any(sign in text for sign in _OTHER_SIGNS):
+        return known
+    return max(len(_spans(text)), known)
+
+
+#: One of these is in every formula that is not in dollars.
+_OTHER_SIGNS = ("\\(", "\\[", "\\begin", "[/", "##")
 
 
 def _spans(text: str) -> list[tuple[int, int, int, int]]:

@@ -194,6 +194,7 @@ def _scan(
         key = np.uint64(end - i)
         row = counts[block]
         kind = SPACE
+        small = 0  # lower-case letters: to count most characters in memory would take twice the time
         row[FIRST] = SPACE
         if i < end:
             row[FIRST] = classes[_plane_0(decode(text, i, end)[0])]
@@ -201,21 +202,29 @@ def _scan(
             code, i = decode(text, i, end)
             code = _plane_0(code)
             kind = classes[code]
-            row[kind] += 1
-            row[CHARS] += 1
-            if kind > IDEOGRAPH:
-                continue
+            if kind == LOWER:
+                small += 1
+            else:
+                row[kind] += 1
+                if kind > IDEOGRAPH:
+                    continue
             word = values[code] * powers[0]
             position = 1
             ending = code
             while kind < IDEOGRAPH and i < end:
-                code, after = decode(text, i, end)
-                code = _plane_0(code)
-                if classes[code] >= IDEOGRAPH:
+                code = np.int64(text[i])
+                after = i + 1
+                if code >= 128:
+                    code, after = decode(text, i, end)
+                    code = _plane_0(code)
+                following = classes[code]
+                if following >= IDEOGRAPH:
                     break
-                kind = classes[code]
-                row[kind] += 1
-                row[CHARS] += 1
+                kind = following
+                if kind == LOWER:
+                    small += 1
+                else:
+                    row[kind] += 1
                 word += values[code] * powers[min(position, _LONGEST - 1)]
                 position += 1
                 ending = code
@@ -230,6 +239,9 @@ def _scan(
                 kept += 1
             row[TOKENS] += 1
         row[LAST] = kind
+        row[LOWER] = small
+        for each in range(_CLASSES):
+            row[CHARS] += row[each]
         # The first of the texts that are the same counts them; texts of different keys are different.
         keys[block] = key
         slot = np.int64(key >> np.uint64(1)) & last

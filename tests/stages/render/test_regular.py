@@ -68,6 +68,7 @@ HEAD = "<!doctype html><title>T</title>"
         "<table><tr><td><table><tr><td>a</table>b<td>c</table>",
         "<table><form><tr><td>a</form></table><form>b</form>",
         "<div><form><div>a</form>b</div>c</div>d",
+        "<p>a<shreddit-post-text-body>b</shreddit-post-text-body><context-bar>c</context-bar>",
         "<h1>a<h2>b</h3>c",
         "<b>a<div>b</b>c</div>d",
         "<p>a<b>b<p>c</b>d",

@@ -213,3 +213,17 @@ def test_count_raw(text: str, count: int) -> None:
 @given(st.lists(st.sampled_from([r"\(a\)", r"\[b\]", "$$c_1$$", "$d^2$", r"\begin{gather}e\end{gather}"])))
 def test_count_raw_counts_each(formulas: list[str]) -> None:
     assert tex.count_raw(" and ".join(formulas)) == len(formulas)
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "found"),
+    [
+        ("$x_1$ and $y$", 2, 2),
+        ("$x_1$ and $y_2$", 1, 2),
+        ("$x_1$ and \\(y\\)", 1, 2),
+        ("$x_1$ [latex]y[/latex] ##z_1##", 1, 3),
+        ("two of them", 2, 2),
+    ],
+)
+def test_formulas_besides_those_that_are_known(text: str, known: int, found: int) -> None:
+    assert tex.count_raw(text, known) == found
