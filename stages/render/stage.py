@@ -59,7 +59,7 @@ class Render(Annotator):
     """
 
     name = "render"
-    version = 4
+    version = 5
     Config = RenderConfig
     reads = ("html", "text", "url")
     adds = COLUMNS

@@ -81,6 +81,8 @@ GROUP_FEATURES = (
     *("function_words", "stops", "commas", "digits", "long_share", "long_blocks"),
     *("headings", "items", "rows", "pre", "children", "alike", "alike_share", "alike_before"),
     *("depth", "start", "end", "wraps", "repeats", "parent_share", "money", "years"),
+    *("kin", "kin_share", "kin_before", "kin_page_share", "kin_parent_share", "kin_mean", "kin_links"),
+    *("kin_function_words", "kin_long_share", "kin_years", "kin_long", "kin_same_size"),
 )
 
 # Counts and lengths, which are replaced by their logarithm.
@@ -99,6 +101,7 @@ _LOGGED_OF_GROUP = np.array(
         for name in (
             *("tokens", "blocks", "mean_length", "links_per_block", "long_blocks", "children", "alike"),
             *("alike_before", "depth", "wraps", "money", "years"),
+            *("kin", "kin_before", "kin_mean"),
         )
     ]
 )
@@ -133,7 +136,8 @@ def extract(blocks: Blocks, outline: Outline, vocabulary: Vocabulary) -> Feature
     _of_blocks(rows, words.counts, groups.depth, _MARKS, _READ, _LOGGED_OF_BLOCK, _LOGS, of_blocks, sums)
     _of_groups(
         *(sums, groups.first, groups.last, groups.up, groups.wraps, groups.alike, groups.rank),
-        *(groups.depth, _LOGGED_OF_GROUP, _LOGS, np.zeros(len(of_groups) + 1, np.int64), of_groups),
+        *(groups.kin, groups.kin_rank, groups.depth, _LOGGED_OF_GROUP, _LOGS),
+        *(np.zeros(len(of_groups) + 1, np.int64), np.zeros((len(of_groups), 9), np.int64), of_groups),
     )
     return Features(
         *(of_blocks, of_groups, groups.ancestors, groups.first, groups.last, groups.up),
@@ -242,18 +246,34 @@ def _of_groups(
     wraps: Ints,
     alike: Ints,
     rank: Ints,
+    kin: Ints,
+    kin_rank: Ints,
     depth: Ints,
     logged: Ints,
     logs: Floats,
     children: Ints,
+    families: Ints,
     rows: Floats,
 ) -> None:
     """Fills ``rows`` (``Features.group``). ``before``: the sums over the blocks before each; ``children``: of
-    zeros, one more than groups."""
+    zeros, one more than groups; ``families``: (g, 9), of zeros."""
     n, g = len(before) - 1, len(first)
     total = max(before[n, 0], 1)
     for group in range(1, g):
         children[up[group]] += 1
+    # Of all kin: groups, tokens, characters, those in links, function words, tokens of long blocks, groups
+    # with a year, groups with a long block, and the tokens of the longest.
+    for group in range(g):
+        of_kin, low, high = families[kin[group]], before[first[group]], before[last[group]]
+        of_kin[0] += 1
+        of_kin[1] += high[0] - low[0]
+        of_kin[2] += high[1] - low[1]
+        of_kin[3] += high[2] - low[2]
+        of_kin[4] += high[4] - low[4]
+        of_kin[5] += high[10] - low[10]
+        of_kin[6] += int(high[9] > low[9])
+        of_kin[7] += int(high[11] > low[11])
+        of_kin[8] = max(of_kin[8], high[0] - low[0])
     for group in range(g):
         low, high = before[first[group]], before[last[group]]
         tokens, letters, linked = high[0] - low[0], high[1] - low[1], high[2] - low[2]
@@ -264,6 +284,7 @@ def _of_groups(
         pre, repeated = high[15] - low[15], high[16] - low[16]
         size = last[group] - first[group]
         words, chars = max(tokens, 1), max(letters, 1)
+        of_kin = families[kin[group]]
         above = min(up[group], g - 1)
         words_above = max(before[last[above], 0] - before[first[above], 0], 1)
         numbers = (
@@ -296,6 +317,18 @@ def _of_groups(
             tokens / words_above,
             float(money),
             float(years),
+            float(of_kin[0]),
+            of_kin[0] / max(children[above], 1),
+            float(kin_rank[group]),
+            of_kin[1] / total,
+            of_kin[1] / words_above,
+            of_kin[1] / of_kin[0],
+            of_kin[3] / max(of_kin[2], 1),
+            of_kin[4] / max(of_kin[1], 1),
+            of_kin[5] / max(of_kin[1], 1),
+            of_kin[6] / of_kin[0],
+            of_kin[7] / of_kin[0],
+            of_kin[1] / (of_kin[0] * max(of_kin[8], 1)),
         )
         row = rows[group]
         for column in range(len(numbers)):

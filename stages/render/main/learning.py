@@ -41,28 +41,37 @@ class Example:
 
 @dataclass(slots=True)
 class Batch:
-    """Pages end to end. Indices are into the batch; one beyond the last row stands for "nothing there"."""
+    """Pages end to end: n blocks in g groups."""
 
     block: Tensor
     group: Tensor
-    ancestors: Tensor
+    ancestors: Tensor  # (n, LEVELS): rows of a table with LEVELS rows per group, then one of zeros
     first: Tensor
     last: Tensor
-    name_ids: Tensor
-    name_groups: Tensor
-    name_weights: Tensor
-    text_ids: Tensor
-    text_blocks: Tensor
-    text_weights: Tensor
+    inwards: Tensor  # groups by how many are around them
+    outwards: Tensor  # the place of each group in that order
+    depths: list[
+        tuple[int, int, Tensor]
+    ]  # start and stop in it; the places of the groups around, of the depth above
+    names: Words
+    text: Words
     page: Tensor  # of each block
-    starts: Tensor  # of pages, in blocks
-    stops: Tensor
-    group_starts: Tensor  # of pages, in groups
-    group_stops: Tensor
-    before: list[Tensor]  # per dilation: the block at that distance before
-    after: list[Tensor]
+    starts: list[int]  # of pages, in blocks
+    stops: list[int]
+    group_starts: list[int]  # of pages, in groups
+    group_stops: list[int]
+    places: Tensor  # of blocks, if there are ``max(DILATIONS)`` rows of zeros around every page
     size: Tensor
     matched: Tensor
+
+
+@dataclass(slots=True)
+class Words:
+    """The words of each group or block, one after another."""
+
+    ids: Tensor
+    starts: Tensor  # (g,) or (n,)
+    weights: Tensor
 
 
 _LENGTHS = ("chars", "tokens", "page_tokens", "mean_length", "long_blocks", "long_share")
@@ -123,53 +132,71 @@ def batch(examples: Sequence[Example], scale: Mapping[str, Floats], blur: Blur |
         owners = np.repeat(np.arange(len(sizes)), [len(f.text_ids) for f in all_features])
         text_weights = blur.words(owners, text_ids, len(sizes), 0)
 
-    index, starts = np.arange(n), np.repeat(block_at, sizes)
-    stops = starts + np.repeat(sizes, sizes)
+    gap = max(DILATIONS)
+    page = np.repeat(np.arange(len(sizes)), sizes)
+    levels = np.arange(LEVELS)
     ancestors = [
-        np.where(f.ancestors < len(f.group), f.ancestors + at, g)
+        np.where(f.ancestors < len(f.group), (f.ancestors + at) * LEVELS + levels, g * LEVELS)
         for f, at in zip(all_features, group_at, strict=True)
     ]
 
-    def shifted(key: str, by: Ints) -> Tensor:
-        return torch.from_numpy(
-            np.concatenate([getattr(f, key) + at for f, at in zip(all_features, by, strict=True)])
-        )
+    def shifted(key: str, by: Ints) -> Ints:
+        return np.concatenate([getattr(f, key) + at for f, at in zip(all_features, by, strict=True)])
 
+    def words(ids: Ints, owners: Ints, count: int, weights: Floats) -> Words:
+        return Words(*map(torch.from_numpy, (ids, np.searchsorted(owners, np.arange(count)), weights)))
+
+    # 0 for the outermost group of each page
+    depth = np.concatenate([_depths(f.up) for f in all_features])
+    inwards = np.argsort(depth, kind="stable")
+    outwards = np.empty_like(inwards)
+    outwards[inwards] = np.arange(g)
+    ends = np.cumsum(np.bincount(depth))
+    begins = np.concatenate([[0], ends[:-1]])
+    around = outwards[np.minimum(shifted("up", group_at), g - 1)][inwards]
+    depths = [
+        (int(start), int(stop), torch.from_numpy(around[start:stop] - before))
+        for start, stop, before in zip(begins, ends, [0, *begins[:-1]], strict=True)
+    ]
     return Batch(
         block=torch.from_numpy(np.concatenate(blocks).astype(np.float32)),
         group=torch.from_numpy(np.concatenate(of_groups).astype(np.float32)),
-        ancestors=torch.from_numpy(np.concatenate(ancestors).reshape(-1)),
-        first=shifted("first", block_at),
-        last=shifted("last", block_at),
-        name_ids=torch.from_numpy(name_ids),
-        name_groups=shifted("name_groups", group_at),
-        name_weights=torch.from_numpy(name_weights),
-        text_ids=torch.from_numpy(text_ids),
-        text_blocks=shifted("text_blocks", block_at),
-        text_weights=torch.from_numpy(text_weights),
-        page=torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes)),
-        starts=torch.from_numpy(block_at),
-        stops=torch.from_numpy(block_at + sizes),
-        group_starts=torch.from_numpy(group_at),
-        group_stops=torch.from_numpy(group_at + groups),
-        before=[torch.from_numpy(np.where(index - d >= starts, index - d, n)) for d in DILATIONS],
-        after=[torch.from_numpy(np.where(index + d < stops, index + d, n)) for d in DILATIONS],
+        ancestors=torch.from_numpy(np.concatenate(ancestors)),
+        first=torch.from_numpy(shifted("first", block_at)),
+        last=torch.from_numpy(shifted("last", block_at)),
+        inwards=torch.from_numpy(inwards),
+        outwards=torch.from_numpy(outwards),
+        depths=depths,
+        names=words(name_ids, shifted("name_groups", group_at), g, name_weights),
+        text=words(text_ids, shifted("text_blocks", block_at), n, text_weights),
+        page=torch.from_numpy(page),
+        starts=block_at.tolist(),
+        stops=(block_at + sizes).tolist(),
+        group_starts=group_at.tolist(),
+        group_stops=(group_at + groups).tolist(),
+        places=torch.from_numpy(np.arange(n) + gap * (page + 1)),
         size=torch.from_numpy(np.concatenate([e.size for e in examples])),
         matched=torch.from_numpy(np.concatenate([e.matched for e in examples])),
     )
 
 
-def _padded(x: Tensor) -> Tensor:
-    return torch.cat([x, x.new_zeros(1, x.shape[1])])
+def _depths(up: Ints) -> Ints:
+    """How many groups are around each."""
+    depths = [-1] * (len(up) + 1)
+    for group, around in enumerate(up.tolist()):
+        depths[group] = depths[around] + 1
+    return np.array(depths[:-1], np.int64)
+
+
+def _sums(words: Words, embedding: nn.Embedding) -> Tensor:
+    return nn.functional.embedding_bag(
+        words.ids, embedding.weight, words.starts, mode="sum", per_sample_weights=words.weights
+    )
 
 
 def _mean(x: Tensor, first: Tensor, last: Tensor) -> Tensor:
     sums = torch.cat([x.new_zeros(1, x.shape[1]).double(), torch.cumsum(x.double(), 0)])
     return ((sums[last] - sums[first]) / (last - first)[:, None]).float()
-
-
-def _most(x: Tensor, first: Tensor, last: Tensor) -> Tensor:
-    return torch.stack([x[a:b].amax(0) for a, b in zip(first.tolist(), last.tolist(), strict=True)])
 
 
 class Network(nn.Module):
@@ -183,10 +210,12 @@ class Network(nn.Module):
         self.group = nn.Linear(len(GROUP_FEATURES) + NAME_WIDTH, WIDTH)
         self.block = nn.Linear(len(BLOCK_FEATURES) + TEXT_WIDTH, WIDTH)
         self.above = nn.Linear(LEVELS * WIDTH, WIDTH, bias=False)
+        self.inwards = nn.Linear(2 * WIDTH, WIDTH)
         self.page = nn.Linear(4 * WIDTH, WIDTH, bias=False)
         for index in range(len(DILATIONS)):
             if index == TREE_STEP:
                 self.add_module(f"heard{index}", nn.Linear(2 * WIDTH, WIDTH))
+                self.add_module(f"passed{index}", nn.Linear(2 * WIDTH, WIDTH))
                 self.add_module(f"told{index}", nn.Linear(LEVELS * WIDTH, WIDTH))
                 self.add_module(f"page{index}", nn.Linear(4 * WIDTH, WIDTH, bias=False))
             self.add_module(f"conv{index}", nn.Linear(3 * WIDTH, WIDTH))
@@ -195,35 +224,71 @@ class Network(nn.Module):
         self.drop = nn.Dropout(DROPOUT)
 
     def forward(self, batch: Batch) -> Tensor:
-        names = self.names(batch.name_ids) * batch.name_weights[:, None]
-        names = names.new_zeros(len(batch.group), NAME_WIDTH).index_add_(0, batch.name_groups, names)
-        text = self.text(batch.text_ids) * batch.text_weights[:, None]
-        text = text.new_zeros(len(batch.block), TEXT_WIDTH).index_add_(0, batch.text_blocks, text)
-        h = torch.relu(self.group(torch.cat([batch.group, names], 1)))
-        x = torch.relu(self.block(torch.cat([batch.block, text], 1)) + self.above(self._groups(h, batch)))
-        x = self.drop(x + self.page(self._page(x, h, batch)))
-        for index, (before, after) in enumerate(zip(batch.before, batch.after, strict=True)):
-            part = {name: self.get_submodule(name + str(index)) for name in ("conv", "out")}
+        h = torch.relu(self.group(torch.cat([batch.group, _sums(batch.names, self.names)], 1)))
+        h = _passed_inwards(h, batch, self.inwards)
+        x = self.block(torch.cat([batch.block, _sums(batch.text, self.text)], 1))
+        x = torch.relu(x + _from_groups(h, batch, self.above))
+        x = self.drop(x + self.page(_pages(x, h, batch)).index_select(0, batch.page))
+        for index, dilation in enumerate(DILATIONS):
+            conv, out = (self._layer(name, index) for name in ("conv", "out"))
             if index == TREE_STEP:
-                part |= {name: self.get_submodule(name + str(index)) for name in ("heard", "told", "page")}
-                heard = torch.relu(part["heard"](torch.cat([_mean(x, batch.first, batch.last), h], 1)))
-                told = part["told"](self._groups(heard, batch)) + part["page"](self._page(x, heard, batch))
-                x = x + torch.relu(told)
-            around = _padded(x)
-            around = torch.cat([around.index_select(0, before), x, around.index_select(0, after)], 1)
-            inner = torch.relu(part["conv"](around))
-            x = x + part["out"](self.drop(inner))
+                heard, passed, told, page = (
+                    self._layer(name, index) for name in ("heard", "passed", "told", "page")
+                )
+                of_groups = torch.relu(heard(torch.cat([_mean(x, batch.first, batch.last), h], 1)))
+                of_groups = _passed_inwards(of_groups, batch, passed)
+                news = page(_pages(x, of_groups, batch)).index_select(0, batch.page)
+                x = x + torch.relu(news + _from_groups(of_groups, batch, told))
+            x = x + out(self.drop(torch.relu(_convolved(x, batch, conv, dilation))))
         logits: Tensor = self.head(torch.relu(x))[:, 0]
         return logits
 
-    def _groups(self, h: Tensor, batch: Batch) -> Tensor:
-        return _padded(h).index_select(0, batch.ancestors).reshape(len(batch.block), LEVELS * WIDTH)
+    def _layer(self, name: str, index: int) -> nn.Linear:
+        layer = self.get_submodule(name + str(index))
+        assert isinstance(layer, nn.Linear)
+        return layer
 
-    def _page(self, x: Tensor, h: Tensor, batch: Batch) -> Tensor:
-        of_blocks = (batch.starts, batch.stops)
-        of_groups = (batch.group_starts, batch.group_stops)
-        parts = [_mean(x, *of_blocks), _most(x, *of_blocks), _mean(h, *of_groups), _most(h, *of_groups)]
-        return torch.cat(parts, 1).index_select(0, batch.page)
+
+def _passed_inwards(h: Tensor, batch: Batch, layer: nn.Linear) -> Tensor:
+    """All groups of a depth at once, since those around them are of the depth above."""
+    h = h.index_select(0, batch.inwards)
+    of_group, of_around = layer.weight[:, :WIDTH], layer.weight[:, WIDTH:]
+    own = nn.functional.linear(h, of_group, layer.bias)
+    rows: list[Tensor] = []
+    for start, stop, around in batch.depths:
+        row = own[start:stop]
+        if rows:
+            row = row + (rows[-1] @ of_around.T).index_select(0, around)
+        rows.append(h[start:stop] + torch.relu(row))
+    return torch.cat(rows).index_select(0, batch.outwards)
+
+
+def _from_groups(h: Tensor, batch: Batch, layer: nn.Linear) -> Tensor:
+    """``layer`` on the groups of each block end to end; it is applied to groups, which are fewer."""
+    by_level = layer.weight.reshape(WIDTH, LEVELS, WIDTH).permute(2, 1, 0).reshape(WIDTH, -1)
+    table = (h @ by_level).reshape(-1, WIDTH)
+    table = torch.cat([table, table.new_zeros(1, WIDTH)])
+    sums = nn.functional.embedding_bag(batch.ancestors, table, mode="sum")
+    return sums if layer.bias is None else sums + layer.bias
+
+
+def _convolved(x: Tensor, batch: Batch, layer: nn.Linear, dilation: int) -> Tensor:
+    gap = max(DILATIONS)
+    rows = len(x) + gap * (len(batch.starts) + 1)
+    wide = x.new_zeros(rows, WIDTH).index_copy(0, batch.places, x)
+    padded = nn.functional.pad(wide, (0, 0, dilation, dilation))
+    around = torch.cat([padded[:rows], wide, padded[2 * dilation :]], 1)
+    y: Tensor = layer(around)
+    return y.index_select(0, batch.places)
+
+
+def _pages(x: Tensor, h: Tensor, batch: Batch) -> Tensor:
+    """Means and maxima of blocks and of groups: (pages, 4 * WIDTH)."""
+    parts = []
+    for rows, starts, stops in ((x, batch.starts, batch.stops), (h, batch.group_starts, batch.group_stops)):
+        spans = [rows[a:b] for a, b in zip(starts, stops, strict=True)]
+        parts += [torch.stack([span.mean(0) for span in spans]), torch.stack([s.amax(0) for s in spans])]
+    return torch.cat(parts, 1)
 
 
 def loss(logits: Tensor, batch: Batch) -> Tensor:

@@ -6,11 +6,13 @@ page says, nor how the weights were found (``train``, which builds the same netw
 The network, for a page of n blocks in g groups and a width of D:
 
 1. *Groups*: features and the summed embeddings of their class words and tags, one dense layer: (g, D).
+   Then every group adds what it makes of itself and of the group around it, from the outermost inwards, so
+   that a block knows all that is around it, however deep it is.
 2. *Blocks*: features, summed embeddings of their first words, and a linear map of their ``LEVELS`` innermost
    groups: (n, D). Means and maxima over the page tell every block what kind of page it is on.
 3. *Neighbours*: residual convolutions over the sequence of blocks, of growing dilation.
-4. *Tree*: between convolutions, groups take the mean of their blocks and pass it back to their blocks: this
-   tells a comment that its siblings look like comments.
+4. *Tree*: between convolutions, groups take the mean of their blocks, pass it inwards in the same way, and
+   back to their blocks: this tells a comment that its siblings look like comments.
 5. One logit per block.
 
 Sums are taken in the order of the loops below, in single precision: the same on every processor.
@@ -45,15 +47,17 @@ class Weights(NamedTuple):
     text: Floats
     group: Floats
     block: Floats
-    squares: Floats  # (38, D, D): see ``_ABOVE`` and what follows it
-    biases: Floats  # (12, D): of groups, blocks, heard, told; of each convolution; of what comes out of it
+    squares: Floats  # (42, D, D): see ``_ABOVE`` and what follows it
+    biases: Floats  # (14, D): of groups, blocks, heard, told; of each convolution; of what comes out of it;
+    # of what groups pass inwards before and at the tree step
     head: Floats  # (2, D): weights; the bias, as the first number
 
 
 # The first of the squares of each kind: for the groups above at each level; for means and maxima of blocks
 # and of groups; for what groups hear of their blocks and know; for what blocks are told by the groups above
-# at each level, and by the page; three for each convolution; for what comes out of each.
-_ABOVE, _PAGE, _HEARD, _TOLD, _TOLD_PAGE, _CONV, _OUT = 0, 6, 10, 12, 18, 22, 34
+# at each level, and by the page; three for each convolution; for what comes out of each; for what a group is
+# and is passed by the group around it, before and at the tree step.
+_ABOVE, _PAGE, _HEARD, _TOLD, _TOLD_PAGE, _CONV, _OUT, _INWARDS, _PASSED = 0, 6, 10, 12, 18, 22, 34, 38, 40
 
 
 def weights_of(arrays: Mapping[str, Floats]) -> Weights:
@@ -73,8 +77,10 @@ def weights_of(arrays: Mapping[str, Floats]) -> Weights:
     squares += [
         get(f"{name}{n}.weight", shape=(-1, WIDTH, WIDTH)) for name in ("conv", "out") for n in layers
     ]
+    squares += [get(f"{name}.weight", shape=(-1, WIDTH, WIDTH)) for name in ("inwards", f"passed{step}")]
     biases = ["group", "block", f"heard{step}", f"told{step}"]
     biases += [f"{name}{layer}" for name in ("conv", "out") for layer in layers]
+    biases += ["inwards", f"passed{step}"]
     head = np.zeros((2, WIDTH), np.float32)
     head[0], head[1, :1] = get("head.weight", shape=(WIDTH,)), get("head.bias", shape=(1,))
     return Weights(
@@ -95,6 +101,7 @@ def probabilities(features: Features, weights: Weights) -> Floats:
     chances = np.empty(n, np.float32)
     _probabilities(
         *(features.block, features.group, features.ancestors, features.first, features.last),
+        features.up,
         *(features.name_ids, features.name_groups, features.text_ids, features.text_blocks),
         *weights,
         np.zeros((g, features.group.shape[1] + words[0]), np.float32),
@@ -163,6 +170,29 @@ def _relu(x: Floats) -> None:
     for i in range(len(x)):
         for j in range(WIDTH):
             x[i, j] = max(x[i, j], np.float32(0))
+
+
+@compiled
+def _pass_inwards(
+    h: Floats, up: Ints, matrices: Floats, bias: Floats, rows: Floats, passed: Floats, is_around: Ints
+) -> None:
+    """To each group, outermost first, adds a non-linear map of itself and of the group around it, as that has
+    become."""
+    g = len(h)
+    _dense(rows, h, matrices[0], bias)
+    for group in range(g):
+        is_around[group] = 0
+    for group in range(1, g):
+        is_around[up[group]] = 1
+    for group in range(g):
+        state, row, result = h[group], rows[group], passed[group]
+        if up[group] < g:
+            _add_row(row, passed[up[group]])
+        for j in range(WIDTH):
+            state[j] += max(row[j], np.float32(0))
+            result[j] = 0
+        if is_around[group]:
+            _add_product(passed[group : group + 1], h[group : group + 1], matrices[1])
 
 
 @compiled
@@ -235,6 +265,7 @@ def _probabilities(
     ancestors: Ints,
     first: Ints,
     last: Ints,
+    up: Ints,
     name_ids: Ints,
     name_groups: Ints,
     text_ids: Ints,
@@ -261,6 +292,7 @@ def _probabilities(
     _add_words(of_groups, group_numbers, names, name_ids, name_groups)
     _dense(h, of_groups, group, biases[0])
     _relu(h)
+    _pass_inwards(h, up, squares[_INWARDS:_PASSED], biases[12], rows, mapped, places)
     _add_words(of_blocks, block_numbers, text, text_ids, text_blocks)
     _dense(x, of_blocks, block, biases[1])
     _add_from_groups(x, h, ancestors, squares[_ABOVE:_PAGE], rows, mapped, places)
@@ -273,6 +305,7 @@ def _probabilities(
             _dense(heard_of, rows, squares[_HEARD], biases[2])
             _add_product(heard_of, h, squares[_HEARD + 1])
             _relu(heard_of)
+            _pass_inwards(heard_of, up, squares[_PASSED:], biases[13], rows, mapped, places)
             for i in range(n):
                 for j in range(WIDTH):
                     news[i, j] = biases[3, j]

@@ -34,6 +34,7 @@ from stages.render.main.align import matched, scores, tokens
 from stages.render.main.features import Vocabulary, extract
 from stages.render.main.learning import Blur, Example, Network, batch, loss
 from stages.render.main.tree import name_words
+from stages.render.main.variants import Variants, form_of
 from stages.render.main.words import EARLY, Floats
 from stages.render.text import structure
 
@@ -41,6 +42,8 @@ FOLDS = 5
 EPOCHS = 12
 PAGES_PER_STEP = 8
 RATE = 3e-3
+#: Share of pages that are replaced by a variant, another one each time.
+VARIED = 0.6
 #: A word gets an embedding if at least this many sites have it.
 NAME_SITES = 10
 TEXT_SITES = 40
@@ -116,12 +119,24 @@ def vocabulary_of(pages: Sequence[Page]) -> tuple[list[str], list[str]]:
     return frequent(tags, NAME_SITES) + frequent(names, NAME_SITES), frequent(text, TEXT_SITES)
 
 
+def variants_of(pages: Sequence[Page]) -> Variants:
+    """Pages in the form in which they can be changed."""
+    looks: dict[tuple[str, str], int] = {}
+    forms = []
+    for page in pages:
+        look = [looks.setdefault((one.tag, one.names), len(looks)) for one in page.containers]
+        size = np.array([len(block) for block in page.tokens], np.float32)
+        forms.append((page.group, form_of(page.blocks, page.containers, look, size, page.matched)))
+    return Variants(forms, list(looks))
+
+
 def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[list[str], list[str]]]:
     """Weights as ``network`` needs them, and the words of the vocabulary."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     words = vocabulary_of(pages)
     vocabulary = Vocabulary(*words)
+    pages = [page for page in pages if page.matched.sum() > MIN_FOUND * len(page.gold)]
     examples = [
         Example(
             extract(blocks_of(page.blocks), outline_of(page.containers), vocabulary),
@@ -129,8 +144,16 @@ def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[
             page.matched,
         )
         for page in pages
-        if page.matched.sum() > MIN_FOUND * len(page.gold)
     ]
+    variants = variants_of(pages)
+
+    def drawn(number: int) -> Example:
+        """A page or a variant of it."""
+        if rng.random() >= VARIED:
+            return examples[number]
+        form = variants.make(number, rng)
+        return Example(extract(*variants.outline(form), vocabulary), form.size, form.matched)
+
     scale: dict[str, Floats] = {}
     for kind in ("block", "group"):
         rows = np.concatenate([getattr(example.features, kind) for example in examples])
@@ -143,7 +166,7 @@ def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[
     for _ in range(EPOCHS):
         order = rng.permutation(len(examples))
         for start in range(0, len(order), PAGES_PER_STEP):
-            some = batch([examples[i] for i in order[start : start + PAGES_PER_STEP]], scale, blur)
+            some = batch([drawn(i) for i in order[start : start + PAGES_PER_STEP]], scale, blur)
             optimizer.zero_grad()
             loss(net(some), some).backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)

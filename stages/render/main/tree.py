@@ -58,6 +58,8 @@ class Tree(NamedTuple):
     wraps: Ints  # (g,): containers in it
     alike: Ints  # (g,): siblings that look the same (tag and names), itself included
     rank: Ints  # (g,): how many of those come before it
+    kin: Ints  # (g,): the first sibling with the same known words in the names of its containers
+    kin_rank: Ints  # (g,): how many of those come before it
     depth: Ints  # (n,): groups around each block
     name_ids: Ints  # words of names, ascending by group
     name_groups: Ints  # the group of each
@@ -71,15 +73,19 @@ def tree(inner: Ints, outline: Outline, known: Names) -> Tree:
     name_ids = np.empty(int((sizes + (tags >= 0))[look].sum()), np.int64)
     name_groups = np.empty_like(name_ids)
     spans, of = np.empty((2, c), np.int64), np.empty(c, np.int64)
-    groups = np.zeros((7, c), np.int64)
+    groups = np.zeros((11, c), np.int64)
     ancestors, depth = np.empty((n, LEVELS), np.int64), np.empty(n, np.int64)
     containers = (outline.parent, look, tags, words, sizes)
     blocks = (inner, outline.merged[:, 0].copy(), outline.merged[:, 1].copy())
     g, named = _group(*containers, *blocks, spans, of, groups, name_ids, name_groups, ancestors, depth)
-    first, last, up, wraps, alike, rank, _ = groups[:, :g]
+    first, last, up, wraps, alike, rank, looks, words_of, kin, kin_rank, counts = groups[:, :g]
     members = np.empty((2, 1 << (2 * g).bit_length()), np.int64)
-    _siblings(up, groups[6], members, rank, alike)
-    return Tree(first, last, ancestors, up, wraps, alike, rank, depth, name_ids[:named], name_groups[:named])
+    _siblings(up, words_of, members, kin_rank, counts, kin)
+    _siblings(up, looks, members, rank, alike, counts)
+    return Tree(
+        *(first, last, ancestors, up, wraps, alike, rank, kin, kin_rank),
+        *(depth, name_ids[:named], name_groups[:named]),
+    )
 
 
 @compiled
@@ -102,7 +108,8 @@ def _group(
 ) -> tuple[int, int]:
     """Takes the fields of ``Outline``, the result of ``Names`` for each look, and ``inner``, the container of
     each block. Fills the rest: spans of containers, the group of each container with blocks; of groups first,
-    last, up, wraps and (in the last row) look; ``Tree``. Returns how many groups there are, and words."""
+    last, up, wraps and (in the seventh row) look and a hash of the words; ``Tree``. Returns how many groups
+    there are, and words."""
     c, n = len(parent), len(inner)
     first, last = spans[0], spans[1]
     for i in range(c):
@@ -143,6 +150,9 @@ def _group(
         for word in range(sizes[look[i]]):
             name_ids[named], name_groups[named] = words[starts[look[i]] + word], g - 1
             named += 1
+    for word in range(named):
+        mixed = (name_ids[word] + 1) * 2_654_435_761 & 0xFFFFFFFF
+        groups[7, name_groups[word]] += mixed * mixed >> 24  # a sum: names may come in any order
     for group in range(g):
         if groups[2, group] < 0:
             groups[2, group] = g
@@ -157,9 +167,9 @@ def _group(
 
 
 @compiled
-def _siblings(up: Ints, look: Ints, table: Ints, rank: Ints, alike: Ints) -> None:
-    """For each group: how many siblings before it look the same, and how many in all, including itself.
-    ``table``: two rows, a power of two and at least twice the groups."""
+def _siblings(up: Ints, look: Ints, table: Ints, rank: Ints, alike: Ints, eldest: Ints) -> None:
+    """For each group: how many siblings before it look the same, how many in all, including itself, and the
+    first of them. ``table``: two rows, a power of two and at least twice the groups."""
     # Siblings are counted by the group around and the look, with open addressing.
     members, counts = table[0], table[1]  # one group of each kind of sibling
     last = len(counts) - 1
@@ -170,7 +180,9 @@ def _siblings(up: Ints, look: Ints, table: Ints, rank: Ints, alike: Ints) -> Non
         slot = (up[group] * 1_000_003 + seen_as * 7919) & last
         while counts[slot] and (up[members[slot]] != up[group] or look[members[slot]] != seen_as):
             slot = (slot + 1) & last
-        members[slot] = group
+        if not counts[slot]:
+            members[slot] = group
+        eldest[group] = members[slot]
         alike[group] = slot
         rank[group] = counts[slot]
         counts[slot] += 1
