@@ -24,7 +24,8 @@ from model.requests import Request
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A request that has a slot, or -1. ``place``: its number in the order of the call."""
+    """A request on its way. ``place``: its number in the order of the call; ``slot``: -1 while it waits, and
+    when it has ended."""
 
     place: int
     request: Request

@@ -145,16 +145,17 @@ def start() -> None:
 
 
 def _open(count: int) -> None:
-    for _ in range(count):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "stages.ahead", "--beside"],
-            cwd=_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        _beside.append(process)
+    with suppress(OSError):  # no more processes, or no memory: loops are compiled when they are called
+        for _ in range(count):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "stages.ahead", "--beside"],
+                cwd=_ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+            _beside.append(process)
 
 
 def wait() -> None:

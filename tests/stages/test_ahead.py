@@ -178,6 +178,17 @@ def test_a_run_begins_before_it_knows_what_is_missing(checkout, monkeypatch, nee
         assert not ahead._beside  # something was compiled
 
 
+def test_a_machine_that_starts_no_more_processes_compiles_later(checkout, monkeypatch):
+    def refuse(*rest, **named):
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(ahead.subprocess, "Popen", refuse)
+    monkeypatch.setitem(sys.modules, "stages.room", object())
+    ahead.prepare()
+    ahead.start()
+    assert ahead.missing() == ["stages.room.loops"]
+
+
 def test_where_a_process_that_waits_was_killed_the_others_compile(checkout, monkeypatch):
     monkeypatch.setattr(ahead.os, "sched_getaffinity", lambda process: {0, 1})
     monkeypatch.setitem(sys.modules, "stages.room", object())
