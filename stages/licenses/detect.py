@@ -60,7 +60,7 @@ _OTHERS = re.compile(
     r"|adapted\s+from|weights|datasets?\b|documentation\s+is|docs\s+are",
     re.IGNORECASE,
 )
-_BADGE = re.compile(r"badge/licen[sc]e-((?:[\w.+]|--|_|%20)+)-\w+", re.IGNORECASE)
+_BADGE = re.compile(r"badge/licen[sc]e-((?:[\w.+]|--|%20)+)-\w+", re.IGNORECASE)
 _OPENING = 1000  # characters at the head of such a text, where it may say what it is
 _OWN_WORDS = 400  # and with more, a licence of somebody's own is not told by a few of its words
 _SHORT = 60  # words: a file of terms with fewer is no licence of its own

@@ -10,7 +10,7 @@ import re
 #: Names of boxes that hold only code (not coupons or postal codes), and names of boxes that may hold code.
 CODE_CLASS = re.compile(
     r"(?i)(?:^|\s)(?:(?:bb|source|src|php|html|sql|js|java|css|xml|cpp|c|py|python|xoops|wiki|program|sample|example"
-    r"|forum|raw|pre|syntax|geshi|block)[-_]?)?code(?:[-_]*(?:code|box|block|main|contents?|container|area|view|body|text"
+    r"|forum|raw|pre|syntax|geshi|block)[-_]?)?code(?:[-_]*(?:code|box|block|main|content|container|area|view|body|text"
     r"|wrap|wrapper|inner|snippet|sample|example|listing|frame|cell|s))*(?=\s|$)|geshi|program-?listing"
 )
 MAYBE_CLASS = re.compile(

@@ -2,7 +2,7 @@
 
 Knows lists, tables and what else elements do to the lines in them, as long as nothing is on the line that is
 being written. Does not know what is in lines that are not whole (``elements``), how rows become lines
-(``tables``), nor how lists of letters are numbered (``lists``): it stops there.
+(``table_kernels``), nor how lists of letters are numbered (``lists``): it stops there.
 """
 
 from __future__ import annotations

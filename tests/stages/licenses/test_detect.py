@@ -205,3 +205,13 @@ def test_readmes(readme: str, expected: str | None) -> None:
 def test_no_text_is_too_odd(text: str) -> None:
     for role in ("source", "terms", "prose"):
         statement(text, role)  # type: ignore[arg-type]
+
+
+def test_a_badge_without_an_end_is_read_once() -> None:
+    """Each underscore could be read in two ways: more ways than there is time for."""
+    from stages.licenses import detect
+
+    assert not detect._BADGE.search("badge/license-" + "_" * 4000 + "!")
+    found = detect._BADGE.search("https://img.shields.io/badge/license-Apache_2.0-blue")
+    assert found is not None
+    assert found[1] == "Apache_2.0"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.render import render, text
+from stages.render import code_signs, render, text
 
 CODE = "if x:\n    y = f(1)\n\n        z = 2\nend(x)"
 
@@ -162,3 +162,10 @@ def test_pages_without_a_sign_of_code_need_no_parser(
     page = render(f"<!doctype html><title>T</title>{words}<p>a list, b;<br>&nbsp; of c, d<br>{sign}")
     assert "a list, b;\nof c, d" in page.text
     assert bool(parses) == parsed
+
+
+def test_a_name_of_any_length_is_looked_at_once() -> None:
+    """Two ways to read each of its words would be more than a billion ways to read the name."""
+    name = "code" + "contents" * 4000
+    assert code_signs.CODE_CLASS.search(name)
+    assert not code_signs.CODE_CLASS.search(name + "!")
