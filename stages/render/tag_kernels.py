@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import compiled
+from stages.compiled import inner
 from stages.render import nesting
 from stages.render.markup_kernels import raw_end
 from stages.render.text_kernels import NO, NONE, YES, hash_of, is_blank, look_up, lower, put_text
@@ -44,7 +44,7 @@ SEEN, DROPPED, REASON, CONCEALED, AS_BLOCK, AS_BOXES, OPENED, COLON, TYPED, EMPT
 INFO = 10
 
 
-@compiled
+@inner
 def _contains(page: Any, at: Any, end: Any, words: Any) -> Any:
     """Whether one of the words (rows, in lower case, ended by zeros) is in the text, in any case."""
     while at < end:
@@ -60,7 +60,7 @@ def _contains(page: Any, at: Any, end: Any, words: Any) -> Any:
     return False
 
 
-@compiled
+@inner
 def _read_style(page: Any, at: Any, end: Any, info: Any) -> Any:
     """What a style says of the element's box (``hidden``), and whether it keeps white space (``code``)."""
     concealed = block = boxes = False
@@ -137,7 +137,7 @@ def _read_style(page: Any, at: Any, end: Any, info: Any) -> Any:
     info[AS_BOXES] = boxes
 
 
-@compiled
+@inner
 def _read_class(page: Any, at: Any, end: Any, classes: Any, info: Any) -> Any:
     """Gives up on classes of formulas and code."""
     while at < end:
@@ -155,7 +155,7 @@ def _read_class(page: Any, at: Any, end: Any, classes: Any, info: Any) -> Any:
                 info[REASON] = classes[row, 1]
 
 
-@compiled
+@inner
 def read_tag(
     page: Any,
     at: Any,
@@ -283,7 +283,7 @@ def read_tag(
     return at + 1
 
 
-@compiled
+@inner
 def skip_content(
     page: Any,
     at: Any,

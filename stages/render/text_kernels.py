@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import compiled, inlined
+from stages.compiled import inlined, inner
 
 #: Numba compiles a function anew for each constant that is written in a call; these are values.
 NONE, NO, YES = map(np.int64, (-1, 0, 1))
@@ -27,7 +27,7 @@ def is_blank(byte: Any) -> Any:
     return byte == 32 or byte == 10 or byte == 9 or byte == 12 or byte == 13
 
 
-@compiled
+@inner
 def look_up(table: Any, value: Any) -> Any:
     """Row of a hash in a table with open addressing; -1 for none."""
     last = len(table) - 1
@@ -39,7 +39,7 @@ def look_up(table: Any, value: Any) -> Any:
     return row
 
 
-@compiled
+@inner
 def hash_of(page: Any, at: Any, end: Any, fold: Any) -> Any:
     value: Any = np.uint64(14695981039346656037)
     for index in range(at, end):
@@ -50,7 +50,7 @@ def hash_of(page: Any, at: Any, end: Any, fold: Any) -> Any:
     return np.int64(value >> np.uint64(1))
 
 
-@compiled
+@inner
 def _put_letter(letter: Any, out: Any, put: Any) -> Any:
     """Writes a code point as the parser would write it; returns the place after it."""
     if letter == 38 or letter == 60 or letter == 62 or letter == 34:
@@ -81,7 +81,7 @@ def _put_letter(letter: Any, out: Any, put: Any) -> Any:
     return put + 4
 
 
-@compiled
+@inner
 def _put_reference(
     page: Any, at: Any, end: Any, in_value: Any, references: Any, out: Any, put: Any, after: Any
 ) -> Any:
@@ -138,7 +138,7 @@ def _put_reference(
     return _put_letter(38, out, put)
 
 
-@compiled
+@inner
 def put_text(
     page: Any, at: Any, end: Any, in_value: Any, references: Any, out: Any, put: Any, after: Any
 ) -> Any:
@@ -170,7 +170,7 @@ def put_text(
     return put
 
 
-@compiled
+@inner
 def put_closing(page: Any, at: Any, end: Any, out: Any, put: Any) -> Any:
     """Writes the closing tag of the element whose name is at ``at``; returns the place after it."""
     out[put], out[put + 1] = 60, 47
