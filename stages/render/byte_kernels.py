@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from stages.compiled import compiled
+from stages.compiled import inner
 
 #: Bytes that are looked at together.
 WIDTH = 32
@@ -136,7 +136,7 @@ def _equal(typing: Any, page: Any, at: Any, letter: Any) -> Any:
 _first_equal: Any = intrinsic(_equal)
 
 
-@compiled
+@inner
 def find(page: Any, at: Any, end: Any, letter: Any) -> Any:
     """The place of a byte from ``at`` on; ``end`` if there is none before it."""
     while at < end:
