@@ -305,8 +305,8 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
     opened = 0  # code
     dollars = 0
     space = broken = blank = False  # of the white space before the next character
-    before = 0  # the character before it; 0: there is none
-    ending = 0  # the last character so far
+    before: Any = 0  # the character before it; 0: there is none
+    ending: Any = 0  # the last character so far
     for index in range(first, last):
         event = events[index, 0]
         if event == _JOINT:
@@ -368,7 +368,8 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
                     put += count
                     raw += count
                     chars += count
-                    before = ending = np.int64(out[put - 1])
+                    letter = np.int64(out[put - 1])
+                    before = ending = letter
                     continue
             letter = _letter(out, at)
             size = 1 + (letter > 0x7F) + (letter > 0x7FF) + (letter > 0xFFFF)
