@@ -269,7 +269,7 @@ class _Page:
 
 
 def _classes(node: LexborNode) -> list[str]:
-    return (node.attributes.get("class") or "").split()
+    return (node.attrs.get("class") or "").split() if node.is_element_node else []
 
 
 def _letters(node: LexborNode) -> int:

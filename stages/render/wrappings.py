@@ -13,6 +13,8 @@ import re
 from stages.render import macros
 
 _DELIMITERS = (("$$", "$$", True), ("\\[", "\\]", True), ("\\(", "\\)", False), ("$", "$", False))
+#: Of these, and of groups.
+_OPENINGS = ("$", "\\[", "\\(", "{")
 _ZERO_WIDTH = re.compile("[\u200b\u2060\ufeff\u00ad]")
 _CDATA = re.compile(r"(?:(?:%|//)[ \t]*)?(?:<!\[CDATA\[|\]\]>)")
 _ENTITY = re.compile(r"&(lt|gt|amp|quot|nbsp|#39|#x27);", re.IGNORECASE)
@@ -80,6 +82,8 @@ def unwrap(source: str) -> tuple[str, bool]:
     display = False
     text = _strip(text)
     for _ in range(_MAX_WRAPPINGS):
+        if not text.startswith(_OPENINGS):
+            break
         inner = text
         for opening, closing, displayed in _DELIMITERS:
             if _delimited(text, opening, closing):
