@@ -36,6 +36,8 @@ from stages.render.main.learning import Blur, Example, Network, batch, loss
 from stages.render.main.tree import name_words
 from stages.render.main.variants import Variants, form_of
 from stages.render.main.words import EARLY, Floats
+from stages.render.main.writer import CONTENT, EITHER, Written
+from stages.render.main.written import write
 from stages.render.text import structure
 
 FOLDS = 5
@@ -44,6 +46,11 @@ PAGES_PER_STEP = 8
 RATE = 3e-3
 #: Share of pages that are replaced by a variant, another one each time.
 VARIED = 0.6
+#: Written pages of each kind.
+WRITTEN = {"forum": 120, "documentation": 60, "code": 60, "listing": 60, "product": 60, "service": 60}
+#: Paragraphs of real pages that are put into them have fewer tokens, and a page has at least this many.
+MOST_PROSE = 200
+LEAST_PROSE = 8
 #: A word gets an embedding if at least this many sites have it.
 NAME_SITES = 10
 TEXT_SITES = 40
@@ -63,6 +70,7 @@ class Page:
     containers: list[Container]
     gold: list[str]
     tokens: list[list[str]]  # of each block
+    size: Floats  # how many of each block count: none where either answer is right
     matched: Floats  # tokens of each block that are in the gold text
 
 
@@ -97,10 +105,54 @@ def read(gold: Path) -> list[Page]:
                         containers=containers,
                         gold=of_gold,
                         tokens=of_blocks,
+                        size=np.array([len(block) for block in of_blocks], np.float32),
                         matched=matched(of_blocks, of_gold),
                     )
                 )
     return pages
+
+
+def prose_of(pages: Sequence[Page]) -> list[list[str]]:
+    """Paragraphs of the content of each page that has enough of them."""
+    prose = []
+    for page in pages:
+        paragraphs = [
+            block.text
+            for block, size, found in zip(page.blocks, page.size, page.matched, strict=True)
+            if block.kind == "text" and 0 < size < MOST_PROSE and found >= 0.9 * size and not block.links
+        ]
+        if len(paragraphs) >= LEAST_PROSE:
+            prose.append(paragraphs)
+    return prose
+
+
+def page_of(written: Written, number: int) -> Page | None:
+    """A written page with its labels; None if the renderer leaves something out, which is rare."""
+    blocks, containers = structure(written.html)
+    words = [tokens(block.text) for block in blocks]
+    marks = np.array([mark for text, mark in written.texts for _ in tokens(text)], np.int64)
+    ends = np.cumsum([len(block) for block in words], dtype=np.int64)
+    if len(marks) != ends[-1]:
+        return None
+    of_blocks = np.split(marks, ends[:-1])
+    return Page(
+        set="written",
+        group=written.kind,
+        id=f"{written.kind}{number}",
+        site=f"{written.kind}{number}",
+        blocks=blocks,
+        containers=containers,
+        gold=[token for text, mark in written.texts if mark == CONTENT for token in tokens(text)],
+        tokens=words,
+        size=np.array([(marks != EITHER).sum() for marks in of_blocks], np.float32),
+        matched=np.array([(marks == CONTENT).sum() for marks in of_blocks], np.float32),
+    )
+
+
+def written_pages(prose: Sequence[Sequence[str]]) -> list[Page]:
+    """``WRITTEN``, with their labels."""
+    made = (page_of(write(kind, n, prose), n) for kind, count in WRITTEN.items() for n in range(count))
+    return [page for page in made if page]
 
 
 def vocabulary_of(pages: Sequence[Page]) -> tuple[list[str], list[str]]:
@@ -125,8 +177,7 @@ def variants_of(pages: Sequence[Page]) -> Variants:
     forms = []
     for page in pages:
         look = [looks.setdefault((one.tag, one.names), len(looks)) for one in page.containers]
-        size = np.array([len(block) for block in page.tokens], np.float32)
-        forms.append((page.group, form_of(page.blocks, page.containers, look, size, page.matched)))
+        forms.append((page.group, form_of(page.blocks, page.containers, look, page.size, page.matched)))
     return Variants(forms, list(looks))
 
 
@@ -134,13 +185,14 @@ def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[
     """Weights as ``network`` needs them, and the words of the vocabulary."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
+    pages = [*pages, *written_pages(prose_of(pages))]
     words = vocabulary_of(pages)
     vocabulary = Vocabulary(*words)
     pages = [page for page in pages if page.matched.sum() > MIN_FOUND * len(page.gold)]
     examples = [
         Example(
             extract(blocks_of(page.blocks), outline_of(page.containers), vocabulary),
-            np.array([len(block) for block in page.tokens], np.float32),
+            page.size,
             page.matched,
         )
         for page in pages
