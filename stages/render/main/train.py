@@ -42,12 +42,18 @@ from stages.render.text import structure
 
 FOLDS = 5
 EPOCHS = 12
+#: The first of them, in which written pages are among the others: the last are of real pages alone.
+MIXED_EPOCHS = 9
 PAGES_PER_STEP = 8
 RATE = 3e-3
 #: Share of pages that are replaced by a variant, another one each time.
 VARIED = 0.6
-#: Written pages of each kind.
-WRITTEN = {"forum": 120, "documentation": 60, "code": 60, "listing": 60, "product": 60, "service": 60}
+#: Written pages of each kind, and what they have for the name of a set.
+WRITTEN = {
+    **{"article": 120, "forum": 160, "documentation": 80, "code": 60},
+    **{"listing": 120, "product": 80, "service": 80},
+}
+WRITTEN_SET = "written"
 #: Paragraphs of real pages that are put into them have fewer tokens, and a page has at least this many.
 MOST_PROSE = 200
 LEAST_PROSE = 8
@@ -136,7 +142,7 @@ def page_of(written: Written, number: int) -> Page | None:
         return None
     of_blocks = np.split(marks, ends[:-1])
     return Page(
-        set="written",
+        set=WRITTEN_SET,
         group=written.kind,
         id=f"{written.kind}{number}",
         site=f"{written.kind}{number}",
@@ -189,6 +195,7 @@ def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[
     words = vocabulary_of(pages)
     vocabulary = Vocabulary(*words)
     pages = [page for page in pages if page.matched.sum() > MIN_FOUND * len(page.gold)]
+    real = sum(page.set != WRITTEN_SET for page in pages)
     examples = [
         Example(
             extract(blocks_of(page.blocks), outline_of(page.containers), vocabulary),
@@ -212,11 +219,12 @@ def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[
         scale |= {f"{kind}_mean": rows.mean(0), f"{kind}_std": rows.std(0) + 0.01}
     net = Network(len(words[0]), len(words[1]))
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=0.01)
-    steps = EPOCHS * -(-len(examples) // PAGES_PER_STEP)
+    counts = [len(examples) if epoch < MIXED_EPOCHS else real for epoch in range(EPOCHS)]
+    steps = sum(-(-count // PAGES_PER_STEP) for count in counts)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
     blur = Blur(rng, sum(word[0] == "<" for word in words[0]))
-    for _ in range(EPOCHS):
-        order = rng.permutation(len(examples))
+    for count in counts:
+        order = rng.permutation(count)
         for start in range(0, len(order), PAGES_PER_STEP):
             some = batch([drawn(i) for i in order[start : start + PAGES_PER_STEP]], scale, blur)
             optimizer.zero_grad()

@@ -196,6 +196,8 @@ def test_training_is_reproducible(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     from stages.render.main import train
 
     monkeypatch.setattr(train, "EPOCHS", 2)
+    monkeypatch.setattr(train, "MIXED_EPOCHS", 1)
+    monkeypatch.setattr(train, "WRITTEN", {"forum": 2, "code": 1})
     monkeypatch.setattr(train, "NAME_SITES", 2)
     monkeypatch.setattr(train, "TEXT_SITES", 2)
     gold = tmp_path / "gold"
