@@ -168,6 +168,9 @@ class Watch:
     def stop(self, task: Any) -> None:
         """Nothing to show."""
 
+    def doubled(self, task: Any, seconds: float, usual: float) -> None:
+        """Nothing to show."""
+
 
 def measure(documents: int, way: str, folder: str) -> dict[str, Any]:
     """One run, in this process, which gets the limit."""

@@ -15,10 +15,8 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.lib import data as pages
 from benchmarks.lib.warcs import captures
+from benchmarks.lib.watched import watched
 
 NEEDS = ("ray", "moto", "data:web/pages.warc.gz")
 FLOORS = {"times one part for each CPU": 1.15}
@@ -58,21 +57,9 @@ main()
 
 
 def run(config: Path, under_way: float, workers: int) -> float:
-    """Seconds of a run from its first look for work."""
+    """Seconds of a run from its first look for work to its end."""
     command = [sys.executable, "-c", RUN, str(under_way), "run", "-c", str(config)]
-    command += ["--workers", str(workers), "--log-format", "json"]
-    started, last = 0.0, b""
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(ROOT)}
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if b'"looking for work"' in line and not started:
-                started = time.monotonic()
-            last = line
-    assert process.returncode == 0, f"the run failed: {last.decode()}"
-    assert started
-    return time.monotonic() - started
+    return watched([*command, "--workers", str(workers)]).ending
 
 
 def files(client: Any, prefix: str) -> dict[str, str]:

@@ -5,11 +5,12 @@ cost only the parts that they were at; the bytes are the same.
 
 A config whose parts do nothing but wait runs inline, and then on clusters of nodes of one CPU each, which are
 processes of this machine: on a single node; on three, of which two are killed with all their workers after a
-quarter and a half of the parts; and on one whose autoscaler (Ray's, with a provider of local nodes) may
-start two more. Compares sha256 over all files of the outputs; counts the parts that each node did, those done
-twice, and seconds from when the run looks for work. Exits 1 if bytes differ, if a node got nothing, if more
-parts were done twice than the killed nodes had under way, or if three nodes that the autoscaler starts are
-not 1.5 times as fast as one.
+quarter and a half of the parts; on three, of which the workers of one stand still (SIGSTOP) after a quarter;
+and on one whose autoscaler (Ray's, with a provider of local nodes) may start two more. Compares sha256 over
+all files of the outputs; counts the parts that each node did, those done twice, and seconds from when the run
+looks for work. Exits 1 if bytes differ, if a node got nothing, if more parts were done twice than the killed
+nodes had under way, if a node that stands still makes a run take twice as long as one node does, or if three
+nodes that the autoscaler starts are not 1.5 times as fast as one.
 """
 
 from __future__ import annotations
@@ -32,12 +33,17 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import psutil
 
+from benchmarks.lib.watched import watched
 from tests.e2e.test_job import free_port
 from tests.runs import hashes
 
 NEEDS = ("ray", "psutil")
 FLOORS = {"autoscaled to three nodes, times one node": 1.5}
-CEILINGS = {"outputs that differ": 0, "parts done twice, of those under way on killed nodes": 1}
+CEILINGS = {
+    "outputs that differ": 0,
+    "parts done twice, of those under way on killed nodes": 1,
+    "a node that stands still, times the seconds of one node": 2,
+}
 RAY = str(Path(sys.executable).parent / "ray")
 
 CONFIG = """
@@ -138,30 +144,23 @@ class Bench:
         settings = {"output": self.folder / name, "folder": self.folder, "seconds": self.seconds}
         config.write_text(CONFIG.format(**settings))
         notes.write_text("")  # the same for all runs, as it stands in the config
-        command = [
-            sys.executable,
-            "-m",
-            "pipeline",
-            "run",
-            "-c",
-            str(config),
-            "--log-format",
-            "json",
-            *options,
-        ]
-        errors = self.folder / f"{name}.log"
-        with errors.open("w") as log:
-            process = subprocess.Popen(command, stderr=log, stdout=subprocess.DEVNULL)
-            until(lambda: b"looking for work" in errors.read_bytes(), "the run does not begin")
-            started = time.monotonic()
-            if meanwhile is not None:
-                meanwhile(notes)
-            if process.wait(600):
-                raise RuntimeError(f"the run {name} failed: {errors.read_text()[-2000:]}")
-        seconds = time.monotonic() - started
+        command = [sys.executable, "-m", "pipeline", "run", "-c", str(config), *options]
+        seconds = watched(command, meanwhile and (lambda: meanwhile(notes))).ending
         done = [line.split() for line in notes.read_text().splitlines()]
         parts = Counter(place for place, _ in done)
         return Ran(seconds, sorted(parts.values(), reverse=True), len(done) - self.parts)
+
+    def wait_for(self, notes: Path, share: int) -> None:
+        """Until one part of so many is done."""
+        until(lambda: len(notes.read_text().splitlines()) >= self.parts // share, "no parts")
+
+    def halt(self, pid: int, notes: Path) -> None:
+        """After a quarter of the parts the workers of a node stand still, as before a disk that is hung."""
+        self.wait_for(notes, 4)
+        for process in tree(pid):
+            with contextlib.suppress(psutil.Error):
+                if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::"):
+                    process.suspend()
 
 
 def main() -> int:
@@ -185,10 +184,14 @@ def main() -> int:
 
             def strike(notes: Path) -> None:
                 for share, victim in ((4, second), (2, third)):
-                    until(lambda: len(notes.read_text().splitlines()) >= options.parts // share, "no parts")  # noqa: B023 - called at once
+                    bench.wait_for(notes, share)
                     kill(victim)
 
             ran["vanishing"] = bench.run("vanishing", *on_cluster, meanwhile=strike)
+        with node(*head), node(f"--address={gcs}") as second, node(f"--address={gcs}"):
+            ran["standing"] = bench.run(
+                "standing", *on_cluster, meanwhile=lambda notes: bench.halt(second, notes)
+            )
         scaling = bench.folder / "autoscaling.yaml"
         provider = {**AUTOSCALED["provider"], "gcs_address": gcs}
         scaling.write_text(json.dumps({**AUTOSCALED, "provider": provider}))
@@ -205,9 +208,11 @@ def main() -> int:
     again = ran["vanishing"].again
     print(f"nodes.bytes       {len(differ)}  0  {len(differ)}  0  (outputs that differ: {differ})")
     print(f"nodes.again       {again}  {under_way}  {again / under_way:.2f}  1  (parts done twice)")
+    late = ran["standing"].seconds / ran["one"].seconds
+    print(f"nodes.standing    {late:.2f}  1  {late:.2f}  2  (times the seconds of one node)")
     print(f"nodes.autoscaled  {ratio:.2f}  1  {ratio:.2f}  1.5  (times the speed of one node)")
     shared = len(ran["vanishing"].parts) == 3 and len(ran["autoscaled"].parts) > 1
-    return 0 if not differ and shared and again <= under_way and ratio >= 1.5 else 1
+    return 0 if not differ and shared and again <= under_way and late <= 2 and ratio >= 1.5 else 1
 
 
 if __name__ == "__main__":

@@ -15,13 +15,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -30,34 +27,14 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.lib import data as pages
 from benchmarks.lib.warcs import with_other_ids
+from benchmarks.lib.watched import watched
 
 NEEDS = ("ray", "data:web/pages.warc.gz")
 FLOORS = {"times one worker": 1.7}
 FLOOR = FLOORS["times one worker"]
 GIB = 1 << 30
+RUN = (sys.executable, "-m", "pipeline", "run", "--config", "sample.yaml")
 BLEND = "blend=[{phase: 1, weights: {english: 0.6, multilingual: 0.3, code: 0.1}}]"
-
-
-def run(config: str, output: Path, *options: str) -> tuple[float, int]:
-    """Seconds from the first look for work until all is written, and peak bytes of the driver (with Ray's
-    own processes, of which the largest counts)."""
-    started = ended = 0.0
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    arguments = ["run", "--config", config, "--set", f"output={output}", "--log-format", "json", *options]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *arguments], stderr=subprocess.PIPE, env=environment
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if b'"looking for work"' in line and not started:
-            started = time.monotonic()
-        if b'"stopping the executor"' in line and not ended:
-            ended = time.monotonic()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, f"the run failed: {process.args}"
-    assert started < ended
-    return ended - started, usage.ru_maxrss * 1024
 
 
 def rows(output: Path) -> tuple[int, int, int]:
@@ -101,7 +78,8 @@ def main() -> int:
     }
     for name, how in [*ways.items(), *[*ways.items()][1:] * (options.rounds - 1)]:
         shutil.rmtree(folder / name, ignore_errors=True)
-        seconds, driver = run("sample.yaml", folder / name, *common, *how)
+        output = ("--set", f"output={folder / name}")
+        seconds, _, driver = watched([*RUN, *output, *common, *how])
         captures, missing, worker = rows(folder / name)
         rates[name] = captures / seconds
         largest = driver if name == "inline" else max(driver, worker)

@@ -83,16 +83,12 @@ def compile_loops(names: Sequence[str]) -> None:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Collect garbage once, after what makes a lot of it, and look for it only in what is new: compiling
-    takes a sixth less time."""
+    """Look for no garbage meanwhile, which takes a tenth of the time; Python looks for it afterwards."""
     collects = gc.isenabled()
     gc.disable()
-    gc.freeze()
     try:
         yield
     finally:
-        gc.collect()
-        gc.unfreeze()
         if collects:
             gc.enable()
 
@@ -190,5 +186,6 @@ if __name__ == "__main__":
         os.nice(15)  # as workers of Ray, which may wait for what is compiled here
         load_compiler()
         compile_beside(sys.stdin.read().split())
+        os._exit(0)  # without taking the compiler apart
     else:
         compile_loops(sys.argv[1:] or sorted(signatures()))

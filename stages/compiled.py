@@ -4,7 +4,8 @@ The first call in a fresh installation compiles, which takes seconds; later proc
 the modules, or in the user's cache directory. If neither can be written to (a read-only container), every
 process compiles anew. If several processes need the same loop, as the workers of a run do at its start, one
 compiles and the others wait for it. Kernels compute in the order in which they are written on every
-processor: "fast" mathematics is off.
+processor: "fast" mathematics is off. A kernel that others call is compiled with each of them (``parts``), and
+on its own only if Python calls it too.
 
 Knows Numba's cache. Does not know what kernels compute.
 """
@@ -21,6 +22,8 @@ from typing import Any
 
 import numba
 
+from stages import parts
+
 #: The package whose kernels may be called by kernels of any other package.
 _SHARED = Path(__file__).parent / "text"
 
@@ -33,9 +36,15 @@ def compiled(function: Callable[..., Any]) -> Any:
     return _compile(function, _nrt=False)
 
 
+def inner(function: Callable[..., Any]) -> Any:
+    """``compiled``, for functions that only other loops call: without an entry for Python, which takes
+    time to compile. Calling one from Python is a TypeError."""
+    return _Inner(_compile(function, _nrt=False, no_cpython_wrapper=True))
+
+
 def inlined(function: Callable[..., Any]) -> Any:
-    """``compiled``, and inlined in its callers: for small functions that are called for every byte."""
-    return _compile(function, _nrt=False, forceinline=True)
+    """``inner``, and inlined in its callers: for small functions that are called for every byte."""
+    return _Inner(_compile(function, _nrt=False, no_cpython_wrapper=True, forceinline=True))
 
 
 def allocating(function: Callable[..., Any]) -> Any:
@@ -43,20 +52,32 @@ def allocating(function: Callable[..., Any]) -> Any:
     return _compile(function)
 
 
+class _Inner:
+    """What loops see as the kernel, and Python cannot call."""
+
+    def __init__(self, kernel: Any) -> None:
+        self._kernel = kernel  # types hold it weakly
+        self._numba_type_ = kernel._numba_type_
+        self.py_func = kernel.py_func
+
+
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
     # no rewriting of array expressions, of which loops have none, and no entry for callers in C
     options |= {"nogil": True, "error_model": "numpy", "no_rewrites": True, "no_cfunc_wrapper": True}
     try:
-        kernel: Any = numba.njit(cache=True, **options)(function)
+        kernel: Any = numba.njit(cache=True, pipeline_class=parts.WholeCompiler, **options)(function)
         # Numba checks the date of one file only, but a kernel contains code and constants of others
         kernel._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
         lock = Path(kernel._cache.cache_path) / f"{function.__module__}.lock"
         # Numba calls this for types that it has not compiled yet, and looks on disk first
-        compile_or_load = kernel.compile
+        compile_or_load, compile_part = kernel.compile, parts.compile_as_part(kernel)
 
         def compile_alone(signature: Any) -> Any:
+            signature = _plain(signature)
+            if compile_part(signature):
+                return None
             with _alone(lock):
-                return compile_or_load(_plain(signature))
+                return compile_or_load(signature)
 
         kernel.compile = compile_alone
     except (RuntimeError, AttributeError):
@@ -74,7 +95,7 @@ def _plain(signature: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(types.int64 if kind == types.int32 else kind for kind in plain)
 
 
-#: Locks that this process holds: a loop may call others of its module, whose compilation is part of its own.
+#: Locks that this process holds, perhaps in another thread.
 _held: set[Path] = set()
 
 
@@ -102,7 +123,8 @@ def _alone(lock: Path) -> Iterator[None]:
 
 @cache
 def _stamp(package: Path) -> str:
-    """A stamp of all the code of a package, of ``stages.text``, and of this module. Kernels must not call
-    those of other packages, whose changes it would not notice."""
-    sources = [Path(__file__), *sorted(_SHARED.glob("*.py")), *sorted(package.glob("*.py"))]
+    """A stamp of all the code of a package, of ``stages.text``, and of what compiles it. Kernels must not
+    call those of other packages, whose changes it would not notice."""
+    compilers = (Path(__file__), Path(parts.__file__))
+    sources = [*compilers, *sorted(_SHARED.glob("*.py")), *sorted(package.glob("*.py"))]
     return blake2b(b"\0".join(source.read_bytes() for source in sources), digest_size=16).hexdigest()

@@ -42,6 +42,7 @@ FLOORS = (
 SHARED = (
     "stages.base",
     "stages.global_stage",
+    "stages.parts",
     "stages.compiled",
     "stages.ahead",
     "stages.where",

@@ -385,6 +385,9 @@ class StubExecutor:
         self._connection.send(("run", (pickle.dumps(task), self._output, self._run)))
         self.tasks += 1
 
+    def stop(self, task: Task) -> None:
+        """Nothing takes long."""
+
     def wait(self, seconds: float) -> list[Ended]:
         """The tasks that have ended."""
         self._connection.send(("ends", ()))

@@ -47,6 +47,10 @@ class Executor(Protocol):
         """Start a task, or queue it; ``isolated``: in a child process that may die."""
         ...
 
+    def stop(self, task: Task) -> None:
+        """Stop what runs of a task, which ends as if its worker had died: another copy of it has ended."""
+        ...
+
     def wait(self, seconds: float) -> list[Ended]:
         """Wait up to ``seconds`` and return the tasks that have ended, if any."""
         ...

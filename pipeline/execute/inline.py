@@ -35,6 +35,9 @@ class InlineExecutor:
         """Remember the task; ``wait`` runs it."""
         self._queue.append((task, isolated))
 
+    def stop(self, task: Task) -> None:
+        """There is nothing to stop: nothing runs between calls."""
+
     def wait(self, seconds: float) -> list[Ended]:
         """Run the next task to its end, however long that takes."""
         if not self._queue:

@@ -162,6 +162,12 @@ class RayExecutor:
             remote = self._remote.options(**options)
             self._running[remote.remote(call, self._pulse.actor)] = task
 
+    def stop(self, task: Task) -> None:
+        """See ``execute.base.Executor``."""
+        for ref, running in self._running.items():
+            if running.label == task.label:
+                self._ray.cancel(ref, force=True)
+
     def _share(self, cpus: int) -> float:
         """Of a CPU for each task, where so many CPUs are shared; Ray counts ten thousandths."""
         return math.floor(10_000 * cpus / math.ceil(cpus * self._under_way)) / 10_000

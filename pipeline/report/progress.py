@@ -211,6 +211,11 @@ class Board:
             if (line := self._of.get(label)) is not None:
                 line.parts[label].beat = beat
 
+    def doubled(self, task: Task, seconds: float, usual: float) -> None:
+        text = f"{task.label} has run for {duration(seconds)}, where others took {duration(usual)}"
+        facts = {"part": task.label, "seconds": round(seconds, 1), "usual_seconds": round(usual, 1)}
+        self.view.event(Event("doubled", f"{text}; a second copy of it starts", facts))
+
     def damaged(self, damage: Damaged) -> None:
         text = f"damaged: {damage}; its part is made again"
         self.view.event(Event("damaged", text, {"path": damage.path, "what": damage.what}, "yellow"))

@@ -4,6 +4,9 @@ Decides which tasks are tried again, and when the run stops. Knows tasks and rec
 task computes, nor which are done already (``schedule.reuse``). It holds neither documents nor receipts, only
 a few kilobytes for each part.
 
+Where workers are idle, a second copy is started of a part that takes much longer than others
+(``schedule.stragglers``).
+
 If a worker dies, the task is tried again; after a second death it runs in a child process that finds the
 document at fault. After a transient storage error it is tried twice more. Any other error is final for its
 part. A full disk ends the run. What was committed stays, so a new start continues from there.
@@ -15,9 +18,10 @@ the damage waits for it.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Protocol
 
@@ -31,7 +35,9 @@ from pipeline.schedule.packing import Packs
 from pipeline.schedule.parts import Made
 from pipeline.schedule.reuse import Split, packed, split
 from pipeline.schedule.state import Group, State, task_name
+from pipeline.schedule.stragglers import Pace
 from pipeline.sealed import Damaged
+from pipeline.storage import Missing
 from pipeline.tasks import check
 from pipeline.tasks.base import Ended, Task
 from pipeline.tasks.check import CheckTask
@@ -64,6 +70,10 @@ class Progress(Protocol):
         """A task is done, or has failed for good."""
         ...
 
+    def doubled(self, task: Task, seconds: float, usual: float) -> None:
+        """A second copy of a task starts, which has run so long; others took as long as is usual."""
+        ...
+
     def damaged(self, damage: Damaged) -> None:
         """A file of the run is damaged and will be made again."""
         ...
@@ -79,11 +89,21 @@ class _Waiting:
     errors: int = 0
     #: The earlier result, if the task is done again because a file of that is damaged.
     mends: Made | None = None
+    #: How many copies of it were started, when the first was, and how those ended that have.
+    copies: int = 0
+    began: float = 0.0
+    ends: list[Ended] = field(default_factory=list)
 
     @cached_property
     def task(self) -> Task:
         """The task."""
         return self.make()
+
+    @property
+    def may_be_doubled(self) -> bool:
+        """Whether a second copy may be started: it is a first attempt, needs no engine, and publishes."""
+        first = self.copies == 1 and not (self.deaths or self.errors or self.mends)
+        return first and not self.task.resources.lasting and not isinstance(self.task, CheckTask | CopyTask)
 
 
 def _waiting(task: Task, group: Group) -> _Waiting:
@@ -123,6 +143,7 @@ class Schedule:
         self._left: Counter[str] = Counter()  # number of tasks that have not ended, by group
         self._queue: deque[_Waiting] = deque()
         self._running: dict[str, _Waiting] = {}
+        self._pace = Pace()
         self._changing = False
 
     @property
@@ -141,11 +162,14 @@ class Schedule:
                     self._begin_change(waiting.group)
                 self._running[waiting.task.label] = waiting
                 self.progress.start(waiting.group, waiting.task)
+                waiting.copies, waiting.began, waiting.ends = 1, time.monotonic(), []
                 executor.submit(waiting.task, waiting.deaths >= DEATHS_BEFORE_ISOLATION)
             if not self._running:
                 break
+            if not self._queue:
+                self._double(executor)
             for ended in executor.wait(1.0):
-                self._end(ended)
+                self._stop(ended, executor)
             if self._parts_exceeded() is not None:
                 self._queue.clear()  # tasks that are running may end
         if (reason := self._exceeded()) is not None:
@@ -246,9 +270,50 @@ class Schedule:
         )
         return state, found
 
-    def _end(self, ended: Ended) -> None:
-        waiting = self._running.pop(ended.task.label)
+    def _double(self, executor: Executor) -> None:
+        """Start second copies of parts that take much longer than others, as far as workers are idle."""
+        idle = executor.workers - sum(
+            waiting.copies - len(waiting.ends) for waiting in self._running.values()
+        )
+        now = time.monotonic()
+        for waiting in self._running.values():
+            key, seconds = waiting.group.key, now - waiting.began
+            if idle > 0 and waiting.may_be_doubled and self._pace.straggles(key, self._left[key], seconds):
+                idle -= 1
+                waiting.copies += 1
+                self.progress.doubled(waiting.task, seconds, self._pace.usual(key, self._left[key]) or 0.0)
+                executor.submit(waiting.task, isolated=False)
+
+    def _stop(self, ended: Ended, executor: Executor) -> None:
+        """An attempt has ended. If another copy of the task runs, wait for that too, since it may be about to
+        replace what this one has published."""
+        waiting = self._running[ended.task.label]
+        waiting.ends.append(ended)
+        if len(waiting.ends) < waiting.copies and not ended.fatal:
+            if ended.receipt is not None:
+                executor.stop(ended.task)
+            return
+        del self._running[ended.task.label]
         self.progress.stop(ended.task)
+        self._end(waiting, ended if waiting.copies == 1 or ended.fatal else self._winner(waiting))
+
+    def _winner(self, waiting: _Waiting) -> Ended:
+        """Of two copies that have ended, the one whose receipt is there. If none is, the task is tried again:
+        one was stopped while it replaced what the other had published, or they disturbed each other."""
+        try:
+            data = self.ledger.storage.read(self.ledger.path(waiting.task.receipt_name))
+        except Missing:
+            data = b""
+        for ended in waiting.ends:
+            if ended.receipt is not None and ended.receipt.as_bytes() == data:
+                return ended
+        for ended in waiting.ends:
+            if ended.damaged is not None:
+                return ended
+        errors = [ended.error for ended in waiting.ends if ended.error]
+        return Ended(waiting.task, error="; ".join(errors), retryable=True)
+
+    def _end(self, waiting: _Waiting, ended: Ended) -> None:
         receipt = ended.receipt
         if ended.fatal:
             raise RunFailed(ended.error)
@@ -276,6 +341,7 @@ class Schedule:
         if waiting.mends is not None:
             self._mended(waiting, waiting.mends, receipt)
             return
+        self._pace.add(waiting.group.key, time.monotonic() - waiting.began)
         state = self.states[waiting.group.key]
         state.add(ended.task, receipt)
         state.copied += isinstance(ended.task, CopyTask)

@@ -7,12 +7,17 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+#: An odd number of 64 bits, the golden ratio: spreads what differs over all higher bits.
+FACTOR = 0x9E3779B97F4A7C15
+
 
 def hash_of(name: str) -> int:
-    """FNV-1a of 64 bits without its lowest bit, as ``text_kernels.hash_of`` computes it."""
-    value = 14695981039346656037
-    for byte in name.encode():
-        value = (value ^ byte) * 1099511628211 % (1 << 64)
+    """63 bits, from eight bytes at a time, as ``text_kernels.hash_of`` computes it."""
+    data = name.encode()
+    value = len(data)
+    for at in range(0, len(data), 8):
+        value = (value ^ int.from_bytes(data[at : at + 8], "little")) * FACTOR % (1 << 64)
+        value ^= value >> 29
     return value >> 1
 
 

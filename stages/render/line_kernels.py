@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import compiled, inlined
+from stages.compiled import inlined, inner
 from stages.render import kinds
 from stages.render.text_kernels import NO
 
@@ -78,7 +78,7 @@ LOOK = 3
 STACK = 6
 
 
-@compiled
+@inner
 def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
     """Appends text without its references to ``out``. 0 if it is white space on one line, 1 if it is white
     space with a line break, 2 if there is anything else; the white space is that of ``str.isspace``."""
@@ -135,7 +135,7 @@ def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
     return max(seen, broken)
 
 
-@compiled
+@inner
 def end_run(events: Any, state: Any) -> Any:
     """Ends the run of text."""
     if state[RUN] >= 0:
@@ -146,7 +146,7 @@ def end_run(events: Any, state: Any) -> Any:
         state[EVENTS] = count + 1
 
 
-@compiled
+@inner
 def emit(events: Any, state: Any, event: Any, one: Any, other: Any) -> Any:
     """Ends the run of text, and appends an event."""
     end_run(events, state)
@@ -240,7 +240,7 @@ def _is_end(event: Any) -> Any:
     )
 
 
-@compiled
+@inner
 def _may_be_mark(out: Any, at: Any, end: Any, size: Any, in_heading: Any) -> Any:
     """Whether the text of a link may be a permalink; ``size`` in characters."""
     if not size or (size >= 6 and not in_heading):
@@ -267,7 +267,7 @@ def _may_be_mark(out: Any, at: Any, end: Any, size: Any, in_heading: Any) -> Any
     return not plain
 
 
-@compiled
+@inner
 def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
     """Replaces the events of a line that has only text and links by the line, its white space collapsed;
     whether it could. What may need more than that is left to ``Page.flush``: TeX, AsciiMath, permalinks, code

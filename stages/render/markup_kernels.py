@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import compiled, inlined
+from stages.compiled import inlined, inner
 from stages.render import kinds
+from stages.render.byte_kernels import WIDTH, find, first_of, says
 from stages.render.text_kernels import NO, hash_of, is_blank, look_up
 
 (
@@ -57,10 +58,13 @@ _ID_NAME = np.frombuffer(b"id", np.uint8)
 _ROLE_NAME = np.frombuffer(b"role", np.uint8)
 _PROP_NAME = np.frombuffer(b"itemprop", np.uint8)
 _DECLARE_NAME = np.frombuffer(b"declare", np.uint8)
-_SCRIPT_NAME = np.frombuffer(b"script", np.uint8)
+
+#: What may end raw text, or else what is a comment in it.
+_next, _next_in_comment = first_of(b"<"), first_of(b"<-")
+_says_script = says(b"script")
 
 
-@compiled
+@inner
 def read_tag(page: Any, at: Any, found: Any) -> Any:
     """Reads attributes from ``at`` (the end of the name) on; returns the place after the tag."""
     for index in range(FOUND):
@@ -72,11 +76,8 @@ def read_tag(page: Any, at: Any, found: Any) -> Any:
             at += 1
         size = at - start
         first = at + 2
-        at = first
-        while page[at] != 34:
-            at += 1
-        last = at
-        at += 1
+        last = find(page, first, len(page) - TAIL, 34)
+        at = last + 1
         letter = page[start]
         if size == 1 and letter == 47:  # "/": no attribute of a page has this name
             found[MARK] = page[first]
@@ -104,20 +105,19 @@ def read_tag(page: Any, at: Any, found: Any) -> Any:
     return at + 1
 
 
-@compiled
+@inner
 def after_markup(page: Any, at: Any) -> Any:
     """The place after the comment or instruction at ``at``."""
     if page[at + 1] == 33 and page[at + 2] == 45 and page[at + 3] == 45:
-        at += 4
-        while page[at] != 45 or page[at + 1] != 45 or page[at + 2] != 62:
-            at += 1
-        return at + 3
-    while page[at] != 62:
-        at += 1
-    return at + 1
+        start = at + 6
+        at = find(page, start, len(page), 62)
+        while page[at - 1] != 45 or page[at - 2] != 45:
+            at = find(page, at + 1, len(page), 62)
+        return at + 1
+    return find(page, at, len(page), 62) + 1
 
 
-@compiled
+@inner
 def raw_end(page: Any, at: Any, name: Any, end: Any, script: Any, last: Any) -> Any:
     """Where the closing tag of an element of raw text begins that has its content at ``at``, and its name at
     ``name``; ``last`` if the page has none. Within a comment of a script, another script may be opened
@@ -125,8 +125,11 @@ def raw_end(page: Any, at: Any, name: Any, end: Any, script: Any, last: Any) -> 
     size = end - name
     commented = opened = False
     while at < last:
-        while at < last and page[at] != 60 and (not commented or page[at] != 45):
-            at += 1
+        while at < last:
+            count = _next_in_comment(page, at) if commented else _next(page, at)
+            at += count
+            if count < WIDTH:
+                break
         if at >= last:
             break
         if page[at] == 45:
@@ -146,11 +149,8 @@ def raw_end(page: Any, at: Any, name: Any, end: Any, script: Any, last: Any) -> 
             if page[at + 4] == 62 or (page[at + 4] == 45 and page[at + 5] == 62):
                 commented = False
         elif commented and not opened:
-            same = True
-            for index in range(6):
-                same &= (page[at + 1 + index] | 32) == _SCRIPT_NAME[index]
             after = page[at + 7]
-            opened = same and (after == 62 or after == 47 or is_blank(after))
+            opened = _says_script(page, at + 1) and (after == 62 or after == 47 or is_blank(after))
         at += 1
     return last
 
@@ -162,14 +162,11 @@ def after_tag(page: Any, at: Any) -> Any:
         at += 2
         while page[at] != 61:
             at += 1
-        at += 2
-        while page[at] != 34:
-            at += 1
-        at += 1
+        at = find(page, at + 2, len(page), 34) + 1
     return at + 1
 
 
-@compiled
+@inner
 def after_element(page: Any, at: Any, name: Any, stop: Any, tags: Any) -> Any:
     """The place after the closing tag of the element whose content is at ``at``."""
     row = look_up(tags, hash_of(page, name, stop, NO))
@@ -177,8 +174,7 @@ def after_element(page: Any, at: Any, name: Any, stop: Any, tags: Any) -> Any:
         return raw_end(page, at, name, stop, tags[row, 2] & _SCRIPT, len(page) - TAIL) + 3 + stop - name
     depth, size = 1, len(page) - TAIL
     while depth:
-        while at < size and page[at] != 60:
-            at += 1
+        at = find(page, at, size, 60)
         if at >= size:
             return size
         letter = page[at + 1]

@@ -152,10 +152,6 @@ _CLASSES = {
     4: "FileContents-lineContents blob-code vc_file_line_text react-code-lines syntaxhighlighter"
     " dp-highlighter CodeMirror-code cm-content crayon-pre fragment w3-code",
 }
-#: In the class of an image that may be a formula, then in its address.
-_CLASS_WORDS = "equation formula ql-img"
-_ADDRESS_WORDS = "tex? tex. math? math.n tex2img texer cht=tx codecogs thtex metex upmath .image?"
-OF_CLASS = len(_CLASS_WORDS.split())
 
 
 def _tags() -> npt.NDArray[np.int64]:
@@ -183,6 +179,10 @@ def _attributes() -> npt.NDArray[np.int64]:
     return table(rows, 256)
 
 
+def _classes() -> npt.NDArray[np.int64]:
+    return table({name: (why,) for why, names in _CLASSES.items() for name in names.split()}, 64)
+
+
 def _references() -> npt.NDArray[np.int64]:
     """Names without "&" and ";": two code points, and 1 if the name needs its semicolon, else 2."""
     rows: dict[str, tuple[int, ...]] = {}
@@ -193,15 +193,19 @@ def _references() -> npt.NDArray[np.int64]:
     return table(rows, 8192)
 
 
-def _words() -> npt.NDArray[np.uint8]:
-    rows = [word.encode().ljust(9, b"\0") for word in f"{_CLASS_WORDS} {_ADDRESS_WORDS}".split()]
-    return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), -1)
+def _known() -> tuple[npt.NDArray[np.int64], list[tuple[int, int]]]:
+    tables = (_tags(), _attributes(), _classes(), _references())
+    found = np.zeros((sum(map(len, tables)), max(table.shape[1] for table in tables)), np.int64)
+    places = []
+    first = 0
+    for table_ in tables:
+        found[first : first + len(table_), : table_.shape[1]] = table_
+        places.append((first, len(table_)))
+        first += len(table_)
+    return found, places
 
 
-TAGS = _tags()
-ATTRIBUTE_TABLE = _attributes()
+#: All names: tables of hashes, one after the other, and where each begins and how many rows it has.
+KNOWN, (TAGS, ATTRIBUTE_NAMES, CLASSES, REFERENCES) = _known()
 ATTRIBUTE_SIZES = _sizes(f"{_KEPT} {_NAMES_LANGUAGE} {' '.join(_TREATED.values())}".split())
 CLASS_SIZES = _sizes(" ".join(_CLASSES.values()).split())
-CLASSES = table({name: (why,) for why, names in _CLASSES.items() for name in names.split()}, 64)
-REFERENCES = _references()
-WORDS = _words()

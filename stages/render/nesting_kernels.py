@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import compiled
+from stages.compiled import inner
 from stages.render import nesting
-from stages.render.tag_kernels import CODES, NESTING
+from stages.render.tag_kernels import BROKEN, CODES, NESTING, PUT, WHY
 from stages.render.text_kernels import NO, NONE, hash_of, put_closing
 
 (
@@ -77,26 +77,26 @@ AFTER, AT, MARKED, REOPENED, FORM_OPEN, PENDING, BOXED = range(7)
 IGNORED, EMPTY_P = map(np.int64, (-2, -3))
 
 
-@compiled
+@inner
 def pop(target: Any, marked: Any, page: Any, stack: Any, depth: Any, out: Any, put: Any, result: Any) -> Any:
-    """Closes open elements down to the one at ``target``; ``result[0]`` is the place after that. ``marked``:
-    what was open in them need not be opened again. Returns how many elements are open."""
+    """Closes open elements down to the one at ``target``; ``result[PUT]`` is the place after that.
+    ``marked``: what was open in them need not be opened again. Returns how many elements are open."""
     while depth > target or (depth and stack[depth - 1, 6]):
         depth -= 1
         visible = stack[depth, 3] == _A or stack[depth, 3] == _CODE or stack[depth, 5]
         if depth > target and not marked and stack[depth, 4] & _FORMATTING:
             stack[DEPTH, PENDING] = 1  # it goes on in the next element
             if visible or stack[DEPTH, BOXED]:
-                result[1] = NESTING
+                result[WHY] = NESTING
         start = stack[depth, 1]
         put = put_closing(page, start, start + stack[depth, 2], out, put)
         if depth:
             stack[depth - 1, 8] = put
-    result[0] = put
+    result[PUT] = put
     return depth
 
 
-@compiled
+@inner
 def _find(name: Any, value: Any, stack: Any, depth: Any, barrier: Any, other: Any) -> Any:
     """Place of the innermost open element of this name (and hash, if that is not 0), if no element with the
     flag ``barrier``, or the name ``other``, is open in it; else -1."""
@@ -108,10 +108,10 @@ def _find(name: Any, value: Any, stack: Any, depth: Any, barrier: Any, other: An
     return -1
 
 
-@compiled
+@inner
 def implied(at: Any, name: Any, flags: Any, page: Any, stack: Any, depth: Any, out: Any, result: Any) -> Any:
     """Opens an element for which the page has no tag; its name is at ``at``."""
-    put = result[0]
+    put = result[PUT]
     size = 0
     while page[at + size] != 32:
         size += 1
@@ -119,7 +119,7 @@ def implied(at: Any, name: Any, flags: Any, page: Any, stack: Any, depth: Any, o
     for index in range(size):
         out[put + 1 + index] = page[at + index]
     out[put + 1 + size] = 62
-    result[0] = put + 2 + size
+    result[PUT] = put + 2 + size
     stack[depth, 0] = hash_of(page, at, at + size, NO)
     stack[depth, 1], stack[depth, 2], stack[depth, 3], stack[depth, 4] = at, size, name, flags
     stack[depth, 5] = stack[depth, 6] = stack[depth, 8] = 0
@@ -127,7 +127,7 @@ def implied(at: Any, name: Any, flags: Any, page: Any, stack: Any, depth: Any, o
     return depth + 1
 
 
-@compiled
+@inner
 def note_code(begins: Any, stack: Any, depth: Any, codes: Any, result: Any) -> Any:
     """Notes where a ``<pre>`` begins in the output, and where the element before it ends (0: there is none);
     then the same for the elements around it up to the body, and -1. ``codes``: two columns, and in their last
@@ -135,26 +135,26 @@ def note_code(begins: Any, stack: Any, depth: Any, codes: Any, result: Any) -> A
     last = len(codes) - 1
     row = codes[last, 0]
     if stack[DEPTH, PENDING] or row + depth + 1 > last:
-        result[1] = CODES  # something that began before goes on around it
+        result[WHY] = CODES  # something that began before goes on around it
         return
     for index in range(depth, 0, -1):
         codes[row, 0] = begins if index == depth else stack[index, 7]
         codes[row, 1] = stack[index - 1, 8]
         row += 1
         if stack[index - 1, 6]:
-            result[1] = CODES
+            result[WHY] = CODES
     codes[row, 0] = -1
     codes[last, 0] = row + 1
 
 
-@compiled
+@inner
 def in_table(stack: Any, depth: Any) -> Any:
     """Whether only parts of a table may stand here."""
     top = stack[depth - 1, 3]
     return top == _TABLE or top == _TBODY or top == _TR or top == _COLGROUP
 
 
-@compiled
+@inner
 def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: Any) -> Any:
     """The place of the outermost element that a closing tag closes; ``IGNORED`` for none, ``EMPTY_P`` for a
     ``</p>`` that closes none."""
@@ -171,7 +171,7 @@ def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: An
     if name == _P:
         target = _find(_P, NO, stack, depth, _SCOPE, _BUTTON)
         if target < 0 and table:
-            result[1] = NESTING
+            result[WHY] = NESTING
         return target if target >= 0 else EMPTY_P
     if name == _FORM:
         is_open = row[FORM_OPEN]
@@ -211,16 +211,16 @@ def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: An
         boxes |= stack[index, 5] > 1
     if target >= 0 and flags & _FORMATTING and (special or formatting):
         if name == _CODE or stack[target, 5] or boxes or other or (special and name == _A):
-            result[1] = NESTING
+            result[WHY] = NESTING
         elif special:  # what is not special is closed in all that goes on
             stack[target, 6] = 1
             if special > 7:
-                result[1] = NESTING
+                result[WHY] = NESTING
             first = innermost + 1
             if first < depth and stack[first, 4] & _FORMATTING:  # goes on after it
                 row[PENDING] = 1
                 if stack[first, 3] == _A or stack[first, 3] == _CODE or stack[first, 5] or row[BOXED]:
-                    result[1] = NESTING
+                    result[WHY] = NESTING
             target = innermost + 1 if innermost + 1 < depth else IGNORED
         row[REOPENED] = 1  # what was open in it goes on after it
     elif target < 0 and flags & _FORMATTING and row[PENDING]:
@@ -229,11 +229,11 @@ def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: An
             if stack[index, 4] & _SPECIAL:
                 break
             if stack[index, 3] == _A or stack[index, 3] == _CODE or stack[index, 5]:
-                result[1] = NESTING
+                result[WHY] = NESTING
     return target
 
 
-@compiled
+@inner
 def opens(name: Any, flags: Any, quirks: Any, stack: Any, depth: Any, result: Any) -> Any:
     """The place of the outermost element that an opening tag closes first; -1 for none, ``IGNORED`` if the
     tag itself counts for nothing."""
@@ -260,7 +260,7 @@ def opens(name: Any, flags: Any, quirks: Any, stack: Any, depth: Any, result: An
                 keep += 1
         for index in range(table + 1, depth):
             if stack[index, 6]:
-                result[1] = NESTING
+                result[WHY] = NESTING
         row[MARKED] = 1
         return keep if depth > keep else NONE
     if in_table(stack, depth):
@@ -271,7 +271,7 @@ def opens(name: Any, flags: Any, quirks: Any, stack: Any, depth: Any, result: An
             row[FORM_OPEN] = 1
             return IGNORED
         if name != _SCRIPT and name != _INPUT and name != _TEMPLATE:
-            result[1] = NESTING
+            result[WHY] = NESTING
         return NONE
     if flags & _CLOSES_P or name == _TABLE:
         if name == _FORM and row[FORM_OPEN]:
@@ -286,7 +286,7 @@ def opens(name: Any, flags: Any, quirks: Any, stack: Any, depth: Any, result: An
         paragraph = _find(_P, NO, stack, depth, _SCOPE, _BUTTON)
         if paragraph >= 0 and name == _TABLE and quirks:
             if quirks > 1:
-                result[1] = NESTING
+                result[WHY] = NESTING
             return NONE
         if paragraph >= 0 and (target < 0 or paragraph < target):
             target = paragraph
@@ -299,8 +299,8 @@ def opens(name: Any, flags: Any, quirks: Any, stack: Any, depth: Any, result: An
     if name == _A:
         target = _find(_A, NO, stack, depth, _SCOPE, NONE)
         if 0 <= target < depth - 1:
-            result[1] = NESTING
+            result[WHY] = NESTING
         return target
     if name == _BR and _find(_CODE, NO, stack, depth, _SCOPE, NONE) >= 0:
-        result[6] = 1
+        result[BROKEN] = 1
     return NONE

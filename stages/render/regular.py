@@ -19,8 +19,20 @@ import numpy.typing as npt
 from stages.render import code_source, nesting
 from stages.render.hashes import hash_of
 from stages.render.nesting_kernels import DEPTH, STACK
-from stages.render.regular_kernels import RESULT, ROOM, build
-from stages.render.tag_kernels import CODES, INFO
+from stages.render.opening_kernels import MARGIN
+from stages.render.regular_kernels import build
+from stages.render.tag_kernels import (
+    BROKEN,
+    CODES,
+    INFO,
+    LATE,
+    LATE_END,
+    PUT,
+    RESULT,
+    TITLE,
+    TITLE_END,
+    WHY,
+)
 
 #: Why a page is left to the parser.
 REASONS = ("", "markup", "nesting", "formula", "code", "reference", "pieces")
@@ -64,20 +76,19 @@ def read(html: str) -> Regular | None:
 def build_tree(data: bytes) -> Regular | int:
     """The same for a page in UTF-8, or why the page needs the parser: an index of ``REASONS``."""
     page = np.frombuffer(data + _TAIL, np.uint8)
-    out = np.empty(2 * len(page) + ROOM * 64, np.uint8)
+    out = np.empty(2 * len(page) + 64 * MARGIN, np.uint8)
     stack = np.empty((DEPTH + 1, STACK), np.int64)
     info = np.zeros(INFO + 1, np.int64)
     codes = np.empty((_MOST_CODES, 2), np.int64)
     codes[-1] = 0
     result = np.zeros(RESULT, np.int64)
-    tables = (nesting.TAGS, nesting.ATTRIBUTE_TABLE, nesting.CLASSES, nesting.REFERENCES, nesting.WORDS)
-    build(page, len(_TAIL), _quirks(data), *tables, _HIDDEN, out, stack, info, codes, result)
-    written, reason, first, last, late, end, broken = result.tolist()
-    if reason:
-        return int(reason)
-    title = " ".join(unescape(data[first:last].decode()).split())
-    body = out[:written].tobytes()
-    if broken and _INDENTED.search(body):
+    build(page, len(_TAIL), _quirks(data), nesting.KNOWN, _HIDDEN, out, stack, info, codes, result)
+    if result[WHY]:
+        return int(result[WHY])
+    title = " ".join(unescape(data[result[TITLE] : result[TITLE_END]].decode()).split())
+    body = out[: result[PUT]].tobytes()
+    late, end = result[[LATE, LATE_END]].tolist()
+    if result[BROKEN] and _INDENTED.search(body):
         return int(CODES)
     if late:
         body = b"<body" + out[late:end].tobytes() + body[len(b"<body") :]

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import compiled
+from stages.compiled import inlined, inner
 from stages.render import nesting
+from stages.render.byte_kernels import WIDTH, find, first_of, says, writes
 from stages.render.markup_kernels import raw_end
-from stages.render.text_kernels import NO, NONE, YES, hash_of, is_blank, look_up, lower, put_text
+from stages.render.text_kernels import NO, NONE, YES, hash_of, is_blank, look_up_in, lower, put_text
 
 _IMG, _SCRIPT, _SELECT, _SVG, _TEMPLATE, _OPTION, _OTHER = map(
     np.int64,
@@ -31,7 +32,6 @@ _RAW, _TEXT_ONLY, _ENDS_DRAWING, _NOTE_IN_DRAWING = map(
     np.int64, (nesting.RAW, nesting.TEXT_ONLY, nesting.ENDS_DRAWING, nesting.NOTE_IN_DRAWING)
 )
 _KEPT, _STYLE, _HIDDEN, _OPEN, _TYPE, _SIGN, _SOURCE = map(np.int64, nesting.ATTRIBUTES)
-_OF_CLASS = nesting.OF_CLASS
 _ATTRIBUTE_SIZES, _CLASS_SIZES = nesting.ATTRIBUTE_SIZES, nesting.CLASS_SIZES
 
 #: Bytes of a character as it is written, at most.
@@ -39,65 +39,101 @@ _LONGEST = 6
 #: Reasons to give up (``regular.REASONS``).
 MARKUP, NESTING, MATHS, CODES, REFERENCE, MOVED = map(np.int64, range(1, 7))
 
+#: Places in ``result``: where the output ends, the reason to give up, where in the page the text of the title
+#: begins and ends, where in the output attributes of the body stand that came late, whether lines break in
+#: code; where ``build`` is in the page, how many elements are open, and to where the output has room.
+PUT, WHY, TITLE, TITLE_END, LATE, LATE_END, BROKEN, NOW, OPEN, ROOM = range(10)
+RESULT = 10
+
 #: Places in ``info``: what is known of a tag. After them, the place after what was written of it.
 SEEN, DROPPED, REASON, CONCEALED, AS_BLOCK, AS_BOXES, OPENED, COLON, TYPED, EMPTY = range(10)
 INFO = 10
+_TAGS, _TAGS_SIZE = map(np.int64, nesting.TAGS)
+_NAMES, _NAMES_SIZE = map(np.int64, nesting.ATTRIBUTE_NAMES)
+_CLASSES, _CLASSES_SIZE = map(np.int64, nesting.CLASSES)
+
+_says_white_space, _says_p, _says_line, _says_break = map(says, (b"white-space", b"p", b"-l", b"br"))
+_says_display, _says_float, _says_left, _says_right = map(says, (b"display", b"float", b"left", b"righ"))
+_says_none, _says_block, _says_list, _says_flow = map(says, (b"none", b"bloc", b"list", b"flow"))
+_says_table, _says_flex, _says_grid, _says_math = map(says, (b"tabl", b"flex", b"grid", b"math"))
+_says_equation, _says_formula, _says_ql = map(says, (b"equation", b"formula", b"ql-img"))
+_says_tex, _says_img, _says_er, _says_n = map(says, (b"tex", b"2img", b"er", b".n"))
+_says_cht, _says_codecogs, _says_image = map(says, (b"cht=tx", b"codecogs", b".image?"))
+_says_thtex, _says_metex, _says_upmath = map(says, (b"thtex", b"metex", b"upmath"))
+_begins_address = first_of(b".CcMmTtUu")
+_begins_style, _letter_m, _blank = map(first_of, (b"dDfFwW", b"mM", b" \t\n\f\r"))
+_put_dropped = writes(b' x=""')
 
 
-@compiled
-def _contains(page: Any, at: Any, end: Any, words: Any) -> Any:
-    """Whether one of the words (rows, in lower case, ended by zeros) is in the text, in any case."""
+@inlined
+def name_end(page: Any, at: Any) -> Any:
+    """Where the name of a tag ends."""
+    while not is_blank(page[at]) and page[at] != 47 and page[at] != 62:
+        at += 1
+    return at
+
+
+@inlined
+def find_tag(known: Any, value: Any) -> Any:
+    """The row of a tag in ``nesting.KNOWN``, by its hash; -1 for one that has none."""
+    return look_up_in(known, _TAGS, _TAGS_SIZE, value)
+
+
+@inner
+def _has_class_of_formula(page: Any, at: Any, end: Any) -> Any:
+    """Whether the class of an image says that it may be a formula."""
+    for place in range(at, end):
+        if _says_equation(page, place) or _says_formula(page, place) or _says_ql(page, place):
+            return True
+    return False
+
+
+@inner
+def _is_address_of_formula(page: Any, at: Any, end: Any) -> Any:
+    """Whether the address of an image says that it may be a formula."""
     while at < end:
-        first = lower(page[at])
-        for row in range(len(words)):
-            if words[row, 0] == first:
-                size = 1
-                while words[row, size] and at + size < end and words[row, size] == lower(page[at + size]):
-                    size += 1
-                if not words[row, size]:
-                    return True
+        count = _begins_address(page, at)
+        at += count
+        if count == WIDTH or at >= end:
+            continue
+        if _says_tex(page, at):
+            letter = page[at + 3]
+            if letter == 63 or letter == 46 or _says_img(page, at + 3) or _says_er(page, at + 3):
+                return True
+        elif _says_math(page, at):
+            if page[at + 4] == 63 or _says_n(page, at + 4):
+                return True
+        elif _says_cht(page, at) or _says_codecogs(page, at) or _says_image(page, at):
+            return True
+        elif _says_thtex(page, at) or _says_metex(page, at) or _says_upmath(page, at):
+            return True
         at += 1
     return False
 
 
-@compiled
+@inner
+def _keeps_lines(page: Any, at: Any, end: Any) -> Any:
+    """Whether a value of ``white-space`` keeps white space: pre and pre-wrap, but not pre-line."""
+    while at < end and (page[at] <= 32 or page[at] == 58):
+        at += 1
+    if at + 2 < end and _says_p(page, at):
+        return at + 4 >= end or not _says_line(page, at + 3)
+    return at + 2 < end and _says_break(page, at)
+
+
+@inner
 def _read_style(page: Any, at: Any, end: Any, info: Any) -> Any:
     """What a style says of the element's box (``hidden``), and whether it keeps white space (``code``)."""
-    concealed = block = boxes = False
+    info[AS_BLOCK] = info[AS_BOXES] = 0
     while at < end:
-        byte = page[at] | 32
-        # display, float, white-space
-        if byte == 119 and at + 10 < end and (page[at + 5] == 45 and (page[at + 6] | 32) == 115):
-            if (page[at + 1] | 32) == 104 and (page[at + 4] | 32) == 101 and (page[at + 10] | 32) == 101:
-                value = at + 11
-                while value < end and (page[value] <= 32 or page[value] == 58):
-                    value += 1
-                if value + 2 < end and (page[value] | 32) == 112:  # pre, pre-wrap, but not pre-line
-                    if value + 4 >= end or page[value + 3] != 45 or (page[value + 4] | 32) != 108:
-                        info[REASON] = CODES
-                elif (
-                    value < end
-                    and (page[value] | 32) == 98
-                    and value + 2 < end
-                    and (page[value + 1] | 32) == 114
-                ):
-                    info[REASON] = CODES  # break-spaces
-        display = (
-            byte == 100
-            and at + 7 < end
-            and (page[at + 1] | 32) == 105
-            and (page[at + 2] | 32) == 115
-            and (page[at + 3] | 32) == 112
-            and (page[at + 6] | 32) == 121
-        )
-        floats = (
-            byte == 102
-            and at + 5 < end
-            and (page[at + 1] | 32) == 108
-            and (page[at + 2] | 32) == 111
-            and (page[at + 3] | 32) == 97
-            and (page[at + 4] | 32) == 116
-        )
+        count = _begins_style(page, at)
+        at += count
+        if count == WIDTH or at >= end:
+            continue
+        if at + 10 < end and _says_white_space(page, at) and _keeps_lines(page, at + 11, end):
+            info[REASON] = CODES
+        display = at + 7 < end and _says_display(page, at)
+        floats = at + 5 < end and _says_float(page, at)
         at += 1
         if not display and not floats:
             continue
@@ -111,60 +147,54 @@ def _read_style(page: Any, at: Any, end: Any, info: Any) -> Any:
             value += 1
         if value + 3 >= end:
             continue
-        first, second, third = page[value] | 32, page[value + 1] | 32, page[value + 2] | 32
-        fourth = page[value + 3] | 32
         if floats:
-            block |= (first == 108 and second == 101 and third == 102 and fourth == 116) or (
-                first == 114 and second == 105 and third == 103 and fourth == 104
-            )
-        elif first == 110 and second == 111 and third == 110 and fourth == 101:
-            concealed = True
-        elif (first == 98 and second == 108 and third == 111 and fourth == 99) or (
-            first == 108 and second == 105 and third == 115 and fourth == 116
-        ):
-            block = True
-        elif first == 116 and second == 97 and third == 98 and fourth == 108:
+            info[AS_BLOCK] |= _says_left(page, value) or _says_right(page, value)
+        elif _says_none(page, value):
+            info[CONCEALED] = 1
+        elif _says_block(page, value) or _says_list(page, value) or _says_flow(page, value):
+            info[AS_BLOCK] = 1
+        elif _says_table(page, value):
             after = page[value + 5] if value + 5 < end else 32
-            block |= not (48 <= after <= 57 or 97 <= (after | 32) <= 122 or after == 95 or after > 127)
-        elif first == 102 and second == 108 and third == 111 and fourth == 119:
-            block = True
-        elif (first == 102 and second == 108 and third == 101 and fourth == 120) or (
-            first == 103 and second == 114 and third == 105 and fourth == 100
-        ):
-            boxes = True
-    info[CONCEALED] |= concealed
-    info[AS_BLOCK] = block
-    info[AS_BOXES] = boxes
+            info[AS_BLOCK] |= not (
+                48 <= after <= 57 or 97 <= (after | 32) <= 122 or after == 95 or after > 127
+            )
+        elif _says_flex(page, value) or _says_grid(page, value):
+            info[AS_BOXES] = 1
 
 
-@compiled
-def _read_class(page: Any, at: Any, end: Any, classes: Any, info: Any) -> Any:
+@inner
+def _read_class(page: Any, at: Any, end: Any, known: Any, info: Any) -> Any:
     """Gives up on classes of formulas and code."""
+    place = at
+    while place < end:
+        count = _letter_m(page, place)
+        place += count
+        if count < WIDTH:
+            if place + 3 < end and _says_math(page, place):
+                info[REASON] = MATHS
+            place += 1
     while at < end:
-        while at < end and is_blank(page[at]):
-            at += 1
         start = at
-        while at < end and not is_blank(page[at]):
-            if (page[at] | 32) == 109 and at + 3 < end and (page[at + 3] | 32) == 104:
-                if (page[at + 1] | 32) == 97 and (page[at + 2] | 32) == 116:
-                    info[REASON] = MATHS
-            at += 1
-        if at > start and _CLASS_SIZES[page[start] & 127] >> min(at - start, 62) & 1:
-            row = look_up(classes, hash_of(page, start, at, NO))
+        while at < end:
+            count = _blank(page, at)
+            at += count
+            if count < WIDTH:
+                break
+        stop = min(at, end)
+        if stop > start and _CLASS_SIZES[page[start] & 127] >> min(stop - start, 62) & 1:
+            row = look_up_in(known, _CLASSES, _CLASSES_SIZE, hash_of(page, start, stop, NO))
             if row >= 0:
-                info[REASON] = classes[row, 1]
+                info[REASON] = known[row, 1]
+        at += 1
 
 
-@compiled
+@inner
 def read_tag(
     page: Any,
     at: Any,
     name: Any,
-    tables: Any,
-    attributes: Any,
-    classes: Any,
-    references: Any,
-    words: Any,
+    tail: Any,
+    known: Any,
     out: Any,
     put: Any,
     info: Any,
@@ -174,7 +204,7 @@ def read_tag(
     place after the tag, -1 if the page ends in it. ``info[INFO]`` is the place after what was written."""
     for index in range(INFO):
         info[index] = 0
-    size = len(page) - tables
+    size = len(page) - tail
     while True:
         start = at
         while is_blank(page[at]) or page[at] == 47:
@@ -200,12 +230,10 @@ def read_tag(
             if quote == 34 or quote == 39:
                 at += 1
                 first = at
-                while page[at] != quote and at < size:
-                    at += 1
-                if at >= size:
+                last = find(page, first, size, quote)
+                if last >= size:
                     return -1
-                last = at
-                at += 1
+                at = last + 1
             else:
                 first = at
                 while page[at] != 62 and not is_blank(page[at]):
@@ -215,18 +243,18 @@ def read_tag(
             return -1
         row = NONE
         if _ATTRIBUTE_SIZES[lower(page[start]) & 127] >> min(stop - start, 62) & 1:
-            row = look_up(attributes, hash_of(page, start, stop, YES))
+            row = look_up_in(known, _NAMES, _NAMES_SIZE, hash_of(page, start, stop, YES))
         if row < 0:
             info[DROPPED] += 1
             continue
-        bit = attributes[row, 2]
+        bit = known[row, 2]
         if info[SEEN] & bit:
             continue  # the first one counts
-        if put + stop - start + _LONGEST * (last - first) + 16 > len(out):
+        if put + stop - start + _LONGEST * (last - first) + 2 * WIDTH > len(out):
             info[REASON] = MARKUP
             break
         info[SEEN] |= bit
-        what = attributes[row, 1]
+        what = known[row, 1]
         if what == _SIGN:
             info[REASON] = MATHS
         elif what == _STYLE:
@@ -241,7 +269,7 @@ def read_tag(
             info[DROPPED] += 1
         elif what == _SOURCE:
             if name == _IMG and not (page[first] == 100 and page[first + 4] == 58):  # data:
-                if _contains(page, first, min(last, first + 600), words):
+                if _is_address_of_formula(page, first, min(last, first + 600)):
                     info[REASON] = MATHS
             info[DROPPED] += 1
         else:
@@ -250,12 +278,11 @@ def read_tag(
                 if name == _SCRIPT and last - first > 4 and page[first + 4] == 47:
                     info[REASON] = MATHS if (page[first] | 32) == 109 else info[REASON]
             if bit == 1 and name != _SCRIPT:
-                _read_class(page, first, last, classes, info)
-                if name == _IMG and _contains(page, first, last, words[:_OF_CLASS]):
+                _read_class(page, first, last, known, info)
+                if name == _IMG and _has_class_of_formula(page, first, last):
                     info[REASON] = MATHS
             elif bit == 2:
-                for index in range(first, last):
-                    info[COLON] |= page[index] == 58
+                info[COLON] |= find(page, first, last, 58) < last
             elif bit == 4 and name == _IMG:
                 dollars = 0
                 for index in range(first, last):
@@ -270,55 +297,48 @@ def read_tag(
                 out[put] = lower(page[index])
                 put += 1
             out[put], out[put + 1] = 61, 34
-            end = put_text(page, first, last, YES, references, out, put + 2, after)
+            end = put_text(page, first, last, YES, known, out, put + 2, after)
             if end < 0:
                 info[REASON] = REFERENCE
             else:
                 out[end] = 34
                 put = end + 1
     if info[DROPPED]:  # how many there are matters
-        out[put], out[put + 1], out[put + 2], out[put + 3], out[put + 4] = 32, 120, 61, 34, 34
-        put += 5
+        put = _put_dropped(out, put)
     info[INFO] = put
     return at + 1
 
 
-@compiled
+@inner
 def skip_content(
     page: Any,
     at: Any,
     name: Any,
     tail: Any,
-    tags: Any,
-    attributes: Any,
-    classes: Any,
-    references: Any,
-    words: Any,
+    known: Any,
     out: Any,
     put: Any,
     info: Any,
     after: Any,
-    room: Any,
     result: Any,
 ) -> Any:
     """The place after a list of options, a drawing or a template whose content begins at ``at``. Writes the
-    text in it, but not that of a template; ``result[0]`` is the place after that."""
+    text in it, but not that of a template; ``result[PUT]`` is the place after that."""
     size = len(page) - tail
     stop = at
     level = 1
     while level:
-        while stop < size and page[stop] != 60:
-            stop += 1
+        stop = find(page, stop, size, 60)
         if stop >= size:
-            result[1] = MARKUP
+            result[WHY] = MARKUP
             return at
         if stop > at and name != _TEMPLATE:
-            if put + 6 * (stop - at) > room:
-                result[1] = MARKUP
+            if put + 6 * (stop - at) > result[ROOM]:
+                result[WHY] = MARKUP
                 return at
-            put = put_text(page, at, stop, NO, references, out, put, after)
+            put = put_text(page, at, stop, NO, known, out, put, after)
             if put < 0:
-                result[1] = REFERENCE
+                result[WHY] = REFERENCE
                 return at
         at = stop
         following = page[at + 1]
@@ -331,22 +351,20 @@ def skip_content(
             continue
         first = at + 2 if closing else at + 1
         if not 97 <= (page[first] | 32) <= 122:
-            result[1] = MARKUP
+            result[WHY] = MARKUP
             return at
-        last = first
-        while not is_blank(page[last]) and page[last] != 47 and page[last] != 62:
-            last += 1
-        inner = look_up(tags, hash_of(page, first, last, YES))
-        what = tags[inner, 1] if inner >= 0 else _OTHER
-        at = read_tag(page, last, _OTHER, tail, attributes, classes, references, words, out, put, info, after)
+        last = name_end(page, first)
+        inner = find_tag(known, hash_of(page, first, last, YES))
+        what = known[inner, 1] if inner >= 0 else _OTHER
+        at = read_tag(page, last, _OTHER, tail, known, out, put, info, after)
         if at < 0 or (info[REASON] == MATHS and name == _SVG):
-            result[1] = MARKUP
+            result[WHY] = MARKUP
             return at
-        inside = tags[inner, 2] if inner >= 0 else 0
+        inside = known[inner, 2] if inner >= 0 else 0
         if name == _TEMPLATE and inside & (_RAW | _TEXT_ONLY) and not closing:
             at = raw_end(page, at, first, last, np.int64(what == _SCRIPT), size)
             if at >= size:
-                result[1] = MARKUP
+                result[WHY] = MARKUP
                 return at
         stop = at
         if what == name:
@@ -355,29 +373,29 @@ def skip_content(
             elif name == _TEMPLATE or (name == _SVG and not info[EMPTY]):
                 level += 1
             elif name == _SELECT:
-                result[1] = NESTING
+                result[WHY] = NESTING
                 return at
         elif name == _SELECT:
             if what != _OPTION and not closing:
-                result[1] = NESTING
+                result[WHY] = NESTING
                 return at
         elif name == _TEMPLATE:
             pass
         elif inside & _ENDS_DRAWING or (what == _SCRIPT and (page[first + 1] | 32) == 99):
-            result[1] = NESTING
+            result[WHY] = NESTING
             return at
         elif what == _SCRIPT and not closing:  # style: not text
             at = raw_end(page, at, first, last, NO, size)
             if at >= size:
-                result[1] = MARKUP
+                result[WHY] = MARKUP
                 return at
             stop = at
         elif inside & _NOTE_IN_DRAWING and not closing and not info[EMPTY]:
             while stop < size and page[stop] != 60:
                 stop += 1
             if page[stop + 1] != 47 or (page[stop + 2] | 32) != (page[first] | 32):
-                result[1] = NESTING
+                result[WHY] = NESTING
                 return at
             stop = at
-    result[0] = put
+    result[PUT] = put
     return at

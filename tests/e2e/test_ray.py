@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from runs import command, hashes, rejects, stats, toy_config
+from runs import command, hashes, launched, rejects, stats, toy_config
+
+from pipeline.schedule import stragglers
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,21 @@ def test_a_worker_lost_by_accident_loses_nothing(tmp_path: Path) -> None:
     found = {s["stage"]: s for s in stats(tmp_path / "out")["datasets"]["web"]["stages"]}
     assert found["poison"]["kept"] == 240
     assert (tmp_path / "was-here").exists()
+
+
+def test_a_part_that_takes_much_longer_is_done_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = toy_config(tmp_path)
+    monkeypatch.setattr(stragglers, "SECONDS", 2.0)
+    monkeypatch.setattr(stragglers, "TIMES", 1.0)
+    said = launched(
+        config,
+        "execution.executor=ray", "execution.workers=2", "limits.document_seconds=600",
+        f"datasets.web.stages.toys:Poison={{how: sleep, once: {tmp_path / 'was-here'}}}",
+    )  # fmt: skip
+    assert "a second copy of it starts" in said
+    assert (tmp_path / "was-here").exists()
+    found = {s["stage"]: s for s in stats(tmp_path / "out")["datasets"]["web"]["stages"]}
+    assert found["poison"]["kept"] == 240
 
 
 def test_no_cluster_at_that_address(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_a_type_that_loops_do_not_take_is_refused():
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """Of this package what one loop needs, compiled never."""
-    for name in ("stages/__init__.py", "stages/ahead.py", "stages/compiled.py"):
+    for name in ("stages/__init__.py", "stages/ahead.py", "stages/compiled.py", "stages/parts.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     room = tmp_path / "stages" / "room"
