@@ -1,11 +1,14 @@
 """Training and cross-validation of the main-content model. Needs torch (the extra ``[model]``).
 
     python -m stages.render.main.train --gold DIR --out stages/render/main/weights.npz [--folds-out DIR]
+        [--unseen] [--written]
 
 DIR holds ``*.jsonl.gz`` with rows ``{"id", "group", "html", "main"}``: a page and its gold text. With
 --folds-out it prints precision, recall and F1 of tokens per set and group, every page judged by a model that
-saw no page of its fold, and saves those models there. Then it trains on all pages and saves that model. One
-thread, seeded: the same pages give the same weights on the same machine.
+saw no page of its fold, and saves those models there. With --unseen it prints the same of all pages but
+articles, judged by a model that saw articles only. Then it trains on all pages and saves that model. With
+--written every model is also trained on pages that were written for it. One thread, seeded: the same pages
+give the same weights on the same machine.
 
 Knows pages, folds and files. Does not know the inside of the network, nor the augmentation that makes it
 generalise (``learning``). Each block's target is the share of its tokens that align with the gold text
@@ -23,6 +26,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -41,19 +45,15 @@ from stages.render.main.written import write
 from stages.render.text import structure
 
 FOLDS = 5
+#: The kind that ``unseen`` trains on.
+ARTICLE = "article"
 EPOCHS = 12
-#: The first of them, in which written pages are among the others: the last are of real pages alone.
-MIXED_EPOCHS = 9
 PAGES_PER_STEP = 8
 RATE = 3e-3
 #: Share of pages that are replaced by a variant, another one each time.
 VARIED = 0.6
-#: Written pages of each kind, and what they have for the name of a set.
-WRITTEN = {
-    **{"article": 120, "forum": 160, "documentation": 80, "code": 60},
-    **{"listing": 120, "product": 80, "service": 80},
-}
-WRITTEN_SET = "written"
+#: Written pages of each kind.
+WRITTEN = {"forum": 240, "documentation": 120, "code": 80, "listing": 120, "product": 120, "service": 120}
 #: Paragraphs of real pages that are put into them have fewer tokens, and a page has at least this many.
 MOST_PROSE = 200
 LEAST_PROSE = 8
@@ -142,7 +142,7 @@ def page_of(written: Written, number: int) -> Page | None:
         return None
     of_blocks = np.split(marks, ends[:-1])
     return Page(
-        set=WRITTEN_SET,
+        set="written",
         group=written.kind,
         id=f"{written.kind}{number}",
         site=f"{written.kind}{number}",
@@ -187,15 +187,17 @@ def variants_of(pages: Sequence[Page]) -> Variants:
     return Variants(forms, list(looks))
 
 
-def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[list[str], list[str]]]:
-    """Weights as ``network`` needs them, and the words of the vocabulary."""
+def fit(
+    pages: Sequence[Page], seed: int = 0, written: bool = False
+) -> tuple[dict[str, Floats], tuple[list[str], list[str]]]:
+    """Weights as ``network`` needs them, and the words of the vocabulary. ``written``: with written pages."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    pages = [*pages, *written_pages(prose_of(pages))]
+    if written:
+        pages = [*pages, *written_pages(prose_of(pages))]
     words = vocabulary_of(pages)
     vocabulary = Vocabulary(*words)
     pages = [page for page in pages if page.matched.sum() > MIN_FOUND * len(page.gold)]
-    real = sum(page.set != WRITTEN_SET for page in pages)
     examples = [
         Example(
             extract(blocks_of(page.blocks), outline_of(page.containers), vocabulary),
@@ -219,12 +221,11 @@ def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[
         scale |= {f"{kind}_mean": rows.mean(0), f"{kind}_std": rows.std(0) + 0.01}
     net = Network(len(words[0]), len(words[1]))
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=0.01)
-    counts = [len(examples) if epoch < MIXED_EPOCHS else real for epoch in range(EPOCHS)]
-    steps = sum(-(-count // PAGES_PER_STEP) for count in counts)
+    steps = EPOCHS * -(-len(examples) // PAGES_PER_STEP)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
     blur = Blur(rng, sum(word[0] == "<" for word in words[0]))
-    for count in counts:
-        order = rng.permutation(count)
+    for _ in range(EPOCHS):
+        order = rng.permutation(len(examples))
         for start in range(0, len(order), PAGES_PER_STEP):
             some = batch([drawn(i) for i in order[start : start + PAGES_PER_STEP]], scale, blur)
             optimizer.zero_grad()
@@ -286,15 +287,22 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def cross_validated(pages: Sequence[Page], folds_out: Path) -> list[Row]:
+def cross_validated(pages: Sequence[Page], folds_out: Path, written: bool) -> list[Row]:
     """Every page judged by the model of its fold; these models are saved in ``folds_out/fold<k>.npz``."""
     rows = []
     for fold in range(FOLDS):
-        model = save(
-            folds_out / f"fold{fold}.npz", *fit([page for page in pages if fold_of(page.id) != fold])
-        )
+        known = [page for page in pages if fold_of(page.id) != fold]
+        model = save(folds_out / f"fold{fold}.npz", *fit(known, written=written))
         rows += judge([page for page in pages if fold_of(page.id) == fold], model)
     return rows
+
+
+def unseen(pages: Sequence[Page], written: bool) -> list[Row]:
+    """Pages of all kinds but articles, judged by a model that saw articles only."""
+    with TemporaryDirectory() as folder:
+        known = [page for page in pages if page.group == ARTICLE]
+        model = save(Path(folder) / "articles.npz", *fit(known, written=written))
+    return judge([page for page in pages if page.group != ARTICLE], model)
 
 
 def main() -> None:
@@ -304,12 +312,18 @@ def main() -> None:
     parser.add_argument(
         "--folds-out", type=Path, help="cross-validate, and leave the models of the folds here"
     )
+    parser.add_argument(
+        "--unseen", action="store_true", help="judge the other kinds of pages with articles seen only"
+    )
+    parser.add_argument("--written", action="store_true", help="train on written pages, too")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     pages = read(arguments.gold)
+    if arguments.unseen:
+        print(table(unseen(pages, arguments.written)), flush=True)
     if arguments.folds_out:
-        print(table(cross_validated(pages, arguments.folds_out)), flush=True)
-    save(arguments.out, *fit(pages))
+        print(table(cross_validated(pages, arguments.folds_out, arguments.written)), flush=True)
+    save(arguments.out, *fit(pages, written=arguments.written))
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1000:.0f} kB, {len(pages)} pages")
 
 

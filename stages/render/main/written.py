@@ -1,5 +1,5 @@
-"""Pages written for training: articles, threads, manuals, code, lists, products, services. Of every word it
-is known whether it is content, because it was put there.
+"""Pages written for training: threads, manuals, code, lists, products, services. Of every word it is known
+whether it is content, because it was put there.
 
 The sets have a hundred pages of each of these kinds, from a hundred sites, and hardly any that are not in
 English; the web has thousands of systems that make such pages. A written page has the parts that such
@@ -12,57 +12,10 @@ its number and the texts given.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 
 import numpy as np
 
 from stages.render.main.writer import CONTENT, EITHER, OTHER, Writer, Written
-
-
-def _article(w: Writer) -> None:
-    """An article, what its readers say, and teasers of others: these are no content."""
-    w.say(w.phrase(12), CONTENT, "h1")
-    with w.part("meta"):
-        w.say(f"{w.saying('by')} {w.name()}, {w.date()}", EITHER, "div")
-    titled, listed = w.chance(0.5), w.chance(0.3)
-    with w.part("document"):
-        w.paragraphs(w.number(1, 5))
-        for _ in range(w.number(1, 6)):
-            with w.part("section") if titled else nullcontext():
-                if titled:
-                    w.say(w.phrase(7), CONTENT, w.one(("h2", "h3")))
-                w.paragraphs(w.number(1, 5))
-                if listed:
-                    with w.element("ul"):
-                        for _ in range(w.number(2, 7)):
-                            w.say(w.phrase(14), CONTENT, "li")
-    if w.chance(0.4):
-        with w.part("tools"):
-            for key in ("like", "share"):
-                w.say(w.saying(key), OTHER, link=True)
-    if w.chance(0.3):
-        with w.part("signature"):
-            w.say(w.name(), OTHER, "h3", link=True)
-            w.say(w.paragraph()[:200], OTHER, "p")
-    if w.chance(0.5):
-        w.say(f"{w.rng.integers(1, 90)} {w.saying('comments')}", OTHER, "h3")
-        with w.part("thread"):
-            for _ in range(w.number(1, 20)):
-                with w.part("post"):
-                    with w.part("author"):
-                        w.say(w.name(), OTHER)
-                        w.say(w.date(), OTHER)
-                    with w.part("text"):
-                        w.paragraphs(int(w.one((1, 1, 1, 2))), OTHER)
-                    w.say(w.saying("reply"), OTHER, "div", link=True)
-    if w.chance(0.5):
-        with w.part("list"):
-            for _ in range(w.number(3, 20)):
-                with w.part("item"):
-                    w.say(w.phrase(12), OTHER, "h3", link=True)
-                    if w.chance(0.5):
-                        w.say(w.paragraph()[:200], OTHER, "p")
-    w.after()
 
 
 def _thread(w: Writer) -> None:
@@ -311,7 +264,6 @@ def _service(w: Writer) -> None:
 
 
 KINDS: dict[str, Callable[[Writer], None]] = {
-    "article": _article,
     "forum": _thread,
     "documentation": _document,
     "code": _code,
