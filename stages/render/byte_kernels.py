@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from stages.compiled import inner
+from stages.compiled import compiled, inner
 
 #: Bytes that are looked at together.
 WIDTH = 32
@@ -121,19 +121,37 @@ def _eight(context: Any, builder: Any, kind: Any, page: Any, at: Any) -> Any:
 eight = _reader(_eight, types.uint64)
 
 
+def _are(builder: Any, bytes_: Any, letter: Any) -> Any:
+    """Which bytes are this one."""
+    one = builder.insert_element(ir.Constant(bytes_.type, None), letter, ir.Constant(ir.IntType(32), 0))
+    places = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), None)
+    return builder.icmp_unsigned("==", bytes_, builder.shuffle_vector(one, one, places))
+
+
 def _equal(typing: Any, page: Any, at: Any, letter: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         page, at, letter = arguments
-        bytes_ = _load(context, builder, signature.args[0], page, at, WIDTH)
-        one = builder.insert_element(ir.Constant(bytes_.type, None), letter, ir.Constant(ir.IntType(32), 0))
-        places = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), None)
-        return _count(builder, builder.icmp_unsigned("==", bytes_, builder.shuffle_vector(one, one, places)))
+        return _count(
+            builder, _are(builder, _load(context, builder, signature.args[0], page, at, WIDTH), letter)
+        )
 
     return types.int64(page, types.int64, types.uint8), generate
 
 
-#: As ``first_of``, of a byte that is not known before.
+def _pair(typing: Any, page: Any, at: Any, further: Any, letter: Any, last: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        page, at, further, letter, last = arguments
+        kind = signature.args[0]
+        first = _are(builder, _load(context, builder, kind, page, at, WIDTH), letter)
+        beyond = _load(context, builder, kind, page, builder.add(at, further), WIDTH)
+        return _count(builder, builder.and_(first, _are(builder, beyond, last)))
+
+    return types.int64(page, types.int64, types.int64, types.uint8, types.uint8), generate
+
+
+#: As ``first_of``: of a byte that is not known before; of one that another follows at some distance.
 _first_equal: Any = intrinsic(_equal)
+_first_pair: Any = intrinsic(_pair)
 
 
 @inner
@@ -145,3 +163,23 @@ def find(page: Any, at: Any, end: Any, letter: Any) -> Any:
             return min(at + count, end)
         at += WIDTH
     return end
+
+
+@compiled
+def search(page: Any, word: Any, at: Any) -> Any:
+    """The place of a word from ``at`` on, -1 if it is not there. A tenth of the time of ``bytes.find`` if the
+    letters of the word are frequent. Unlike the others it reads nothing beyond ``page``."""
+    size, last = len(page), len(word) - 1
+    while at + last < size:
+        if at + last + WIDTH <= size:
+            count = _first_pair(page, at, last, word[0], word[last])
+            at += count
+            if count == WIDTH:
+                continue
+        same = True
+        for index in range(last + 1):
+            same &= page[at + index] == word[index]
+        if same:
+            return at
+        at += 1
+    return -1

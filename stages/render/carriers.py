@@ -16,6 +16,7 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render import asciimath, glyphs, mathml, tex
+from stages.render.searching import holds
 from stages.render.wrappings import clean, is_foreign, unwrap
 
 #: Limit on wrappers that are climbed around a carrier; real ones are nested five deep at most.
@@ -78,17 +79,17 @@ _DOCUMENT = "\\begin{document}"
 _VERBATIM = frozenset(str.split("script style pre code textarea title xmp samp kbd"))
 
 
-def find(tree: LexborHTMLParser, html: str) -> list[Carrier]:
-    """All carriers of a page, of which ``html`` is the source."""
+def find(tree: LexborHTMLParser, source: bytes) -> list[Carrier]:
+    """All carriers of a page, of which ``source`` is the source."""
     carriers = [carrier for node in tree.css(_ALWAYS) if (carrier := _attribute(node)) is not None]
-    if "math" in html and tree.css_first(_SIGNS) is not None:
+    if holds(source, b"math") and tree.css_first(_SIGNS) is not None:
         carriers += _of_math(tree)
         carriers += _of_scripts(tree.css('script[type^="math/" i]'))
         carriers += _of_attributes(tree)
         carriers += filter(None, map(_bare, tree.css(_BARE)))
-        if "tex-math" in html or _DOCUMENT in html:
+        if holds(source, b"tex-math") or holds(source, _DOCUMENT.encode()):
             carriers += _of_publishers(tree)
-        if "mjx-" in html:
+        if holds(source, b"mjx-"):
             carriers += _of_glyphs(tree)
     return carriers
 

@@ -25,6 +25,7 @@ from stages.render.code import (
     consecutive,
 )
 from stages.render.code_languages import CODE_TAGS, known_language, language_of
+from stages.render.searching import places
 
 #: The elements around a ``<pre>`` from the inside out, itself first: where each begins, and where the element
 #: before it ends (0: there is none).
@@ -42,8 +43,7 @@ _LINES = re.compile(
 _LABELS = (b"opy", b"oolbar", b"gist-meta", b"line-numbers", b"rompt", b"lang")
 #: A tag, up to somewhere in its class.
 _IN_CLASS = re.compile(rb'<(?!/)[^<>]* class="[^"<>]*\Z')
-_BUTTON = re.compile(rb"<button(?=[ >])")
-_ELEMENT = re.compile(rb"(?:[^<]|<!--.*?-->)*(<[^ />]+[^>]*>)", re.DOTALL)
+_ELEMENT = re.compile(rb"(?:[^<]|(?><!--.*?-->))*(<[^ />]+[^>]*>)", re.DOTALL)
 _CLOSING = re.compile(rb"</([^ >]+)>\Z")
 #: What numbers of lines consist of.
 _NUMBER = frozenset(b"0123456789.:|")
@@ -75,7 +75,7 @@ def find(body: bytes, paths: Sequence[Path]) -> tuple[bytes, dict[int, str]] | N
                     seen.add(before)
                     _rule_out_numbers(body, before)
                 wrappers += begins != path[0][0] and name not in NO_WRAPPERS
-        labels = {found.start() for found in _BUTTON.finditer(body)}.union(_labelled(body))
+        labels = {at for at in places(body, b"<button") if body[at + 7] in b" >"}.union(_labelled(body))
         for begins in labels:
             if _is_unwanted(body, begins):
                 marks[begins] = b"s0"
@@ -93,12 +93,10 @@ def _labelled(body: bytes) -> Iterator[int]:
     """Where elements begin whose class says that they may be buttons or labels. Few places have one of the
     words, and to search for words is faster than to look at each tag."""
     for word in _LABELS:
-        at = body.find(word)
-        while at >= 0:
+        for at in places(body, word):
             begins = body.rfind(b"<", 0, at)
             if _IN_CLASS.match(body, begins, at):
                 yield begins
-            at = body.find(word, at + 1)
 
 
 def _marked(body: bytes, marks: dict[int, bytes]) -> bytes:

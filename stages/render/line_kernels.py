@@ -11,6 +11,7 @@ import numpy as np
 
 from stages.compiled import inlined, inner
 from stages.render import kinds
+from stages.render.byte_kernels import WIDTH, copy, first_of
 from stages.render.text_kernels import NO
 
 (
@@ -77,6 +78,10 @@ LOOK = 3
 #: name begins, flags.
 STACK = 6
 
+#: What ends text that is written as it is; what needs a look in a line, or may need one after another.
+_reference = first_of(b"&")
+_unusual = first_of(b"#$/<[\\`", below=32, above=126, twice=32)
+
 
 @inner
 def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
@@ -86,6 +91,13 @@ def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
     broken = 0
     seen = 0
     while at < end:
+        if seen == 2:  # nothing matters but references
+            copy(page, at, out, put)
+            count = min(WIDTH if raw else _reference(page, at), end - at)
+            at += count
+            put += count
+            if count == WIDTH or at == end:
+                continue
         byte = page[at]
         if byte > 38 and byte < 128:
             seen = 2
@@ -293,8 +305,8 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
     opened = 0  # code
     dollars = 0
     space = broken = blank = False  # of the white space before the next character
-    before = 0  # the character before it; 0: there is none
-    ending = 0  # the last character so far
+    before: Any = 0  # the character before it; 0: there is none
+    ending: Any = 0  # the last character so far
     for index in range(first, last):
         event = events[index, 0]
         if event == _JOINT:
@@ -345,6 +357,20 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
             joint = True
         edge = 0
         while at < end:
+            # Words of ASCII with single spaces between them, as they are.
+            if before and not space:
+                count = min(_unusual(out, at), end - at)
+                if count > 1:
+                    count -= out[at + count - 1] == 32
+                if count > 1 and out[at] != 32:
+                    copy(out, at, out, put)
+                    at += count
+                    put += count
+                    raw += count
+                    chars += count
+                    letter = np.int64(out[put - 1])
+                    before = ending = letter
+                    continue
             letter = _letter(out, at)
             size = 1 + (letter > 0x7F) + (letter > 0x7FF) + (letter > 0xFFFF)
             raw += 1

@@ -261,13 +261,11 @@ def count_raw(text: str, known: int = 0) -> int:
     more."""
     if not may_be_raw(text):
         return known
-    if 2 * known >= text.count("$") and not any(sign in text for sign in _OTHER_SIGNS):
+    # Every formula that is not in dollars has one of these.
+    other = "\\" in text and ("\\(" in text or "\\[" in text or "\\begin" in text)
+    if 2 * known >= text.count("$") and not other and "[/" not in text and "##" not in text:
         return known
     return max(len(_spans(text)), known)
-
-
-#: One of these is in every formula that is not in dollars.
-_OTHER_SIGNS = ("\\(", "\\[", "\\begin", "[/", "##")
 
 
 def _spans(text: str) -> list[tuple[int, int, int, int]]:

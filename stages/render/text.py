@@ -69,10 +69,11 @@ _SPARSE = 400
 class _Attempts:
     """Ways to read one parsed page: as it stands, or with other findings."""
 
-    def __init__(self, tree: LexborHTMLParser, html: str, *, structure: bool) -> None:
+    def __init__(self, tree: LexborHTMLParser, html: str, data: bytes, *, structure: bool) -> None:
+        """``data``: the page in UTF-8."""
         self._tree, self._html, self._structure = tree, html, structure
         nodes: Nodes = {}
-        formulas = equations.find(tree, html, nodes)
+        formulas = equations.find(tree, data, nodes)
         styles = hidden.find(tree, formulas, nodes)
         found = code.find(tree, html, nodes)
         moved = streamed.move(streamed.find(tree, styles.pieces))
@@ -130,7 +131,7 @@ def _read(html: str, content: Literal["full", "main"]) -> tuple[Page, str]:
     data = to_parse(html)
     # Parse as a browser with scripts does, so that <noscript> is text and does not end the head.
     tree = LexborHTMLParser(data, scripting=True, options=_OPTIONS)
-    attempts = _Attempts(tree, html, structure=structure)
+    attempts = _Attempts(tree, html, data, structure=structure)
     page = attempts.page()
     if page.indented and attempts.look_for_code(unmarked=page.indented > 1):
         page = attempts.page()
@@ -141,7 +142,7 @@ def _read(html: str, content: Literal["full", "main"]) -> tuple[Page, str]:
             # Framesets have no body for the content of <noframes>.
             bare = LexborHTMLParser(data if plain.tag == "noscript" else plain.text(), options=_OPTIONS)
             bare.unwrap_tags(["noscript"])
-            page = _fuller(page, _Attempts(bare, html, structure=structure).page())
+            page = _fuller(page, _Attempts(bare, html, data, structure=structure).page())
         if attempts.veiled and _size(page) < _SPARSE:
             attempts.unveil()
             page = _fuller(page, attempts.page())

@@ -76,9 +76,11 @@ def choose(probability: Floats, tokens: Ints) -> NDArray[np.bool_]:
     sizes = tokens[order].astype(np.float64)
     taken = np.cumsum(sizes)
     likely = probability[order].astype(np.float64)
+    unlikely = 1 - likely
     expected = np.zeros(len(order))
     for factor, weight in zip(_FACTORS, _WEIGHTS, strict=True):
-        gained = np.cumsum(likely * factor / (likely * factor + 1 - likely) * sizes)
+        raised = likely * factor
+        gained = (raised / (raised + unlikely) * sizes).cumsum()
         expected += weight * gained / np.maximum(taken + gained[-1], 1e-9)
     best = int(np.argmax(expected))
     chosen = np.zeros(len(order), bool)

@@ -22,7 +22,9 @@ from stages.render.walk import walk
 def by_parser(html: str, *, structure: bool) -> tuple[Any, ...]:
     """Blocks, containers and title."""
     tree = text.LexborHTMLParser(text.to_parse(html), scripting=True, options=text._OPTIONS)
-    return shown(text._Attempts(tree, html, structure=structure).page(), text._title(tree))
+    return shown(
+        text._Attempts(tree, html, text.to_parse(html), structure=structure).page(), text._title(tree)
+    )
 
 
 def by_source(html: str, *, structure: bool) -> tuple[Any, ...] | None:
