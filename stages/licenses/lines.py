@@ -72,7 +72,7 @@ _FAR = 40  # lines
 _LONG = 2000  # characters of a line that are looked at
 _MARK = re.compile(
     r"[ \t]*(?:(?://+!?|/\*+!?|\*+/?|#+!?|--+|;+|%+|!+|\"|'|<!--+|\(\*+|\{-+\|?|-\}|\|\||REM\b|rem\b"
-    r"|dnl\b|\.\\\"|@c\b|~|=cut|\\\\|\|)[ \t]*)+"
+    r"|dnl\b|\.\\\"|@c\b|~|=cut|\\\\|\|)[ \t]*)++"
 )
 _COMMENT = re.compile(
     r"[ \t]*(?://|/\*|\*|#|--|;|%|!|<!--|\(\*|\{-|REM\b|rem\b|dnl\b|\.\\\"|@c\b|'|\"|=(?:head|begin|pod)"

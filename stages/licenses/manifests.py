@@ -240,7 +240,7 @@ def _code(text: str) -> Expression | None:
 
 def _description(text: str) -> Expression | None:
     """R: ``License: GPL (>= 2) | MIT + file LICENSE``. A bar is a choice; "+ file" adds a holder or terms."""
-    match = re.search(r"^License:[ \t]*(.*(?:\n[ \t]+.*)*)", text, re.MULTILINE)
+    match = re.search(r"^License:[ \t]*(.*(?:\n[ \t].*)*)", text, re.MULTILINE)
     if match is None:
         return None
     parts = []

@@ -26,8 +26,8 @@ class Named(NamedTuple):
 _VERSION = re.compile(r"\b(?:versions?|ver|v|revision)[\s.:]*(\d(?:\.\d)?)(?!\d)", re.IGNORECASE)
 _AFTER = 130  # characters after a name in which its version is looked for
 _LATER = re.compile(
-    r"\s*(?:\)|,|;|of\s+the\s+(?:gnu\s+)?(?:general\s+public\s+)?licen[sc]e"
-    r"|as\s+published\s+by[^,.;]{0,40}|\")*[\s,;]*"
+    r"\s*(?:[),;\"]|of\s+the\s+(?:gnu\s+)?(?:general\s+public\s+)?licen[sc]e)*"
+    r"(?:as\s+published\s+by[^,.;]{0,40}[),;\"]*)?[\s,;]*"
     r"(?:\+|\(?(?:or|and|and/or)[\s,]+\(?(?:at\s+(?:your|the\s+user'?s?)\s+(?:option|choice)\)?[\s,]*)?"
     r"(?:\(at\s+your\s+option\)\s*)?(?:any\s+)?(?:later|newer|greater|higher|above|up|subsequent"
     r"|more\s+recent))",

@@ -44,13 +44,12 @@ _GRANT = re.compile(
 _AFTERWARDS = re.compile(
     r"\s*(?:\([^)\n]{0,40}\)\s*)?[\s-]*(?:licen[sc]ed\b|applies|governs|grants?\b)|'?d\b", re.IGNORECASE
 )
-#: What stands between names that belong together.
+#: What stands between names that belong together: words, the longer first, since none is read twice.
 _BETWEEN = re.compile(
-    r"^(?:[\s,/&+|()\"'\[\]`*:-]|[\w-]*licen[sc]e[\w-]*\.\w+|\.(?:txt|md)\b|and|or|either|both|at|your|option|the|a|an|v?\d(?:\.\d)?|version"
-    r"|versions|only|later|any|dual|"
-    r"licen[sc]e[sd]?|l?gpl|style|also|under|terms|of|(?:https?:)?//\S+|\(https?:\S+|see|available|which"
-    r"|is|are|alternatively|as|well|"
-    r"https?|www|opensource|org|licenses|clause|public|general|gnu|foundation|software)*$",
+    r"^(?:(?:https?:)?//\S+|\(https?:\S+|[\w-]*licen[sc]e[\w-]*\.\w+|\.(?:txt|md)\b|v?\d(?:\.\d)?|licen[sc]e[sd]?"
+    r"|alternatively|foundation|opensource|available|licenses|software|versions|general|version"
+    r"|clause|either|https?|option|public|l?gpl|later|style|terms|under|which|also|both|dual|only"
+    r"|well|your|and|any|are|gnu|org|see|the|www|an|as|at|is|of|or|a|[\s,/&+|()\"'\[\]`*:-])*+$",
     re.IGNORECASE,
 )
 _OR = re.compile(
@@ -87,7 +86,7 @@ _POINTER = re.compile(
     r"(?:the\s+|our\s+|included\s+|accompanying\s+|enclosed\s+|top[\s-]?level\s+|root\s+|files?\s+"
     r"|named\s+|full\s+|root-level\s+|project'?s?\s+)*"
     r"[\"'`(<\[{@]*(?:file\s+)?[\"'`(<\[]*"
-    r"((?:[\w.-]+/|\.\./)*(?:[\w-]*licen[sc]e[\w.-]*|copying[\w.-]*|copyright(?:s|\.\w+)?|[\w-]+\.(?:txt"
+    r"((?:[\w.-]+/)*(?:[\w-]*licen[sc]e[\w.-]*|copying[\w.-]*|copyright(?:s|\.\w+)?|[\w-]+\.(?:txt"
     r"|md|h))(?![\w/]))",
     re.IGNORECASE,
 )
@@ -216,8 +215,8 @@ def _states(text: str, name: Named, before: Said | None, lax: bool) -> bool:
     return (
         alone is not None
         and re.fullmatch(
-            r"[\s,]*(?:licen[sc]e)?(?:\s*\([^)]*\)|[,:;]?\s*(?:version"
-            r"|v\.?)?\s*\d[\d.]*)*\W*(?:licen[sc]e)?\W*",
+            r"[\s,]*(?:licen[sc]e)?(?:\s*\([^)]*\)|[,:;]?\s*+(?:(?:version|v\.?)\s*+)?\d[\d.]*+)*"
+            r"\W*(?:licen[sc]e)?\W*",
             rest,
             re.IGNORECASE,
         )

@@ -401,7 +401,7 @@ def _annotations(name: str, text: str) -> tuple[tuple[tuple[str, ...], str], ...
                 result.append((listed, license))
         return tuple(result)
     for paragraph in re.split(r"\n\s*\n", text):
-        files = re.search(r"^Files:\s*(.*(?:\n[ \t]+.*)*)", paragraph, re.MULTILINE)
+        files = re.search(r"^Files:\s*(.*(?:\n[ \t].*)*)", paragraph, re.MULTILINE)
         license = re.search(r"^License:[ \t]*(\S.*)$", paragraph, re.MULTILINE)
         if files and license:
             # * of this format also crosses folders

@@ -75,7 +75,7 @@ _INTEGER = re.compile(r"\d+")
 PROMPT = re.compile(r"(?:In|Out)?\s?\[[\s\d*]*\]:?")
 COPY = re.compile(r"(?i)cop(?!yr)(?:y|ied|ier|iar|ia\b)|clipboard|kopier|复制|複製|コピー|복사|копир")
 COPY_LABEL = re.compile(
-    rf"(?:(?:{COPY.pattern[4:]})\w{{0,6}}(?:\W{{1,3}}(?:code|link|to|the|text|snippet|command|error))*\W{{0,3}})+",
+    rf"(?:(?:{COPY.pattern[4:]})(?:(?!{COPY.pattern[4:]})\w){{0,6}}(?:\W{{1,3}}(?:code|link|to|the|text|snippet|command|error))*\W{{0,3}})+",
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"[^\W\d_]")

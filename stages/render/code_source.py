@@ -43,7 +43,7 @@ _LINES = re.compile(
 _LABELS = (b"opy", b"oolbar", b"gist-meta", b"line-numbers", b"rompt", b"lang")
 #: A tag, up to somewhere in its class.
 _IN_CLASS = re.compile(rb'<(?!/)[^<>]* class="[^"<>]*\Z')
-_ELEMENT = re.compile(rb"(?:[^<]|<!--.*?-->)*(<[^ />]+[^>]*>)", re.DOTALL)
+_ELEMENT = re.compile(rb"(?:[^<]|(?><!--.*?-->))*(<[^ />]+[^>]*>)", re.DOTALL)
 _CLOSING = re.compile(rb"</([^ >]+)>\Z")
 #: What numbers of lines consist of.
 _NUMBER = frozenset(b"0123456789.:|")

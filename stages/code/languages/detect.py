@@ -110,12 +110,12 @@ _EMACS = re.compile(
 _VIM = re.compile(
     r"(?:(?:^|[ \t])(?:vi|Vi(?=m))(?:m[<=>]?[0-9]+|m)?|[ \t]ex)"
     r"(?=:(?=[ \t]*set?[ \t][^\r\n:]+:)|:(?![ \t]*set?[ \t]))"
-    r"(?:(?:[ \t]*:[ \t]*|[ \t])\w*(?:[ \t]*=(?:[^\\\s]|\\.)*)?)*?"
+    r"(?:[ \t:\w]|=(?:[^\\\s]|\\.)*+(?=[ \t]))*?(?:=(?:[^\\\s]|\\.)*?)?"
     r"[ \t:](?:filetype|ft|syntax)[ \t]*=(\w+)(?=$|\s|:)",
     re.MULTILINE | re.ASCII,
 )
 _PATH = re.compile(r"#!\s*(\S+)")
-_ENV = re.compile(r"\s*(?:(?:-[i0uCSv]*|--\S+)\s+|\S+=\S*\s+)*(\S+)")
+_ENV = re.compile(r"\s*(?:(?>-[i0uCSv]*\s+|--\S+\s+|[^\s=]+=\S*\s+))*(\S+)")
 _EXEC = re.compile(r"exec (\w+)[\s\"']+\$0[\s\"']+\$@")
 
 

@@ -1,11 +1,14 @@
 """Training and cross-validation of the main-content model. Needs torch (the extra ``[model]``).
 
     python -m stages.render.main.train --gold DIR --out stages/render/main/weights.npz [--folds-out DIR]
+        [--unseen] [--written]
 
 DIR holds ``*.jsonl.gz`` with rows ``{"id", "group", "html", "main"}``: a page and its gold text. With
 --folds-out it prints precision, recall and F1 of tokens per set and group, every page judged by a model that
-saw no page of its fold, and saves those models there. Then it trains on all pages and saves that model. One
-thread, seeded: the same pages give the same weights on the same machine.
+saw no page of its fold, and saves those models there. With --unseen it prints the same of all pages but
+articles, judged by a model that saw articles only. Then it trains on all pages and saves that model. With
+--written every model is also trained on pages that were written for it. One thread, seeded: the same pages
+give the same weights on the same machine.
 
 Knows pages, folds and files. Does not know the inside of the network, nor the augmentation that makes it
 generalise (``learning``). Each block's target is the share of its tokens that align with the gold text
@@ -23,6 +26,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -36,14 +40,23 @@ from stages.render.main.learning import Blur, Example, Network, batch, loss
 from stages.render.main.tree import name_words
 from stages.render.main.variants import Variants, form_of
 from stages.render.main.words import EARLY, Floats
+from stages.render.main.writer import CONTENT, EITHER, Written
+from stages.render.main.written import write
 from stages.render.text import structure
 
 FOLDS = 5
+#: The kind that ``unseen`` trains on.
+ARTICLE = "article"
 EPOCHS = 12
 PAGES_PER_STEP = 8
 RATE = 3e-3
 #: Share of pages that are replaced by a variant, another one each time.
 VARIED = 0.6
+#: Written pages of each kind.
+WRITTEN = {"forum": 240, "documentation": 120, "code": 80, "listing": 120, "product": 120, "service": 120}
+#: Paragraphs of real pages that are put into them have fewer tokens, and a page has at least this many.
+MOST_PROSE = 200
+LEAST_PROSE = 8
 #: A word gets an embedding if at least this many sites have it.
 NAME_SITES = 10
 TEXT_SITES = 40
@@ -63,6 +76,7 @@ class Page:
     containers: list[Container]
     gold: list[str]
     tokens: list[list[str]]  # of each block
+    size: Floats  # how many of each block count: none where either answer is right
     matched: Floats  # tokens of each block that are in the gold text
 
 
@@ -97,10 +111,54 @@ def read(gold: Path) -> list[Page]:
                         containers=containers,
                         gold=of_gold,
                         tokens=of_blocks,
+                        size=np.array([len(block) for block in of_blocks], np.float32),
                         matched=matched(of_blocks, of_gold),
                     )
                 )
     return pages
+
+
+def prose_of(pages: Sequence[Page]) -> list[list[str]]:
+    """Paragraphs of the content of each page that has enough of them."""
+    prose = []
+    for page in pages:
+        paragraphs = [
+            block.text
+            for block, size, found in zip(page.blocks, page.size, page.matched, strict=True)
+            if block.kind == "text" and 0 < size < MOST_PROSE and found >= 0.9 * size and not block.links
+        ]
+        if len(paragraphs) >= LEAST_PROSE:
+            prose.append(paragraphs)
+    return prose
+
+
+def page_of(written: Written, number: int) -> Page | None:
+    """A written page with its labels; None if the renderer leaves something out, which is rare."""
+    blocks, containers = structure(written.html)
+    words = [tokens(block.text) for block in blocks]
+    marks = np.array([mark for text, mark in written.texts for _ in tokens(text)], np.int64)
+    ends = np.cumsum([len(block) for block in words], dtype=np.int64)
+    if len(marks) != ends[-1]:
+        return None
+    of_blocks = np.split(marks, ends[:-1])
+    return Page(
+        set="written",
+        group=written.kind,
+        id=f"{written.kind}{number}",
+        site=f"{written.kind}{number}",
+        blocks=blocks,
+        containers=containers,
+        gold=[token for text, mark in written.texts if mark == CONTENT for token in tokens(text)],
+        tokens=words,
+        size=np.array([(marks != EITHER).sum() for marks in of_blocks], np.float32),
+        matched=np.array([(marks == CONTENT).sum() for marks in of_blocks], np.float32),
+    )
+
+
+def written_pages(prose: Sequence[Sequence[str]]) -> list[Page]:
+    """``WRITTEN``, with their labels."""
+    made = (page_of(write(kind, n, prose), n) for kind, count in WRITTEN.items() for n in range(count))
+    return [page for page in made if page]
 
 
 def vocabulary_of(pages: Sequence[Page]) -> tuple[list[str], list[str]]:
@@ -125,22 +183,25 @@ def variants_of(pages: Sequence[Page]) -> Variants:
     forms = []
     for page in pages:
         look = [looks.setdefault((one.tag, one.names), len(looks)) for one in page.containers]
-        size = np.array([len(block) for block in page.tokens], np.float32)
-        forms.append((page.group, form_of(page.blocks, page.containers, look, size, page.matched)))
+        forms.append((page.group, form_of(page.blocks, page.containers, look, page.size, page.matched)))
     return Variants(forms, list(looks))
 
 
-def fit(pages: Sequence[Page], seed: int = 0) -> tuple[dict[str, Floats], tuple[list[str], list[str]]]:
-    """Weights as ``network`` needs them, and the words of the vocabulary."""
+def fit(
+    pages: Sequence[Page], seed: int = 0, written: bool = False
+) -> tuple[dict[str, Floats], tuple[list[str], list[str]]]:
+    """Weights as ``network`` needs them, and the words of the vocabulary. ``written``: with written pages."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
+    if written:
+        pages = [*pages, *written_pages(prose_of(pages))]
     words = vocabulary_of(pages)
     vocabulary = Vocabulary(*words)
     pages = [page for page in pages if page.matched.sum() > MIN_FOUND * len(page.gold)]
     examples = [
         Example(
             extract(blocks_of(page.blocks), outline_of(page.containers), vocabulary),
-            np.array([len(block) for block in page.tokens], np.float32),
+            page.size,
             page.matched,
         )
         for page in pages
@@ -226,15 +287,22 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def cross_validated(pages: Sequence[Page], folds_out: Path) -> list[Row]:
+def cross_validated(pages: Sequence[Page], folds_out: Path, written: bool) -> list[Row]:
     """Every page judged by the model of its fold; these models are saved in ``folds_out/fold<k>.npz``."""
     rows = []
     for fold in range(FOLDS):
-        model = save(
-            folds_out / f"fold{fold}.npz", *fit([page for page in pages if fold_of(page.id) != fold])
-        )
+        known = [page for page in pages if fold_of(page.id) != fold]
+        model = save(folds_out / f"fold{fold}.npz", *fit(known, written=written))
         rows += judge([page for page in pages if fold_of(page.id) == fold], model)
     return rows
+
+
+def unseen(pages: Sequence[Page], written: bool) -> list[Row]:
+    """Pages of all kinds but articles, judged by a model that saw articles only."""
+    with TemporaryDirectory() as folder:
+        known = [page for page in pages if page.group == ARTICLE]
+        model = save(Path(folder) / "articles.npz", *fit(known, written=written))
+    return judge([page for page in pages if page.group != ARTICLE], model)
 
 
 def main() -> None:
@@ -244,12 +312,18 @@ def main() -> None:
     parser.add_argument(
         "--folds-out", type=Path, help="cross-validate, and leave the models of the folds here"
     )
+    parser.add_argument(
+        "--unseen", action="store_true", help="judge the other kinds of pages with articles seen only"
+    )
+    parser.add_argument("--written", action="store_true", help="train on written pages, too")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     pages = read(arguments.gold)
+    if arguments.unseen:
+        print(table(unseen(pages, arguments.written)), flush=True)
     if arguments.folds_out:
-        print(table(cross_validated(pages, arguments.folds_out)), flush=True)
-    save(arguments.out, *fit(pages))
+        print(table(cross_validated(pages, arguments.folds_out, arguments.written)), flush=True)
+    save(arguments.out, *fit(pages, written=arguments.written))
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1000:.0f} kB, {len(pages)} pages")
 
 

@@ -71,6 +71,8 @@ og i at er en til det den på de med af for ikke der som et har om men var fra k
 の に は を が と で も し て た れ さ っ な ら い る か
 ท ี ่ แ ล ะ ใ น ข อ ง ไ ม เ ป ็
 """
+#: Languages of the lines above.
+_SPOKEN = ("en", "de", "es", "fr", "it", "pt", "nl", "pl", "sv", "da", "ru", "ar", "ko", "zh", "ja", "th")
 # Korean function words are suffixes: particles and endings of verbs.
 _KOREAN_ENDINGS = "은는이가을를에의로도고다서과와며지게요"
 _YEARS = range(1990, 2040)
@@ -155,6 +157,12 @@ def word_hash(word: str) -> np.uint64:
     """The hash by which ``Words.early`` names a word; 64 bits, the same in upper and lower case."""
     text = np.frombuffer(bytearray(word.encode("utf-8", "surrogatepass") + b"\0"), np.uint8)
     return np.uint64(_hash(text, 0, len(text) - 1, 0, _tables().values, _powers()))
+
+
+@cache
+def function_words(language: str) -> list[str]:
+    """The most frequent words of one of ``_SPOKEN``. Raises KeyError for another language."""
+    return dict(zip(_SPOKEN, _FUNCTION_WORDS.strip().splitlines(), strict=True))[language].split()
 
 
 @cache

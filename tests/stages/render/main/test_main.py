@@ -191,11 +191,13 @@ def test_loops_and_torch_compute_the_same() -> None:
     assert found == pytest.approx(expected, abs=1e-5)
 
 
-def test_training_is_reproducible(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", [False, True])
+def test_training_is_reproducible(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: bool) -> None:
     pytest.importorskip("torch", reason="training needs the extra [model]")
     from stages.render.main import train
 
     monkeypatch.setattr(train, "EPOCHS", 2)
+    monkeypatch.setattr(train, "WRITTEN", {"forum": 2, "code": 1})
     monkeypatch.setattr(train, "NAME_SITES", 2)
     monkeypatch.setattr(train, "TEXT_SITES", 2)
     gold = tmp_path / "gold"
@@ -207,11 +209,13 @@ def test_training_is_reproducible(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
             lines.write(json.dumps({"id": str(i), "group": "article", "html": html, "main": body}) + "\n")
     known = train.read(gold)
     assert [page.matched.tolist() for page in known] == [[0, 17]] * 12
-    models = [train.save(tmp_path / name, *train.fit(known)) for name in ("a.npz", "b.npz")]
+    models = [train.save(tmp_path / name, *train.fit(known, written=written)) for name in ("a.npz", "b.npz")]
     for one, other in zip(models[0].weights, models[1].weights, strict=True):
         assert np.array_equal(one, other)
     _, words, _ = models[0].vocabulary.names.of_looks(looks_of([("div", "menu")]))
     assert len(words) == 1
+    only = train.save(tmp_path / "only.npz", *train.fit(known))
+    assert np.array_equal(models[0].weights.group, only.weights.group) is not written
     rows = train.judge(known, models[0])
     assert "toy" in train.table(rows)
 
