@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from stages.fasttext.backends import Backend, open_model
 from stages.fasttext.format import ModelError
+from stages.language.visits import Visits
 
 #: A function from one text without line breaks to a label and its score.
 Classify = Callable[[str], tuple[str, float]]
@@ -75,7 +78,22 @@ def py3langid() -> Identifier:
     """Naive Bayes over byte n-grams; the score is its probability, tempered by the length of the text."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    class Compiled(LanguageIdentifier):  # type: ignore[misc]
+        """As the library's, but for the loop over bytes."""
+
+        def __init__(self, *model: Any, **options: Any) -> None:
+            super().__init__(*model, **options)
+            self.nb_ptc = self.nb_ptc.astype(np.float32)  # which it is computed in, from halves of that
+            self.visits = Visits(self.tk_nextmove, self.tk_row, self.tk_output)
+            self._full_model = self.tk_nextmove = self.tk_row = self._rowbase = self.tk_output = None
+
+        def _raw_score(self, text: bytes) -> Any:
+            features, counts = self.visits.count(text)
+            if not len(features):
+                return np.zeros(len(self.nb_classes), np.float32)
+            return np.log1p(counts) @ self.nb_ptc.take(features, axis=0) + self.nb_pc
+
+    identifier = Compiled.from_model_file(MODEL_FILE, norm_probs=True)
     return Identifier(identifier.classify, frozenset(identifier.labels))
 
 
