@@ -81,11 +81,12 @@ def py3langid() -> Identifier:
     class Compiled(LanguageIdentifier):  # type: ignore[misc]
         """As the library's, but for the loop over bytes."""
 
-        def __init__(self, *model: Any, **options: Any) -> None:
-            super().__init__(*model, **options)
-            self.nb_ptc = self.nb_ptc.astype(np.float32)  # which it is computed in, from halves of that
-            self.visits = Visits(self.tk_nextmove, self.tk_row, self.tk_output)
-            self._full_model = self.tk_nextmove = self.tk_row = self._rowbase = self.tk_output = None
+        def __init__(
+            self, table: Any, priors: Any, classes: Any, moves: Any, output: Any, **options: Any
+        ) -> None:
+            self.visits = Visits(moves, options.pop("tk_row"), output)
+            # floats, since that is what the table is computed in, and no automaton, which takes memory
+            super().__init__(table.astype(np.float32), priors, classes, None, None, tk_row=(), **options)
 
         def _raw_score(self, text: bytes) -> Any:
             features, counts = self.visits.count(text)
