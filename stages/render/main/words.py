@@ -92,7 +92,7 @@ class Words(NamedTuple):
     """Counts for n texts."""
 
     counts: Ints  # (n, len(CLASSES) + 7) characters of each class, and what is named above
-    early: Hashes  # of the first EARLY words of the texts, in order; see ``word_hash``
+    early: Hashes  # of the first EARLY words of the texts, in order; see ``word_hashes``
     early_blocks: Ints  # the text of each
 
 
@@ -153,10 +153,22 @@ def _hash(text: Bytes, start: int, end: int, position: int, values: Hashes, powe
     return total
 
 
-def word_hash(word: str) -> np.uint64:
-    """The hash by which ``Words.early`` names a word; 64 bits, the same in upper and lower case."""
-    text = np.frombuffer(bytearray(word.encode("utf-8", "surrogatepass") + b"\0"), np.uint8)
-    return np.uint64(_hash(text, 0, len(text) - 1, 0, _tables().values, _powers()))
+@compiled
+def _hash_all(text: Bytes, ends: Ints, values: Hashes, powers: Hashes, hashes: Hashes) -> None:
+    start = 0
+    for word in range(len(ends)):
+        hashes[word] = _hash(text, start, ends[word], 0, values, powers)
+        start = ends[word]
+
+
+def word_hashes(words: Sequence[str]) -> Hashes:
+    """The hashes by which ``Words.early`` names words; 64 bits, the same in upper and lower case."""
+    written = [word.encode("utf-8", "surrogatepass") for word in words]
+    text = np.frombuffer(bytearray(b"".join(written) + b"\0"), np.uint8)
+    hashes = np.empty(len(words), np.uint64)
+    ends = np.cumsum(np.fromiter(map(len, written), np.int64, len(written)))
+    _hash_all(text, ends, _tables().values, _powers(), hashes)
+    return hashes
 
 
 @cache
@@ -170,9 +182,8 @@ def _flags() -> Bytes:
     """By the first bits of a hash: 1 function word, 2 year. One in 400 other words shares bits with one of
     these, which does not matter for a density."""
     flags = np.zeros(1 << _FLAG_BITS, np.uint8)
-    for flag, words in ((1, _FUNCTION_WORDS.split()), (2, map(str, _YEARS))):
-        for word in words:
-            flags[int(word_hash(word)) >> (64 - _FLAG_BITS)] |= flag
+    for flag, words in ((1, _FUNCTION_WORDS.split()), (2, [str(year) for year in _YEARS])):
+        flags[word_hashes(words) >> np.uint64(64 - _FLAG_BITS)] |= flag
     return flags
 
 
@@ -306,9 +317,8 @@ class Lexicon:
         self._bits = max(len(words), 1).bit_length() + 1
         self._keys = np.zeros(1 << self._bits, np.uint64)
         self._ids = np.full(1 << self._bits, -1, np.int64)
-        for index, word in enumerate(words):
-            key = word_hash(word)
-            slot = int(key) >> (64 - self._bits)
+        for index, key in enumerate(word_hashes(words).tolist()):
+            slot = key >> (64 - self._bits)
             while self._ids[slot] >= 0:
                 slot = (slot + 1) % len(self._ids)
             self._keys[slot], self._ids[slot] = key, index
