@@ -6,6 +6,7 @@ Knows the contracts of ``stages.base``; does not know parts, files or executors.
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import json
 from dataclasses import dataclass, replace
@@ -95,6 +96,7 @@ def _open_stage(recipe: Recipe, storage_json: str) -> Stage:
     stage = cls(cls.Config.model_validate(settings))
     stage.open()
     ahead.wait()
+    gc.freeze()  # models and modules stay, and need not be looked through for garbage
     return stage
 
 
