@@ -36,29 +36,14 @@ def compiled(function: Callable[..., Any]) -> Any:
     return _compile(function, _nrt=False)
 
 
-def inner(function: Callable[..., Any]) -> Any:
-    """``compiled``, for functions that only other loops call: without an entry for Python, which takes
-    time to compile. Calling one from Python is a TypeError."""
-    return _Inner(_compile(function, _nrt=False, no_cpython_wrapper=True))
-
-
 def inlined(function: Callable[..., Any]) -> Any:
-    """``inner``, and inlined in its callers: for small functions that are called for every byte."""
-    return _Inner(_compile(function, _nrt=False, no_cpython_wrapper=True, forceinline=True))
+    """``compiled``, and inlined in its callers: for small functions that are called for every byte."""
+    return _compile(function, _nrt=False, forceinline=True)
 
 
 def allocating(function: Callable[..., Any]) -> Any:
     """``compiled``, for functions that make arrays."""
     return _compile(function)
-
-
-class _Inner:
-    """What loops see as the kernel, and Python cannot call."""
-
-    def __init__(self, kernel: Any) -> None:
-        self._kernel = kernel  # types hold it weakly
-        self._numba_type_ = kernel._numba_type_
-        self.py_func = kernel.py_func
 
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import allocating, compiled, inner
+from stages.compiled import allocating, compiled
 
 #: Classes of characters, in the upper 8 bits of an entry of ``words.table``; the last three are also the
 #: kinds of tokens.
@@ -29,7 +29,7 @@ _BASE = np.uint64(0x94D049BB133111EB)
 _HALF = np.uint64(32)
 
 
-@inner
+@compiled
 def tokenize(data, start, stop, table, hashes, kinds):  # type: ignore[no-untyped-def]
     """Write a hash of each token of ``data[start:stop]`` into ``hashes`` and, if it has room, its kind into
     ``kinds``; returns how many. Needs room for as many tokens as there are bytes."""
@@ -81,7 +81,7 @@ def tokenize_all(data, starts, table, hashes, kinds, offsets):  # type: ignore[n
         )
 
 
-@inner
+@compiled
 def hash_grams(tokens, size, grams):  # type: ignore[no-untyped-def]
     """Write a hash of every ``size`` consecutive tokens into ``grams``; returns how many."""
     power = np.uint64(1)
@@ -179,7 +179,7 @@ def overlaps(data, starts, table, rows, items, groups, places, at, first, tokens
             shares[pair] = max(shares[pair], share)
 
 
-@inner
+@compiled
 def _walk(document, tokens, kinds, start, place, step, where):  # type: ignore[no-untyped-def]
     """Compare document and item, forwards or backwards, as long as they are alike; returns the number of
     counted tokens found, the number of numbers, and the first token of the document that was not reached.
@@ -204,7 +204,7 @@ def _walk(document, tokens, kinds, start, place, step, where):  # type: ignore[n
     return found, numbers, start
 
 
-@inner
+@compiled
 def _passed(document, tokens, start, place, step, ahead, room):  # type: ignore[no-untyped-def]
     """Tokens of the item and of the document to skip; -1 if the comparison ends here."""
     for both in range(1, 2 * _SKIP + 1):

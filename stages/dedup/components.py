@@ -42,7 +42,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 from stages.dedup.groups import groups_of
 from stages.global_stage import OWN, Reduced
 
@@ -131,7 +131,7 @@ def _unite(parents, nodes, bounds, shift, left, right):  # type: ignore[no-untyp
         parents[node] = parents[parents[node]]
 
 
-@inner
+@compiled
 def _place(nodes, bounds, shift, name):  # type: ignore[no-untyped-def]
     """Index of a name, which must be present."""
     low, high = bounds[name >> shift], bounds[(name >> shift) + np.uint64(1)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import allocating, compiled, inner
+from stages.compiled import allocating, compiled
 from stages.dedup.tokens import SEED_A, SEED_B, mix, tokenize
 from stages.text.characters import BLANK, IGNORED, decode, look_up
 
@@ -20,7 +20,7 @@ _ORDER = np.uint64(0x94D049BB133111EB)
 _HALF = np.uint64(32)
 
 
-@inner
+@compiled
 def _grams(hashes, count, size, order, values):  # type: ignore[no-untyped-def]
     """Hash of every ``size`` consecutive tokens, and the value that it is ordered by. The two are
     independent, so that the selected hashes are spread over all values."""
@@ -39,7 +39,7 @@ def _grams(hashes, count, size, order, values):  # type: ignore[no-untyped-def]
     return count - size + 1
 
 
-@inner
+@compiled
 def _smallest(order, start, width, last):  # type: ignore[no-untyped-def]
     """Index of the leftmost minimum of ``order[start:start + width]``, given that of the previous window (or
     -1)."""
@@ -137,7 +137,7 @@ def spans(data, starts, table, places, first, stop, rows, begin, end, tokens, to
     return found
 
 
-@inner
+@compiled
 def _is_among(ordered, value):  # type: ignore[no-untyped-def]
     first, stop = 0, len(ordered)
     while first < stop:

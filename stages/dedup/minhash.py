@@ -23,7 +23,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from stages.compiled import allocating, compiled, inner
+from stages.compiled import allocating, compiled
 from stages.dedup.intrinsics import fold, use_widest_vectors
 from stages.dedup.shingles import character_table, shingle, shingle_hash
 from stages.text.utf8 import Texts, pieces
@@ -141,7 +141,7 @@ def _sign(data, starts, ngram, table, factors, summands, signatures):  # type: i
             _lower(signatures[text], block[:size], factors, summands)
 
 
-@inner
+@compiled
 def _mix(hashes, block):  # type: ignore[no-untyped-def]
     """Write the upper halves of hashes into a block, each passed through the finaliser; returns how many,
     including padding."""
@@ -155,7 +155,7 @@ def _mix(hashes, block):  # type: ignore[no-untyped-def]
     return size
 
 
-@inner
+@compiled
 def _lower(signature, hashes, factors, summands):  # type: ignore[no-untyped-def]
     """The smallest ``factor * hash + summand`` modulo 2^32 for each permutation. Most of the time is spent
     here."""

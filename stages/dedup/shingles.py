@@ -25,7 +25,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from stages.compiled import compiled, inlined, inner
+from stages.compiled import compiled, inlined
 from stages.dedup.intrinsics import fold, load_byte, load_word
 from stages.text.characters import IGNORED, LETTER, MARK, WORD, decode, look_up, table
 from stages.text.utf8 import Offsets, Texts, pieces
@@ -113,7 +113,7 @@ def _hash_array(data):  # type: ignore[no-untyped-def]
     return hash_bytes(data.ctypes.data, len(data))
 
 
-@inner
+@compiled
 def characters(data, start, stop, starts):  # type: ignore[no-untyped-def]
     """Write into ``starts`` where each character of ``data[start:stop]`` starts, and then ``stop``; returns
     the number of characters. ``starts`` needs room for one more than there are bytes. A character is a byte
@@ -176,7 +176,7 @@ def shingle(data, start, stop, ngram, table, spelled, starts, hashes):  # type: 
     return 0
 
 
-@inner
+@compiled
 def _hash_units(data, starts, count, gap, ngram, hashes):  # type: ignore[no-untyped-def]
     """Hash every ``ngram`` consecutive ones of ``count`` units; the last ``gap`` bytes before the next unit
     do not belong to a unit."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 from stages.text.characters import BLANK, IGNORED, LETTER, MARK, PUNCTUATION, SYMBOL, WORD, decode, look_up
 
 # Odd constants: multipliers of splitmix64 (Steele et al. 2014) and of MurmurHash3's 64-bit finaliser, and the
@@ -32,7 +32,7 @@ _HALF = np.uint64(32)
 _SHIFT = np.uint64(29)
 
 
-@inner
+@compiled
 def mix(a, b, x, y):  # type: ignore[no-untyped-def]
     """Extend two independent 64-bit hashes of a sequence by one value. The step is a bijection of the hash
     before: sequences that differ only in their last value never have the same hash."""

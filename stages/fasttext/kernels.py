@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.compiled import allocating, compiled, inlined, inner
+from stages.compiled import allocating, compiled, inlined
 from stages.fasttext.intrinsics import load_float, prefetch
 
 #: Values of ``Lookup.loss`` that the kernels distinguish.
@@ -140,7 +140,7 @@ def _is_space(byte):  # type: ignore[no-untyped-def]
     return byte <= 32 and (byte == 32 or 9 <= byte <= 13 or byte == 0)
 
 
-@inner
+@compiled
 def begins(data, start, end, text):  # type: ignore[no-untyped-def]
     same = 0
     while same < len(text) and start + same < end and data[start + same] == text[same]:
@@ -151,7 +151,7 @@ def begins(data, start, end, text):  # type: ignore[no-untyped-def]
 # From a text to rows ------------------------------------------------------------------------------------
 
 
-@inner
+@compiled
 def room(bytes, word_ngrams, min_chars, max_chars):  # type: ignore[no-untyped-def]
     """Upper bounds on the rows and tokens of a text with the given number of bytes."""
     tokens = bytes // 2 + 2
@@ -159,7 +159,7 @@ def room(bytes, word_ngrams, min_chars, max_chars):  # type: ignore[no-untyped-d
     return tokens * max(word_ngrams, 1) + chars, tokens
 
 
-@inner
+@compiled
 def features(data, start, stop, known, rows, hashes, spelled):  # type: ignore[no-untyped-def]
     """Write the rows of the text in ``data[start:stop]`` into ``rows``; returns how many."""
     count = tokens = 0
@@ -187,7 +187,7 @@ def features(data, start, stop, known, rows, hashes, spelled):  # type: ignore[n
     return count
 
 
-@inner
+@compiled
 def _characters(data, first, end, known, rows, count, spelled):  # type: ignore[no-untyped-def]
     """Add the rows of the n-grams of ``<word>``; n-grams of the brackets alone do not count."""
     size = end - first + 2
@@ -225,7 +225,7 @@ def _bucket(bucket, known, rows, count):  # type: ignore[no-untyped-def]
 # Probabilities ------------------------------------------------------------------------------------------
 
 
-@inner
+@compiled
 def exponential(x):  # type: ignore[no-untyped-def]
     """e^x for x up to 0 or a little more, to 1e-15, the same on every machine."""
     if x < -700.0:
@@ -238,7 +238,7 @@ def exponential(x):  # type: ignore[no-untyped-def]
     return math.ldexp(total, int(power))
 
 
-@inner
+@compiled
 def softmax(values):  # type: ignore[no-untyped-def]
     """float32 outputs to probabilities, in place."""
     top, total = values[0], 0.0
@@ -251,7 +251,7 @@ def softmax(values):  # type: ignore[no-untyped-def]
         values[label] /= total
 
 
-@inner
+@compiled
 def _logistic(x):  # type: ignore[no-untyped-def]
     """1 / (1 + e^-x) by the table; NaN of NaN."""
     if abs(x) <= _RANGE:

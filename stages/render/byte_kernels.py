@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 
 #: Bytes that are looked at together.
 WIDTH = 32
@@ -154,7 +154,7 @@ _first_equal: Any = intrinsic(_equal)
 _first_pair: Any = intrinsic(_pair)
 
 
-@inner
+@compiled
 def find(page: Any, at: Any, end: Any, letter: Any) -> Any:
     """The place of a byte from ``at`` on; ``end`` if there is none before it."""
     while at < end:

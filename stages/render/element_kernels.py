@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import inner
+from stages.compiled import compiled
 from stages.render import kinds
 from stages.render.hashes import hash_of as of_name
 from stages.render.line_kernels import BYTES, ELEMENTS, INSIDE, LOOKS, write
@@ -29,7 +29,7 @@ _TEMPLATE = np.int64(of_name("template"))
 _RAW, _VOID = map(np.int64, (kinds.RAW, kinds.VOID))
 
 
-@inner
+@compiled
 def add_element(name: Any, end: Any, state: Any, found: Any, elements: Any) -> Any:
     count = state[ELEMENTS]
     elements[count, 0], elements[count, 1], elements[count, 2] = name, end, found[TAG_END]
@@ -39,7 +39,7 @@ def add_element(name: Any, end: Any, state: Any, found: Any, elements: Any) -> A
     return count
 
 
-@inner
+@compiled
 def add_container(
     page: Any,
     name: Any,
@@ -88,7 +88,7 @@ def add_container(
     return around
 
 
-@inner
+@compiled
 def has_much(page: Any, at: Any, tags: Any, limits: Any, button: Any) -> Any:
     """Whether there is text to be read in an element, from ``at`` on. In a button, as is a question that
     reveals its answer: more than four words, or ten characters of a script without spaces between them; a

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import inlined, inner
+from stages.compiled import compiled, inlined
 from stages.render import kinds
 from stages.render.byte_kernels import WIDTH, copy, first_of
 from stages.render.text_kernels import NO
@@ -83,7 +83,7 @@ _reference = first_of(b"&")
 _unusual = first_of(b"#$/<[\\`", below=32, above=126, twice=32)
 
 
-@inner
+@compiled
 def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
     """Appends text without its references to ``out``. 0 if it is white space on one line, 1 if it is white
     space with a line break, 2 if there is anything else; the white space is that of ``str.isspace``."""
@@ -147,7 +147,7 @@ def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
     return max(seen, broken)
 
 
-@inner
+@compiled
 def end_run(events: Any, state: Any) -> Any:
     """Ends the run of text."""
     if state[RUN] >= 0:
@@ -158,7 +158,7 @@ def end_run(events: Any, state: Any) -> Any:
         state[EVENTS] = count + 1
 
 
-@inner
+@compiled
 def emit(events: Any, state: Any, event: Any, one: Any, other: Any) -> Any:
     """Ends the run of text, and appends an event."""
     end_run(events, state)
@@ -252,7 +252,7 @@ def _is_end(event: Any) -> Any:
     )
 
 
-@inner
+@compiled
 def _may_be_mark(out: Any, at: Any, end: Any, size: Any, in_heading: Any) -> Any:
     """Whether the text of a link may be a permalink; ``size`` in characters."""
     if not size or (size >= 6 and not in_heading):
@@ -279,7 +279,7 @@ def _may_be_mark(out: Any, at: Any, end: Any, size: Any, in_heading: Any) -> Any
     return not plain
 
 
-@inner
+@compiled
 def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
     """Replaces the events of a line that has only text and links by the line, its white space collapsed;
     whether it could. What may need more than that is left to ``Page.flush``: TeX, AsciiMath, permalinks, code

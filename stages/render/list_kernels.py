@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 from stages.render import block_kernels
 from stages.render.block_kernels import (
     BLOCKS,
@@ -81,7 +81,7 @@ _TYPE = np.frombuffer(b"type", np.uint8)
 _VALUE = np.frombuffer(b"value", np.uint8)
 
 
-@inner
+@compiled
 def _value(page: Any, elements: Any, one: Any, name: Any) -> Any:
     """Where the value of an attribute begins; -1 if the element has none."""
     if one < 0:
@@ -101,7 +101,7 @@ def _value(page: Any, elements: Any, one: Any, name: Any) -> Any:
     return NONE
 
 
-@inner
+@compiled
 def _integer(page: Any, elements: Any, one: Any, name: Any) -> Any:
     """An attribute as HTML parses integers (2.3.4.1), within reasonable bounds."""
     at = _value(page, elements, one, name)
@@ -121,7 +121,7 @@ def _integer(page: Any, elements: Any, one: Any, name: Any) -> Any:
     return sign * number if at > first else np.int64(NOT_GIVEN)
 
 
-@inner
+@compiled
 def open_list(
     page: Any, elements: Any, one: Any, container: Any, state: Any, rows: Any, out: Any, kept: Any
 ) -> Any:
@@ -172,7 +172,7 @@ def release_marker(container: Any, state: Any, rows: Any, out: Any) -> Any:
         state[INDENT_NOW] = indent
 
 
-@inner
+@compiled
 def open_item(page: Any, elements: Any, one: Any, state: Any, rows: Any, out: Any, kept: Any) -> Any:
     """False if the number is for others to write."""
     lists = state[LISTS] - 1
@@ -220,7 +220,7 @@ def open_item(page: Any, elements: Any, one: Any, state: Any, rows: Any, out: An
     return True
 
 
-@inner
+@compiled
 def open_table(page: Any, elements: Any, one: Any, state: Any, kept: Any) -> Any:
     table = state[TABLES]
     state[TABLES] = table + 1
@@ -232,7 +232,7 @@ def open_table(page: Any, elements: Any, one: Any, state: Any, kept: Any) -> Any
     )
 
 
-@inner
+@compiled
 def close_cell(page: Any, elements: Any, one: Any, first: Any, state: Any, kept: Any) -> Any:
     """Notes the blocks and spans of a cell."""
     table = state[TABLES] - 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import inlined, inner
+from stages.compiled import compiled, inlined
 from stages.render import kinds
 from stages.render.byte_kernels import WIDTH, find, first_of, says
 from stages.render.text_kernels import NO, hash_of, is_blank, look_up
@@ -64,7 +64,7 @@ _next, _next_in_comment = first_of(b"<"), first_of(b"<-")
 _says_script = says(b"script")
 
 
-@inner
+@compiled
 def read_tag(page: Any, at: Any, found: Any) -> Any:
     """Reads attributes from ``at`` (the end of the name) on; returns the place after the tag."""
     for index in range(FOUND):
@@ -105,7 +105,7 @@ def read_tag(page: Any, at: Any, found: Any) -> Any:
     return at + 1
 
 
-@inner
+@compiled
 def after_markup(page: Any, at: Any) -> Any:
     """The place after the comment or instruction at ``at``."""
     if page[at + 1] == 33 and page[at + 2] == 45 and page[at + 3] == 45:
@@ -117,7 +117,7 @@ def after_markup(page: Any, at: Any) -> Any:
     return find(page, at, len(page), 62) + 1
 
 
-@inner
+@compiled
 def raw_end(page: Any, at: Any, name: Any, end: Any, script: Any, last: Any) -> Any:
     """Where the closing tag of an element of raw text begins that has its content at ``at``, and its name at
     ``name``; ``last`` if the page has none. Within a comment of a script, another script may be opened
@@ -166,7 +166,7 @@ def after_tag(page: Any, at: Any) -> Any:
     return at + 1
 
 
-@inner
+@compiled
 def after_element(page: Any, at: Any, name: Any, stop: Any, tags: Any) -> Any:
     """The place after the closing tag of the element whose content is at ``at``."""
     row = look_up(tags, hash_of(page, name, stop, NO))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import inner
+from stages.compiled import compiled
 from stages.render import nesting
 from stages.render.tag_kernels import BROKEN, CODES, NESTING, PUT, WHY
 from stages.render.text_kernels import NO, NONE, hash_of, put_closing
@@ -77,7 +77,7 @@ AFTER, AT, MARKED, REOPENED, FORM_OPEN, PENDING, BOXED = range(7)
 IGNORED, EMPTY_P = map(np.int64, (-2, -3))
 
 
-@inner
+@compiled
 def pop(target: Any, marked: Any, page: Any, stack: Any, depth: Any, out: Any, put: Any, result: Any) -> Any:
     """Closes open elements down to the one at ``target``; ``result[PUT]`` is the place after that.
     ``marked``: what was open in them need not be opened again. Returns how many elements are open."""
@@ -96,7 +96,7 @@ def pop(target: Any, marked: Any, page: Any, stack: Any, depth: Any, out: Any, p
     return depth
 
 
-@inner
+@compiled
 def _find(name: Any, value: Any, stack: Any, depth: Any, barrier: Any, other: Any) -> Any:
     """Place of the innermost open element of this name (and hash, if that is not 0), if no element with the
     flag ``barrier``, or the name ``other``, is open in it; else -1."""
@@ -108,7 +108,7 @@ def _find(name: Any, value: Any, stack: Any, depth: Any, barrier: Any, other: An
     return -1
 
 
-@inner
+@compiled
 def implied(at: Any, name: Any, flags: Any, page: Any, stack: Any, depth: Any, out: Any, result: Any) -> Any:
     """Opens an element for which the page has no tag; its name is at ``at``."""
     put = result[PUT]
@@ -127,7 +127,7 @@ def implied(at: Any, name: Any, flags: Any, page: Any, stack: Any, depth: Any, o
     return depth + 1
 
 
-@inner
+@compiled
 def note_code(begins: Any, stack: Any, depth: Any, codes: Any, result: Any) -> Any:
     """Notes where a ``<pre>`` begins in the output, and where the element before it ends (0: there is none);
     then the same for the elements around it up to the body, and -1. ``codes``: two columns, and in their last
@@ -147,14 +147,14 @@ def note_code(begins: Any, stack: Any, depth: Any, codes: Any, result: Any) -> A
     codes[last, 0] = row + 1
 
 
-@inner
+@compiled
 def in_table(stack: Any, depth: Any) -> Any:
     """Whether only parts of a table may stand here."""
     top = stack[depth - 1, 3]
     return top == _TABLE or top == _TBODY or top == _TR or top == _COLGROUP
 
 
-@inner
+@compiled
 def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: Any) -> Any:
     """The place of the outermost element that a closing tag closes; ``IGNORED`` for none, ``EMPTY_P`` for a
     ``</p>`` that closes none."""
@@ -233,7 +233,7 @@ def closes(name: Any, flags: Any, value: Any, stack: Any, depth: Any, result: An
     return target
 
 
-@inner
+@compiled
 def opens(name: Any, flags: Any, quirks: Any, stack: Any, depth: Any, result: Any) -> Any:
     """The place of the outermost element that an opening tag closes first; -1 for none, ``IGNORED`` if the
     tag itself counts for nothing."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import inner
+from stages.compiled import compiled
 from stages.render import nesting
 from stages.render.byte_kernels import find, says, writes
 from stages.render.markup_kernels import raw_end
@@ -121,7 +121,7 @@ _says_mat, _says_mj, _says_tex, _says_text = map(says, (b"mat", b"mj", b"tex", b
 _put_hidden, _put_block = writes(b' /="s0"'), writes(b' /="b0"')
 
 
-@inner
+@compiled
 def _is_of_formula(page: Any, start: Any, end: Any) -> Any:
     """Whether the name of an element says so: math-field, mjx-container, tex-math, but not text-body."""
     for index in range(start, end - 2):
@@ -132,7 +132,7 @@ def _is_of_formula(page: Any, start: Any, end: Any) -> Any:
     return False
 
 
-@inner
+@compiled
 def _make_place(
     name: Any, flags: Any, quirks: Any, page: Any, tail: Any, out: Any, stack: Any, result: Any
 ) -> Any:
@@ -164,7 +164,7 @@ def _make_place(
     return ignored
 
 
-@inner
+@compiled
 def _keep_late(first: Any, body: Any, out: Any, stack: Any, info: Any, result: Any) -> Any:
     """The body has begun without its tag, whose attributes, from ``first`` on, still count."""
     size = info[INFO] - first
@@ -180,7 +180,7 @@ def _keep_late(first: Any, body: Any, out: Any, stack: Any, info: Any, result: A
         result[ROOM] = min(result[ROOM], begins - MARGIN)
 
 
-@inner
+@compiled
 def _mark(name: Any, hidden: Any, put: Any, out: Any, stack: Any, info: Any, result: Any) -> Any:
     """Marks an element that is hidden or a block; returns the place after that."""
     depth = result[OPEN]
@@ -197,7 +197,7 @@ def _mark(name: Any, hidden: Any, put: Any, out: Any, stack: Any, info: Any, res
     return put
 
 
-@inner
+@compiled
 def _skip(
     page: Any,
     start: Any,
@@ -239,7 +239,7 @@ def _skip(
         result[PUT] = stack[depth - 1, 8] = put_closing(page, start, end, out, put)
 
 
-@inner
+@compiled
 def open_tag(
     page: Any,
     tail: Any,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import compiled, inlined, inner
+from stages.compiled import compiled, inlined
 from stages.render import nesting
 from stages.render.byte_kernels import find, writes
 from stages.render.nesting_kernels import (
@@ -59,7 +59,7 @@ def _begins_markup(page: Any, at: Any) -> Any:
     return following == 47 or 97 <= (following | 32) <= 122 or following == 33 or following == 63
 
 
-@inner
+@compiled
 def _read_text(page: Any, size: Any, body: Any, known: Any, out: Any, stack: Any, result: Any) -> Any:
     at, depth = result[NOW], result[OPEN]
     end = find(page, at + 1, size, 60)
@@ -86,7 +86,7 @@ def _read_text(page: Any, size: Any, body: Any, known: Any, out: Any, stack: Any
     result[PUT] = put
 
 
-@inner
+@compiled
 def _read_comment(page: Any, size: Any, out: Any, result: Any) -> Any:
     at = result[NOW]
     if page[at + 1] == 33 and page[at + 2] == 45 and page[at + 3] == 45:
@@ -108,7 +108,7 @@ def _read_comment(page: Any, size: Any, out: Any, result: Any) -> Any:
         result[PUT] = _put_comment(out, result[PUT])
 
 
-@inner
+@compiled
 def _put_alone(what: Any, out: Any, stack: Any, result: Any) -> Any:
     """Writes an element that only a closing tag stands for, as a whole."""
     depth, put = result[OPEN], result[PUT]
@@ -117,7 +117,7 @@ def _put_alone(what: Any, out: Any, stack: Any, result: Any) -> Any:
     result[PUT] = stack[depth - 1, 8] = _put_break(out, put) if what == _BR else _put_p(out, put)
 
 
-@inner
+@compiled
 def _close_tag(page: Any, tail: Any, known: Any, out: Any, stack: Any, info: Any, result: Any) -> Any:
     size, depth, after = len(page) - tail, result[OPEN], stack[DEPTH]
     start = result[NOW] + 2

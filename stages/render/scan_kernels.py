@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 from stages.render import kinds
 from stages.render.element_kernels import add_container, add_element, has_much
 from stages.render.line_kernels import (
@@ -156,7 +156,7 @@ from stages.render.text_kernels import NO, YES, hash_of, look_up
 )
 
 
-@inner
+@compiled
 def _add_text(page: Any, at: Any, end: Any, raw: Any, out: Any, events: Any, state: Any) -> Any:
     """Adds a text node: to the run of text, or as an event of its own if it is white space."""
     before = state[BYTES]
@@ -177,7 +177,7 @@ def _add_text(page: Any, at: Any, end: Any, raw: Any, out: Any, events: Any, sta
         emit(events, state, _SPACE, np.int64(space), NO)
 
 
-@inner
+@compiled
 def _step(kind: Any, one: Any, opens: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
     """An element that opens or closes; _LINE for any other end of a line. ``one``: what its event says."""
     pre = state[IN_PRE]
@@ -217,7 +217,7 @@ def _step(kind: Any, one: Any, opens: Any, sticks: Any, out: Any, events: Any, s
             state[ON_LINE] = FILLED
 
 
-@inner
+@compiled
 def _pop(
     page: Any,
     tags: Any,
@@ -255,7 +255,7 @@ def _pop(
         state[INSIDE] = stack[depth, 2] - 2
 
 
-@inner
+@compiled
 def _argument(
     kind: Any,
     name: Any,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import inner
+from stages.compiled import compiled
 from stages.render import block_kernels
 from stages.render.block_kernels import (
     BLOCKS,
@@ -71,7 +71,7 @@ _MAX_BLANKS = 16
 _NO_LINE, _LINE, _LINE_OF_DATA, _ALONE = range(4)
 
 
-@inner
+@compiled
 def _class_of(first: Any, last: Any, rows: Any, kept: Any) -> Any:
     """The class of a row, of which the cells are numbered from ``first`` to ``last``: that of the worst."""
     fit = _LINE
@@ -100,7 +100,7 @@ def _class_of(first: Any, last: Any, rows: Any, kept: Any) -> Any:
     return _ALONE if filled and total == 1 else _NO_LINE
 
 
-@inner
+@compiled
 def _write(cell: Any, chars: Any, state: Any, rows: Any, out: Any, kept: Any) -> Any:
     """Writes a cell's blocks side by side; returns the characters so far."""
     put = state[BYTES]
@@ -118,7 +118,7 @@ def _write(cell: Any, chars: Any, state: Any, rows: Any, out: Any, kept: Any) ->
     return chars
 
 
-@inner
+@compiled
 def _add_line(
     start: Any, chars: Any, write: Any, first: Any, last: Any, container: Any, state: Any, rows: Any, out: Any
 ) -> Any:
@@ -145,7 +145,7 @@ def _add_line(
     state[BYTES] = put
 
 
-@inner
+@compiled
 def finish(state: Any, rows: Any, out: Any, kept: Any, merged: Any, places: Any) -> Any:
     """Replaces the cells of the innermost table, which ends, by its rows. Notes in ``merged`` the container
     of each block of a cell, and the row that it is in. ``places``: room for a number for each block."""
@@ -231,7 +231,7 @@ def finish(state: Any, rows: Any, out: Any, kept: Any, merged: Any, places: Any)
         merged[earlier, 1] = places[merged[earlier, 1]]
 
 
-@inner
+@compiled
 def _move(first: Any, last: Any, write: Any, rows: Any, places: Any) -> Any:
     """Moves blocks to the place ``write``; returns the place after them."""
     for block in range(first, last):

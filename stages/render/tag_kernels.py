@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import inlined, inner
+from stages.compiled import compiled, inlined
 from stages.render import nesting
 from stages.render.byte_kernels import WIDTH, find, first_of, says, writes
 from stages.render.markup_kernels import raw_end
@@ -79,7 +79,7 @@ def find_tag(known: Any, value: Any) -> Any:
     return look_up_in(known, _TAGS, _TAGS_SIZE, value)
 
 
-@inner
+@compiled
 def _has_class_of_formula(page: Any, at: Any, end: Any) -> Any:
     """Whether the class of an image says that it may be a formula."""
     for place in range(at, end):
@@ -88,7 +88,7 @@ def _has_class_of_formula(page: Any, at: Any, end: Any) -> Any:
     return False
 
 
-@inner
+@compiled
 def _is_address_of_formula(page: Any, at: Any, end: Any) -> Any:
     """Whether the address of an image says that it may be a formula."""
     while at < end:
@@ -111,7 +111,7 @@ def _is_address_of_formula(page: Any, at: Any, end: Any) -> Any:
     return False
 
 
-@inner
+@compiled
 def _keeps_lines(page: Any, at: Any, end: Any) -> Any:
     """Whether a value of ``white-space`` keeps white space: pre and pre-wrap, but not pre-line."""
     while at < end and (page[at] <= 32 or page[at] == 58):
@@ -121,7 +121,7 @@ def _keeps_lines(page: Any, at: Any, end: Any) -> Any:
     return at + 2 < end and _says_break(page, at)
 
 
-@inner
+@compiled
 def _read_style(page: Any, at: Any, end: Any, info: Any) -> Any:
     """What a style says of the element's box (``hidden``), and whether it keeps white space (``code``)."""
     info[AS_BLOCK] = info[AS_BOXES] = 0
@@ -162,7 +162,7 @@ def _read_style(page: Any, at: Any, end: Any, info: Any) -> Any:
             info[AS_BOXES] = 1
 
 
-@inner
+@compiled
 def _read_class(page: Any, at: Any, end: Any, known: Any, info: Any) -> Any:
     """Gives up on classes of formulas and code."""
     place = at
@@ -188,7 +188,7 @@ def _read_class(page: Any, at: Any, end: Any, known: Any, info: Any) -> Any:
         at += 1
 
 
-@inner
+@compiled
 def read_tag(
     page: Any,
     at: Any,
@@ -309,7 +309,7 @@ def read_tag(
     return at + 1
 
 
-@inner
+@compiled
 def skip_content(
     page: Any,
     at: Any,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.compiled import inlined, inner
+from stages.compiled import compiled, inlined
 from stages.render import nesting
 from stages.render.byte_kernels import WIDTH, copy, eight, first_of, writes
 from stages.render.hashes import FACTOR
@@ -41,7 +41,7 @@ def is_blank(byte: Any) -> Any:
     return byte == 32 or byte == 10 or byte == 9 or byte == 12 or byte == 13
 
 
-@inner
+@compiled
 def look_up_in(tables: Any, first: Any, size: Any, value: Any) -> Any:
     """Row of a hash in a table with open addressing, of ``size`` rows from ``first`` on; -1 for none."""
     last = size - 1
@@ -64,7 +64,7 @@ def _find_reference(known: Any, value: Any) -> Any:
     return look_up_in(known, _REFERENCES, _REFERENCES_SIZE, value)
 
 
-@inner
+@compiled
 def hash_of(page: Any, at: Any, end: Any, fold: Any) -> Any:
     """Of the text from ``at`` to ``end``; ``fold``: of its small letters."""
     value = np.uint64(end - at)
@@ -81,7 +81,7 @@ def hash_of(page: Any, at: Any, end: Any, fold: Any) -> Any:
     return np.int64(value >> _ONE)
 
 
-@inner
+@compiled
 def _put_letter(letter: Any, out: Any, put: Any) -> Any:
     """Writes a code point as the parser would write it; returns the place after it."""
     if letter == 38:
@@ -107,7 +107,7 @@ def _put_letter(letter: Any, out: Any, put: Any) -> Any:
     return put + 4
 
 
-@inner
+@compiled
 def _put_reference(
     page: Any, at: Any, end: Any, in_value: Any, known: Any, out: Any, put: Any, after: Any
 ) -> Any:
@@ -164,7 +164,7 @@ def _put_reference(
     return _put_letter(38, out, put)
 
 
-@inner
+@compiled
 def put_text(page: Any, at: Any, end: Any, in_value: Any, known: Any, out: Any, put: Any, after: Any) -> Any:
     """Writes text as the parser would; returns the place after it, -1 to give up."""
     while at < end:
@@ -192,7 +192,7 @@ def put_text(page: Any, at: Any, end: Any, in_value: Any, known: Any, out: Any, 
     return put
 
 
-@inner
+@compiled
 def put_closing(page: Any, at: Any, end: Any, out: Any, put: Any) -> Any:
     """Writes the closing tag of the element whose name is at ``at``; returns the place after it."""
     out[put], out[put + 1] = 60, 47

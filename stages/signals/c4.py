@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 from stages.signals import characters as of
 from stages.signals.counts import COUNT
 from stages.signals.lexicon import JAVASCRIPT, LOREM_IPSUM, POLICY
@@ -26,7 +26,7 @@ _EDIT, _CITATION_NEEDED = (
 )
 
 
-@inner
+@compiled
 def _stands(codes, at, stop, word):
     same = 0
     while same < word.size and at + same < stop and codes[at + same] == word[same]:
@@ -34,7 +34,7 @@ def _stands(codes, at, stop, word):
     return same == word.size
 
 
-@inner
+@compiled
 def _citation_end(codes, at, stop, classes):
     """End of a citation that starts here ([12], [], [edit], [citation needed]); without one, the place
     itself."""
@@ -48,7 +48,7 @@ def _citation_end(codes, at, stop, classes):
     return at + _CITATION_NEEDED.size if _stands(codes, at, stop, _CITATION_NEEDED) else at
 
 
-@inner
+@compiled
 def _without_citations(codes, start, stop, classes, edited):
     """Write the rest of a line; returns its length. Nothing is written if there are no brackets."""
     at = start
@@ -66,7 +66,7 @@ def _without_citations(codes, start, stop, classes, edited):
     return length
 
 
-@inner
+@compiled
 def _judge(codes, start, stop, words, long_word, kinds):
     """The column of ``Counts`` for the verdict on a line."""
     if long_word:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import compiled, inlined, inner
+from stages.compiled import compiled, inlined
 from stages.signals import characters as of
 from stages.signals.counts import COUNT
 from stages.signals.english import find
@@ -93,7 +93,7 @@ def characters(codes, bounds, ascii, rows):
         row[COUNT.other_than_newlines] = end - begin - ascii[_FEED]
 
 
-@inner
+@compiled
 def _url(codes, begin, end, slash):
     """Start and end of the address whose first slash is given: http or https, then printable ASCII without
     quotes, angle brackets and blanks. An empty span if there is none."""
@@ -241,7 +241,7 @@ def nemotron_words(codes, starts, stops, bounds, classes, keys, values, hashes, 
         row[COUNT.nemotron_common_words] = common
 
 
-@inner
+@compiled
 def is_ellipsis(codes, start, stop):
     """Whether the span is one of Curator's ellipsis marks: ... … [...] […] (...) -»"""
     length = stop - start

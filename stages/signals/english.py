@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import inlined, inner
+from stages.compiled import compiled, inlined
 from stages.signals import characters as of
 from stages.signals.lexicon import BASE, HINTS, LONGEST_EXCEPTION, LONGEST_UNIT, SPREAD
 
@@ -44,7 +44,7 @@ def find(keys, values, key):
     return np.int64(-1)
 
 
-@inner
+@compiled
 def _find_span(codes, start, stop, keys, values):
     """``find`` for the ``lexicon.word_hash`` of a span."""
     value = _ONE
@@ -78,7 +78,7 @@ def _prefix(codes, start, stop, classes):
     return _long_prefix(codes, start, stop) if kind & of.LONG_PREFIX else np.int64(0)
 
 
-@inner
+@compiled
 def _long_prefix(codes, start, stop):
     """Length of a prefix of several characters or with a condition: runs of full stops, a plus sign that does
     not belong to a number, US$, A$ and C$."""
@@ -110,7 +110,7 @@ def _suffix(codes, start, stop, kinds, classes, keys, values):
     return np.int64(0)
 
 
-@inner
+@compiled
 def _long_suffix(codes, start, stop, classes, keys, values):
     """The length of the longest suffix that matches, which a search from the left would find; characters
     required before it must be inside the span."""
@@ -142,7 +142,7 @@ def _long_suffix(codes, start, stop, classes, keys, values):
     return 0
 
 
-@inner
+@compiled
 def _infix(codes, start, stop, at, classes):
     """The length of the infix at a place with a character that may be one, 0 if there is none."""
     code = codes[at]
@@ -178,7 +178,7 @@ def _infix(codes, start, stop, at, classes):
     return 0
 
 
-@inner
+@compiled
 def _host(codes, start, stop, classes):
     """Whether here is a host name with a lower-case top level, followed only by an optional port and path."""
     label, dot, at = start, -1, start
@@ -209,7 +209,7 @@ def _host(codes, start, stop, classes):
     return at == stop or codes[at] in (SLASH, QUESTION, HASH)
 
 
-@inner
+@compiled
 def _address(codes, start, stop, classes):
     """Whether the span is a URL, a host or a mail address."""
     if _host(codes, start, stop, classes):
@@ -233,7 +233,7 @@ def _address(codes, start, stop, classes):
     return False
 
 
-@inner
+@compiled
 def _join(codes, classes, keys, values, hints, starts, stops, first, count):
     """Join tokens from ``first`` on that together are an exception; returns the new number of tokens."""
     kept, at = first, first
@@ -256,7 +256,7 @@ def _join(codes, classes, keys, values, hints, starts, stops, first, count):
     return kept
 
 
-@inner
+@compiled
 def _cut(codes, begin, end, classes, starts, stops, count):
     """Tokens of the rest without affixes; returns the new number of tokens."""
     at, start = begin, begin
@@ -280,7 +280,7 @@ def _cut(codes, begin, end, classes, starts, stops, count):
     return count
 
 
-@inner
+@compiled
 def tokens(
     codes, begin, end, kinds, classes, keys, values, hints, unit_keys, unit_values, ends, starts, stops, count
 ):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 from stages.text.numbering import number
 
 LARGEST_TOP, LARGEST = 4, 10
@@ -61,7 +61,7 @@ def repetitions(
                 rows[text, column + n - 2] = _repeated(places, numbers, here, n, ends, counts, greedy)
 
 
-@inner
+@compiled
 def _keep_repeated(places, numbers, counts, count):
     """Move items that occur more than once to the front; returns how many there are."""
     kept = 0
@@ -72,7 +72,7 @@ def _keep_repeated(places, numbers, counts, count):
     return kept
 
 
-@inner
+@compiled
 def _repeated(places, numbers, here, n, ends, counts, greedy):
     """Characters of repeated n-grams; an n-gram that was met is marked by a negative count."""
     chars, free = 0, 0

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.compiled import compiled, inlined, inner
+from stages.compiled import compiled, inlined
 from stages.signals import characters as of
 from stages.signals.counts import COUNT
 from stages.signals.describe import is_ellipsis, list_key
@@ -71,7 +71,7 @@ def _ellipsis_end(codes, start, stop):
     return brackets or (stop - start > 1 and is_ellipsis(codes, stop - 2, stop))  # -»
 
 
-@inner
+@compiled
 def sentences(codes, classes, starts, stops, first, last):
     """Sentences of the tokens ``first`` to ``last`` of a line, as spaCy's sentencizer counts them: a sentence
     ends after a token that is a terminal mark, and the marks that follow it."""
@@ -97,7 +97,7 @@ def sentences(codes, classes, starts, stops, first, last):
     return count
 
 
-@inner
+@compiled
 def _is_counter(codes, starts, stops, first, classes, lower, keys, values):
     """Whether a word and the next one are a number and a noun that it counts ("1,234 likes", "2.5k
     views")."""

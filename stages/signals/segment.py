@@ -22,7 +22,7 @@ blanks.
 
 from __future__ import annotations
 
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 from stages.signals import characters as of
 from stages.signals import english
 from stages.signals.english import APOSTROPHE, COLON, COMMA, RIGHT_QUOTE, STOP, UNDERSCORE
@@ -34,7 +34,7 @@ MIDDLE_DOT = ord("·")
 _LETTERS = of.ALPHABETIC | of.EXTEND
 
 
-@inner
+@compiled
 def _joins(codes, at, classes):
     """Whether a character is inside a word, judged by its two neighbours."""
     code, left, right = codes[at], classes[codes[at - 1]], classes[codes[at + 1]]
@@ -45,7 +45,7 @@ def _joins(codes, at, classes):
     return letters and (either or code in (COLON, MIDDLE_DOT))
 
 
-@inner
+@compiled
 def _words(codes, start, stop, kanji_runs, classes, starts, stops, count):
     """Write the Unicode words and other tokens of a chunk; returns the new number of tokens."""
     at = start

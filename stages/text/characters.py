@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from stages.compiled import inner
+from stages.compiled import compiled
 
 #: Classes of characters, in the upper 8 bits of an entry of ``table``.
 BLANK, PUNCTUATION, WORD, LETTER, MARK, SYMBOL, IGNORED = range(7)
@@ -64,7 +64,7 @@ def joins(left: str, right: str) -> bool:
     return kinds[0] in (WORD, MARK) and kinds[1] in (WORD, MARK)
 
 
-@inner
+@compiled
 def decode(data, index, stop):  # type: ignore[no-untyped-def]
     """The code point at a byte, and the byte after it. Broken UTF-8 is U+FFFD, byte by byte."""
     lead = np.int64(data[index])
@@ -81,7 +81,7 @@ def decode(data, index, stop):  # type: ignore[no-untyped-def]
     return np.int64(0xFFFD), index + 1
 
 
-@inner
+@compiled
 def look_up(table, point):  # type: ignore[no-untyped-def]
     """Class of a code point, and the code point it is compared as."""
     if point < TABLED:

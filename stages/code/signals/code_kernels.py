@@ -10,7 +10,7 @@ import numpy as np
 
 from stages.code.signals.characters import SPACE, WORD
 from stages.code.signals.kernels import COUNT, NEWLINE, OFFSET, PRIME, class_of, hex_words, lower, stands
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 
 _ASSERT, _TODO, _FIXME, _HERE = (
     np.array(list(map(ord, word)), np.int64) for word in ("assert", "todo", "fixme", "your code here")
@@ -53,7 +53,7 @@ def code(codes, classes, hashes, quotes, row):
     return lines
 
 
-@inner
+@compiled
 def _concatenates(codes, classes, start, stop):
     """Whether a line has ``= "…" + "…"``: a machine that is in several states at a time, one bit each."""
     state = 0
@@ -85,7 +85,7 @@ def _concatenates(codes, classes, start, stop):
     return False
 
 
-@inner
+@compiled
 def _strings(codes, classes, last, row):
     """Strings as OpenCoder finds them: between three quotes or one, the next of the kind ends it. First
     strings of one quote that may go on over lines, for their long lines; then those that may not, for their
@@ -134,7 +134,7 @@ def _strings(codes, classes, last, row):
             place = after
 
 
-@inner
+@compiled
 def _long_lines(codes, classes, begin, end):
     """Lines of a string of more than 20 tokens."""
     long, tokens, kind = 0, 0, 0
@@ -150,7 +150,7 @@ def _long_lines(codes, classes, begin, end):
     return long
 
 
-@inner
+@compiled
 def _long_words(codes, classes, begin, end):
     """Characters of a string in words of more than 20, addresses aside."""
     total, start = 0, begin
@@ -162,7 +162,7 @@ def _long_words(codes, classes, begin, end):
     return total
 
 
-@inner
+@compiled
 def _has_address(codes, start, stop):
     for place in range(start + 4, stop - 3):
         if codes[place] == 58 and codes[place + 1] == 47 and codes[place + 2] == 47:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.code.signals.characters import ALPHA, DIGIT, SPACE, TABLED, WORD
-from stages.compiled import compiled, inlined, inner
+from stages.compiled import compiled, inlined
 
 
 class Count(NamedTuple):
@@ -85,7 +85,7 @@ def is_hex(point):
     return 48 <= point <= 57 or 65 <= point <= 70 or 97 <= point <= 102
 
 
-@inner
+@compiled
 def stands(codes, place, stop, word):
     """Whether a word in lower case stands here, in any case of ASCII letters."""
     if place + word.size > stop:
@@ -121,13 +121,13 @@ def characters(codes, classes, row):
     _encoded(codes, classes, row)
 
 
-@inner
+@compiled
 def _met(row, length):
     row[COUNT.encoded_chars] += length
     row[COUNT.longest_encoded] = max(row[COUNT.longest_encoded], length)
 
 
-@inner
+@compiled
 def _encoded(codes, classes, row):
     """Base64 (64 of its characters and line feeds in a row), bytes in hexadecimal and escapes of Unicode (8
     in a row), as three patterns whose matches may overlap."""
@@ -164,7 +164,7 @@ def in_word(codes, classes, place):
     return 0 <= place < codes.size and (class_of(classes, codes[place]) & WORD) != 0
 
 
-@inner
+@compiled
 def _hex_bytes(codes, classes, start):
     """Where eight or more bytes in hexadecimal end that start here; ``start`` if there are fewer."""
     place, units, end, size = start, 0, start, codes.size
@@ -191,7 +191,7 @@ def _hex_bytes(codes, classes, start):
     return end if units >= 8 else start
 
 
-@inner
+@compiled
 def _escapes(codes, start):
     place, units = start, 0
     while place + 6 <= codes.size and codes[place] == 92 and codes[place + 1] == 117:
@@ -234,7 +234,7 @@ def words(codes, classes, plain, is_plain, hashes, lengths):
     return found
 
 
-@inner
+@compiled
 def hex_words(codes, classes):
     """Characters of words like 0x1F."""
     total, place, size = np.int64(0), np.int64(0), codes.size

@@ -13,7 +13,7 @@ from html.entities import html5
 import numpy as np
 
 from stages.code.signals.kernels import lower
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 
 _REFERENCE = re.compile(r"&(?:#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6})|([a-zA-Z][a-zA-Z0-9]{1,31}))(;?)")
 
@@ -100,7 +100,7 @@ def text_chars(codes):
     return total
 
 
-@inner
+@compiled
 def _named(codes, place):
     """Which of the names stands here; -1: another."""
     for row in range(_NAMES.shape[0]):
@@ -118,14 +118,14 @@ def _named(codes, place):
     return -1
 
 
-@inner
+@compiled
 def _after(codes, place, mark):
     while place < codes.size and codes[place] != mark:
         place += 1
     return min(place + 1, codes.size)
 
 
-@inner
+@compiled
 def _tag_end(codes, place):
     """After the bracket that closes a tag; within quotes after = there is none."""
     while place < codes.size and codes[place] != _GREATER:
@@ -140,7 +140,7 @@ def _tag_end(codes, place):
     return min(place + 1, codes.size)
 
 
-@inner
+@compiled
 def _comment_end(codes, place):
     while place + 2 < codes.size:
         if codes[place] == _DASH and codes[place + 1] == _DASH and codes[place + 2] == _GREATER:
@@ -149,7 +149,7 @@ def _comment_end(codes, place):
     return codes.size
 
 
-@inner
+@compiled
 def _raw_end(codes, place, which):
     """Where the end tag of a script or style sheet begins."""
     while place + 1 < codes.size:
@@ -159,7 +159,7 @@ def _raw_end(codes, place, which):
     return codes.size
 
 
-@inner
+@compiled
 def _is_cdata(codes, place):
     if place + _CDATA.size > codes.size:
         return False

@@ -10,7 +10,7 @@ import numpy as np
 
 from stages.code.signals.characters import LOWER, SPACE, UPPER, WORD
 from stages.code.signals.kernels import COUNT, NEWLINE, OFFSET, PRIME, class_of, hex_words, in_word
-from stages.compiled import compiled, inlined, inner
+from stages.compiled import compiled, inlined
 
 _FULL_BRACKETS = (0x3010, 0x3011)
 _LINK = np.array(list(map(ord, "(http")), np.int64)
@@ -83,7 +83,7 @@ def _among(point, points):
     return False
 
 
-@inner
+@compiled
 def _breaks_off(codes, begin, end, endings):
     while end > begin and codes[end - 1] in (93, 0x3011, 41, 62, 0x300B):
         end -= 1
@@ -100,7 +100,7 @@ def _breaks_off(codes, begin, end, endings):
     return False
 
 
-@inner
+@compiled
 def _tags(codes, start, stop):
     """Characters between angle brackets on a line."""
     total, opened = 0, -1
@@ -113,7 +113,7 @@ def _tags(codes, start, stop):
     return total
 
 
-@inner
+@compiled
 def _links(codes, classes):
     """Characters of addresses in parentheses, up to the last closing one before a blank."""
     total, place, size = np.int64(0), np.int64(0), codes.size
@@ -138,7 +138,7 @@ def _links(codes, classes):
     return total
 
 
-@inner
+@compiled
 def _exact(codes, place, word):
     if place + word.size > codes.size:
         return False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from stages.code.signals import syntax as of
-from stages.compiled import compiled, inlined, inner
+from stages.compiled import compiled, inlined
 
 _NEWLINE, _BACKSLASH, _QUOTE, _DOUBLE, _SLASH, _EQUALS = 10, 92, 39, 34, 47, 61
 _NESTED, _ESCAPES, _ENDS, _CHARACTER, _TRIPLE, _DOC, _APART = (
@@ -21,7 +21,7 @@ _EMBEDDED, _SLASHES, _FIXED, _POD, _SHIELDED = of.EMBEDDED, of.SLASHES, of.FIXED
 _LONGEST_CHARACTER = 12
 
 
-@inner
+@compiled
 def _sign(codes, place, signs):
     """Which of the signs stands here, and its length; -1: none."""
     for row in range(signs.shape[0]):
@@ -132,14 +132,14 @@ def split(codes, lines, opens, closes, quotes, bits, code, comments):
     return in_code, in_comments, counted
 
 
-@inner
+@compiled
 def _line_end(codes, place):
     while place < codes.size and codes[place] != _NEWLINE:
         place += 1
     return place
 
 
-@inner
+@compiled
 def _pod_end(codes, place):
     """After the line that begins with =cut or =end."""
     while place < codes.size:
@@ -153,7 +153,7 @@ def _pod_end(codes, place):
     return codes.size
 
 
-@inner
+@compiled
 def _block_end(codes, place, length, opens, closes, which, nested):
     """After what closes the block; the end of the text where nothing does."""
     depth = 1
@@ -176,7 +176,7 @@ def _block_end(codes, place, length, opens, closes, which, nested):
     return codes.size
 
 
-@inner
+@compiled
 def _triple_end(codes, place):
     quote = codes[place]
     place += 3
@@ -193,7 +193,7 @@ def _triple_end(codes, place):
     return codes.size
 
 
-@inner
+@compiled
 def _string_end(codes, place, ends, escapes, budget):
     """After the quote that closes; where nothing does (on the line, for strings that end there) it is no
     string: the number of characters that were looked at, below zero."""
@@ -211,7 +211,7 @@ def _string_end(codes, place, ends, escapes, budget):
     return start - place
 
 
-@inner
+@compiled
 def _character_end(codes, place):
     """After 'a' or '\\n'; ``place`` where the quote is something else, a lifetime for instance."""
     if place + 1 >= codes.size:
@@ -227,7 +227,7 @@ def _character_end(codes, place):
     return place
 
 
-@inner
+@compiled
 def _begins(before):
     """Whether a slash after this character begins a regular expression: after an operator or an opening
     bracket."""
@@ -237,7 +237,7 @@ def _begins(before):
     )  # fmt: skip
 
 
-@inner
+@compiled
 def _pattern_end(codes, place):
     start, in_class = place, False
     place += 1

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 from stages.render import block_kernels as columns
 from stages.render.blocks import KINDS, Blocks, Outline
 from stages.render.main.tree import Names, tree
@@ -146,7 +146,7 @@ def extract(blocks: Blocks, outline: Outline, vocabulary: Vocabulary) -> Feature
     )
 
 
-@inner
+@compiled
 def _take_logs(row: Floats, columns: Ints, logs: Floats) -> None:
     """Logarithm of one more than the value, since counts begin at 0. Computed in double precision and
     rounded, so that the result does not depend on the machine's library."""

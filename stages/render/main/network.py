@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 from stages.render.main.features import Features
 from stages.render.main.words import Floats, Ints
 
@@ -116,7 +116,7 @@ def probabilities(features: Features, weights: Weights) -> Floats:
     return chances
 
 
-@inner
+@compiled
 def _add_product(y: Floats, x: Floats, matrix: Floats) -> None:
     """``y += x @ matrix``, two rows and four terms at a time, which fit in registers."""
     n, terms = x.shape
@@ -139,14 +139,14 @@ def _add_product(y: Floats, x: Floats, matrix: Floats) -> None:
                 y[i, j] += x[i, k] * matrix[k, j]
 
 
-@inner
+@compiled
 def _add_row(y: Floats, x: Floats) -> None:
     """``y += x`` as a loop, because Numba takes seconds to compile the array expression."""
     for j in range(len(x)):
         y[j] += x[j]
 
 
-@inner
+@compiled
 def _add_words(rows: Floats, numbers: Floats, embeddings: Floats, ids: Ints, owners: Ints) -> None:
     """Fills rows of zeros with those of ``numbers``, each followed by the sum of its words' embeddings."""
     n, columns = numbers.shape
@@ -156,7 +156,7 @@ def _add_words(rows: Floats, numbers: Floats, embeddings: Floats, ids: Ints, own
         _add_row(rows[owners[word], columns:], embeddings[ids[word]])
 
 
-@inner
+@compiled
 def _dense(y: Floats, x: Floats, matrix: Floats, bias: Floats) -> None:
     """``y = x @ matrix + bias``."""
     for i in range(len(y)):
@@ -165,14 +165,14 @@ def _dense(y: Floats, x: Floats, matrix: Floats, bias: Floats) -> None:
     _add_product(y, x, matrix)
 
 
-@inner
+@compiled
 def _relu(x: Floats) -> None:
     for i in range(len(x)):
         for j in range(WIDTH):
             x[i, j] = max(x[i, j], np.float32(0))
 
 
-@inner
+@compiled
 def _pass_inwards(
     h: Floats, up: Ints, matrices: Floats, bias: Floats, rows: Floats, passed: Floats, is_around: Ints
 ) -> None:
@@ -195,7 +195,7 @@ def _pass_inwards(
             _add_product(passed[group : group + 1], h[group : group + 1], matrices[1])
 
 
-@inner
+@compiled
 def _add_from_groups(
     y: Floats, h: Floats, ancestors: Ints, matrices: Floats, rows: Floats, mapped: Floats, places: Ints
 ) -> None:
@@ -221,7 +221,7 @@ def _add_from_groups(
                 _add_row(y[i], mapped[places[group]])
 
 
-@inner
+@compiled
 def _add_page(y: Floats, x: Floats, h: Floats, matrices: Floats, room: Floats, sums: Doubles) -> None:
     """Adds to every block a linear map of means and maxima of blocks and of groups."""
     page, means, most = room[0], room[1], room[2]
@@ -244,7 +244,7 @@ def _add_page(y: Floats, x: Floats, h: Floats, matrices: Floats, room: Floats, s
         _add_row(y[i], page[0])
 
 
-@inner
+@compiled
 def _take_means(means: Floats, x: Floats, first: Ints, last: Ints, sums: Doubles) -> None:
     """Means over the blocks of each group."""
     for j in range(WIDTH):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.compiled import compiled, inner
+from stages.compiled import compiled
 from stages.text.characters import decode
 
 Floats = NDArray[np.float32]
@@ -134,7 +134,7 @@ def _powers() -> Hashes:
     return np.multiply.accumulate(np.full(_LONGEST, 0x9E3779B97F4A7C15, np.uint64))
 
 
-@inner
+@compiled
 def _plane_0(code: int) -> int:
     """A code point within the tables. Plane 2 is ideographs; the rest above the BMP is mostly emoji."""
     if code < _TABLE:
@@ -277,7 +277,7 @@ def _scan(
     return kept
 
 
-@inner
+@compiled
 def _are_same(text: Bytes, starts: Ints, ends: Ints, one: int, other: int) -> bool:
     start, before, size = starts[one], starts[other], ends[one] - starts[one]
     if ends[other] - before != size:
@@ -348,7 +348,7 @@ class Lexicon:
         return tags, found[:size], sizes
 
 
-@inner
+@compiled
 def _find(word: np.uint64, keys: Hashes, ids: Ints, bits: int) -> np.int64:
     slot = np.int64(word >> np.uint64(64 - bits))
     while ids[slot] >= 0 and keys[slot] != word:
