@@ -1,8 +1,9 @@
 """Bytes that compiled loops look at many at a time, in one instruction of the processor.
 
 What is made here is read by Numba and compiled into the loops that call it: ``first_of(b"<&")`` gives a
-function of a page and a place in it. All of them may read ``WIDTH`` bytes from that place on, and ``copy``
-writes as many, so pages and outputs have that much more than is used of them. Knows bytes only.
+function of a page and a place in it. All of them but ``search`` may read ``WIDTH`` bytes and one more from
+that place on, so pages come from ``readable``; ``copy`` writes as many, so outputs have that much more than
+is used of them. Knows bytes only.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
@@ -19,6 +22,12 @@ from stages.compiled import compiled
 
 #: Bytes that are looked at together.
 WIDTH = 32
+
+
+def readable(data: bytes) -> npt.NDArray[np.uint8]:
+    """The bytes as a page: memory goes on behind it."""
+    return np.frombuffer(data + bytes(2 * WIDTH), np.uint8)[: len(data)]
+
 
 _BYTE, _PLACE = ir.IntType(8), ir.IntType(64)
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.render import code_source, nesting
+from stages.render.byte_kernels import readable
 from stages.render.hashes import hash_of
 from stages.render.nesting_kernels import DEPTH, STACK
 from stages.render.opening_kernels import MARGIN
@@ -75,7 +76,7 @@ def read(html: str) -> Regular | None:
 
 def build_tree(data: bytes) -> Regular | int:
     """The same for a page in UTF-8, or why the page needs the parser: an index of ``REASONS``."""
-    page = np.frombuffer(data + _TAIL, np.uint8)
+    page = readable(data + _TAIL)
     out = np.empty(2 * len(page) + 64 * MARGIN, np.uint8)
     stack = np.empty((DEPTH + 1, STACK), np.int64)
     info = np.zeros(INFO + 1, np.int64)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from stages.render import kinds
 from stages.render.blocks import Looks, Outline
+from stages.render.byte_kernels import readable
 from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
 from stages.render.line_kernels import ELEMENT, EVENT, LOOK, LOOKS, STACK, STATES
 from stages.render.markup_kernels import FOUND
@@ -47,7 +48,7 @@ class Scan:
         """``body``: as the parser writes it. ``structure``: with containers. ``alternatives``: with the alt
         texts of images."""
         self.page = body
-        self.source = page = np.frombuffer(self.page + kinds.TAIL, np.uint8)
+        self.source = page = readable(self.page + kinds.TAIL)
         tags = int(np.count_nonzero(page == ord("<")))
         # Text is written twice at most, and a third time with what is not printed.
         self.out = out = np.empty(3 * (len(page) + tags), np.uint8)
