@@ -25,7 +25,7 @@ CALLS = {"compile", "match", "search", "fullmatch", "sub", "split", "finditer", 
 SECONDS = 1.0
 TIMES = 30
 MANY = 4  # a repetition that may occur so often is taken to be one
-TRIES = 24  # of each repetition
+TRIES = 10  # of each repetition
 ENDS = ("\0", " %\n~")
 CATEGORIES = {
     "CATEGORY_DIGIT": "01", "CATEGORY_SPACE": " \t\n", "CATEGORY_WORD": "ab1_",

@@ -6,7 +6,6 @@ Knows the contracts of ``stages.base``; does not know parts, files or executors.
 from __future__ import annotations
 
 import functools
-import gc
 import hashlib
 import json
 from dataclasses import dataclass, replace
@@ -96,7 +95,6 @@ def _open_stage(recipe: Recipe, storage_json: str) -> Stage:
     stage = cls(cls.Config.model_validate(settings))
     stage.open()
     ahead.wait()
-    gc.freeze()  # models and modules stay, and need not be looked through for garbage
     return stage
 
 
