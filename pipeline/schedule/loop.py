@@ -310,6 +310,8 @@ class Schedule:
         for ended in waiting.ends:
             if ended.damaged is not None:
                 return ended
+        if all(ended.died for ended in waiting.ends):
+            return waiting.ends[0]  # as one that runs alone: a document may kill its worker
         errors = [ended.error for ended in waiting.ends if ended.error]
         return Ended(waiting.task, error="; ".join(errors), retryable=True)
 
