@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from stages.render.main.features import BLOCK_FEATURES, GROUP_FEATURES, Features
-from stages.render.main.network import DILATIONS, TREE_STEP, WIDTH
+from stages.render.main.network import DILATIONS, TREE_STEP
+from stages.render.main.products import WIDTH
 from stages.render.main.tree import LEVELS
 from stages.render.main.words import Floats, Ints
 

@@ -3,7 +3,7 @@
 Knows matrices and the shape of a page (``Features``). Does not know where features come from, what a
 page says, nor how the weights were found (``train``, which builds the same network in torch).
 
-The network, for a page of n blocks in g groups and a width of D:
+The network, for a page of n blocks in g groups and a width of D (``WIDTH``):
 
 1. *Groups*: features and the summed embeddings of their class words and tags, one dense layer: (g, D).
    Then every group adds what it makes of itself and of the group around it, from the outermost inwards, so
@@ -29,12 +29,11 @@ from numpy.typing import NDArray
 
 from stages.compiled import compiled
 from stages.render.main.features import Features
+from stages.render.main.products import WIDTH, add_product
 from stages.render.main.words import Floats, Ints
 
 Doubles = NDArray[np.float64]
 
-#: D. A constant at compile time; otherwise the loops would not be vectorised.
-WIDTH = 40
 #: Dilations of the convolutions, and those that are preceded by a tree step.
 DILATIONS = (1, 2, 4, 8)
 TREE_STEP = 2
@@ -117,29 +116,6 @@ def probabilities(features: Features, weights: Weights) -> Floats:
 
 
 @compiled
-def _add_product(y: Floats, x: Floats, matrix: Floats) -> None:
-    """``y += x @ matrix``, two rows and four terms at a time, which fit in registers."""
-    n, terms = x.shape
-    fours = terms // 4 * 4
-    for i in range(0, n // 2 * 2, 2):
-        for k in range(0, fours, 4):
-            a, b, c, d = x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3]
-            e, f, g, h = x[i + 1, k], x[i + 1, k + 1], x[i + 1, k + 2], x[i + 1, k + 3]
-            for j in range(WIDTH):
-                p, q, r, s = matrix[k, j], matrix[k + 1, j], matrix[k + 2, j], matrix[k + 3, j]
-                y[i, j] = y[i, j] + a * p + b * q + c * r + d * s
-                y[i + 1, j] = y[i + 1, j] + e * p + f * q + g * r + h * s
-        for k in range(fours, terms):
-            for j in range(WIDTH):
-                y[i, j] += x[i, k] * matrix[k, j]
-                y[i + 1, j] += x[i + 1, k] * matrix[k, j]
-    for i in range(n // 2 * 2, n):
-        for k in range(terms):
-            for j in range(WIDTH):
-                y[i, j] += x[i, k] * matrix[k, j]
-
-
-@compiled
 def _add_row(y: Floats, x: Floats) -> None:
     """``y += x`` as a loop, because Numba takes seconds to compile the array expression."""
     for j in range(len(x)):
@@ -162,7 +138,7 @@ def _dense(y: Floats, x: Floats, matrix: Floats, bias: Floats) -> None:
     for i in range(len(y)):
         for j in range(WIDTH):
             y[i, j] = bias[j]
-    _add_product(y, x, matrix)
+    add_product(y, x, matrix)
 
 
 @compiled
@@ -192,7 +168,7 @@ def _pass_inwards(
             state[j] += max(row[j], np.float32(0))
             result[j] = 0
         if is_around[group]:
-            _add_product(passed[group : group + 1], h[group : group + 1], matrices[1])
+            add_product(passed[group : group + 1], h[group : group + 1], matrices[1])
 
 
 @compiled
@@ -214,7 +190,7 @@ def _add_from_groups(
                     row[j] = from_h[j]
                     result[j] = 0
                 size += 1
-        _add_product(mapped[:size], rows[:size], matrices[level])
+        add_product(mapped[:size], rows[:size], matrices[level])
         for i in range(len(y)):
             group = ancestors[i, level]
             if group < len(h):
@@ -238,8 +214,8 @@ def _add_page(y: Floats, x: Floats, h: Floats, matrices: Floats, room: Floats, s
                 most[0, j] = max(most[0, j], rows[i, j])
         for j in range(WIDTH):
             means[0, j] = sums[0, j] / len(rows)
-        _add_product(page, means, matrices[2 * which])
-        _add_product(page, most, matrices[2 * which + 1])
+        add_product(page, means, matrices[2 * which])
+        add_product(page, most, matrices[2 * which + 1])
     for i in range(len(y)):
         _add_row(y[i], page[0])
 
@@ -303,7 +279,7 @@ def _probabilities(
         if layer == TREE_STEP:
             _take_means(rows, x, first, last, sums)
             _dense(heard_of, rows, squares[_HEARD], biases[2])
-            _add_product(heard_of, h, squares[_HEARD + 1])
+            add_product(heard_of, h, squares[_HEARD + 1])
             _relu(heard_of)
             _pass_inwards(heard_of, up, squares[_PASSED:], biases[13], rows, mapped, places)
             for i in range(n):
@@ -318,8 +294,8 @@ def _probabilities(
         # Sum of linear maps of the block before at some distance, the block itself, and that after.
         _dense(inner, x, squares[first_of + 1], biases[4 + layer])
         far = min(DILATIONS[layer], n)
-        _add_product(inner[far:], x[: n - far], squares[first_of])
-        _add_product(inner[: n - far], x[far:], squares[first_of + 2])
+        add_product(inner[far:], x[: n - far], squares[first_of])
+        add_product(inner[: n - far], x[far:], squares[first_of + 2])
         _relu(inner)
         _dense(news, inner, squares[_OUT + layer], biases[4 + len(DILATIONS) + layer])
         for i in range(n):
