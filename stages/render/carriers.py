@@ -16,7 +16,7 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render import asciimath, glyphs, mathml, tex
-from stages.render.searching import holds
+from stages.render.searching import Query, Source
 from stages.render.wrappings import clean, is_foreign, unwrap
 
 #: Limit on wrappers that are climbed around a carrier; real ones are nested five deep at most.
@@ -48,18 +48,47 @@ class Carrier(NamedTuple):
     display: bool
 
 
-_ALWAYS = "img, [data-tex], [data-latex], [data-expr], .latex-rendered, .ql-formula"
+_ALWAYS: Query = {
+    "img": b"<im",  # <image> is one too
+    "[data-tex]": b"data-tex",
+    "[data-latex]": b"data-latex",
+    "[data-expr]": b"data-expr",
+    ".latex-rendered": b"latex-rendered",
+    ".ql-formula": b"ql-formula",
+}
+_MATH: Query = {"math": b"<math", "mml\\:math": b"<mml:math", "m\\:math": b"<m:math"}
+_SCRIPTS: Query = {'script[type^="math/" i]': b"math/"}
 #: Pages without any of these have formulas only in the elements that are always looked for. Rarer elements
 #: and attributes below that are not listed here are read only if the page also contains something that is.
-_SIGNS = (
-    'math, mml\\:math, m\\:math, script[type^="math/" i], [class*=math i], .tex, .latex, .mjpage'
-    ", d-math, dt-math, [data-mathml], [data-formula], [data-equation]"
-    ", tex-math, math-inline, math-display, mjx-container"
-)
-_ATTRIBUTED = (
-    "[data-katex], [data-equation-content], [data-formula], [data-equation], [data-math], [data-mathml]"
-    ", .hurmet-tex, [data-value], [data-content], [data-source]"
-)
+_SIGNS: Query = {
+    **_MATH,
+    **_SCRIPTS,
+    "[class*=math i]": b"math",
+    ".tex": b"tex",
+    ".latex": b"latex",
+    ".mjpage": b"mjpage",
+    "d-math": b"<d-math",
+    "dt-math": b"<dt-math",
+    "[data-mathml]": b"data-mathml",
+    "[data-formula]": b"data-formula",
+    "[data-equation]": b"data-equation",
+    "tex-math": b"<tex-math",
+    "math-inline": b"<math-inline",
+    "math-display": b"<math-display",
+    "mjx-container": b"<mjx-container",
+}
+_ATTRIBUTED: Query = {
+    "[data-katex]": b"data-katex",
+    "[data-equation-content]": b"data-equation-content",
+    "[data-formula]": b"data-formula",
+    "[data-equation]": b"data-equation",
+    "[data-math]": b"data-math",
+    "[data-mathml]": b"data-mathml",
+    ".hurmet-tex": b"hurmet-tex",
+    "[data-value]": b"data-value",
+    "[data-content]": b"data-content",
+    "[data-source]": b"data-source",
+}
 # Elements that one formula may replace. Not cells and items: their place in a table or list would be lost.
 REPLACEABLE = frozenset(["span", "div", "code", "var", "em", "i", "figure", "svg", "center"])
 
@@ -67,11 +96,24 @@ REPLACEABLE = frozenset(["span", "div", "code", "var", "em", "i", "figure", "svg
 _FILLED_BY_SCRIPT = frozenset(["td", "th", "li", "p", "dd"])
 
 # Elements whose whole text is TeX without delimiters.
-_BARE = (
-    "span.math, div.math, .math-inline, .math-display, .tex, .latex, .katex-error"
-    ", d-math, dt-math, math-field, math-inline, math-display, [data-math-style]"
-    ", .mathquill-embedded-latex, .mq-selectable, .mathquill-rendered-math > .selectable"
-)
+_BARE: Query = {
+    "span.math": b"math",
+    "div.math": b"math",
+    ".math-inline": b"math-inline",
+    ".math-display": b"math-display",
+    ".tex": b"tex",
+    ".latex": b"latex",
+    ".katex-error": b"katex-error",
+    "d-math": b"<d-math",
+    "dt-math": b"<dt-math",
+    "math-field": b"<math-field",
+    "math-inline": b"<math-inline",
+    "math-display": b"<math-display",
+    "[data-math-style]": b"data-math-style",
+    ".mathquill-embedded-latex": b"mathquill-embedded-latex",
+    ".mq-selectable": b"mq-selectable",
+    ".mathquill-rendered-math > .selectable": b"mathquill-rendered-math",
+}
 _DELIMITED = re.compile(r"\\[(\[]|\$|\\begin\{")
 _BARE_TAGS = frozenset(str.split("d-math dt-math math-field math-inline math-display"))
 _DOCUMENT = "\\begin{document}"
@@ -79,43 +121,52 @@ _DOCUMENT = "\\begin{document}"
 _VERBATIM = frozenset(str.split("script style pre code textarea title xmp samp kbd"))
 
 
-def find(tree: LexborHTMLParser, source: bytes) -> list[Carrier]:
+def find(tree: LexborHTMLParser, source: Source) -> list[Carrier]:
     """All carriers of a page, of which ``source`` is the source."""
-    carriers = [carrier for node in tree.css(_ALWAYS) if (carrier := _attribute(node)) is not None]
-    if holds(source, b"math") and tree.css_first(_SIGNS) is not None:
-        carriers += _of_math(tree)
-        carriers += _of_scripts(tree.css('script[type^="math/" i]'))
-        carriers += _of_attributes(tree)
-        carriers += filter(None, map(_bare, tree.css(_BARE)))
-        if holds(source, b"tex-math") or holds(source, _DOCUMENT.encode()):
+    always = source.select(tree, _ALWAYS)
+    carriers = [carrier for node in always if (carrier := _attribute(node, node.attributes)) is not None]
+    if b"math" in source and source.has(tree, _SIGNS):
+        carriers += _of_math(tree, source)
+        carriers += _of_scripts(source.select(tree, _SCRIPTS))
+        carriers += _of_attributes(source.select(tree, _ATTRIBUTED))
+        carriers += filter(None, map(_bare, source.select(tree, _BARE)))
+        if b"tex-math" in source or _DOCUMENT.encode() in source:
             carriers += _of_publishers(tree)
-        if holds(source, b"mjx-"):
+        if b"mjx-" in source:
             carriers += _of_glyphs(tree)
     return carriers
 
 
 _TEX_ENCODING = re.compile(r"(?:application|text)/(?:x-)?(?:la)?tex|(?:la)?tex", re.IGNORECASE)
-_LABELLED = (
-    ".mjx-math[aria-label], mjx-container, mjx-math[data-latex], g[data-mml-node=math][data-latex]"
-    ", svg > title[id^=MathJax-SVG]"
-)
+_ANNOTATIONS: Query = {
+    "annotation": b"<annotation",
+    "mml\\:annotation": b"<mml:annotation",
+    "m\\:annotation": b"<m:annotation",
+}
+_LABELLED: Query = {
+    ".mjx-math[aria-label]": b"mjx-math",
+    "mjx-container": b"<mjx-container",
+    "mjx-math[data-latex]": b"<mjx-math",
+    "g[data-mml-node=math][data-latex]": b"data-mml-node",
+    "svg > title[id^=MathJax-SVG]": b"mathjax-svg",
+}
 
 
-def _of_math(tree: LexborHTMLParser) -> Iterator[Carrier]:
+def _of_math(tree: LexborHTMLParser, source: Source) -> Iterator[Carrier]:
     """MathML, and what generators of MathML put around it."""
-    formulas = tree.css("math, mml\\:math, m\\:math")
+    formulas = source.select(tree, _MATH)
     if formulas:
         annotations: dict[int, str] = {}
-        for annotation in tree.css("annotation, mml\\:annotation, m\\:annotation"):
-            if (source := _annotated(annotation)) and (math := _enclosing_math(annotation)) is not None:
-                annotations.setdefault(math.mem_id, source)
+        for annotation in source.select(tree, _ANNOTATIONS):
+            if (text := _annotated(annotation)) and (math := _enclosing_math(annotation)) is not None:
+                annotations.setdefault(math.mem_id, text)
         # A formula within a formula is part of it; otherwise nested formulas would be converted once per
         # level.
         nested = {math.mem_id for math in tree.css("math math")}
         for math in formulas:
             if math.mem_id not in nested:
                 yield _math(math, annotations.get(math.mem_id))
-    for node in tree.css(_LABELLED):
+    for node in source.select(tree, _LABELLED):
         attributes = node.attributes
         carrying: LexborNode | None = node
         while carrying is not None and carrying.tag in ("g", "title"):  # the walk never looks into an svg
@@ -171,8 +222,8 @@ def _parsed_math(source: str, carried_by: LexborNode) -> Carrier | None:
     """MathML as text in an attribute or a script."""
     if "«" in source:  # WIRIS
         source = source.replace("«", "<").replace("»", ">").replace("¨", '"').replace("§", "&")
-    carriers = (carrier for carrier in _of_math(LexborHTMLParser(source)) if carrier.kind == "math")
-    first = next(carriers, None)
+    found = _of_math(LexborHTMLParser(source), Source(source.encode("utf-8", "replace")))
+    first = next((carrier for carrier in found if carrier.kind == "math"), None)
     return None if first is None else first._replace(node=carried_by, kind="attribute")
 
 
@@ -189,29 +240,31 @@ def _of_scripts(scripts: list[LexborNode]) -> Iterator[Carrier]:
             yield carrier._replace(trust=_SCRIPT, kind="script")
 
 
-def _of_attributes(tree: LexborHTMLParser) -> Iterator[Carrier]:
-    for node in tree.css(_ATTRIBUTED):
-        source = node.attributes.get("data-mathml")
-        for carrier in (_attribute(node), _parsed_math(source, node) if source else None):
-            if carrier is not None and carrier.trust != _IMAGE:
-                yield carrier
+def _of_attributes(nodes: list[LexborNode]) -> Iterator[Carrier]:
+    for node in nodes:
+        attributes = node.attributes
+        carrier = _attribute(node, attributes)
+        if carrier is not None and carrier.trust != _IMAGE:
+            yield carrier
+        if (source := attributes.get("data-mathml")) and (parsed := _parsed_math(source, node)) is not None:
+            yield parsed
 
 
-def _attribute(node: LexborNode) -> Carrier | None:
+def _attribute(node: LexborNode, attributes: dict[str, str | None]) -> Carrier | None:
     """An element with TeX in its attributes, images included."""
     tag = node.tag or ""
     if tag == "img":
         parent = node.parent
         if parent is not None and parent.tag == "noscript":
             return None  # the copy of a lazily loaded image
-        image = tex.from_image(node.attributes)
+        image = tex.from_image(attributes)
         return None if image is None else Carrier(node, _IMAGE, "image", *image)
     unfilled = tag in _FILLED_BY_SCRIPT and not node.text().strip()
     if tag not in REPLACEABLE and not unfilled and ("-" not in tag or tag.startswith("mjx-")):
         return None
     # The text inside is the formula again, rendered; if it is much longer, the attribute means something
     # else.
-    found = tex.from_attributes(node.attributes)
+    found = tex.from_attributes(attributes)
     if found is None or len(node.text()) > SLACK + EXPANSION * len(found[0]):
         return None
     return Carrier(node, _ATTRIBUTE, "attribute", *found)

@@ -27,7 +27,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from stages.render import carriers
 from stages.render.carriers import EXPANSION, MAX_CLIMB, PUBLISHED, REPLACEABLE, SLACK, Carrier
 from stages.render.marks import Formula, Nodes
-from stages.render.searching import holds
+from stages.render.searching import Source
 from stages.render.wrappings import clean, unwrap
 
 # Wrappers hold one formula, in one form or several, and nothing else. These are classes, not selectors, since
@@ -62,7 +62,7 @@ _STRICT_WRAPPERS = (
 _MAX_MEASURED = 20
 
 
-def find(tree: LexborHTMLParser, source: bytes, nodes: Nodes) -> dict[int, Formula | None]:
+def find(tree: LexborHTMLParser, source: Source, nodes: Nodes) -> dict[int, Formula | None]:
     """What to write in place of which elements, by ``mem_id``; ``None`` for nothing (a rendered twin).
 
     ``source`` is the page as parsed; the elements are added to ``nodes``. Elements inside a
@@ -76,14 +76,14 @@ def find(tree: LexborHTMLParser, source: bytes, nodes: Nodes) -> dict[int, Formu
 class _Page:
     """Which formula replaces which element, once all carriers of a page are known."""
 
-    def __init__(self, tree: LexborHTMLParser, source: bytes, nodes: Nodes) -> None:
+    def __init__(self, tree: LexborHTMLParser, source: Source, nodes: Nodes) -> None:
         self.nodes = nodes
         # What is known of elements, by ``mem_id``.
         self.wrappers: dict[int, bool] = {}
         self.displays: dict[int, bool] = {}
         self.tables: dict[int, bool] = {}  # whether they are in a display
         self.source = source
-        self.left = _MAX_MEASURED * len(source) + 10_000
+        self.left = _MAX_MEASURED * source.size + 10_000
         self.tree = tree
         self.strict: set[int] = set()
 
@@ -251,7 +251,7 @@ class _Page:
         """LaTeXML sets the parts of an aligned equation in cells of their own: one formula per row."""
         rows: dict[tuple[int, int], list[tuple[int, Formula]]] = {}
         words = 0  # cells with other content so far: formulas on the two sides of such a cell are not joined
-        for cell in self.tree.css("td.ltx_eqn_cell") if holds(self.source, b"ltx_eqn_cell") else ():
+        for cell in self.tree.css("td.ltx_eqn_cell") if b"ltx_eqn_cell" in self.source else ():
             parts = [node for node in cell.iter(include_text=True) if not _blank(node)]
             part = parts[0] if len(parts) == 1 else None
             while part is not None and part.mem_id not in roots:

@@ -5,8 +5,8 @@ Lexbor takes seconds for 60,000 nested ``<div>``, for 50,000 attributes on one t
 one ``<select>``, and fills the memory when hundreds of unclosed ``<font>`` are opened anew in every
 paragraph. Such pages are attacks or accidents, and their text must not be lost. There are two steps:
 
-*Look* (all pages): vectorised counts over all tags say whether the page may nest deeply, and long stretches
-without "<" show whether a tag may have thousands of attributes. A false alarm only costs time.
+*Look* (all pages): counts over all tags (``guard_kernels``) say whether the page may nest deeply, and long
+stretches without "<" show whether a tag may have thousands of attributes. A false alarm only costs time.
 
 *Rewrite* (pages under suspicion): every tag is read as the tokenizer of the HTML standard reads it and
 written again, with all open elements closed in order; so the tree is no deeper than counted here, whatever
@@ -24,7 +24,10 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import numpy.typing as npt
+
+from stages.render import guard_kernels as seen
+from stages.render.byte_kernels import readable
+from stages.render.guard_kernels import look
 
 #: Code points of a page. Common Crawl cuts records at 1 MiB (5 MiB since March 2025).
 MAX_CHARS = 16 << 20
@@ -56,7 +59,7 @@ _FORMATTING = b"a b big code em font i nobr s small strike strong tt u".split()
 _SVG_LEAVES = b"circle ellipse line path polygon polyline rect stop use".split()
 
 #: Five bits for each byte of a name: its letters, 27 for other bytes, 0 for what ends it.
-_BITS = np.full(256, 27, np.uint16)
+_BITS = np.full(256, 27, np.int64)
 _BITS[list(b"\t\n\f\r />\0")] = 0
 for _i in range(26):
     _BITS[[ord("a") + _i, ord("A") + _i]] = _i + 1
@@ -69,15 +72,13 @@ def _key(name: bytes) -> int:
 
 #: Flags of a tag by the first three letters of its name. Where two names share them, the look is slightly
 #: wrong.
-_NESTS, _FORMATS, _SPECIAL = 1, 2, 4
-_OPTION, _ROOT = _SPECIAL, _SPECIAL + 8
-_KINDS = np.full(1 << 15, _NESTS, np.int8)
+_KINDS = np.full(1 << 15, seen.NESTS, np.int8)
 _KINDS[: 1 << 10] = _KINDS[27 << 10 :] = 0  # no name: <!--, </>, "a < b"
 for _kind, _names in (
     (0, _VOID + _ENDED_BY_NEXT + _SVG_LEAVES),
-    (_NESTS + _FORMATS, _FORMATTING),
-    (_OPTION, [b"option"]),
-    (_ROOT, [b"html", b"body"]),
+    (seen.NESTS + seen.FORMATS, _FORMATTING),
+    (seen.OPTION, [b"option"]),
+    (seen.ROOT, [b"html", b"body"]),
 ):
     _KINDS[[_key(name) for name in _names]] = _kind
 
@@ -94,54 +95,25 @@ def _has_too_many(attributes: bytes) -> bool:
     return len(attributes) > 2 * MAX_ATTRIBUTES and len(_ATTRIBUTES.findall(attributes)) > MAX_ATTRIBUTES
 
 
-def _has_long_tag(data: bytes, starts: npt.NDArray[np.intp]) -> bool:
-    """Whether a tag without "<" in it has too many attributes. ``starts``: the place after every "<"."""
-    gaps = np.empty_like(starts)
-    np.subtract(starts[1:], starts[:-1], out=gaps[:-1])
-    gaps[-1:] = len(data) - starts[-1:]
-    for i in np.flatnonzero(gaps > 2 * MAX_ATTRIBUTES):
-        tag = _TAG.match(data, int(starts[i]) - 1)
+def _suspicious(data: bytes, max_depth: int) -> bool:
+    longest = 2 * MAX_ATTRIBUTES
+    longs = np.empty(len(data) // longest + 1, np.int64)
+    counts = np.zeros(seen.COUNTS, np.int64)
+    look(readable(data), _BITS, _KINDS, longest, np.zeros(seen.NAMES, np.int64), longs, counts)
+    begins, ends, roots, options, rise, surplus, formatting, long = counts.tolist()
+    # Far more or far fewer ends than starts: perhaps attributes that contain such a sign.
+    if begins > _MANY_TAGS or abs(ends - begins) > MAX_ATTRIBUTES:
+        return True
+    for start in longs[:long].tolist():
+        tag = _TAG.match(data, start)
         if tag is not None and _has_too_many(tag[3]):
             return True
-    return False
-
-
-def _rise(steps: npt.NDArray[np.int8]) -> int:
-    """The largest rise of the running sum of ``steps`` above an earlier value."""
-    heights = np.cumsum(steps, dtype=np.int32)
-    floor = np.minimum.accumulate(heights)
-    return int((heights - np.minimum(floor, 0, out=floor)).max(initial=0))
-
-
-def _suspicious(data: bytes, max_depth: int) -> bool:
-    page = np.frombuffer(data + bytes(4), np.uint8)
-    starts = np.flatnonzero(page == ord("<")) + 1
-    # Far more or far fewer ends than starts: perhaps attributes that contain such a sign.
-    ends = np.count_nonzero(page == ord(">"))
-    if len(starts) > _MANY_TAGS or abs(ends - len(starts)) > MAX_ATTRIBUTES:
+    if roots > _MANY_ROOTS or options > 4 * MAX_OPTIONS:
         return True
-    if _has_long_tag(data, starts):
-        return True
-    closing = (page[starts] == ord("/")).view(np.int8)
-    starts += closing
-    second = _BITS[page[starts + 1]]
-    keys = _BITS[page[starts]] << 10 | second << 5 | _BITS[page[starts + 2]] * (second > 0)
-    kinds = _KINDS[keys]
-    if np.count_nonzero(kinds & _SPECIAL) > _MANY_ROOTS:
-        opening = kinds[closing == 0]
-        if np.count_nonzero(opening == _ROOT) > _MANY_ROOTS:
-            return True
-        if np.count_nonzero(opening == _OPTION) > 4 * MAX_OPTIONS:
-            return True
-    signs = 1 - 2 * closing
-    nesting = (kinds & _NESTS) * signs
     # Closing tags without an open element lower the count without closing anything.
-    balance = np.bincount((keys ^ keys >> 5) & 1023, nesting)
-    depth = _rise(nesting) - int(np.minimum(balance, 0).sum())
-    if depth <= _MUCH_FORMATTING // 2:
-        return False  # and no more formatting than that: to rise by more, the sum must also fall somewhere
+    depth = rise + surplus
     # Half of the allowed depth, as a margin for elements not counted. Real pages stay below 100.
-    return depth > max_depth // 2 or _rise((kinds >> 1 & 1) * signs) > _MUCH_FORMATTING
+    return depth > max_depth // 2 or formatting > _MUCH_FORMATTING
 
 
 # The rewrite -------------------------------------------------------------------------------------------

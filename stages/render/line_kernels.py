@@ -93,11 +93,16 @@ def write(page: Any, at: Any, end: Any, raw: Any, out: Any, state: Any) -> Any:
     while at < end:
         if seen == 2:  # nothing matters but references
             copy(page, at, out, put)
-            count = min(WIDTH if raw else _reference(page, at), end - at)
+            count = WIDTH if raw else _reference(page, at)
+            if count >= end - at:
+                put += end - at
+                break
+            if count == WIDTH:
+                at += WIDTH
+                put += WIDTH
+                continue
             at += count
             put += count
-            if count == WIDTH or at == end:
-                continue
         byte = page[at]
         if byte > 38 and byte < 128:
             seen = 2

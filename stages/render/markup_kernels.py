@@ -127,9 +127,10 @@ def raw_end(page: Any, at: Any, name: Any, end: Any, script: Any, last: Any) -> 
     while at < last:
         while at < last:
             count = _next_in_comment(page, at) if commented else _next(page, at)
-            at += count
             if count < WIDTH:
+                at += count
                 break
+            at += WIDTH
         if at >= last:
             break
         if page[at] == 45:

@@ -1,14 +1,23 @@
-"""Words in a page, found faster than by Python. Knows bytes only."""
+"""Words in a page, found faster than by Python. Knows bytes, and which queries need not be asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render.byte_kernels import search
+
+#: Distance of large letters from small ones. Other signs that differ by it are taken for the same.
+_CASE = np.uint8(32)
+_AS_IT_IS = np.uint8(0)
+
+#: A query in CSS: its alternatives, each with a word that is in every page in which it finds anything, in
+#: large or small letters; "" if there is no such word.
+Query = Mapping[str, bytes]
 
 
 @cache
@@ -16,16 +25,44 @@ def _letters(word: bytes) -> npt.NDArray[np.uint8]:
     return np.frombuffer(word, np.uint8)
 
 
-def holds(page: bytes, word: bytes) -> bool:
-    """Whether a word is in a page."""
-    place: int = search(np.frombuffer(page, np.uint8), _letters(word), 0)
-    return place >= 0
+@cache
+def _folded(word: bytes) -> npt.NDArray[np.uint8]:
+    return _letters(word) | _CASE
 
 
 def places(page: bytes, word: bytes) -> Iterator[int]:
     """Where a word is in a page."""
     source, letters = np.frombuffer(page, np.uint8), _letters(word)
-    at: int = search(source, letters, 0)
+    at: int = search(source, letters, 0, _AS_IT_IS)
     while at >= 0:
         yield at
-        at = search(source, letters, at + 1)
+        at = search(source, letters, at + 1, _AS_IT_IS)
+
+
+class Source:
+    """The words of a page, each searched for once."""
+
+    def __init__(self, page: bytes) -> None:
+        self._page = np.frombuffer(page, np.uint8)
+        self._known = {b"": True}
+        self.size = len(page)  # in bytes
+
+    def __contains__(self, word: bytes) -> bool:
+        """Whether a word is in the page, in large or small letters."""
+        if (known := self._known.get(word)) is None:
+            known = self._known[word] = search(self._page, _folded(word), 0, _CASE) >= 0
+        return known
+
+    def select(self, tree: LexborHTMLParser, query: Query) -> list[LexborNode]:
+        """What a query finds in the tree of the page. Each alternative costs time for each element, several
+        times that of a search for its word."""
+        wanted = self._wanted(query)
+        return tree.css(wanted) if wanted else []
+
+    def has(self, tree: LexborHTMLParser, query: Query) -> bool:
+        """Whether a query finds anything."""
+        wanted = self._wanted(query)
+        return bool(wanted) and tree.css_first(wanted) is not None
+
+    def _wanted(self, query: Query) -> str:
+        return ", ".join([selector for selector, word in query.items() if word in self])

@@ -93,9 +93,12 @@ def _is_address_of_formula(page: Any, at: Any, end: Any) -> Any:
     """Whether the address of an image says that it may be a formula."""
     while at < end:
         count = _begins_address(page, at)
-        at += count
-        if count == WIDTH or at >= end:
+        if count == WIDTH:
+            at += WIDTH
             continue
+        at += count
+        if at >= end:
+            break
         if _says_tex(page, at):
             letter = page[at + 3]
             if letter == 63 or letter == 46 or _says_img(page, at + 3) or _says_er(page, at + 3):
@@ -127,9 +130,12 @@ def _read_style(page: Any, at: Any, end: Any, info: Any) -> Any:
     info[AS_BLOCK] = info[AS_BOXES] = 0
     while at < end:
         count = _begins_style(page, at)
-        at += count
-        if count == WIDTH or at >= end:
+        if count == WIDTH:
+            at += WIDTH
             continue
+        at += count
+        if at >= end:
+            break
         if at + 10 < end and _says_white_space(page, at) and _keeps_lines(page, at + 11, end):
             info[REASON] = CODES
         display = at + 7 < end and _says_display(page, at)
@@ -168,18 +174,21 @@ def _read_class(page: Any, at: Any, end: Any, known: Any, info: Any) -> Any:
     place = at
     while place < end:
         count = _letter_m(page, place)
+        if count == WIDTH:
+            place += WIDTH
+            continue
         place += count
-        if count < WIDTH:
-            if place + 3 < end and _says_math(page, place):
-                info[REASON] = MATHS
-            place += 1
+        if place + 3 < end and _says_math(page, place):
+            info[REASON] = MATHS
+        place += 1
     while at < end:
         start = at
         while at < end:
             count = _blank(page, at)
-            at += count
             if count < WIDTH:
+                at += count
                 break
+            at += WIDTH
         stop = min(at, end)
         if stop > start and _CLASS_SIZES[page[start] & 127] >> min(stop - start, 62) & 1:
             row = look_up_in(known, _CLASSES, _CLASSES_SIZE, hash_of(page, start, stop, NO))

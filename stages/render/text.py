@@ -25,6 +25,7 @@ from stages.render.guards import MAX_CHARS, to_parse
 from stages.render.layout import Page
 from stages.render.marks import Findings, Nodes, set_marks
 from stages.render.scan import Scan
+from stages.render.searching import Source
 from stages.render.walk import walk
 
 
@@ -73,7 +74,7 @@ class _Attempts:
         """``data``: the page in UTF-8."""
         self._tree, self._html, self._structure = tree, html, structure
         nodes: Nodes = {}
-        formulas = equations.find(tree, data, nodes)
+        formulas = equations.find(tree, Source(data), nodes)
         styles = hidden.find(tree, formulas, nodes)
         found = code.find(tree, html, nodes)
         moved = streamed.move(streamed.find(tree, styles.pieces))

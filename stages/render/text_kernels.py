@@ -169,11 +169,15 @@ def put_text(page: Any, at: Any, end: Any, in_value: Any, known: Any, out: Any, 
     """Writes text as the parser would; returns the place after it, -1 to give up."""
     while at < end:
         copy(page, at, out, put)
-        count = min(_special(page, at), end - at)
+        count = _special(page, at)
+        if count >= end - at:
+            return put + end - at
+        if count == WIDTH:
+            at += WIDTH
+            put += WIDTH
+            continue
         at += count
         put += count
-        if count == WIDTH or at == end:
-            continue
         byte = page[at]
         if byte == 38:
             put = _put_reference(page, at, end, in_value, known, out, put, after)

@@ -12,13 +12,17 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils as _cgutils
+from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from stages.compiled import compiled
 
 Floats = NDArray[np.float32]
+
+#: Numba is not typed.
+cgutils: Any = _cgutils
 
 #: A constant at compile time; otherwise the loops would not be vectorised.
 WIDTH = 40

@@ -12,6 +12,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from benchmarks.lib import data
 from stages.render import backticks, equations
+from stages.render.searching import Source
 
 _UNSEEN = {"script", "style", "svg", "noscript", "head"}
 
@@ -19,7 +20,7 @@ _UNSEEN = {"script", "style", "svg", "noscript", "head"}
 def written(html: str) -> str:
     """The text of a page with its formulas in place: a walk as plain as can be."""
     tree = LexborHTMLParser(html)
-    found = equations.find(tree, html.encode("utf-8", "replace"), {})
+    found = equations.find(tree, Source(html.encode("utf-8", "replace")), {})
     out: list[str] = []
     assert tree.body is not None
     waiting: list[LexborNode] = [tree.body]
@@ -217,7 +218,7 @@ def test_every_form_of_a_formula(html: str, text: str) -> None:
     ],
 )
 def test_what_is_left_alone(html: str) -> None:
-    assert equations.find(LexborHTMLParser(html), html.encode("utf-8", "replace"), {}) == {}
+    assert equations.find(LexborHTMLParser(html), Source(html.encode("utf-8", "replace")), {}) == {}
 
 
 def document(source: str) -> str:
@@ -338,7 +339,7 @@ _TAGS = st.sampled_from(
 @given(st.lists(_TAGS, max_size=40))
 def test_any_order_of_tags(tags: list[str]) -> None:
     html = "".join(tags)
-    found = equations.find(LexborHTMLParser(html), html.encode("utf-8", "replace"), {})
+    found = equations.find(LexborHTMLParser(html), Source(html.encode("utf-8", "replace")), {})
     for formula in found.values():
         assert formula is None or formula.tex.strip()
 
@@ -381,7 +382,7 @@ def test_lynx_cases(name: str, formulas: list[str]) -> None:
         pytest.skip(data.missing("web/lynx_cases"))
     html = path.read_text()
     tree = LexborHTMLParser(html)
-    found = equations.find(tree, html.encode("utf-8", "replace"), {})
+    found = equations.find(tree, Source(html.encode("utf-8", "replace")), {})
     assert tree.root is not None
     printed = [
         formula.tex

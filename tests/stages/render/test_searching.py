@@ -6,8 +6,9 @@ import re
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from selectolax.lexbor import LexborHTMLParser
 
-from stages.render.searching import holds, places
+from stages.render.searching import Source, places
 
 
 @settings(deadline=None)  # the first compiles
@@ -18,7 +19,24 @@ from stages.render.searching import holds, places
 @example("", "math")
 @example("aaaa" * 20, "aa")
 def test_words_are_found_where_python_finds_them(text: str, word: str) -> None:
-    page = text.encode()
     expected = [found.start() for found in re.finditer(f"(?={re.escape(word)})", text)]
-    assert list(places(page, word.encode())) == expected
-    assert holds(page, word.encode()) == bool(expected)
+    assert list(places(text.encode(), word.encode())) == expected
+
+
+@settings(deadline=None)
+@given(st.text("abAB<-_", max_size=120), st.text("abAB<-_", min_size=1, max_size=5))
+@example("x" * 40 + "data-TEX", "data-tex")
+@example("td.LTX_cell", "ltx_cell")
+def test_words_are_found_in_large_and_small_letters(text: str, word: str) -> None:
+    assert (word.encode() in Source(text.encode())) == (word.lower() in text.lower())
+
+
+def test_queries_find_what_they_would_find_with_all_alternatives() -> None:
+    query = {"p": b"<p", ".one": b"one", "[data-two]": b"data-two", "b": b""}
+    for html in ("<P>a", "<i class=one>a", "<u Data-Two=1>a", "<b>a", "<s>a", "<p class='x one'><b>a"):
+        tree = LexborHTMLParser(html)
+        expected = [node.mem_id for node in tree.css(", ".join(query))]
+        source = Source(html.encode())
+        assert [node.mem_id for node in source.select(tree, query)] == expected
+        assert source.has(tree, query) == bool(expected)
+    assert Source(b"").select(LexborHTMLParser("<p>"), {"p": b"<p"}) == []
