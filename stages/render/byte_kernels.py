@@ -20,13 +20,18 @@ from numba.extending import intrinsic
 
 from stages.compiled import compiled
 
+Bytes = npt.NDArray[np.uint8]
+
 #: Bytes that are looked at together.
 WIDTH = 32
 
 
-def readable(data: bytes) -> npt.NDArray[np.uint8]:
-    """The bytes as a page: memory goes on behind it."""
-    return np.frombuffer(data + bytes(2 * WIDTH), np.uint8)[: len(data)]
+def readable(data: bytes | memoryview, tail: bytes = b"") -> Bytes:
+    """The bytes, and ``tail`` after them, as a page: memory goes on behind it."""
+    size, last = len(data), len(data) + len(tail)
+    page = np.empty(last + 2 * WIDTH, np.uint8)
+    page.data[:size], page.data[size:last], page.data[last:] = data, tail, bytes(2 * WIDTH)
+    return page[:last]
 
 
 _BYTE, _PLACE = ir.IntType(8), ir.IntType(64)

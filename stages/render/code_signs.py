@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from stages.render.searching import Source, places
+
 #: Names of boxes that hold only code (not coupons or postal codes), and names of boxes that may hold code.
 CODE_CLASS = re.compile(
     r"(?i)(?:^|\s)(?:(?:bb|source|src|php|html|sql|js|java|css|xml|cpp|c|py|python|xoops|wiki|program|sample|example"
@@ -29,26 +31,21 @@ _IN_FONT = re.compile(rb"<[^<>]*(?:style|face)\s*=[^<>]*\Z", re.IGNORECASE)
 _LONGEST_TAG = 4000
 
 
-def may_be_marked(html: str, body: bytes) -> bool:
+def may_be_marked(page: bytes, body: bytes) -> bool:
     """Whether there may be an element with a sign of code. ``body``: the page as ``regular`` writes it, which
-    has classes but not fonts; ``html``: as it was."""
-    body = body.lower()
-    if any(sign in body for sign in _TAGS):
+    has classes but not fonts; ``page``: as it was."""
+    written = Source(body)
+    if any(sign in written for sign in _TAGS):
         return True
     for word in _CLASS_WORDS:
-        at = body.find(word)
-        while at >= 0:
+        for at in places(body, word, fold=True):
             begins, ends = body.rfind(b' class="', 0, at) + 8, body.find(b'"', at)
             names = body[begins:ends] if begins > 7 else b'"'
             if b'"' not in names and (CODE_CLASS.search(text := names.decode()) or MAYBE_CLASS.search(text)):
                 return True
-            at = body.find(word, ends)
-    lower = html.encode().lower()
     for word in _FONT_WORDS:
-        at = lower.find(word)
-        while at >= 0:
-            begins = lower.rfind(b"<", max(at - _LONGEST_TAG, 0), at)
-            if begins >= 0 and lower.find(b">", begins, at) < 0 and _IN_FONT.match(lower, begins, at):
+        for at in places(page, word, fold=True):
+            begins = page.rfind(b"<", max(at - _LONGEST_TAG, 0), at)
+            if begins >= 0 and page.find(b">", begins, at) < 0 and _IN_FONT.match(page, begins, at):
                 return True
-            at = lower.find(word, at + 1)
     return False

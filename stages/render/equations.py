@@ -21,6 +21,7 @@ the page: climbs are short, and the amount of text that is measured is capped.
 from __future__ import annotations
 
 from collections import Counter
+from operator import attrgetter
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -80,7 +81,7 @@ class _Page:
         self.nodes = nodes
         # What is known of elements, by ``mem_id``.
         self.wrappers: dict[int, bool] = {}
-        self.displays: dict[int, bool] = {}
+        self.displayed: dict[tuple[int, int], bool] = {}  # in so many steps up, themselves included
         self.tables: dict[int, bool] = {}  # whether they are in a display
         self.source = source
         self.left = _MAX_MEASURED * source.size + 10_000
@@ -154,23 +155,31 @@ class _Page:
         return size
 
     def _formula(self, root: LexborNode, group: list[Carrier]) -> Formula | None:
-        display = any(carrier.display for carrier in group) or self._displayed(root)
-        for carrier in sorted(group, key=lambda carrier: carrier.trust):
+        if len(group) > 1:
+            group = sorted(group, key=_trust)
+        for carrier in group:
             source, delimited = unwrap(carrier.tex if isinstance(carrier.tex, str) else carrier.tex())
             if source:
-                return Formula(source, display or delimited)
+                display = delimited or any(map(_is_display, group)) or self._displayed(root)
+                return Formula(source, display)
         return None
 
     def _displayed(self, node: LexborNode | None) -> bool:
-        for _ in range(MAX_CLIMB):
-            if node is None:
-                return False
-            if (known := self.displays.get(node.mem_id)) is None:
-                known = self._displays(node)
-            if known:
-                return True
+        """Whether a node, or what is around it, is set on lines of its own."""
+        known = False
+        path: list[tuple[int, int]] = []
+        for left in range(MAX_CLIMB, 0, -1):
+            if node is None or known:
+                break
+            step = node.mem_id, left
+            if step in self.displayed:
+                known = self.displayed[step]
+                break
+            path.append(step)
+            known = self._displays(node)
             node = node.parent
-        return False
+        self.displayed.update(dict.fromkeys(path, known))
+        return known
 
     def _wraps(self, node: LexborNode) -> bool:
         id_ = node.mem_id
@@ -186,7 +195,6 @@ class _Page:
             known = known or "ltx_eqn_cell" in classes or self._in_display(node)
         elif tag == "disp-formula" or (tag == "mjx-container" and node.attributes.get("display") == "true"):
             known = True
-        self.displays[node.mem_id] = known
         return known
 
     def _in_display(self, cell: LexborNode) -> bool:
@@ -266,6 +274,9 @@ class _Page:
                 joined = " ".join(formula.tex for _, formula in parts_of_row)
                 found.update((mark, None) for mark, _ in parts_of_row)
                 found[first] = Formula(joined, True)
+
+
+_trust, _is_display = attrgetter("trust"), attrgetter("display")
 
 
 def _classes(node: LexborNode) -> list[str]:

@@ -1,4 +1,4 @@
-"""One pass over the tags of a page that counts what may take the parser long; the compiled half of ``guards``.
+"""Counts what may take the parser long, in one pass over the tags of a page; the compiled half of ``guards``.
 
 Knows what a tag is at first sight: a "<" and letters, whatever is around it. Does not know limits.
 """

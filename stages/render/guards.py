@@ -301,18 +301,25 @@ def _skip(data: bytes, start: int) -> int:
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def to_parse(html: str, max_depth: int = MAX_DEPTH) -> bytes:
-    """The page in UTF-8 for the parser: unchanged, or as an equivalent text that parses in linear time.
-
-    Lone surrogates become U+FFFD; NUL is kept; the parser leaves it out of text, as the HTML standard says.
-    Raises ValueError for a page larger than ``MAX_CHARS``.
-    """
+def encoded(html: str) -> bytes:
+    """The page in UTF-8. Lone surrogates become U+FFFD. Raises ValueError for a page larger than
+    ``MAX_CHARS``."""
     if len(html) > MAX_CHARS:
         raise ValueError(
             f"the page has {len(html):,} characters, larger than the {MAX_CHARS:,} that are parsed"
         )
     try:
-        data = html.encode()
+        return html.encode()
     except UnicodeEncodeError:
-        data = _SURROGATE.sub("\ufffd", html).encode()
+        return _SURROGATE.sub("\ufffd", html).encode()
+
+
+def tamed(data: bytes, max_depth: int = MAX_DEPTH) -> bytes:
+    """A page in UTF-8 for the parser: unchanged, or as an equivalent text that parses in linear time. NUL is
+    kept; the parser leaves it out of text, as the HTML standard says."""
     return _rewrite(data, max_depth) if _suspicious(data, max_depth) else data
+
+
+def to_parse(html: str, max_depth: int = MAX_DEPTH) -> bytes:
+    """A page for the parser: ``tamed`` after ``encoded``."""
+    return tamed(encoded(html), max_depth)

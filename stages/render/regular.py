@@ -59,24 +59,20 @@ HIDDEN = b' /="s'
 class Regular(NamedTuple):
     """A regular page."""
 
-    body: bytes  # as the parser writes it, with marks
+    body: memoryview  # as the parser writes it, with marks
     title: str
     languages: dict[int, str]  # of code, by the numbers of marks
 
 
-def read(html: str) -> Regular | None:
-    """The body of a regular page; None for a page that needs the parser."""
-    try:
-        data = html.encode()
-    except UnicodeEncodeError:  # lone surrogates
-        return None
+def read(data: bytes) -> Regular | None:
+    """The body of a regular page in UTF-8; None for a page that needs the parser."""
     found = build_tree(data)
     return None if isinstance(found, int) else found
 
 
 def build_tree(data: bytes) -> Regular | int:
-    """The same for a page in UTF-8, or why the page needs the parser: an index of ``REASONS``."""
-    page = readable(data + _TAIL)
+    """The same, or why the page needs the parser: an index of ``REASONS``."""
+    page = readable(data, _TAIL)
     out = np.empty(2 * len(page) + 64 * MARGIN, np.uint8)
     stack = np.empty((DEPTH + 1, STACK), np.int64)
     info = np.zeros(INFO + 1, np.int64)
@@ -87,16 +83,17 @@ def build_tree(data: bytes) -> Regular | int:
     if result[WHY]:
         return int(result[WHY])
     title = " ".join(unescape(data[result[TITLE] : result[TITLE_END]].decode()).split())
-    body = out[: result[PUT]].tobytes()
+    body = out[: result[PUT]]
     late, end = result[[LATE, LATE_END]].tolist()
-    if result[BROKEN] and _INDENTED.search(body):
+    if result[BROKEN] and _INDENTED.search(body.data):
         return int(CODES)
     if late:
-        body = b"<body" + out[late:end].tobytes() + body[len(b"<body") :]
+        begins = len(b"<body")
+        body = np.concatenate([body[:begins], out[late:end], body[begins:]])
     if not codes[-1, 0]:
-        return Regular(body, title, {})
-    found = code_source.find(body, _paths(codes, end - late if late else 0))
-    return int(CODES) if found is None else Regular(found[0], title, found[1])
+        return Regular(body.data, title, {})
+    found = code_source.find(body.tobytes(), _paths(codes, end - late if late else 0))
+    return int(CODES) if found is None else Regular(memoryview(found[0]), title, found[1])
 
 
 def _paths(codes: npt.NDArray[np.int64], shift: int) -> list[code_source.Path]:

@@ -44,11 +44,11 @@ Element = int
 class Scan:
     """The events of a page, and what they refer to."""
 
-    def __init__(self, body: bytes, *, structure: bool, alternatives: bool) -> None:
+    def __init__(self, body: bytes | memoryview, *, structure: bool, alternatives: bool) -> None:
         """``body``: as the parser writes it. ``structure``: with containers. ``alternatives``: with the alt
         texts of images."""
-        self.page = body
-        self.source = page = readable(self.page + kinds.TAIL)
+        self.page = memoryview(body)
+        self.source = page = readable(body, kinds.TAIL)
         tags = int(np.count_nonzero(page == ord("<")))
         # Text is written twice at most, and a third time with what is not printed.
         self.out = out = np.empty(3 * (len(page) + tags), np.uint8)
@@ -87,7 +87,7 @@ class Scan:
     def text_of(self, element: Element) -> str:
         """The text of a button."""
         start, end = self._element(element)[2:4]
-        return _text(self.page[start + 1 : end])
+        return _text(bytes(self.page[start + 1 : end]))
 
     def items(self, element: Element) -> int:
         """How many items a list has."""
@@ -110,7 +110,7 @@ _TOKEN = re.compile(rb"<!--.*?-->|<\?[^>]*>|<(/?)([^ >]+)[^>]*>|[^<]+", re.DOTAL
 _NO_CONTENT = frozenset(kinds.tags(kinds.VOID))
 
 
-def _inside(page: bytes, place: int) -> Iterator[tuple[str, str]]:
+def _inside(page: memoryview, place: int) -> Iterator[tuple[str, str]]:
     """Elements and texts from ``place`` on, up to the end of the element that they are in."""
     depth = 0
     name, texts = "", []

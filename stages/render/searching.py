@@ -30,13 +30,14 @@ def _folded(word: bytes) -> npt.NDArray[np.uint8]:
     return _letters(word) | _CASE
 
 
-def places(page: bytes, word: bytes) -> Iterator[int]:
-    """Where a word is in a page."""
-    source, letters = np.frombuffer(page, np.uint8), _letters(word)
-    at: int = search(source, letters, 0, _AS_IT_IS)
+def places(page: bytes, word: bytes, *, fold: bool = False) -> Iterator[int]:
+    """Where a word is in a page; ``fold``: in large or small letters."""
+    source = np.frombuffer(page, np.uint8)
+    letters, bits = (_folded(word), _CASE) if fold else (_letters(word), _AS_IT_IS)
+    at: int = search(source, letters, 0, bits)
     while at >= 0:
         yield at
-        at = search(source, letters, at + 1, _AS_IT_IS)
+        at = search(source, letters, at + 1, bits)
 
 
 class Source:

@@ -21,7 +21,7 @@ from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 from stages.render import backticks, code, code_flow, code_signs, equations, hidden, regular, streamed
 from stages.render.block_kernels import EQUATIONS, LANGUAGE, TABLE, TABLE_COUNT
 from stages.render.blocks import Block, Blocks, Container, joined, number_containers
-from stages.render.guards import MAX_CHARS, to_parse
+from stages.render.guards import encoded, tamed
 from stages.render.layout import Page
 from stages.render.marks import Findings, Nodes, set_marks
 from stages.render.scan import Scan
@@ -127,9 +127,10 @@ class _Attempts:
 def _read(html: str, content: Literal["full", "main"]) -> tuple[Page, str]:
     """The page and its title."""
     structure = content == "main"
-    if (found := _read_regular(html, structure=structure)) is not None:
+    data = encoded(html)
+    if (found := _read_regular(html, data, structure=structure)) is not None:
         return found
-    data = to_parse(html)
+    data = tamed(data)
     # Parse as a browser with scripts does, so that <noscript> is text and does not end the head.
     tree = LexborHTMLParser(data, scripting=True, options=_OPTIONS)
     attempts = _Attempts(tree, html, data, structure=structure)
@@ -153,16 +154,16 @@ def _read(html: str, content: Literal["full", "main"]) -> tuple[Page, str]:
 _NOTHING = Findings({}, {}, frozenset(), frozenset(), frozenset(), {}, {})
 
 
-def _read_regular(html: str, *, structure: bool) -> tuple[Page, str] | None:
+def _read_regular(html: str, data: bytes, *, structure: bool) -> tuple[Page, str] | None:
     """The same for a regular page, without the parser; None for a page that it does not show in full."""
-    if len(html) > MAX_CHARS or (found := regular.read(html)) is None:
+    if (found := regular.read(data)) is None:
         return None
     scan = Scan(found.body, structure=structure, alternatives=not structure)
     page = Page(scan, found.languages, cache(lambda: backticks.declared(LexborHTMLParser(html), html)))
     walk(page, scan, _NOTHING, [])
-    if page.indented > 1 or (page.indented and code_signs.may_be_marked(html, found.body)):
+    if page.indented > 1 or (page.indented and code_signs.may_be_marked(data, bytes(found.body))):
         return None
-    if _size(page) < _SPARSE and (regular.HIDDEN in found.body or _PLAIN.search(html)):
+    if _size(page) < _SPARSE and (regular.HIDDEN in bytes(found.body) or _PLAIN.search(html)):
         return None  # there may be more to show
     return page, found.title
 
