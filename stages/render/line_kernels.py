@@ -78,8 +78,9 @@ LOOK = 3
 #: name begins, flags.
 STACK = 6
 
-#: What ends text that is written as it is; what needs a look in a line, or may need one after another.
+#: What ends text that is written as it is; blanks; what needs a look in a line, or may need one after another.
 _reference = first_of(b"&")
+_not_blank = first_of(b"", below=32, above=32)
 _unusual = first_of(b"#$/<[\\`", below=32, above=126, twice=32)
 
 
@@ -192,10 +193,10 @@ def _is_space(letter: Any) -> Any:
     """As ``str.isspace``."""
     if letter < 128:
         return letter == 32 or 9 <= letter <= 13 or 28 <= letter <= 31
-    return (
-        letter == 0x85
-        or letter == 0xA0
-        or letter == 0x1680
+    if letter < 0x1680:
+        return letter == 0x85 or letter == 0xA0
+    return letter <= 0x3000 and (
+        letter == 0x1680
         or 0x2000 <= letter <= 0x200A
         or letter == 0x2028
         or letter == 0x2029
@@ -387,6 +388,12 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
                 space = True
                 broken |= letter == 10
                 blank |= letter > 32
+                if letter == 10:  # lines are often indented
+                    count = min(_not_blank(out, at + 1), end - at - 1)
+                    if count:
+                        raw += count
+                        at += count
+                        letter = 32
             elif letter == 0xAD or letter == 0xFEFF:
                 pass
             else:

@@ -13,6 +13,7 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import kinds
+from stages.render.byte_kernels import find
 from stages.render.element_kernels import add_container, add_element, has_much
 from stages.render.line_kernels import (
     BYTES,
@@ -313,9 +314,7 @@ def scan(
     state[RUN] = state[INSIDE] = -1
     while at < size:
         if page[at] != 60:
-            end = at + 1
-            while end < size and page[end] != 60:
-                end += 1
+            end = find(page, at + 1, size, 60)
             _add_text(page, at, end, NO, out, events, state)
             at = end
             continue
