@@ -11,8 +11,8 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import kinds
+from stages.render.event_kernels import BYTES, ELEMENTS, INSIDE, LOOKS, write
 from stages.render.hashes import hash_of as of_name
-from stages.render.line_kernels import BYTES, ELEMENTS, INSIDE, LOOKS, write
 from stages.render.markup_kernels import (
     COUNT,
     NAMES,

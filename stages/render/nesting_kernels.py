@@ -11,7 +11,8 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import nesting
-from stages.render.tag_kernels import BROKEN, CODES, NESTING, PUT, WHY
+from stages.render.attribute_kernels import CODES, NESTING
+from stages.render.tag_kernels import BROKEN, PUT, WHY
 from stages.render.text_kernels import NO, NONE, hash_of, put_closing
 
 (

@@ -12,6 +12,24 @@ import numpy as np
 
 from stages.compiled import compiled
 from stages.render import nesting
+from stages.render.attribute_kernels import (
+    AS_BLOCK,
+    AS_BOXES,
+    COLON,
+    CONCEALED,
+    DROPPED,
+    EMPTY,
+    INFO,
+    MARKUP,
+    MATHS,
+    MOVED,
+    NESTING,
+    OPENED,
+    REASON,
+    REFERENCE,
+    SEEN,
+    TYPED,
+)
 from stages.render.byte_kernels import find, says, writes
 from stages.render.markup_kernels import raw_end
 from stages.render.nesting_kernels import (
@@ -28,30 +46,14 @@ from stages.render.nesting_kernels import (
     pop,
 )
 from stages.render.tag_kernels import (
-    AS_BLOCK,
-    AS_BOXES,
-    COLON,
-    CONCEALED,
-    DROPPED,
-    EMPTY,
-    INFO,
     LATE,
     LATE_END,
-    MARKUP,
-    MATHS,
-    MOVED,
-    NESTING,
     NOW,
     OPEN,
-    OPENED,
     PUT,
-    REASON,
-    REFERENCE,
     ROOM,
-    SEEN,
     TITLE,
     TITLE_END,
-    TYPED,
     WHY,
     find_tag,
     name_end,

@@ -17,23 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.render import code_source, nesting
+from stages.render.attribute_kernels import CODES, INFO
 from stages.render.byte_kernels import readable
 from stages.render.hashes import hash_of
 from stages.render.nesting_kernels import DEPTH, STACK
 from stages.render.opening_kernels import MARGIN
 from stages.render.regular_kernels import build
-from stages.render.tag_kernels import (
-    BROKEN,
-    CODES,
-    INFO,
-    LATE,
-    LATE_END,
-    PUT,
-    RESULT,
-    TITLE,
-    TITLE_END,
-    WHY,
-)
+from stages.render.tag_kernels import BROKEN, LATE, LATE_END, PUT, RESULT, TITLE, TITLE_END, WHY
 
 #: Why a page is left to the parser.
 REASONS = ("", "markup", "nesting", "formula", "code", "reference", "pieces")

@@ -13,6 +13,7 @@ import numpy as np
 
 from stages.compiled import compiled, inlined
 from stages.render import nesting
+from stages.render.attribute_kernels import MARKUP, NESTING, REFERENCE
 from stages.render.byte_kernels import find, writes
 from stages.render.nesting_kernels import (
     AT,
@@ -29,20 +30,7 @@ from stages.render.nesting_kernels import (
     pop,
 )
 from stages.render.opening_kernels import LONGEST_NAME, MARGIN, open_tag
-from stages.render.tag_kernels import (
-    BROKEN,
-    MARKUP,
-    NESTING,
-    NOW,
-    OPEN,
-    PUT,
-    REFERENCE,
-    ROOM,
-    WHY,
-    find_tag,
-    name_end,
-    read_tag,
-)
+from stages.render.tag_kernels import BROKEN, NOW, OPEN, PUT, ROOM, WHY, find_tag, name_end, read_tag
 from stages.render.text_kernels import NO, YES, hash_of, is_blank, put_text
 
 _BODY, _BR, _OTHER, _ROOT = map(np.int64, (nesting.BODY, nesting.BR, nesting.OTHER, nesting.ROOT))

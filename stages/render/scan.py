@@ -18,8 +18,8 @@ import numpy.typing as npt
 from stages.render import kinds
 from stages.render.blocks import Looks, Outline
 from stages.render.byte_kernels import readable
+from stages.render.event_kernels import ELEMENT, EVENT, LOOK, LOOKS, STACK, STATES
 from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
-from stages.render.line_kernels import ELEMENT, EVENT, LOOK, LOOKS, STACK, STATES
 from stages.render.markup_kernels import FOUND
 from stages.render.scan_kernels import scan
 

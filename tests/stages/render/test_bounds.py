@@ -59,10 +59,10 @@ class Guarded:
 
 
 def main() -> None:
-    from stages.render import byte_kernels, layout, regular, render, scan
+    from stages.render import byte_kernels, guards, layout, regular, render, scan
 
     guarded: Any = Guarded()
-    for module in (byte_kernels, layout, regular, scan):
+    for module in (byte_kernels, guards, layout, regular, scan):
         module.np = guarded  # type: ignore[attr-defined]
     for page in PAGES:
         for length in LENGTHS:
