@@ -27,7 +27,7 @@ def _letters(word: bytes) -> npt.NDArray[np.uint8]:
 
 @cache
 def _folded(word: bytes) -> npt.NDArray[np.uint8]:
-    return _letters(word) | _CASE
+    return _letters((_letters(word) | _CASE).tobytes())
 
 
 def places(page: bytes, word: bytes, *, fold: bool = False) -> Iterator[int]:
