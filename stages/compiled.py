@@ -46,6 +46,14 @@ def allocating(function: Callable[..., Any]) -> Any:
     return _compile(function)
 
 
+def directory(kernel: Any) -> Path | None:
+    """Where a kernel is kept. None if no such place can be written to."""
+    try:
+        return Path(kernel._cache.cache_path)
+    except AttributeError:
+        return None
+
+
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
     # no rewriting of array expressions, of which loops have none, and no entry for callers in C
     options |= {"nogil": True, "error_model": "numpy", "no_rewrites": True, "no_cfunc_wrapper": True}

@@ -97,7 +97,7 @@ class Large(Lines):
 
 
 class MarkConfig(StageConfig):
-    """``how`` a text with the word ``poison`` is answered."""
+    """``how`` a text with the word ``poison`` is answered: ``said`` as its last word says."""
 
     how: str = "raise"
     once: str | None = None  # a file that, once there, stops the poison
@@ -114,23 +114,25 @@ class Poison(Annotator):
 
     def annotate(self, batch: pa.Table) -> Annotation:
         texts = batch.column("text").to_pylist()
-        if any("poison" in text for text in texts) and not (self.config.once and self._was_here()):
-            if self.config.how == "kill":
+        poisons = [text for text in texts if "poison" in text]
+        if poisons and not (self.config.once and self._was_here()):
+            how = poisons[0].split()[-1] if self.config.how == "said" else self.config.how
+            if how == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if self.config.how == "sleep":
+            if how == "sleep":
                 time.sleep(60)
-            if self.config.how == "hang":
+            if how == "hang":
                 ctypes.PyDLL(None).sleep(600)  # holds the interpreter lock: no Python runs meanwhile
-            if self.config.how == "exit":
+            if how == "exit":
                 sys.exit()
-            if self.config.how == "memory":
+            if how == "memory":
                 bytearray(1 << 60)
-            if self.config.how == "fill":
+            if how == "fill":
                 self.filled = bytearray(b"x") * (1 << 30)
                 time.sleep(60)
-            if self.config.how == "import":
+            if how == "import":
                 importlib.import_module("no_such_module")
-            if self.config.how == "base":
+            if how == "base":
                 raise BaseException("not an Exception")
             raise ValueError("poisoned")
         return Annotation({"toy.length": pa.array([len(text) for text in texts], pa.int32())})

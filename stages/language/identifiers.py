@@ -8,14 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from stages.fasttext.backends import Backend, open_model
 from stages.fasttext.format import ModelError
-from stages.language.visits import Visits
 
 #: A function from one text without line breaks to a label and its score.
 Classify = Callable[[str], tuple[str, float]]
@@ -76,25 +73,9 @@ class Identifier:
 
 def py3langid() -> Identifier:
     """Naive Bayes over byte n-grams; the score is its probability, tempered by the length of the text."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    from stages.language import langid
 
-    class Compiled(LanguageIdentifier):  # type: ignore[misc]
-        """As the library's, but for the loop over bytes."""
-
-        def __init__(
-            self, table: Any, priors: Any, classes: Any, moves: Any, output: Any, **options: Any
-        ) -> None:
-            self.visits = Visits(moves, options.pop("tk_row"), output)
-            # floats, since that is what the table is computed in, and no automaton, which takes memory
-            super().__init__(table.astype(np.float32), priors, classes, None, None, tk_row=(), **options)
-
-        def _raw_score(self, text: bytes) -> Any:
-            features, counts = self.visits.count(text)
-            if not len(features):
-                return np.zeros(len(self.nb_classes), np.float32)
-            return np.log1p(counts) @ self.nb_ptc.take(features, axis=0) + self.nb_pc
-
-    identifier = Compiled.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier = langid.identifier()
     return Identifier(identifier.classify, frozenset(identifier.labels))
 
 

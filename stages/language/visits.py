@@ -7,9 +7,6 @@ automaton. Does not know languages or scores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -19,7 +16,7 @@ from stages.compiled import compiled
 class Visits:
     """Counts the features of one text after the other."""
 
-    def __init__(self, moves: Any, rows: Sequence[int], output: Sequence[int]) -> None:
+    def __init__(self, moves: npt.ArrayLike, rows: npt.ArrayLike, output: npt.ArrayLike) -> None:
         """``moves``: the next state by row and byte; ``rows``: of each state; ``output``: the feature of each
         state, or -1."""
         self._moves = np.array(moves, np.int32)
@@ -31,12 +28,12 @@ class Visits:
         """Features of a text in the order in which they occur first, and how often each does."""
         found, counts = np.empty(len(text), np.int64), np.zeros(len(text), np.float32)
         data = np.frombuffer(text, np.uint8)
-        size = _count(data, self._moves, self._rows, self._output, self._place, found, counts)
+        size = count(data, self._moves, self._rows, self._output, self._place, found, counts)
         return found[:size], counts[:size]
 
 
 @compiled
-def _count(data, moves, rows, output, place, found, counts):  # type: ignore[no-untyped-def]
+def count(data, moves, rows, output, place, found, counts):  # type: ignore[no-untyped-def]
     """``place`` is zero everywhere, before and after; ``counts`` is zero. Returns the number of features."""
     state = size = 0
     for byte in data:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from chaos import run_with_kills
-from runs import command, hashes, toy_config
+from runs import hashes, launched, toy_config
 
 from pipeline.storage import TEMP_PREFIX
 
 
-@pytest.mark.parametrize(("executor", "kills", "window"), [("inline", 6, 1.0), ("ray", 3, 7.0)])
+@pytest.mark.parametrize(("executor", "kills", "window"), [("inline", 6, 1.0), ("ray", 2, 7.0)])
 def test_kills_leave_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executor: str, kills: int, window: float
 ) -> None:
@@ -19,7 +19,7 @@ def test_kills_leave_no_trace(
     if executor == "inline":  # Ray's sockets need a short path
         (tmp_path / "scratch").mkdir()
         monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
-    command("run", "-c", config, "--executor", "inline")
+    launched(config)
     expected = hashes(tmp_path / "out")
     arguments = ["run", "-c", str(config), "--executor", executor, "--workers", "2",
                  "--set", f"output={tmp_path / 'again'}"]  # fmt: skip

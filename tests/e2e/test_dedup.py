@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from runs import command, documents, hashes, rejects, stats
+from runs import call, documents, hashes, rejects, stats
 
 from pipeline import launch
 from pipeline.config import schema
@@ -195,14 +195,14 @@ def test_an_earlier_run_of_other_settings_is_refused(tmp_path: Path, plain: Path
             name="other", output=tmp_path / "other", inputs=inputs, exact="", fuzzy=fuzzy, passages=""
         )
     )
-    answer = command("plan", "--config", path, check=2)
+    answer = call("plan", "--config", path, check=2)
     assert "has no fuzzy_dedup with these settings" in answer.stderr
 
 
 def test_the_report_names_the_largest_clusters(plain: Path) -> None:
     found: dict[str, Any] = stats(plain)["datasets"]["web"]
     assert found["rounds"]["fuzzy_dedup"]["verdicts"]["clusters of 2"] == 50
-    shown = command("report", "--config", plain.parent / "plain.yaml").stdout
+    shown = call("report", "--config", plain.parent / "plain.yaml").stdout
     largest = found["largest_clusters"]["fuzzy_dedup"][0]["id"]
     text = next(row["text"] for row in documents(plain, "web") if row["id"].hex() == largest)
     assert f"{largest}  {text[:40]}" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,50 +11,47 @@ from runs import command, hashes, launched, rejects, stats, toy_config
 from pipeline.schedule import stragglers
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    folder = tmp_path_factory.mktemp("inline")
-    config = toy_config(folder)
-    command("run", "-c", config, "--executor", "inline")
-    return config, hashes(folder / "out")
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ray_is_inline(reference: tuple[Path, dict[str, str]], tmp_path: Path, workers: int) -> None:
-    config, expected = reference
-    command("run", "-c", config, "--workers", str(workers), "--set", f"output={tmp_path / 'out'}")
-    assert hashes(tmp_path / "out") == expected
-
-
-@pytest.mark.parametrize(
-    ("how", "reason", "detail"),
-    [
-        ("kill", "worker_died", "signal SIGKILL"),
-        ("sleep", "deadline", "more than 1 seconds"),
-        ("hang", "deadline", "more than 1 seconds"),  # with the interpreter lock held
-    ],
-)
-def test_a_poisonous_document_costs_itself_alone(tmp_path: Path, how: str, reason: str, detail: str) -> None:
+def test_one_worker_gives_the_same_bytes(tmp_path: Path) -> None:
     config = toy_config(tmp_path)
-    command(
-        "run", "-c", config, "--workers", "2",
-        "--set", f"datasets.web.stages.toys:Poison.how={how}", "--set", "limits.document_seconds=1",
-    )  # fmt: skip
-    failed = [r for r in rejects(tmp_path / "out", "web") if r["stage"] == "poison"]
-    assert [(r["reason"], r["detail"]) for r in failed] == [(reason, detail)]
-    found = {s["stage"]: s for s in stats(tmp_path / "out")["datasets"]["web"]["stages"]}
-    assert found["poison"]["kept"] == 239
+    launched(config)
+    command("run", "-c", config, "--workers", "1", "--set", f"output={tmp_path / 'ray'}")
+    assert hashes(tmp_path / "ray") == hashes(tmp_path / "out")
 
 
-def test_a_worker_lost_by_accident_loses_nothing(tmp_path: Path) -> None:
+def test_a_worker_lost_by_accident_leaves_the_same_bytes(tmp_path: Path) -> None:
     config = toy_config(tmp_path)
-    command(
-        "run", "-c", config, "--workers", "2",
-        "--set", f"datasets.web.stages.toys:Poison={{how: kill, once: {tmp_path / 'was-here'}}}",
+    once = tmp_path / "was-here"
+    poison = f"datasets.web.stages.toys:Poison={{how: kill, once: {once}}}"
+    once.touch()
+    launched(config, poison)
+    once.unlink()
+    command("run", "-c", config, "--workers", "2", "--set", poison, "--set", f"output={tmp_path / 'ray'}")
+    assert once.exists()
+    assert hashes(tmp_path / "ray") == hashes(tmp_path / "out")
+
+
+def test_poisonous_documents_cost_themselves_alone(tmp_path: Path) -> None:
+    """One kills its worker, one takes for ever, and one does so with the interpreter lock held."""
+    config = toy_config(tmp_path, bad=False)
+    expected = {
+        "kill": ("worker_died", "signal SIGKILL"),
+        "sleep": ("deadline", "more than 1 seconds"),
+        "hang": ("deadline", "more than 1 seconds"),
+    }
+    for number, how in enumerate(expected):
+        file = tmp_path / "in" / f"d{number}.jsonl"
+        lines = file.read_text().splitlines()
+        lines[30] = json.dumps({"id": how, "text": f"a poison text that does {how}"})
+        file.write_text("\n".join(lines) + "\n")
+    launched(
+        config, "execution.executor=ray", "execution.workers=2",
+        "datasets.web.stages.toys:Poison.how=said", "limits.document_seconds=1",
     )  # fmt: skip
-    found = {s["stage"]: s for s in stats(tmp_path / "out")["datasets"]["web"]["stages"]}
-    assert found["poison"]["kept"] == 240
-    assert (tmp_path / "was-here").exists()
+    failed = [row for row in rejects(tmp_path / "out", "web") if row["stage"] == "poison"]
+    found = {row["provenance"]["file"]: (row["reason"], row["detail"]) for row in failed}
+    assert found == {f"d{number}.jsonl": answer for number, answer in enumerate(expected.values())}
+    tallies = {s["stage"]: s for s in stats(tmp_path / "out")["datasets"]["web"]["stages"]}
+    assert tallies["poison"]["kept"] == 237
 
 
 def test_a_part_that_takes_much_longer_is_done_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

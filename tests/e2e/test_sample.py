@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import runpy
@@ -14,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from runs import ROOT, command, documents, hashes, rejects, stats
+from runs import ROOT, call, command, documents, hashes, rejects, stats
 
 SAMPLE = ROOT / "configs" / "sample"
 CODE_TRUTH = [json.loads(line) for line in (SAMPLE / "code_truth.jsonl").read_text().splitlines()]
@@ -24,7 +25,8 @@ TRUTH = [json.loads(line) for line in (SAMPLE / "truth.jsonl").read_text().split
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
-    command("run", "--config", "sample.yaml", "--executor", "inline", cwd=folder)
+    with contextlib.chdir(folder):
+        call("run", "--config", "sample.yaml", "--executor", "inline")
     return folder / "out" / "sample"
 
 
@@ -252,8 +254,9 @@ def test_the_example_trains_on_it(
     assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == ["step 3", "step 6"]
 
 
-def test_a_dry_run_takes_the_first_records(tmp_path: Path) -> None:
-    command("run", "-c", "sample.yaml", "--executor", "inline", "--dry-run", "--records", "60", cwd=tmp_path)
+def test_a_dry_run_takes_the_first_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    call("run", "-c", "sample.yaml", "--executor", "inline", "--dry-run", "--records", "60")
     found = stats(tmp_path / "out/sample/dry-run")
     assert found["datasets"]["web"]["stages"][0]["rows_in"] == 60
     assert found["datasets"]["english"]["tokens"] > 0

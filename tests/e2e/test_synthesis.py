@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import small_tokenizer
 from chaos import run_with_kills
-from runs import command, documents, hashes, launched, rejects, stats
+from runs import call, documents, hashes, launched, rejects, stats
 
 TEXT = (
     "The harbour of Marn was built in {year} by masons from Tarbat. It holds forty boats and two cranes. "
@@ -148,7 +148,7 @@ def test_a_request_that_kills_or_breaks_the_engine_is_found(
     monkeypatch.setenv("FAKE_ENGINE_KILLS", "1")
     path = config(tmp_path, odd=word)
     if word == "KILLME":  # which would kill the process of the test
-        command("run", "-c", path, "--executor", "ray", "--workers", "1", env=dict(os.environ))
+        launched(path, "execution.executor=ray", "execution.workers=1")
     else:
         launched(path)
     lost = [row for row in rejects(tmp_path / "out", "qa") if row["stage"] == "complete"]
@@ -166,30 +166,24 @@ def test_a_request_that_kills_or_breaks_the_engine_is_found(
     monkeypatch.delenv("FAKE_ENGINE_KILLS")
     launched(path)
     assert asked(notes) == []
-    command("run", "-c", path, "--executor", "inline", "--retry-failed")
+    call("run", "-c", path, "--executor", "inline", "--retry-failed")
     assert len(asked(notes)) == 2
     assert tallies(tmp_path / "out")["complete"]["kept"] == 120
 
 
-@pytest.mark.parametrize(("executor", "kills", "window"), [("inline", 4, 3.0), ("ray", 2, 9.0)])
-def test_kills_lose_one_open_batch_each(
-    tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch, executor: str, kills: int, window: float
-) -> None:
+def test_kills_lose_one_open_batch_each(tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = config(tmp_path)
     launched(path)
     expected = hashes(tmp_path / "out")
     asked(notes)
     monkeypatch.setenv("FAKE_ENGINE_SECONDS", "0.02")
-    workers = 2
-    arguments = ["run", "-c", str(path), "--executor", executor, "--workers", str(workers),
-                 "--set", f"output={tmp_path / 'again'}"]  # fmt: skip
-    runs = run_with_kills(arguments, kills, seed=3, window=window).starts
+    arguments = ["run", "-c", str(path), "--executor", "inline", "--set", f"output={tmp_path / 'again'}"]
+    runs = run_with_kills(arguments, kills=4, seed=3, window=3.0).starts
     assert runs > 1
     assert hashes(tmp_path / "again") == expected
     counts = Counter(asked(notes))
     assert len(counts) == 120
-    open_at_once = workers if executor == "ray" else 1
-    assert sum(counts.values()) - 120 <= (runs - 1) * open_at_once * (16 + 2)
+    assert sum(counts.values()) - 120 <= (runs - 1) * (16 + 2)
     assert not list((tmp_path / "again").rglob("journal/*.parquet"))
 
 
@@ -223,7 +217,7 @@ def test_workers_of_ray_that_die_lose_one_open_batch_each(
 
 def test_an_actor_loads_the_model_once_for_all_parts(tmp_path: Path, notes: Path) -> None:
     path = config(tmp_path, files=5, rows=4)
-    command("run", "-c", path, "--executor", "ray", "--workers", "1")
+    launched(path, "execution.executor=ray", "execution.workers=1")
     loaded = [line for line in notes.read_text().splitlines() if line.endswith("loaded")]
     # once to find out early whether it can be loaded at all, once for the five parts
     assert len(loaded) == 2
@@ -232,20 +226,20 @@ def test_an_actor_loads_the_model_once_for_all_parts(tmp_path: Path, notes: Path
 
 def test_the_plan_gives_the_model_a_segment_of_its_own(tmp_path: Path) -> None:
     path = config(tmp_path)
-    said = command("plan", "-c", path).stdout
+    said = call("plan", "-c", path).stdout
     for name in ("qa/00-segments", "qa/01-complete", "qa/02-parse", "qa/03-accept-assemble"):
         assert name in said
 
 
 def test_mistakes_in_a_short_form_are_named_at_its_place(tmp_path: Path) -> None:
     path = config(tmp_path, more="samples: 0")
-    done = command("plan", "-c", path, check=2)
+    done = call("plan", "-c", path, check=2)
     assert "synthesize.samples" in done.stdout + done.stderr
     path = config(tmp_path, backend="embedded")
-    done = command("plan", "-c", path, check=2)
+    done = call("plan", "-c", path, check=2)
     assert "synthesize: backend embedded needs `model`" in done.stdout + done.stderr
     path.write_text(path.read_text().replace("diverse_qa", "diverse"))
-    done = command("plan", "-c", path, check=2)
+    done = call("plan", "-c", path, check=2)
     assert "there is no task 'diverse'" in done.stdout + done.stderr
 
 

@@ -10,13 +10,13 @@ from hashlib import blake2b
 from pathlib import Path
 
 import pytest
-from runs import command, documents, hashes, rejects, stats, toy_config, toy_inputs
+from runs import call, command, documents, hashes, rejects, stats, toy_config, toy_inputs
 
 from pipeline.storage import TEMP_PREFIX
 
 
 def run(config: Path, *more: str, check: int = 0) -> str:
-    return command("run", "--config", config, "--executor", "inline", *more, check=check).stderr
+    return call("run", "--config", config, "--executor", "inline", *more, check=check).stderr
 
 
 def test_every_row_is_accounted_for(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_what_no_longer_belongs_goes(tmp_path: Path) -> None:
     )
     run(config)
     left = hashes(tmp_path / "out")
-    command("run", "-c", config, "--executor", "inline", "--set", f"output={tmp_path / 'fresh'}")
+    call("run", "-c", config, "--executor", "inline", "--set", f"output={tmp_path / 'fresh'}")
     assert left == hashes(tmp_path / "fresh")
 
 
@@ -126,13 +126,13 @@ def test_dry_run_is_beside_the_real_one(tmp_path: Path) -> None:
 
 def test_plan_and_status(tmp_path: Path) -> None:
     config = toy_config(tmp_path)
-    assert "web/00-read-poison-at_least" in command("plan", "-c", config).stdout
+    assert "web/00-read-poison-at_least" in call("plan", "-c", config).stdout
     assert not (tmp_path / "out").exists()
     run(config)
-    groups = json.loads(command("status", "-c", config, "--json").stdout)
+    groups = json.loads(call("status", "-c", config, "--json").stdout)
     assert all(group["parts"] == group["done"] for group in groups)
     late = ["--set", "datasets.web.stages.toys:AtLeast.chars=30"]
-    groups = {g["group"]: g for g in json.loads(command("status", "-c", config, *late, "--json").stdout)}
+    groups = {g["group"]: g for g in json.loads(call("status", "-c", config, *late, "--json").stdout)}
     assert groups["web/00-read-poison-at_least"]["done"] == 4
     assert groups["web/01-at_least-exact_dedup"]["done"] == 0
     assert groups["en/00-select"]["parts"] is None
@@ -187,16 +187,16 @@ def test_another_run_is_not_overwritten(tmp_path: Path) -> None:
 )
 def test_wrong_environments_are_answered_before_any_work(tmp_path: Path, override: str, message: str) -> None:
     config = toy_config(tmp_path)
-    done = command("run", "--config", config, "--set", override, check=2)
+    done = call("run", "--config", config, "--set", override, check=2)
     assert message in done.stderr
     assert not (tmp_path / "out").exists()
 
 
 def test_wrong_options(tmp_path: Path) -> None:
     config = toy_config(tmp_path)
-    assert "executor" in command("run", "-c", config, "--executor", "slurm", check=2).stderr
-    assert "workers" in command("run", "-c", config, "--workers", "0", check=2).stderr
-    assert "no such config" in command("run", "-c", "nowhere.yaml", check=2).stderr
+    assert "executor" in call("run", "-c", config, "--executor", "slurm", check=2).stderr
+    assert "workers" in call("run", "-c", config, "--workers", "0", check=2).stderr
+    assert "no such config" in call("run", "-c", "nowhere.yaml", check=2).stderr
 
 
 def test_a_full_disk_ends_the_run_and_leaves_no_half_file(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from runs import ROOT, command
+from runs import ROOT, call, command
 
 from pipeline.config.located import ConfigError
 from pipeline.storage import Storage
@@ -196,7 +196,7 @@ def test_mistakes_are_answered(tmp_path: Path, segment: Path) -> None:
         classifier(Storage(), good, poor, output, PLAN._replace(dim=10**9))
     assert not Path(output).parent.exists()
     assert MAX_CHARS < 200_000
-    failed = command(
+    failed = call(
         "train", "classifier", "--positive", segment, "--negative", segment, "--output", output, check=2
     )
     assert failed.stderr.startswith("nanocorpus: 300 documents are on both sides")

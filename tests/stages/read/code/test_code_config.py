@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from code_trees import mirror
 
-from tests.runs import ROOT, command, documents, rejects, stats
+from tests.runs import ROOT, call, documents, rejects, stats
 
 MIT = """MIT License
 
@@ -78,7 +78,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "blend.0.weights": "{code: 1.0}",
     }
     options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-    command("run", "--config", "code_v1.yaml", "--executor", "inline", *options)
+    call("run", "--config", "code_v1.yaml", "--executor", "inline", *options)
     return folder / "out"
 
 
@@ -118,6 +118,6 @@ blend:
     (tmp_path / "web.yaml").write_text(config)
     code = f"{{read: {{format: parquet, paths: ['{last}/*.parquet']}}}}"
     more = ["--set", f"datasets.code={code}", "--set", "blend=[{phase: 1, weights: {web: 0.8, code: 0.2}}]"]
-    command("run", "--config", tmp_path / "web.yaml", "--executor", "inline", *more)
+    call("run", "--config", tmp_path / "web.yaml", "--executor", "inline", *more)
     (shard,) = (tmp_path / "out/corpus/code").glob("*.parquet")
     assert pq.read_table(shard)["license"].to_pylist() == ["MIT"]

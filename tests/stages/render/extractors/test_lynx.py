@@ -163,7 +163,8 @@ def test_many_pages_in_a_row(lynx: Lynx, tmp_path: Path, monkeypatch: pytest.Mon
         words = lynx.render(f"<p>page {number} " + "word " * size).text.split()
         assert words == ["page", str(number)] + ["word"] * size
         descriptors = descriptors or psutil.Process().num_fds()
-    assert psutil.Process().num_fds() == descriptors
+    # a page that left one open would leave 200; what else runs in this process may open some
+    assert psutil.Process().num_fds() < descriptors + 100
     assert len(children()) == 2  # the keeper, and the lynx that waits
     assert not [name for name in set(os.listdir(tempfile.gettempdir())) - before if "lynx" in name.lower()]
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,65 @@
+"""The model of py3langid as it is kept: the same arrays, and no file of it is believed that is damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from py3langid.modelio import save_model
+
+from stages.language import langid
+
+MODEL = (
+    np.array([[0.5, -1.0], [2.0, 0.25]]),
+    np.array([0.5, 0.5]),
+    ["en", "de"],
+    np.tile([0, 1], 128),
+    [0, 0],
+    [-1, 1],
+)
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    save_model(tmp_path / "model.npz.xz", MODEL)
+    return tmp_path / "model.npz.xz"
+
+
+def equal(one: langid.Arrays, other: langid.Arrays) -> bool:
+    return one.keys() == other.keys() and all(
+        one[name].dtype == other[name].dtype and np.array_equal(one[name], other[name]) for name in one
+    )
+
+
+def test_it_is_unpacked_once(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = tmp_path / "made" / "as it is needed"
+    first = langid._arrays(packed, kept)
+    assert first["classes"].tolist() == ["en", "de"]
+    assert equal(first, langid._unpacked(packed))
+    monkeypatch.setattr(langid, "load_model", None)
+    assert equal(langid._arrays(packed, kept), first)
+    assert len(list(kept.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-20], lambda data: data[:50] + b"!" + data[51:], lambda _: b""]
+)
+def test_a_damaged_file_is_made_anew(packed: Path, tmp_path: Path, damage: object) -> None:
+    first = langid._arrays(packed, tmp_path / "kept")
+    (file,) = (tmp_path / "kept").iterdir()
+    good = file.read_bytes()
+    file.write_bytes(damage(good))  # type: ignore[operator]
+    assert equal(langid._arrays(packed, tmp_path / "kept"), first)
+    assert file.read_bytes() == good
+
+
+def test_another_model_is_another_file(packed: Path, tmp_path: Path) -> None:
+    langid._arrays(packed, tmp_path / "kept")
+    save_model(packed, (*MODEL[:2], ["en", "fr"], *MODEL[3:]))
+    assert langid._arrays(packed, tmp_path / "kept")["classes"].tolist() == ["en", "fr"]
+
+
+@pytest.mark.parametrize("kept", [None, Path("/proc/nowhere")])
+def test_where_nothing_can_be_written_it_is_unpacked(packed: Path, kept: Path | None) -> None:
+    assert equal(langid._arrays(packed, kept), langid._unpacked(packed))
