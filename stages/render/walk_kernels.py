@@ -166,7 +166,8 @@ def walk(
             if events[at, 5] or state[LINK_FROM] >= 0:
                 state[LINKS_OPEN] += events[at, 5]
                 state[LINK_CHARS_OPEN] += events[at, 6]
-            add_block(one, stop, chars, what, state[FORMULAS], container, state, rows, out)
+            equations = state[FORMULAS] + events[at, 8]
+            add_block(one, stop, chars, what, equations, container, state, rows, out)
             if events[at, 7] == ENDS:
                 state[LINK_FROM] = NONE
             elif events[at, 7] == BEGINS or state[LINK_FROM] >= 0:
