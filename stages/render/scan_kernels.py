@@ -200,7 +200,8 @@ def scan(
             emit(events, state, _FORMULA if mark == _REPLACED else _LISTING, number, NO)
             if mark == _REPLACED:
                 for column in range(3):
-                    events[state[EVENTS] - 1, 4 + column] = formulas[number, column]
+                    known = formulas[number, column] if number < len(formulas) else 0
+                    events[state[EVENTS] - 1, 4 + column] = known
             state[ON_LINE] = UNKNOWN
             if place:
                 step(kind, one, NO, sticks, out, events, state)

@@ -75,9 +75,10 @@ class _Attempts:
         """``data``: the page in UTF-8."""
         self._tree, self._html, self._structure = tree, html, structure
         nodes: Nodes = {}
-        formulas = equations.find(tree, Source(data), nodes)
+        source = Source(data)
+        formulas = equations.find(tree, source, nodes)
         styles = hidden.find(tree, formulas, nodes)
-        found = code.find(tree, html, nodes)
+        found = code.find(tree, source, nodes)
         moved = streamed.move(streamed.find(tree, styles.pieces))
         nodes.update((piece.mem_id, piece) for piece in moved)
         self.findings = Findings(
