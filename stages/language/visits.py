@@ -12,6 +12,10 @@ import numpy.typing as npt
 
 from stages.compiled import compiled
 
+#: Parts of a text that are walked through together, and the bytes before a part from which its first state is
+#: guessed: states mean the last few bytes, so the guess is right.
+LANES, BEFORE = 8, 8
+
 
 class Visits:
     """Counts the features of one text after the other."""
@@ -19,25 +23,61 @@ class Visits:
     def __init__(self, moves: npt.ArrayLike, rows: npt.ArrayLike, output: npt.ArrayLike) -> None:
         """``moves``: the next state by row and byte; ``rows``: of each state; ``output``: the feature of each
         state, or -1."""
-        self._moves = np.array(moves, np.int32)
-        self._rows = np.array(rows, np.int32) << 8
-        self._output = np.array(output, np.int32)
+        self._moves, self._rows, self._output = (
+            np.ascontiguousarray(array, np.int32).view() for array in (moves, rows, output)
+        )
+        for array in (self._moves, self._rows, self._output):  # as mapped files are
+            array.flags.writeable = False
         self._place = np.zeros(self._output.max() + 1, np.int32)
 
     def count(self, text: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Features of a text in the order in which they occur first, and how often each does."""
-        found, counts = np.empty(len(text), np.int64), np.zeros(len(text), np.float32)
-        data = np.frombuffer(text, np.uint8)
-        size = count(data, self._moves, self._rows, self._output, self._place, found, counts)
-        return found[:size], counts[:size]
+        size = len(text)
+        found, counts, states = np.empty(size, np.int64), np.zeros(size, np.float32), np.empty(size, np.int32)
+        walk(np.frombuffer(text, np.uint8), self._moves, self._rows, np.empty(LANES, np.int32), states)
+        different = count(states, self._output, self._place, found, counts)
+        return found[:different], counts[:different]
 
 
 @compiled
-def count(data, moves, rows, output, place, found, counts):  # type: ignore[no-untyped-def]
+def walk(data, moves, rows, lane, states):  # type: ignore[no-untyped-def]
+    """The state after each byte. The table is far larger than caches, so a walk waits for memory at each
+    byte; those through several parts of a text wait together. ``lane``: room for their states."""
+    size = len(data)
+    part = size // LANES
+    if part < BEFORE:
+        _on(data, moves, rows, 0, 0, size, states)
+        return
+    for number in range(LANES):
+        lane[number] = 0
+    for step in range(-BEFORE, part):
+        for number in range(LANES):
+            place = number * part + step
+            if place >= 0:
+                lane[number] = moves[(rows[lane[number]] << 8) + data[place]]
+                if step >= 0:
+                    states[place] = lane[number]
+    _on(data, moves, rows, states[LANES * part - 1], LANES * part, size, states)
+    for number in range(1, LANES):  # where a guess was wrong, the part is walked through again
+        start = number * part
+        state = states[start - 1]
+        if states[start] != moves[(rows[state] << 8) + data[start]]:
+            _on(data, moves, rows, state, start, size, states)
+
+
+@compiled
+def _on(data, moves, rows, state, start, stop, states):  # type: ignore[no-untyped-def]
+    """The states from ``state`` on, one after the other."""
+    for place in range(start, stop):
+        state = moves[(rows[state] << 8) + data[place]]
+        states[place] = state
+
+
+@compiled
+def count(states, output, place, found, counts):  # type: ignore[no-untyped-def]
     """``place`` is zero everywhere, before and after; ``counts`` is zero. Returns the number of features."""
-    state = size = 0
-    for byte in data:
-        state = moves[rows[state] + byte]
+    size = 0
+    for state in states:
         feature = output[state]
         if feature < 0:
             continue

@@ -46,3 +46,18 @@ def test_random_bytes(library: LanguageIdentifier) -> None:
                 expected[feature] = expected.get(feature, 0) + 1
         features, counts = visits.count(data)
         assert list(zip(features.tolist(), counts.tolist(), strict=True)) == list(expected.items())
+
+
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 500, 5000])
+def test_states_that_depend_on_all_bytes_before(size: int) -> None:
+    """No guess from the last few bytes is right: a state counts the odd bytes, modulo three."""
+    steps = np.array([[(state + byte % 2) % 3 for byte in range(256)] for state in range(3)])
+    visits = Visits(steps.ravel(), [0, 1, 2], [-1, 0, 1])
+    data = np.random.default_rng(size).integers(0, 256, size, np.uint8)
+    states = np.cumsum(data % 2) % 3
+    features, counts = visits.count(data.tobytes())
+    expected = {
+        state - 1: float((states == state).sum()) for state in dict.fromkeys(states.tolist()) if state
+    }
+    assert dict(zip(features.tolist(), counts.tolist(), strict=True)) == expected
+    assert features.tolist() == list(expected)
