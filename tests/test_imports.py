@@ -43,6 +43,7 @@ SHARED = (
     "stages.base",
     "stages.global_stage",
     "stages.parts",
+    "stages.collecting",
     "stages.compiled",
     "stages.ahead",
     "stages.where",

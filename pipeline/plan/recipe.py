@@ -16,6 +16,7 @@ from pipeline.plan.assets import Asset, fetch
 from pipeline.storage import Storage, StorageSettings
 from stages import ahead, registry
 from stages.base import AssetMark, InputMark, RunMark, Stage, StageConfig
+from stages.collecting import uncollected
 
 Role = Literal["read", "annotate", "filter", "generate", "map", "judge", "tokens"]
 
@@ -93,8 +94,9 @@ def _open_stage(recipe: Recipe, storage_json: str) -> Stage:
         if settings.get(name) is not None:
             settings[name] = each(settings[name], lambda sha, _: local[sha])
     stage = cls(cls.Config.model_validate(settings))
-    stage.open()
-    ahead.wait()
+    with uncollected():
+        stage.open()
+        ahead.wait()
     return stage
 
 
