@@ -6,6 +6,7 @@ Knows the contracts of ``stages.base``; does not know parts, files or executors.
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import json
 from dataclasses import dataclass, replace
@@ -94,9 +95,13 @@ def _open_stage(recipe: Recipe, storage_json: str) -> Stage:
         if settings.get(name) is not None:
             settings[name] = each(settings[name], lambda sha, _: local[sha])
     stage = cls(cls.Config.model_validate(settings))
-    with uncollected():
+    if cls.requires(stage.config).lasting:
         stage.open()
-        ahead.wait()
+        gc.collect()  # what a loader left may hold weights, and ``settled`` would keep it
+    else:
+        with uncollected():
+            stage.open()
+    ahead.wait()
     return stage
 
 
