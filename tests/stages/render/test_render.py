@@ -392,3 +392,17 @@ def test_blocks_as_objects_and_as_arrays() -> None:
 )
 def test_characters_in_links(html: str, chars: int) -> None:
     assert sum(block.link_chars for block in render(html).blocks) == chars
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<a href=x>a</a> <a href=y> <div>b</div></a>c", [("a", 2, 2), ("b", 1, 1), ("c", 1, 0)]),
+        ("<a href=x>a</a><a href=y><div>b</div></a>", [("a", 2, 1), ("b", 1, 1)]),
+        ("<div><a href=x><p>a</p></a>\n<a href=y> <img src=q> <p>b</p></a> d", [("a", 1, 1), ("b", 2, 3), ("d", 1, 0)]),
+    ],
+)  # fmt: skip
+def test_links_around_blocks_count_for_the_blocks_beside_them(
+    html: str, expected: list[tuple[str, int, int]]
+) -> None:
+    assert [(block.text, block.links, block.link_chars) for block in render(html).blocks] == expected
