@@ -31,7 +31,10 @@ def main() -> None:
                 file=sys.stderr,
             )
             raise SystemExit(2)
-    from pipeline.cli import main as command
+    from stages.collecting import uncollected
+
+    with uncollected():
+        from pipeline.cli import main as command
 
     command()
 

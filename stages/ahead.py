@@ -15,19 +15,19 @@ Knows modules with loops and the types of their arguments. Does not know what lo
 from __future__ import annotations
 
 import fcntl
-import gc
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from stages import kept
+from stages.collecting import uncollected
 
 SIGNATURES = Path(__file__).with_name("signatures.json")
 _ROOT = Path(__file__).parent.parent
@@ -77,22 +77,10 @@ def compile_loops(names: Sequence[str]) -> None:
     known = signatures()
     for name in names:
         module = import_module(name)
-        with _uncollected():
+        with uncollected():  # which takes a tenth of the time
             for loop, calls in sorted(known[name].items()):
                 for call in calls:
                     getattr(module, loop).compile(tuple(read(one, module) for one in call))
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no garbage meanwhile, which takes a tenth of the time; Python looks for it afterwards."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def missing() -> list[str]:
@@ -203,3 +191,5 @@ if __name__ == "__main__":
         os._exit(0)  # without taking the compiler apart
     else:
         compile_loops(sys.argv[1:] or sorted(signatures()))
+        if not sys.argv[1:]:
+            import_module("stages.language.langid").identifier()  # its model is kept beside loops

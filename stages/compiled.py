@@ -64,7 +64,7 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
         signature = _plain(signature)
         if compile_part(signature):
             return None
-        with _alone(lock) if lock else nullcontext():
+        with alone(lock) if lock else nullcontext():
             return compile_or_load(signature)
 
     kernel.compile = compile_alone
@@ -86,13 +86,14 @@ _held: set[Path] = set()
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Wait until no other process holds this lock, and take it. Modules call each other's loops in one
-    direction only, so no two processes wait for each other."""
+def alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process holds this lock, and take it; where there can be none, go on. Modules call
+    each other's loops in one direction only, so no two processes wait for each other."""
     if lock in _held:
         yield
         return
     try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
         file = lock.open("a")
     except OSError:
         yield

@@ -14,6 +14,7 @@ import difflib
 from importlib import import_module
 
 from stages.base import Form, Reader, Stage
+from stages.collecting import uncollected
 
 #: The packages of nanocorpus. A user's own module cannot be below one of these names.
 ROOMS = ("model", "nanocorpus", "pipeline", "stages")
@@ -114,7 +115,8 @@ def load(name: str) -> type[Stage]:
     target = {**READERS, **STAGES, **_TOKENIZE}.get(name, name)
     module, _, attribute = target.partition(":")
     try:
-        cls = getattr(import_module(module), attribute)
+        with uncollected():
+            cls = getattr(import_module(module), attribute)
     except (Exception, SystemExit) as error:  # a module of the user's own may fail in any way
         hint = ""
         if isinstance(error, ModuleNotFoundError) and (room := module.partition(".")[0]) in ROOMS:

@@ -45,6 +45,7 @@ SHARED = (
     "stages.kept",
     "stages.cached",
     "stages.parts",
+    "stages.collecting",
     "stages.compiled",
     "stages.ahead",
     "stages.where",

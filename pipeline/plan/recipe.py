@@ -6,6 +6,7 @@ Knows the contracts of ``stages.base``; does not know parts, files or executors.
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import json
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from pipeline.plan.assets import Asset, fetch
 from pipeline.storage import Storage, StorageSettings
 from stages import ahead, registry
 from stages.base import AssetMark, InputMark, RunMark, Stage, StageConfig
+from stages.collecting import uncollected
 
 Role = Literal["read", "annotate", "filter", "generate", "map", "judge", "tokens"]
 
@@ -93,7 +95,12 @@ def _open_stage(recipe: Recipe, storage_json: str) -> Stage:
         if settings.get(name) is not None:
             settings[name] = each(settings[name], lambda sha, _: local[sha])
     stage = cls(cls.Config.model_validate(settings))
-    stage.open()
+    if cls.requires(stage.config).lasting:
+        stage.open()
+        gc.collect()  # what a loader left may hold weights, and ``settled`` would keep it
+    else:
+        with uncollected():
+            stage.open()
     ahead.wait()
     return stage
 

@@ -39,6 +39,7 @@ from pipeline.tasks.projects import Projects
 from pipeline.tasks.stream import streamed, whole_groups
 from stages import where
 from stages.base import Fault, Input, Journal, MoreMemory, Resources, Streamer, Told
+from stages.collecting import settled
 
 BATCH_ROWS = 256
 
@@ -214,7 +215,9 @@ class _Run:
         reads = source.reader if isinstance(source, FromInput) else source.judge
         for recipe in (reads,) if reads else ():
             open_stage(recipe, self.context.storage)
-        return [open_stage(recipe, self.context.storage) for recipe in self.task.steps]
+        opened = [open_stage(recipe, self.context.storage) for recipe in self.task.steps]
+        settled()
+        return opened
 
     def _tally(self, label: str) -> Tally:
         self.tallies.append(Tally(label))

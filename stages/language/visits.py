@@ -23,9 +23,11 @@ class Visits:
     def __init__(self, moves: npt.ArrayLike, rows: npt.ArrayLike, output: npt.ArrayLike) -> None:
         """``moves``: the next state by row and byte; ``rows``: of each state; ``output``: the feature of each
         state, or -1."""
-        self._moves = np.array(moves, np.int32)
-        self._rows = np.array(rows, np.int32) << 8
-        self._output = np.array(output, np.int32)
+        self._moves, self._rows, self._output = (
+            np.ascontiguousarray(array, np.int32).view() for array in (moves, rows, output)
+        )
+        for array in (self._moves, self._rows, self._output):  # as mapped files are
+            array.flags.writeable = False
         self._place = np.zeros(self._output.max() + 1, np.int32)
 
     def count(self, text: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
@@ -52,14 +54,14 @@ def walk(data, moves, rows, lane, states):  # type: ignore[no-untyped-def]
         for number in range(LANES):
             place = number * part + step
             if place >= 0:
-                lane[number] = moves[rows[lane[number]] + data[place]]
+                lane[number] = moves[(rows[lane[number]] << 8) + data[place]]
                 if step >= 0:
                     states[place] = lane[number]
     _on(data, moves, rows, states[LANES * part - 1], LANES * part, size, states)
     for number in range(1, LANES):  # where a guess was wrong, the part is walked through again
         start = number * part
         state = states[start - 1]
-        if states[start] != moves[rows[state] + data[start]]:
+        if states[start] != moves[(rows[state] << 8) + data[start]]:
             _on(data, moves, rows, state, start, size, states)
 
 
@@ -67,7 +69,7 @@ def walk(data, moves, rows, lane, states):  # type: ignore[no-untyped-def]
 def _on(data, moves, rows, state, start, stop, states):  # type: ignore[no-untyped-def]
     """The states from ``state`` on, one after the other."""
     for place in range(start, stop):
-        state = moves[rows[state] + data[place]]
+        state = moves[(rows[state] << 8) + data[place]]
         states[place] = state
 
 

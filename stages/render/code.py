@@ -6,7 +6,7 @@ Crayon, SyntaxHighlighter, prettify, CodeMirror, GitHub, GitLab, cgit, Doxygen, 
 ...). Does not know how text is laid out, cannot tell a language from code, and sees no styles but ``style``
 attributes.
 
-How it works. One CSS query finds the pages with code; other pages need nothing more. On pages with code a
+How it works. One query finds the pages with code; other pages need nothing more. On pages with code a
 second query collects possible gutters and buttons, and each box examines the elements before itself and its
 wrappers, because that is where a gutter is. A number is dropped only if a class calls it a line number and it
 consists of digits, or if, without such a class, it is one of consecutive integers beside code with the same
@@ -26,9 +26,30 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from stages.render.code_beside import (
+    COPY,
+    COPY_LABEL,
+    GUTTER,
+    GUTTER_TAGS,
+    LABEL_CHARS,
+    NO_WRAPPERS,
+    PROMPT,
+    WRAPPERS,
+    consecutive,
+)
 from stages.render.code_languages import first_element, known_language, language
-from stages.render.code_text import diff_mark, element_before, flowed, last_element, line_of, text_of
+from stages.render.code_text import (
+    diff_mark,
+    element_before,
+    flowed,
+    is_code_line,
+    last_element,
+    line_of,
+    looks_like_code,
+    text_of,
+)
 from stages.render.marks import Nodes
+from stages.render.searching import Query, Source
 
 
 class Code(NamedTuple):
@@ -54,46 +75,34 @@ _BOXES = {
     "crayon-pre": ".crayon-line",
     "fragment": "div.line",
 }
-# With the tag before the classes, most elements need not be compared with classes. CSS takes less time than
-# substring tests of the page, and also finds tags in capitals.
-_SUBJECTS = (
-    f"pre, td:is({', '.join('.' + name for name in sorted(_LINE_CELLS))}),"
-    f" div:is({', '.join('.' + name for name in _BOXES)}, .w3-code), code br, [style*=white-space i]"
-)
+_SUBJECTS: Query = {
+    "pre": b"<pre",
+    **{f"td.{name}": name.encode() for name in sorted(_LINE_CELLS)},
+    # With the tag before the classes, most elements need not be compared with classes.
+    **{f"div.{name}": name.encode() for name in (*_BOXES, "w3-code")},
+    "code br": b"<code",
+    "[style*=white-space i]": b"white-space",
+}
 # Fewer and wider patterns than the names wanted ("ine": lineno, line-number, sourceLineNo, cm-line): an
 # alternative costs time on each element of the page, a wrong candidate only once.
-_SUSPECTS = (
-    "pre :is([class*=ine]:not(.line), [class*=ln], [class*=utter], li, tr), pre a:is(.l, .hl),"
-    " .fragment .lineno, button, [class*=opy], [class*=oolbar], .gist-meta,"
-    " div:is([class*=line-numbers], [class*=rompt], [class*=lang]), span[class*=lang]"
-)
-GUTTER = re.compile(
-    r"(?i)line-?_?n(?:o|um|r|(?=\W|$))|gutter|lntd?\b|\bln\b|hljs-ln-n|crayon-num|blob-num|source-line-no|^h?l$|^number$"
-)
-_NUMBERS = re.compile(r"[\s\d.:|]+")
-_INTEGER = re.compile(r"\d+")
-PROMPT = re.compile(r"(?:In|Out)?\s?\[[\s\d*]*\]:?")
-COPY = re.compile(r"(?i)cop(?!yr)(?:y|ied|ier|iar|ia\b)|clipboard|kopier|复制|複製|コピー|복사|копир")
-COPY_LABEL = re.compile(
-    rf"(?:(?:{COPY.pattern[4:]})(?:(?!{COPY.pattern[4:]})\w){{0,6}}(?:\W{{1,3}}(?:code|link|to|the|text|snippet|command|error))*\W{{0,3}})+",
-    re.IGNORECASE,
-)
-_LETTER = re.compile(r"[^\W\d_]")
-_SIGN = re.compile(r"[(){}\[\];=<>:#\"'$/@]")
-#: Elements that may be a gutter, and elements that do not count as wrappers.
-GUTTER_TAGS = frozenset(["td", "th", "pre", "div", "span", "code"])
-NO_WRAPPERS = frozenset(["td", "th", "tr", "tbody", "table", "body", "html"])
-WRAPPERS = 3
+_SUSPECTS: Query = {
+    "pre :is([class*=ine]:not(.line), [class*=ln], [class*=utter], li, tr)": b"<pre",
+    "pre a:is(.l, .hl)": b"<pre",
+    ".fragment .lineno": b"lineno",
+    "button": b"<button",
+    "[class*=opy]": b"opy",
+    "[class*=oolbar]": b"oolbar",
+    ".gist-meta": b"gist-meta",
+    "div[class*=line-numbers]": b"line-numbers",
+    "div[class*=rompt]": b"rompt",
+    "div[class*=lang]": b"lang",
+    "span[class*=lang]": b"lang",
+}
 #: Smallest share of a box's text that its lines must have; the rest is gutters.
 _MOST = 0.7
-#: Text of a button, a label or a toolbar is short; longer text is not dropped because of its class.
-LABEL_CHARS = 80
-
 _WHITE_SPACE = re.compile(r"(?i)white-space\s*:\s*(pre-wrap|break-spaces|pre)\s*(?:!|;|$)")
 _MONOSPACE = re.compile(r"(?i)mono|courier|consolas|menlo|lucida console")
 _CODE_CLASS = re.compile(r"(?i)\b(?:code|hljs|shiki|prism|highlight|terminal|console|snippet|mono)\b")
-_CODE_START = re.compile(r"(?:\s{2}|\t|[$#%>})]|//|/\*)")
-_CODE_END = "{};,([\\>"
 _BLOCKS = "p, h1, h2, h3, h4, h5, ul, ol, dl, table, section, article, blockquote, pre, img, form, button, hr"
 
 
@@ -110,8 +119,9 @@ _Lines = dict[int, tuple[LexborNode, list[LexborNode]]]
 
 
 class _Finder:
-    def __init__(self, tree: LexborHTMLParser, html: str, nodes: Nodes) -> None:
+    def __init__(self, tree: LexborHTMLParser, source: Source, nodes: Nodes) -> None:
         self.tree = tree
+        self.source = source
         self.nodes = nodes
         self.found = Code(set(), set(), {}, {})
         self.pres: list[LexborNode] = []
@@ -125,7 +135,7 @@ class _Finder:
         self.owners: dict[tuple[str, int], LexborNode | None] = {}
         # Limit on markup that is searched for nested boxes: without it a page could make us read all of it
         # once per level. Ordinary pages use a fraction.
-        self.budget = 8 * len(html) + 10_000
+        self.budget = 8 * source.size + 10_000
 
     def run(self) -> Code:
         self._sort()
@@ -159,7 +169,7 @@ class _Finder:
         return self.found
 
     def _sort(self) -> None:
-        for node in _distinct(self.tree.css(_SUBJECTS)):
+        for node in _distinct(self.source.select(self.tree, _SUBJECTS)):
             tag = node.tag
             if tag == "pre":
                 self.pres.append(node)
@@ -256,7 +266,7 @@ class _Finder:
             or value[1].lower() == "pre"
             or node.tag in ("code", "tt", "samp", "kbd")
             or _CODE_CLASS.search(attributes.get("class") or "") is not None
-            or 2 * sum(map(_is_code_line, lines)) >= len(lines)
+            or 2 * sum(map(is_code_line, lines)) >= len(lines)
         )
         if divided:
             self._add_listing(node, [line_of(child, set()) for child in node.iter()])
@@ -301,7 +311,7 @@ class _Finder:
             # A programming problem's sample, with input beside output, is a table with more rows or without
             # signs of code.
             alone = row is None or (element_before(row) is None and first_element(row.next) is None)
-            if alone and abs(len(numbers) - len(lines)) <= 1 and any(map(_looks_like_code, lines)):
+            if alone and abs(len(numbers) - len(lines)) <= 1 and any(map(looks_like_code, lines)):
                 self._skip(before)
         elif row is not None and box.tag == "pre" and len(lines) == 1:
             table = self._owner(row, "table")
@@ -326,7 +336,7 @@ class _Finder:
     def _judge_suspects(self) -> _Lines:
         """Yields each ``<pre>`` whose lines are elements, and those elements."""
         lines: _Lines = {}
-        for node in _distinct(self.tree.css(_SUSPECTS)):
+        for node in _distinct(self.source.select(self.tree, _SUSPECTS)):
             if node.tag in ("li", "tr") or (node.tag == "div" and _is_line(node)):
                 pre = self._owner(node, "pre")
                 line = last_element(node) if node.tag == "tr" else node
@@ -348,7 +358,7 @@ class _Finder:
             return node.tag != "pre"
         said = " ".join(filter(None, (text, attributes.get("aria-label"), attributes.get("title"))))
         if node.tag == "button":
-            inside = self._owner(node, "pre") is not None and not _looks_like_code(text)
+            inside = self._owner(node, "pre") is not None and not looks_like_code(text)
             return inside or COPY.search(f"{said} {names}") is not None
         parent = node.parent
         around = parent.parent if parent is not None else None
@@ -380,29 +390,10 @@ def _is_marked(node: LexborNode) -> bool:
     return GUTTER.search(node.attributes.get("class") or "") is not None
 
 
-def consecutive(text: str) -> list[int]:
-    """The integers that the text consists of, if each is one more than the one before it; else none."""
-    if _NUMBERS.fullmatch(text) is None:
-        return []
-    words = _INTEGER.findall(text)
-    if max(map(len, words), default=0) > 7:
-        return []
-    numbers = [int(word) for word in words]
-    return numbers if all(b == a + 1 for a, b in pairwise(numbers)) else []
-
-
-def _looks_like_code(line: str) -> bool:
-    return _LETTER.search(line) is not None and _SIGN.search(line) is not None
-
-
-def _is_code_line(line: str) -> bool:
-    return _CODE_START.match(line) is not None or line.rstrip()[-1] in _CODE_END
-
-
-def find(tree: LexborHTMLParser, html: str, nodes: Nodes) -> Code:
-    """Facts about the code in ``tree``, which was parsed from ``html``; the tree is not changed. The elements
-    are added to ``nodes``.
+def find(tree: LexborHTMLParser, source: Source, nodes: Nodes) -> Code:
+    """Facts about the code in ``tree``, which was parsed from ``source``; the tree is not changed. The
+    elements are added to ``nodes``.
 
     Linear in the size of the page, apart from the depth of its elements.
     """
-    return _Finder(tree, html, nodes).run()
+    return _Finder(tree, source, nodes).run()

@@ -13,7 +13,7 @@ from functools import cache
 from html import unescape
 
 from stages.render import kinds
-from stages.render.code import (
+from stages.render.code_beside import (
     COPY,
     COPY_LABEL,
     GUTTER,

@@ -82,3 +82,19 @@ def flowed(box: LexborNode) -> str:
         re.sub("[ \t\r\f]+", " ", line).strip(" ") for line in text_of(box, set(), flow=True).split("\n")
     )
     return "\n".join(line.replace("\xa0", " ").rstrip() for line in lines).strip("\n")
+
+
+_LETTER = re.compile(r"[^\W\d_]")
+_SIGN = re.compile(r"[(){}\[\];=<>:#\"'$/@]")
+_CODE_START = re.compile(r"(?:\s{2}|\t|[$#%>})]|//|/\*)")
+_CODE_END = "{};,([\\>"
+
+
+def looks_like_code(line: str) -> bool:
+    """Whether a line has a letter, and a sign that prose seldom has."""
+    return _LETTER.search(line) is not None and _SIGN.search(line) is not None
+
+
+def is_code_line(line: str) -> bool:
+    """Whether a line, which is not blank, begins or ends as few lines of prose do."""
+    return _CODE_START.match(line) is not None or line.rstrip()[-1] in _CODE_END

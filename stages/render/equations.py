@@ -28,7 +28,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from stages.render import carriers
 from stages.render.carriers import EXPANSION, MAX_CLIMB, PUBLISHED, REPLACEABLE, SLACK, Carrier
 from stages.render.marks import Formula, Nodes
-from stages.render.searching import Source
+from stages.render.searching import Query, Source
 from stages.render.wrappings import clean, unwrap
 
 # Wrappers hold one formula, in one form or several, and nothing else. These are classes, not selectors, since
@@ -48,12 +48,26 @@ _TWINS = frozenset(
         " MathJax_SVG_Display MJXc-display mjx-chtml"
     )
 )
-_DISPLAYS = frozenset(
-    str.split(
-        "katex-display MathJax_Display MathJax_SVG_Display MJXc-display mjpage__block mwe-math-element-block"
-        " mwe-math-mathml-display math-display js-display-math ltx_DisplayMath disp-formula display-formula"
-    )
-)
+#: Elements on lines of their own. LaTeXML sets the parts of a display in cells.
+_DISPLAYS: Query = {
+    ".katex-display": b"katex-display",
+    ".MathJax_Display": b"mathjax_display",
+    ".MathJax_SVG_Display": b"mathjax_svg_display",
+    ".MJXc-display": b"mjxc-display",
+    ".mjpage__block": b"mjpage__block",
+    ".mwe-math-element-block": b"mwe-math-element-block",
+    ".mwe-math-mathml-display": b"mwe-math-mathml-display",
+    ".math-display": b"math-display",
+    ".js-display-math": b"js-display-math",
+    ".ltx_DisplayMath": b"ltx_displaymath",
+    ".disp-formula": b"disp-formula",
+    ".display-formula": b"display-formula",
+    ".math.display": b"display",
+    "td.ltx_eqn_cell": b"ltx_eqn_cell",
+    "table.ltx_equation td": b"ltx_equation",
+    "disp-formula": b"<disp-formula",
+    "mjx-container[display=true]": b"<mjx-container",
+}
 #: Wrappers of publishers: they may also hold the number of the formula, and then do not count as wrappers.
 _STRICT_WRAPPERS = (
     "alternatives, inline-formula, disp-formula, .inline-formula, .disp-formula, .display-formula"
@@ -81,8 +95,7 @@ class _Page:
         self.nodes = nodes
         # What is known of elements, by ``mem_id``.
         self.wrappers: dict[int, bool] = {}
-        self.displayed: dict[tuple[int, int], bool] = {}  # in so many steps up, themselves included
-        self.tables: dict[int, bool] = {}  # whether they are in a display
+        self.displays = {node.mem_id for node in source.select(tree, _DISPLAYS)}
         self.source = source
         self.left = _MAX_MEASURED * source.size + 10_000
         self.tree = tree
@@ -166,51 +179,19 @@ class _Page:
 
     def _displayed(self, node: LexborNode | None) -> bool:
         """Whether a node, or what is around it, is set on lines of its own."""
-        known = False
-        path: list[tuple[int, int]] = []
-        for left in range(MAX_CLIMB, 0, -1):
-            if node is None or known:
-                break
-            step = node.mem_id, left
-            if step in self.displayed:
-                known = self.displayed[step]
-                break
-            path.append(step)
-            known = self._displays(node)
+        for _ in range(MAX_CLIMB if self.displays else 0):
+            if node is None:
+                return False
+            if node.mem_id in self.displays:
+                return True
             node = node.parent
-        self.displayed.update(dict.fromkeys(path, known))
-        return known
+        return False
 
     def _wraps(self, node: LexborNode) -> bool:
         id_ = node.mem_id
         if (known := self.wrappers.get(id_)) is None:
             known = node.tag in _WRAPPER_TAGS or (node.tag == "svg" and "focusable" in node.attributes)
             known = self.wrappers[id_] = known or not _WRAPPERS.isdisjoint(_classes(node))
-        return known
-
-    def _displays(self, node: LexborNode) -> bool:
-        tag, classes = node.tag, _classes(node)
-        known = not _DISPLAYS.isdisjoint(classes) or ("math" in classes and "display" in classes)
-        if tag == "td":
-            known = known or "ltx_eqn_cell" in classes or self._in_display(node)
-        elif tag == "disp-formula" or (tag == "mjx-container" and node.attributes.get("display") == "true"):
-            known = True
-        return known
-
-    def _in_display(self, cell: LexborNode) -> bool:
-        """Whether a cell is in a table that LaTeXML made for a display."""
-        tables: list[int] = []
-        at = cell.parent
-        known = False
-        while at is not None and not known:
-            if at.tag == "table":
-                if (earlier := self.tables.get(at.mem_id)) is not None:
-                    known = earlier
-                    break
-                tables.append(at.mem_id)
-                known = "ltx_equation" in _classes(at)
-            at = at.parent
-        self.tables.update(dict.fromkeys(tables, known))
         return known
 
     def _twins_of_scripts(self, scripts: list[LexborNode], found: dict[int, Formula | None]) -> None:
@@ -280,7 +261,7 @@ _trust, _is_display = attrgetter("trust"), attrgetter("display")
 
 
 def _classes(node: LexborNode) -> list[str]:
-    return (node.attrs.get("class") or "").split() if node.is_element_node else []
+    return names.split() if node.is_element_node and (names := node.attrs.get("class")) else []
 
 
 def _letters(node: LexborNode) -> int:

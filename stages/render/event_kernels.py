@@ -35,8 +35,9 @@ _TEXT = np.int64(kinds.TEXT)
 STATES = 12
 EMPTY, FILLED, UNKNOWN = range(3)
 #: Columns of ``events``: what (``kinds``), two numbers about it, the container that it is in; of a line of
-#: text its characters, its links, the characters in links, and what becomes of the open link.
-EVENT = 8
+#: text its characters, its links, the characters in links, what becomes of the open link, and its formulas;
+#: of a formula where its text is, and whether lines take it as it is.
+EVENT = 9
 #: Columns of ``elements``: where the name of the tag begins and ends, and where its attributes end; of a
 #: button, where its content ends and whether it is in a heading. Of a container instead of these the one
 #: around it, where its names are in the text if it is the first of its look, and its look (else -1).

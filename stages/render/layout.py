@@ -15,6 +15,7 @@ from stages.render import backticks, code_flow, rawtex, tex
 from stages.render import block_kernels as columns
 from stages.render.block_kernels import CAPTION, EQUATION, HEADING, ITEM, PRE, TERM, TEXT, add_block
 from stages.render.blocks import Blocks, Outline
+from stages.render.formulas import in_dollars
 from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
 from stages.render.list_kernels import NOT_GIVEN, OPEN, release_marker
 from stages.render.marks import Formula
@@ -245,21 +246,18 @@ class Page:
             inline.append(" ")
 
     def formula(self, formula: Formula) -> None:
-        source = formula.tex
-        if not source:
+        if not formula.tex:
             return
-        if (len(source) - len(source.rstrip("\\"))) % 2:
-            source += " "  # the formula ends in a control space, which would escape the dollar
         if formula.display and not self.pre:
             if self.inline:
                 self.flush()
             self.formulas += 1
-            self.emit(f"$${source}$$", EQUATION)
+            self.emit(in_dollars(formula), EQUATION)
         else:
             if self.inline and self.inline[-1][-1:] == "$":
                 self.inline.append(" ")
             self.formulas += 1
-            self.inline.append(f"${source}$")
+            self.inline.append(in_dollars(formula._replace(display=False)))
             self.joint = FORMULA_JOINT
 
     def listing(self, code: str, mark: int) -> None:

@@ -21,6 +21,7 @@ from stages.render.text_kernels import NO
     _CODE,
     _EDGE,
     _FLUSH,
+    _FORMULA,
     _GAP,
     _JOINT,
     _LINE,
@@ -36,6 +37,7 @@ from stages.render.text_kernels import NO
         kinds.CODE,
         kinds.EDGE,
         kinds.FLUSH,
+        kinds.FORMULA,
         kinds.GAP,
         kinds.JOINT,
         kinds.LINE,
@@ -48,7 +50,7 @@ from stages.render.text_kernels import NO
 
 #: An open link stays open, or a link that was open ends on the line, or one remains open that begins there.
 STAYS, ENDS, BEGINS = range(3)
-_BLANK = np.int64(32)
+_BLANK, _DOLLAR = map(np.int64, b" $")
 #: What is no blank; what needs a look in a line, or may need one after another.
 _not_blank = first_of(b"", below=32, above=32)
 _unusual = first_of(b"#$/<[\\`", below=32, above=126, twice=32)
@@ -101,6 +103,20 @@ def _is_wide(letter: Any) -> Any:
 
 
 @inlined
+def _is_no_digit(letter: Any) -> Any:
+    """Of letters beyond ASCII: those that often follow a formula."""
+    return (
+        letter == 0xA0
+        or 0xC0 <= letter < 0x660
+        or 0x2010 <= letter < 0x2040
+        or 0x3000 <= letter < 0xA000
+        or 0xAC00 <= letter < 0xD7A4
+        or 0xFF01 <= letter < 0xFF10
+        or 0xFF1A <= letter < 0xFF21
+    )
+
+
+@inlined
 def _are_apart(before: Any, after: Any, sticks: Any) -> Any:
     """Whether two characters with a joint between them need a space: as ``Page.join``."""
     if _is_space(before) or _is_space(after) or (before >= 0x2E80 and after >= 0x2E80):
@@ -119,6 +135,7 @@ def _is_inline(event: Any) -> Any:
         or event == _JOINT
         or event == _EDGE
         or event == _ALTERNATIVE
+        or event == _FORMULA
         or event == _LINK
         or event == _CODE
         or event == _CLOSES + _LINK
@@ -167,9 +184,9 @@ def _may_be_mark(out: Any, at: Any, end: Any, size: Any, in_heading: Any) -> Any
 
 @compiled
 def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> Any:
-    """Replaces the events of a line that has only text and links by the line, its white space collapsed;
-    whether it could. What may need more than that is left to ``Page.flush``: TeX, AsciiMath, permalinks, code
-    indented by no-break spaces. ``breaks``: a line break ends the line."""
+    """Replaces the events of a line that has only text, links and formulas by the line, its white space
+    collapsed; whether it could. What may need more than that is left to ``Page.flush``: TeX in text,
+    AsciiMath, permalinks, code indented by no-break spaces. ``breaks``: a line break ends the line."""
     end_run(events, state)
     last = first = state[EVENTS]
     outer = state[IN_LINKS]  # links open at the beginning of the line
@@ -184,7 +201,9 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
     start, put, chars = state[BYTES], state[BYTES], NO
     raw = 0  # characters before white space is collapsed
     edge = 0  # empty pieces at the end of the line
-    joint = coded = False
+    joint = coded = angle = False
+    formulas = 0
+    after = False  # a formula, and nothing set apart
     links = link_chars = 0
     link, link_bytes = outer - 1, put  # where the open link begins
     becomes = STAYS
@@ -200,6 +219,28 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
             continue
         if event == _EDGE:
             joint |= edge > 0
+            continue
+        if event == _FORMULA:
+            if not events[index, 6] or breaks or dollars:
+                return False
+            at, size = events[index, 4], events[index, 5] - events[index, 4]
+            if ending == _DOLLAR and not edge:
+                space = True
+                raw += 1
+            if space and before:
+                out[put] = 32
+                put += 1
+                chars += 1
+            for offset in range(size):
+                out[put + offset] = out[at + offset]
+            put += size
+            raw += size
+            chars += size
+            before = ending = _DOLLAR
+            space = broken = blank = joint = False
+            edge = 0
+            formulas += 1
+            after = True
             continue
         if event == _CODE or event == _CLOSES + _CODE:
             coded = True
@@ -239,6 +280,14 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
                 space = True
                 raw += 1
             joint = False
+        elif after and ending == _DOLLAR and edge < 2:
+            letter = _letter(out, at)
+            if 48 <= letter <= 57:
+                space = True  # "$x$" before a digit would be no formula
+                raw += 1
+            elif letter > 127 and not _is_no_digit(letter):
+                return False
+        after = False
         if event == _ALTERNATIVE:
             joint = True
         edge = 0
@@ -282,8 +331,9 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
                         return False
                     if letter == 36:
                         dollars += 1  # one alone is no TeX
-                        if dollars > 1 or breaks:
+                        if dollars > 1 or breaks or formulas:
                             return False
+                    angle |= letter == 60
                     if letter == 60 and coded and (at + 2 >= end or out[at + 1] | 32 == 98):
                         return False
                     if (letter == 91 and breaks) or (before == 91 and letter == 47 and not space):
@@ -304,7 +354,7 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
                 before = letter
             at += size
             ending = letter
-    if put == start or opened:
+    if put == start or opened or (formulas and (angle or coded)):
         return False
     if link >= 0:
         link_chars += raw - link
@@ -313,6 +363,6 @@ def make_line(breaks: Any, sticks: Any, out: Any, events: Any, state: Any) -> An
     state[EVENTS] = first
     emit(events, state, _LINE_OF_TEXT, start, put)
     line = events[first]
-    line[4], line[5], line[6], line[7] = chars, links, link_chars, becomes
+    line[4], line[5], line[6], line[7], line[8] = chars, links, link_chars, becomes, formulas
     state[BYTES] = put
     return True

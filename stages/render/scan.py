@@ -18,7 +18,8 @@ import numpy.typing as npt
 from stages.render import kinds
 from stages.render.blocks import Looks, Outline
 from stages.render.byte_kernels import readable
-from stages.render.event_kernels import ELEMENT, EVENT, LOOK, LOOKS, STACK, STATES
+from stages.render.event_kernels import BYTES, ELEMENT, EVENT, LOOK, LOOKS, STACK, STATES
+from stages.render.formulas import NONE, Written
 from stages.render.joints import STICKS_TO_WORD, WORD_STICKS_TO
 from stages.render.markup_kernels import FOUND
 from stages.render.scan_kernels import scan
@@ -44,21 +45,26 @@ Element = int
 class Scan:
     """The events of a page, and what they refer to."""
 
-    def __init__(self, body: bytes | memoryview, *, structure: bool, alternatives: bool) -> None:
+    def __init__(
+        self, body: bytes | memoryview, *, structure: bool, alternatives: bool, formulas: Written = NONE
+    ) -> None:
         """``body``: as the parser writes it. ``structure``: with containers. ``alternatives``: with the alt
         texts of images."""
         self.page = memoryview(body)
         self.source = page = readable(body, kinds.TAIL)
         tags = int(np.count_nonzero(page == ord("<")))
         # Text is written twice at most, and a third time with what is not printed.
-        self.out = out = np.empty(3 * (len(page) + tags), np.uint8)
+        given = len(formulas.text)
+        self.out = out = np.empty(3 * (len(page) + tags) + 2 * given, np.uint8)
+        out.data[:given] = formulas.text
         events = np.empty((_MOST_EVENTS * tags, EVENT), np.int32)
         self.elements = elements = np.empty((2 * tags, ELEMENT), np.int32)
         stack = np.empty((tags, STACK), np.int64)
         state = np.zeros(STATES, np.int64)
+        state[BYTES] = given
         found = np.zeros(FOUND, np.int64)
         looks = np.zeros((1 << int(2 * tags * structure).bit_length(), LOOK), np.int64)
-        pages = (page, kinds.TAGS, _NOTE, _STICKS, structure, alternatives)
+        pages = (page, kinds.TAGS, _NOTE, _STICKS, formulas.places, structure, alternatives)
         scan(*pages, out, events, elements, stack, looks, state, found)
         count, self.bytes, self._count = state[:3].tolist()
         self.events = events[:count]  # what (``kinds``), two numbers about it, the container, characters

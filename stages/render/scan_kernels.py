@@ -129,6 +129,7 @@ def scan(
     tags: Any,
     limits: Any,
     sticks: Any,
+    formulas: Any,
     structure: Any,
     alternatives: Any,
     out: Any,
@@ -143,7 +144,8 @@ def scan(
     elements that they mention; ``state`` has the counts.
 
     ``tags``: rows of hash, kind and flags. ``limits``: of a note, in characters, nodes and bytes.
-    ``sticks``: the characters that need no space before them, and after them. ``structure``: with containers.
+    ``sticks``: the characters that need no space before them, and after them. ``formulas``: by number, as
+    ``events`` have it; their text is in ``out``, up to ``state[BYTES]``. ``structure``: with containers.
     ``alternatives``: with the alt texts of images. ``looks``: of containers, a table of hashes, with the
     numbers of looks, and in their order the first container of each.
     """
@@ -196,6 +198,10 @@ def scan(
                 one = argument(kind, start, end, flags, number, state, found, elements, stack)
                 step(kind, one, YES, sticks, out, events, state)
             emit(events, state, _FORMULA if mark == _REPLACED else _LISTING, number, NO)
+            if mark == _REPLACED:
+                for column in range(3):
+                    known = formulas[number, column] if number < len(formulas) else 0
+                    events[state[EVENTS] - 1, 4 + column] = known
             state[ON_LINE] = UNKNOWN
             if place:
                 step(kind, one, NO, sticks, out, events, state)

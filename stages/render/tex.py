@@ -120,12 +120,17 @@ def from_attributes(attributes: Mapping[str, str | None]) -> tuple[str, bool] | 
     """The TeX that an element has in an attribute of its own, and whether its class makes it a display."""
     classes = attributes.get("class") or ""
     display = "display" in classes or "block" in classes
-    source = next((value for name in _TEX_ATTRIBUTES if (value := attributes.get(name))), "")
+    source = ""
+    for name in _TEX_ATTRIBUTES:
+        if source := attributes.get(name) or "":
+            break
     if source and not is_formula(source) and (is_spoken(source) or not _MATHS_CLASS.search(classes)):
         source = ""
     if not source:
-        values = (attributes.get(name) or "" for name in _OTHER_ATTRIBUTES)
-        source = next((value for value in values if is_tex(value)), "")
+        for name in _OTHER_ATTRIBUTES:
+            if (value := attributes.get(name)) and is_tex(value):
+                source = value
+                break
     if not source and "hurmet-tex" in classes:
         source = attributes.get("data-entry") or ""
     if not source and "ql-formula" in classes:  # of the editor Quill

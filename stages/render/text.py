@@ -21,6 +21,7 @@ from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 from stages.render import backticks, code, code_flow, code_signs, equations, hidden, regular, streamed
 from stages.render.block_kernels import EQUATIONS, LANGUAGE, TABLE, TABLE_COUNT
 from stages.render.blocks import Block, Blocks, Container, joined, number_containers
+from stages.render.formulas import written
 from stages.render.guards import encoded, tamed
 from stages.render.layout import Page
 from stages.render.marks import Findings, Nodes, set_marks
@@ -74,9 +75,10 @@ class _Attempts:
         """``data``: the page in UTF-8."""
         self._tree, self._html, self._structure = tree, html, structure
         nodes: Nodes = {}
-        formulas = equations.find(tree, Source(data), nodes)
+        source = Source(data)
+        formulas = equations.find(tree, source, nodes)
         styles = hidden.find(tree, formulas, nodes)
-        found = code.find(tree, html, nodes)
+        found = code.find(tree, source, nodes)
         moved = streamed.move(streamed.find(tree, styles.pieces))
         nodes.update((piece.mem_id, piece) for piece in moved)
         self.findings = Findings(
@@ -97,7 +99,9 @@ class _Attempts:
         self._marked = marked = set_marks(findings, self._marked)
         body = self._tree.body
         source = (body.html or "").encode() if body is not None else b""
-        scan = Scan(source, structure=self._structure, alternatives=not self._structure)
+        formulas = written(findings.formulas, marked)
+        structure = self._structure
+        scan = Scan(source, structure=structure, alternatives=not structure, formulas=formulas)
         languages = findings.languages
         named = {number: languages[id_] for number, id_ in enumerate(marked) if id_ in languages}
         page = Page(scan, named, cache(lambda: backticks.declared(self._tree, self._html)))

@@ -135,6 +135,18 @@ _DEFINITION_INDENT, _QUOTE_INDENT = 4, 2
 
 
 @compiled
+def _after_empty_line(at: Any, events: Any, count: Any) -> Any:
+    """The place after the end of a line if all that remains of it is a link that opens, as do links around
+    blocks; else 0."""
+    if events[at, 0] != _LINK:
+        return 0
+    at += 1
+    while at < count and (events[at, 0] == _SPACE or events[at, 0] == _JOINT or events[at, 0] == _EDGE):
+        at += 1
+    return at + 1 if at < count and events[at, 0] == _FLUSH else 0
+
+
+@compiled
 def walk(
     page: Any,
     events: Any,
@@ -166,7 +178,8 @@ def walk(
             if events[at, 5] or state[LINK_FROM] >= 0:
                 state[LINKS_OPEN] += events[at, 5]
                 state[LINK_CHARS_OPEN] += events[at, 6]
-            add_block(one, stop, chars, what, state[FORMULAS], container, state, rows, out)
+            equations = state[FORMULAS] + events[at, 8]
+            add_block(one, stop, chars, what, equations, container, state, rows, out)
             if events[at, 7] == ENDS:
                 state[LINK_FROM] = NONE
             elif events[at, 7] == BEGINS or state[LINK_FROM] >= 0:
@@ -182,8 +195,15 @@ def walk(
             # Nothing is on the line yet that could be set apart.
             state[APART] |= event == _JOINT or kind == _OBJECT
         elif kind < _LINE and state[EDGED]:
-            state[AT] = state[EDGED]
-            return IN_LINE
+            after = _after_empty_line(at, events, count)
+            if not after:
+                state[AT] = state[EDGED]
+                return IN_LINE
+            state[LINKS_OPEN] += 1
+            for index in range(at, after):
+                state[LINK_CHARS_OPEN] += events[index, 0] == _SPACE
+            state[LINK_FROM] = state[EDGED] = state[APART] = 0
+            at = after - 1
         elif kind == _LINK or kind == _BLOCK_LINK:
             if not closes:
                 state[LINKS_OPEN] += 1

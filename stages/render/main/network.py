@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from stages.compiled import compiled
 from stages.render.main.features import Features
-from stages.render.main.products import WIDTH, add_product
+from stages.render.main.products import WIDTH, add_dense, add_product, dense
 from stages.render.main.words import Floats, Ints
 
 Doubles = NDArray[np.float64]
@@ -133,15 +133,6 @@ def _add_words(rows: Floats, numbers: Floats, embeddings: Floats, ids: Ints, own
 
 
 @compiled
-def _dense(y: Floats, x: Floats, matrix: Floats, bias: Floats) -> None:
-    """``y = x @ matrix + bias``."""
-    for i in range(len(y)):
-        for j in range(WIDTH):
-            y[i, j] = bias[j]
-    add_product(y, x, matrix)
-
-
-@compiled
 def _relu(x: Floats) -> None:
     for i in range(len(x)):
         for j in range(WIDTH):
@@ -155,7 +146,7 @@ def _pass_inwards(
     """To each group, outermost first, adds a non-linear map of itself and of the group around it, as that has
     become."""
     g = len(h)
-    _dense(rows, h, matrices[0], bias)
+    dense(rows, h, matrices[0], bias)
     for group in range(g):
         is_around[group] = 0
     for group in range(1, g):
@@ -266,11 +257,11 @@ def _probabilities(
     h, heard_of, rows, mapped = group_room[0], group_room[1], group_room[2], group_room[3]
     x, inner, news = block_room[0], block_room[1], block_room[2]
     _add_words(of_groups, group_numbers, names, name_ids, name_groups)
-    _dense(h, of_groups, group, biases[0])
+    dense(h, of_groups, group, biases[0])
     _relu(h)
     _pass_inwards(h, up, squares[_INWARDS:_PASSED], biases[12], rows, mapped, places)
     _add_words(of_blocks, block_numbers, text, text_ids, text_blocks)
-    _dense(x, of_blocks, block, biases[1])
+    dense(x, of_blocks, block, biases[1])
     _add_from_groups(x, h, ancestors, squares[_ABOVE:_PAGE], rows, mapped, places)
     _relu(x)
     _add_page(x, x, h, squares[_PAGE:_HEARD], page_room, sums)
@@ -278,7 +269,7 @@ def _probabilities(
     for layer in range(len(DILATIONS)):
         if layer == TREE_STEP:
             _take_means(rows, x, first, last, sums)
-            _dense(heard_of, rows, squares[_HEARD], biases[2])
+            dense(heard_of, rows, squares[_HEARD], biases[2])
             add_product(heard_of, h, squares[_HEARD + 1])
             _relu(heard_of)
             _pass_inwards(heard_of, up, squares[_PASSED:], biases[13], rows, mapped, places)
@@ -292,14 +283,12 @@ def _probabilities(
                 _add_row(x[i], news[i])
         first_of = _CONV + 3 * layer
         # Sum of linear maps of the block before at some distance, the block itself, and that after.
-        _dense(inner, x, squares[first_of + 1], biases[4 + layer])
+        dense(inner, x, squares[first_of + 1], biases[4 + layer])
         far = min(DILATIONS[layer], n)
         add_product(inner[far:], x[: n - far], squares[first_of])
         add_product(inner[: n - far], x[far:], squares[first_of + 2])
         _relu(inner)
-        _dense(news, inner, squares[_OUT + layer], biases[4 + len(DILATIONS) + layer])
-        for i in range(n):
-            _add_row(x[i], news[i])
+        add_dense(x, inner, squares[_OUT + layer], biases[4 + len(DILATIONS) + layer])
     for i in range(n):
         logit = head[1, 0]
         for j in range(WIDTH):

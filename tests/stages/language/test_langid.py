@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -39,25 +40,35 @@ def test_it_is_unpacked_once(packed: Path, tmp_path: Path, monkeypatch: pytest.M
     assert equal(first, langid._unpacked(packed))
     monkeypatch.setattr(langid, "load_model", None)
     assert equal(langid._arrays(packed, kept), first)
-    assert len(list(kept.iterdir())) == 1
+    assert len(list(kept.glob("langid-*"))) == 1
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda data: data[:-20], lambda data: data[:50] + b"!" + data[51:], lambda _: b""]
-)
-def test_a_damaged_file_is_made_anew(packed: Path, tmp_path: Path, damage: object) -> None:
+@pytest.mark.parametrize("left", [0, 50, -8, None])
+def test_a_file_that_is_cut_or_missing_is_made_anew(packed: Path, tmp_path: Path, left: int | None) -> None:
     first = langid._arrays(packed, tmp_path / "kept")
-    (file,) = (tmp_path / "kept").iterdir()
+    (folder,) = (tmp_path / "kept").glob("langid-*")
+    file = folder / "moves.npy"
     good = file.read_bytes()
-    file.write_bytes(damage(good))  # type: ignore[operator]
+    file.unlink()
+    if left is not None:
+        file.write_bytes(good[:left])
     assert equal(langid._arrays(packed, tmp_path / "kept"), first)
     assert file.read_bytes() == good
+    assert [*(tmp_path / "kept").glob("langid-*")] == [folder]
+
+
+def test_processes_that_begin_together(packed: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        found = [*threads.map(lambda _: langid._arrays(packed, tmp_path / "kept"), range(16))]
+    assert all(equal(one, found[0]) for one in found)
+    assert len(list((tmp_path / "kept").glob("langid-*"))) == 1
 
 
 def test_another_model_is_another_file(packed: Path, tmp_path: Path) -> None:
     langid._arrays(packed, tmp_path / "kept")
     save_model(packed, (*MODEL[:2], ["en", "fr"], *MODEL[3:]))
     assert langid._arrays(packed, tmp_path / "kept")["classes"].tolist() == ["en", "fr"]
+    assert len(list((tmp_path / "kept").glob("langid-*"))) == 1  # the old one is of no more use
 
 
 @pytest.mark.parametrize("kept", [None, Path("/proc/nowhere")])

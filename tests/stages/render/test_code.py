@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from stages.render.code import Code, find
+from stages.render.searching import Source
 
 _BLOCKS = {"div", "li", "p", "tr", "table", "ol", "ul", "figure", "section", "h1", "h2"}
 
@@ -17,7 +18,7 @@ _BLOCKS = {"div", "li", "p", "tr", "table", "ol", "ul", "figure", "section", "h1
 def _printed(html: str) -> tuple[list[tuple[str | None, str]], str]:
     """Blocks of code as (language, text), and all other text on one line."""
     tree = LexborHTMLParser(html)
-    code = find(tree, html, {})
+    code = find(tree, Source(html.encode()), {})
     blocks: list[tuple[str | None, str]] = []
     prose: list[str] = []
 
@@ -491,7 +492,7 @@ def test_diff_keeps_its_marks() -> None:
 )
 def test_in_doubt_all_text_stays(html: str) -> None:
     tree = LexborHTMLParser(html)
-    code = find(tree, html, {})
+    code = find(tree, Source(html.encode()), {})
     assert code.skip == set()
     assert code.listings == {}
 
@@ -499,7 +500,7 @@ def test_in_doubt_all_text_stays(html: str) -> None:
 def test_box_of_another_kind_is_left_alone() -> None:
     html = f'<div class="fragment"><p>A slide with a sentence.</p><pre>{CODE}</pre></div>'
     tree = LexborHTMLParser(html)
-    assert find(tree, html, {}).preformatted == set()
+    assert find(tree, Source(html.encode()), {}).preformatted == set()
 
 
 def test_buttons_and_labels_go() -> None:
@@ -553,12 +554,12 @@ def test_language(html: str, language: str | None) -> None:
     ],
 )
 def test_prose_is_not_preformatted(html: str) -> None:
-    assert find(LexborHTMLParser(html), html, {}) == Code(set(), set(), {}, {})
+    assert find(LexborHTMLParser(html), Source(html.encode()), {}) == Code(set(), set(), {}, {})
 
 
 def test_element_inside_pre_is_the_pre() -> None:
     html = '<pre><code style="white-space:pre">a\n  b</code></pre>'
-    assert find(LexborHTMLParser(html), html, {}).preformatted == set()
+    assert find(LexborHTMLParser(html), Source(html.encode()), {}).preformatted == set()
 
 
 HOSTILE = {
@@ -578,7 +579,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_pages(name: str) -> None:
     html = HOSTILE[name]
-    find(LexborHTMLParser(html), html, {})
+    find(LexborHTMLParser(html), Source(html.encode()), {})
 
 
 _TAGS = ["pre", "code", "div", "span", "table", "tr", "td", "ol", "li", "br", "button", "p"]
@@ -609,7 +610,7 @@ _pieces = st.one_of(
 def test_any_page(html: str) -> None:
     tree = LexborHTMLParser(html)
     before = tree.html
-    code = find(tree, html, {})
+    code = find(tree, Source(html.encode()), {})
     assert tree.html == before
     ids = {node.mem_id: node for node in tree.css("*")}
     assert code.skip | code.preformatted | code.languages.keys() | code.listings.keys() <= ids.keys()
