@@ -6,6 +6,7 @@ Knows dollars, and what of a formula a line would change. Does not know where fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from stages.render import rawtex
 from stages.render.marks import Formula
 
 #: In a formula with one of these there may be more than one formula, or other white space than it has.
-_UNUSUAL = ("$", "`", "  ", "\\(", "\\[", "\\begin", "[/", "##")
+_UNUSUAL = re.compile(r"[$`]|  |\\(?:[(\[]|begin)|\[/|##")
 
 
 class Written(NamedTuple):
@@ -44,7 +45,7 @@ def _is_plain(source: str) -> bool:
     return (
         source.isascii()
         and source.isprintable()
-        and not any(sign in source for sign in _UNUSUAL)
+        and _UNUSUAL.search(source) is None
         and not rawtex.is_suspect(source)
     )
 
@@ -53,13 +54,14 @@ def written(formulas: Mapping[int, Formula | None], marked: Sequence[int]) -> Wr
     """What lines may take. ``marked``: the elements by the numbers of their marks."""
     if not formulas:
         return NONE
-    places = np.zeros((len(marked), 3), np.int64)
+    places: list[tuple[int, int, bool]] = []
     texts: list[str] = []
     size = 0
-    for number, id_ in enumerate(marked):
+    for id_ in marked:
         formula = formulas.get(id_)
+        text = ""
         if formula is not None and not formula.display and _is_plain(formula.tex):
-            texts.append(in_dollars(formula))
-            places[number] = size, size + len(texts[-1]), len(texts[-1]) > 0
-            size += len(texts[-1])
-    return Written("".join(texts).encode(), places)
+            text = in_dollars(formula)
+            texts.append(text)
+        places.append((size, size := size + len(text), text != ""))
+    return Written("".join(texts).encode(), np.array(places, np.int64).reshape(-1, 3))
