@@ -1,9 +1,9 @@
 """Compiles loops before the first document needs them, on all processors at once.
 
-``python -m stages.ahead`` compiles what the stages of this package need and keeps it where
-``stages.compiled`` does: for whoever builds an image whose directories cannot be written to later. ``start``
-does the same beside a run that begins, if something is missing: all processors then compile what one worker
-after another would have compiled. ``prepare`` comes before it, when it is not known yet what is missing.
+``python -m stages.ahead`` compiles what the stages of this package need and keeps it: for whoever builds an
+image whose directories cannot be written to later. ``start`` does the same beside a run that begins, if
+something is missing: all processors then compile what one worker after another would have compiled.
+``prepare`` comes before it, when it is not known yet what is missing.
 Nothing that is computed depends on it; a loop that it leaves out is compiled when it is called.
 
 The types with which loops are called stand in ``signatures.json``. They were seen while the cases of
@@ -26,6 +26,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from stages import kept
 from stages.collecting import uncollected
 
 SIGNATURES = Path(__file__).with_name("signatures.json")
@@ -83,11 +84,12 @@ def compile_loops(names: Sequence[str]) -> None:
 
 
 def missing() -> list[str]:
-    """Modules with loops, in rooms that this process has imported, of which something was never compiled
-    here. Looks at names of files only; leaves out modules whose directory cannot be written to."""
+    """Modules with loops, in rooms that this process has imported, of which something is not kept as it is
+    now. Leaves out modules whose loops can be kept nowhere."""
     rooms = list(dict.fromkeys(_room(name) for name in sys.modules if name.startswith("stages.")))
     known = [name for name in signatures() if _room(name) in rooms]
-    return [name for name in sorted(known, key=lambda name: rooms.index(_room(name))) if _lacks(name)]
+    known.sort(key=lambda name: rooms.index(_room(name)))
+    return [name for name in known if _lacks(name) and kept.is_writable(_place(name))]
 
 
 def _room(module: str) -> str:
@@ -95,11 +97,24 @@ def _room(module: str) -> str:
 
 
 def _lacks(module: str) -> bool:
+    """Whether a loop of a module is not kept as it is now. Looks at names and stamps of files only."""
+    if int(os.environ.get("NUMBA_DISABLE_JIT") or 0):
+        return False  # nothing is compiled
     source = _source(module)
-    kept = source.parent / "__pycache__"
-    return os.access(kept if kept.exists() else source.parent, os.W_OK) and not all(
-        any(kept.glob(f"{source.stem}.{loop}-*.nbi")) for loop in signatures()[module]
+    places, stamp = kept.places(source.parent), kept.stamp(source.parent).encode()
+    version = f"py{sys.version_info.major}{sys.version_info.minor}{sys.abiflags}"
+    return not all(
+        any(
+            stamp in file.read_bytes()
+            for place in places
+            for file in place.glob(f"{source.stem}.{loop}-*.{version}.nbi")
+        )
+        for loop in signatures()[module]
     )
+
+
+def _place(module: str) -> Path:
+    return kept.places(_source(module).parent)[0]
 
 
 def _source(module: str) -> Path:
@@ -145,8 +160,8 @@ def _open(count: int) -> None:
 
 def wait() -> None:
     """Compile what modules that this process has imported lack, or wait for the process that is at it: before
-    the first document, whose time is limited."""
-    compile_loops([name for name in missing() if name in sys.modules])
+    the first document, whose time is limited. What can be kept nowhere is compiled too."""
+    compile_loops([name for name in signatures() if name in sys.modules and _lacks(name)])
 
 
 def load_compiler() -> None:
@@ -159,9 +174,7 @@ def load_compiler() -> None:
 def compile_beside(names: Sequence[str]) -> None:
     """As ``compile_loops``, leaving out modules that another process is at, or has done."""
     for name in names:
-        lock = _source(name).parent / "__pycache__" / f"{_source(name).stem}.ahead"
-        lock.parent.mkdir(exist_ok=True)
-        with lock.open("w") as file:
+        with (_place(name) / f"{_source(name).stem}.ahead").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

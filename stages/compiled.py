@@ -1,31 +1,26 @@
 """How the loops of stages (kernels) are compiled to machine code and cached on disk.
 
-The first call in a fresh installation compiles, which takes seconds; later processes load the cache beside
-the modules, or in the user's cache directory. If neither can be written to (a read-only container), every
-process compiles anew. If several processes need the same loop, as the workers of a run do at its start, one
-compiles and the others wait for it. Kernels compute in the order in which they are written on every
-processor: "fast" mathematics is off. A kernel that others call is compiled with each of them (``parts``), and
-on its own only if Python calls it too.
+The first call in a fresh installation compiles, which takes seconds; later processes load what is kept
+(``kept``). If it can be kept nowhere, every process compiles anew. If several processes need the same loop,
+as the workers of a run do at its start, one compiles and the others wait for it. Kernels compute in the order
+in which they are written on every processor: "fast" mathematics is off. A kernel that others call is compiled
+with each of them (``parts``), and on its own only if Python calls it too.
 
-Knows Numba's cache. Does not know what kernels compute.
+Knows Numba's options and types. Does not know what kernels compute, nor where they are kept.
 """
 
 from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
-from hashlib import blake2b
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import numba
 
 from stages import parts
-
-#: The package whose kernels may be called by kernels of any other package.
-_SHARED = Path(__file__).parent / "text"
+from stages.cached import Cache
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -47,34 +42,32 @@ def allocating(function: Callable[..., Any]) -> Any:
 
 
 def directory(kernel: Any) -> Path | None:
-    """Where a kernel is kept. None if no such place can be written to."""
-    try:
-        return Path(kernel._cache.cache_path)
-    except AttributeError:
-        return None
+    """Where a kernel is kept. None if it is not: Numba is switched off, or its source is no file."""
+    path = kernel._cache.cache_path if hasattr(kernel, "_cache") else None
+    return Path(path) if path else None
 
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
     # no rewriting of array expressions, of which loops have none, and no entry for callers in C
     options |= {"nogil": True, "error_model": "numpy", "no_rewrites": True, "no_cfunc_wrapper": True}
-    try:
-        kernel: Any = numba.njit(cache=True, pipeline_class=parts.WholeCompiler, **options)(function)
-        # Numba checks the date of one file only, but a kernel contains code and constants of others
-        kernel._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
-        lock = Path(kernel._cache.cache_path) / f"{function.__module__}.lock"
-        # Numba calls this for types that it has not compiled yet, and looks on disk first
-        compile_or_load, compile_part = kernel.compile, parts.compile_as_part(kernel)
+    kernel: Any = numba.njit(pipeline_class=parts.WholeCompiler, **options)(function)
+    if kernel is function:
+        return kernel  # Numba is switched off
+    with suppress(RuntimeError):
+        kernel._cache = Cache(function)
+    place = directory(kernel)
+    lock = place / f"{function.__module__}.lock" if place else None
+    # Numba calls this for types that it has not compiled yet, and looks on disk first
+    compile_or_load, compile_part = kernel.compile, parts.compile_as_part(kernel)
 
-        def compile_alone(signature: Any) -> Any:
-            signature = _plain(signature)
-            if compile_part(signature):
-                return None
-            with alone(lock):
-                return compile_or_load(signature)
+    def compile_alone(signature: Any) -> Any:
+        signature = _plain(signature)
+        if compile_part(signature):
+            return None
+        with alone(lock) if lock else nullcontext():
+            return compile_or_load(signature)
 
-        kernel.compile = compile_alone
-    except (RuntimeError, AttributeError):
-        kernel = numba.njit(**options)(function)
+    kernel.compile = compile_alone
     return kernel
 
 
@@ -106,18 +99,10 @@ def alone(lock: Path) -> Iterator[None]:
         yield
         return
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
         _held.add(lock)
         try:
             yield
         finally:
             _held.remove(lock)
-
-
-@cache
-def _stamp(package: Path) -> str:
-    """A stamp of all the code of a package, of ``stages.text``, and of what compiles it. Kernels must not
-    call those of other packages, whose changes it would not notice."""
-    compilers = (Path(__file__), Path(parts.__file__))
-    sources = [*compilers, *sorted(_SHARED.glob("*.py")), *sorted(package.glob("*.py"))]
-    return blake2b(b"\0".join(source.read_bytes() for source in sources), digest_size=16).hexdigest()

@@ -42,6 +42,8 @@ FLOORS = (
 SHARED = (
     "stages.base",
     "stages.global_stage",
+    "stages.kept",
+    "stages.cached",
     "stages.parts",
     "stages.collecting",
     "stages.compiled",

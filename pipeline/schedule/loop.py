@@ -21,7 +21,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Protocol
 
@@ -29,7 +29,7 @@ from pipeline.config.sections import Limits
 from pipeline.execute.base import Executor
 from pipeline.ledger.cache import Cache
 from pipeline.ledger.commit import Ledger
-from pipeline.ledger.receipts import FAILED, Receipt
+from pipeline.ledger.receipts import DONE, FAILED, Receipt, load
 from pipeline.schedule.copies import with_copies
 from pipeline.schedule.packing import Packs
 from pipeline.schedule.parts import Made
@@ -37,7 +37,6 @@ from pipeline.schedule.reuse import Split, packed, split
 from pipeline.schedule.state import Group, State, task_name
 from pipeline.schedule.stragglers import Pace
 from pipeline.sealed import Damaged
-from pipeline.storage import Missing
 from pipeline.tasks import check
 from pipeline.tasks.base import Ended, Task
 from pipeline.tasks.check import CheckTask
@@ -298,15 +297,15 @@ class Schedule:
         self._end(waiting, ended if waiting.copies == 1 or ended.fatal else self._winner(waiting))
 
     def _winner(self, waiting: _Waiting) -> Ended:
-        """Of two copies that have ended, the one whose receipt is there. If none is, the task is tried again:
-        one was stopped while it replaced what the other had published, or they disturbed each other."""
-        try:
-            data = self.ledger.storage.read(self.ledger.path(waiting.task.receipt_name))
-        except Missing:
-            data = b""
-        for ended in waiting.ends:
-            if ended.receipt is not None and ended.receipt.as_bytes() == data:
-                return ended
+        """Of two copies that have ended, the one whose receipt is there, even if it was stopped before it
+        said so. If none is, the task is tried again: one was stopped while it replaced what the other had
+        published, or they disturbed each other."""
+        path = self.ledger.path(waiting.task.receipt_name)
+        _, there = next(load(self.ledger.storage, [path]))
+        if there is not None and there.status == DONE and there.fingerprint == waiting.task.fingerprint:
+            for ended in waiting.ends:
+                if ended.receipt is not None:
+                    return replace(ended, receipt=there)
         for ended in waiting.ends:
             if ended.damaged is not None:
                 return ended
@@ -343,7 +342,8 @@ class Schedule:
         if waiting.mends is not None:
             self._mended(waiting, waiting.mends, receipt)
             return
-        self._pace.add(waiting.group.key, time.monotonic() - waiting.began)
+        if not isinstance(ended.task, CopyTask):
+            self._pace.add(waiting.group.key, time.monotonic() - waiting.began)
         state = self.states[waiting.group.key]
         state.add(ended.task, receipt)
         state.copied += isinstance(ended.task, CopyTask)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from numba import types
 
-from stages import ahead
+from stages import ahead, kept
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -121,7 +121,8 @@ def test_a_type_that_loops_do_not_take_is_refused():
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """Of this package what one loop needs, compiled never."""
-    for name in ("stages/__init__.py", "stages/ahead.py", "stages/compiled.py", "stages/parts.py"):
+    modules = ("__init__", "ahead", "cached", "compiled", "kept", "parts")
+    for name in [f"stages/{module}.py" for module in modules]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     room = tmp_path / "stages" / "room"
@@ -133,6 +134,7 @@ def checkout(tmp_path, monkeypatch):
     record = {"stages.room.loops": {"total": [["int64[1C]"], ["const int64[1C]"]]}}
     (tmp_path / "stages" / "signatures.json").write_text(json.dumps(record))
     monkeypatch.setattr(ahead, "_ROOT", tmp_path)
+    monkeypatch.setattr(kept, "_SHARED", tmp_path / "stages" / "text")
     ahead.signatures.cache_clear()
     monkeypatch.setattr(ahead, "SIGNATURES", tmp_path / "stages" / "signatures.json")
     yield tmp_path
@@ -218,6 +220,30 @@ def test_nothing_is_started_where_nothing_can_be_kept(checkout, monkeypatch):
     monkeypatch.setitem(sys.modules, "stages.room", object())
     monkeypatch.setattr(ahead.os, "access", lambda path, mode: False)
     assert ahead.missing() == []
+
+
+def test_where_nothing_can_be_kept_it_is_compiled_before_the_first_document(checkout):
+    code = """
+import os
+os.access = lambda path, mode: False
+import stages.room.loops as room
+from stages import ahead
+ahead.wait()
+print(len(room.total.signatures))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=checkout, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "2\n"
+
+
+def test_what_was_compiled_of_other_sources_is_missing(checkout, monkeypatch):
+    monkeypatch.setitem(sys.modules, "stages.room", object())
+    subprocess.run([sys.executable, "-m", "stages.ahead"], cwd=checkout, check=True)
+    assert ahead.missing() == []
+    (checkout / "stages" / "room" / "other.py").write_text("FACTOR = 2\n")
+    kept.stamp.cache_clear()
+    assert ahead.missing() == ["stages.room.loops"]
 
 
 def test_of_two_processes_that_need_a_loop_one_compiles(checkout):

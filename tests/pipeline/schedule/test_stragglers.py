@@ -66,6 +66,8 @@ class Slow(InlineExecutor):
         storage = Storage()
         if self.how == "ended":  # before it was stopped
             return attempt(task, self.context, Guard(60.0))
+        if self.how == "published":  # and was stopped before it said so
+            attempt(task, self.context, Guard(60.0))
         if self.how == "began":  # it had begun to replace what the other published
             path = f"{self.context.output}/{task.receipt_name}"
             receipt = Receipt.from_bytes(storage.read(path))
@@ -74,7 +76,7 @@ class Slow(InlineExecutor):
         return Ended(task, error="stopped", died=True)
 
 
-@pytest.mark.parametrize(("how", "copies"), [("died", 2), ("ended", 2), ("began", 3)])
+@pytest.mark.parametrize(("how", "copies"), [("died", 2), ("ended", 2), ("published", 2), ("began", 3)])
 def test_two_copies_are_one_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, copies: int
 ) -> None:

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from texts import LANGUAGES, UNSPACED, passage
 
-from stages import compiled
+from stages import kept
 from stages.dedup import minhash
 from stages.dedup.minhash import EMPTY, band_keys, is_empty, optimal_bands, signatures
 from stages.dedup.shingles import shingle_hash, shingle_hashes
@@ -377,4 +377,4 @@ def test_without_a_place_for_machine_code() -> None:
 
 def test_machine_code_is_dated_by_the_whole_package() -> None:
     """A kernel has parts of other files in it; Numba alone would take a change there for none."""
-    assert minhash._sign._cache._cache_file._source_stamp == compiled._stamp(Path(minhash.__file__).parent)
+    assert minhash._sign._cache._cache_file._source_stamp == kept.stamp(Path(minhash.__file__).parent)
