@@ -1,7 +1,7 @@
 """py3langid, with its loop over bytes compiled, and its model kept in a form that needs no reading.
 
 The model comes packed with LZMA, of which unpacking takes every process a third of a second. So its arrays
-are kept beside the compiled loops (96 MB) and mapped: all workers of a machine share their memory. Where
+are kept where compiled loops are (93 MB), and mapped: all workers of a machine share their memory. Where
 nothing can be written, each unpacks its own.
 
 Knows the arrays of py3langid's models. Does not know what its labels mean.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -21,7 +22,8 @@ import numpy.typing as npt
 from py3langid.langid import MODEL_DIR, MODEL_FILE, LanguageIdentifier
 from py3langid.modelio import load_model
 
-from stages.compiled import alone, directory
+from stages.compiled import alone
+from stages.kept import is_writable, places
 from stages.language import visits
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -46,24 +48,22 @@ class _Compiled(LanguageIdentifier):  # type: ignore[misc]
 
 def identifier() -> LanguageIdentifier:
     """With the model of the package; scores are probabilities, equal to the library's to the last bit."""
-    return _Compiled(_arrays(Path(MODEL_DIR) / MODEL_FILE, directory(visits.count)))
+    return _Compiled(_arrays(Path(MODEL_DIR) / MODEL_FILE, places(Path(__file__).parent)))
 
 
-def _arrays(packed: Path, kept: Path | None) -> Arrays:
-    """What is in a model file. ``kept``: where it may be kept, by the digest of the file."""
-    if kept is None:
-        return _unpacked(packed)
-    folder = kept / f"langid-{blake2b(packed.read_bytes(), digest_size=16).hexdigest()}"
-    with suppress(OSError, ValueError, EOFError):  # it is not there yet, or cut short
-        return _mapped(folder)
-    with alone(kept / "langid.lock"):
-        with suppress(OSError, ValueError, EOFError):  # another process has made it meanwhile
-            return _mapped(folder)
+def _arrays(packed: Path, kept: Sequence[Path]) -> Arrays:
+    """What is in a model file. ``kept``: where it may be kept, by the digest of the file; it is written to
+    the first of these."""
+    name = f"langid-{blake2b(packed.read_bytes(), digest_size=16).hexdigest()}"
+    if (found := _mapped(kept, name)) or not is_writable(kept[0]):
+        return found or _unpacked(packed)
+    with alone(kept[0] / "langid.lock"):
+        if found := _mapped(kept, name):  # another process has made it meanwhile
+            return found
         model = _unpacked(packed)
         with suppress(OSError):
-            _write(folder, model)
-            return _mapped(folder)
-    return model
+            _write(kept[0] / name, model)
+    return _mapped(kept, name) or model
 
 
 def _unpacked(packed: Path) -> Arrays:
@@ -82,8 +82,12 @@ def _unpacked(packed: Path) -> Arrays:
 _NAMES = ("table", "priors", "classes", "moves", "rows", "output")
 
 
-def _mapped(folder: Path) -> Arrays:
-    return {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _NAMES}
+def _mapped(kept: Sequence[Path], name: str) -> Arrays | None:
+    """What is kept in one of the directories; None if none has it, or it is cut short."""
+    for place in kept:
+        with suppress(OSError, ValueError, EOFError):
+            return {key: np.asarray(np.load(place / name / f"{key}.npy", mmap_mode="r")) for key in _NAMES}
+    return None
 
 
 def _write(folder: Path, model: Arrays) -> None:
