@@ -30,6 +30,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.loadscopereorder = False
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """Runs in this process write thousands of small files; on a busy disk most of their time is waiting until
+    these are safe from power cuts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[S3Server]:
     """A service on loopback, with its credentials in the environment."""

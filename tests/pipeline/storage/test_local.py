@@ -71,3 +71,18 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
         storage.write(str(tmp_path), b"")
     with pytest.raises(StorageError, match="cannot read"):
         storage.open(str(tmp_path))
+
+
+def test_a_file_and_its_name_are_safe_from_power_cuts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is written through before it gets its name, and the directory afterwards."""
+    synced = []
+
+    def fsync(descriptor: int) -> None:
+        there = (tmp_path / "file").exists()
+        synced.append((os.path.isdir(f"/proc/self/fd/{descriptor}"), there))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    Storage().write(str(tmp_path / "file"), b"data")
+    assert synced == [(False, False), (True, True)]
