@@ -43,6 +43,8 @@ def may_be_marked(page: bytes, body: bytes) -> bool:
             names = body[begins:ends] if begins > 7 else b'"'
             if b'"' not in names and (CODE_CLASS.search(text := names.decode()) or MAYBE_CLASS.search(text)):
                 return True
+    if Source(page).hides_words:
+        return True
     for word in _FONT_WORDS:
         for at in places(page, word, fold=True):
             begins = page.rfind(b"<", max(at - _LONGEST_TAG, 0), at)

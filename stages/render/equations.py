@@ -48,23 +48,24 @@ _TWINS = frozenset(
         " MathJax_SVG_Display MJXc-display mjx-chtml"
     )
 )
-#: Elements on lines of their own. LaTeXML sets the parts of a display in cells.
+#: Elements on lines of their own. LaTeXML sets the parts of a display in cells. ``~=`` tells large letters
+#: from small ones in every page, ``.name`` only in those with a doctype.
 _DISPLAYS: Query = {
-    ".katex-display": b"katex-display",
-    ".MathJax_Display": b"mathjax_display",
-    ".MathJax_SVG_Display": b"mathjax_svg_display",
-    ".MJXc-display": b"mjxc-display",
-    ".mjpage__block": b"mjpage__block",
-    ".mwe-math-element-block": b"mwe-math-element-block",
-    ".mwe-math-mathml-display": b"mwe-math-mathml-display",
-    ".math-display": b"math-display",
-    ".js-display-math": b"js-display-math",
-    ".ltx_DisplayMath": b"ltx_displaymath",
-    ".disp-formula": b"disp-formula",
-    ".display-formula": b"display-formula",
-    ".math.display": b"display",
-    "td.ltx_eqn_cell": b"ltx_eqn_cell",
-    "table.ltx_equation td": b"ltx_equation",
+    "[class~=katex-display]": b"katex-display",
+    "[class~=MathJax_Display]": b"mathjax_display",
+    "[class~=MathJax_SVG_Display]": b"mathjax_svg_display",
+    "[class~=MJXc-display]": b"mjxc-display",
+    "[class~=mjpage__block]": b"mjpage__block",
+    "[class~=mwe-math-element-block]": b"mwe-math-element-block",
+    "[class~=mwe-math-mathml-display]": b"mwe-math-mathml-display",
+    "[class~=math-display]": b"math-display",
+    "[class~=js-display-math]": b"js-display-math",
+    "[class~=ltx_DisplayMath]": b"ltx_displaymath",
+    "[class~=disp-formula]": b"disp-formula",
+    "[class~=display-formula]": b"display-formula",
+    "[class~=math][class~=display]": b"display",
+    "td[class~=ltx_eqn_cell]": b"ltx_eqn_cell",
+    "table[class~=ltx_equation] td": b"ltx_equation",
     "disp-formula": b"<disp-formula",
     "mjx-container[display=true]": b"<mjx-container",
 }

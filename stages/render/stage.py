@@ -59,7 +59,7 @@ class Render(Annotator):
     """
 
     name = "render"
-    version = 5
+    version = 6
     Config = RenderConfig
     reads = ("html", "text", "url")
     adds = COLUMNS

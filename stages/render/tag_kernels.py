@@ -148,54 +148,55 @@ def read_tag(
             break
         info[SEEN] |= bit
         what = known[row, 1]
+        kept = what == _KEPT or what == _TYPE
+        # A value is judged as it is written, without its references, even if it is not written in the end.
+        value, begins, ends = page, first, last
+        if kept or find(page, first, last, 38) < last:
+            value, begins = out, put + 3 + stop - start
+            ends = put_text(page, first, last, YES, known, out, begins, after)
+            if ends < 0:
+                info[REASON] = REFERENCE
+                continue
+        info[DROPPED] += not kept
         if what == _SIGN:
             info[REASON] = MATHS
         elif what == _STYLE:
-            read_style(page, first, last, info)
-            info[DROPPED] += 1
+            read_style(value, begins, ends, info)
         elif what == _HIDDEN:
             # hidden="until-found" is shown when it is searched for
-            info[CONCEALED] |= not (last - first == 11 and page[first] == 117 and page[first + 6] == 102)
-            info[DROPPED] += 1
+            info[CONCEALED] |= not (ends - begins == 11 and value[begins] == 117 and value[begins + 6] == 102)
         elif what == _OPEN:
             info[OPENED] = 1
-            info[DROPPED] += 1
         elif what == _SOURCE:
-            if name == _IMG and not (page[first] == 100 and page[first + 4] == 58):  # data:
-                if is_address_of_formula(page, first, min(last, first + 600)):
+            if name == _IMG and not (value[begins] == 100 and value[begins + 4] == 58):  # data:
+                if is_address_of_formula(value, begins, min(ends, begins + 600)):
                     info[REASON] = MATHS
-            info[DROPPED] += 1
         else:
             if what == _TYPE:
-                info[TYPED] = hash_of(page, first, last, YES)
-                if name == _SCRIPT and last - first > 4 and page[first + 4] == 47:
-                    info[REASON] = MATHS if (page[first] | 32) == 109 else info[REASON]
+                info[TYPED] = hash_of(value, begins, ends, YES)
+                if name == _SCRIPT and ends - begins > 4 and value[begins + 4] == 47:
+                    info[REASON] = MATHS if (value[begins] | 32) == 109 else info[REASON]
             if bit == 1 and name != _SCRIPT:
-                read_class(page, first, last, known, info)
-                if name == _IMG and has_class_of_formula(page, first, last):
+                read_class(value, begins, ends, known, info)
+                if name == _IMG and has_class_of_formula(value, begins, ends):
                     info[REASON] = MATHS
             elif bit == 2:
-                info[COLON] |= find(page, first, last, 58) < last
+                info[COLON] |= find(value, begins, ends, 58) < ends
             elif bit == 4 and name == _IMG:
                 dollars = 0
-                for index in range(first, last):
-                    dollars += page[index] == 36
-                    if page[index] == 92 or dollars > 1:
+                for index in range(begins, ends):
+                    dollars += value[index] == 36
+                    if value[index] == 92 or dollars > 1:
                         info[REASON] = MATHS
-                if last - first > 6 and (page[first] | 32) == 108 and page[first + 5] == 58:  # latex:
+                if ends - begins > 6 and (value[begins] | 32) == 108 and value[begins + 5] == 58:  # latex:
                     info[REASON] = MATHS
             out[put] = 32
             put += 1
             for index in range(start, stop):
                 out[put] = lower(page[index])
                 put += 1
-            out[put], out[put + 1] = 61, 34
-            end = put_text(page, first, last, YES, known, out, put + 2, after)
-            if end < 0:
-                info[REASON] = REFERENCE
-            else:
-                out[end] = 34
-                put = end + 1
+            out[put], out[put + 1], out[ends] = 61, 34, 34
+            put = ends + 1
     if info[DROPPED]:  # how many there are matters
         put = _put_dropped(out, put)
     info[INFO] = put

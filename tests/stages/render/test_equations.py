@@ -195,6 +195,14 @@ def test_every_form_of_a_formula(html: str, text: str) -> None:
     assert written(f"<p>Let {html} be.") == f"Let {text} be."
 
 
+@pytest.mark.parametrize("doctype", ["", "<!doctype html>"])
+def test_classes_are_compared_as_they_are_written(doctype: str) -> None:
+    """Also where style sheets would not tell large letters from small ones, in pages without a doctype."""
+    for names, display in (("katex-display", True), ("KATEX-DISPLAY", False), ("Math Display", False)):
+        tex = "$$x$$" if display else "$x$"
+        assert written(f"{doctype}<p class='{names}'>{katex('x')}") == tex
+
+
 @pytest.mark.parametrize(
     "html",
     [

@@ -227,6 +227,37 @@ _PIECES = st.one_of(
 )
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p style='dis&#112;lay:none'>a<p style='display&colon;none'>b<p style='display:&#x20;none'>c<p>d",
+        "<p style='float:&Tab;left'>a</p>b<p style='background:url(&quot;x&#39;)'>c<p style='display:&#98lock'>d",
+        "<p hidden='until&#45;found'>a<p class='a&#32;b'>c<input type='hid&#100;en'><p role=&#110;avigation>d",
+        "<img src='a.png?x=1&amp;y' alt='&#8217;a'>b<a href='/x&#x2F;y'>c</a>",
+    ],
+)
+def test_references_in_attributes(html: str) -> None:
+    assert assert_same(HEAD + html)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<span class='ma&#116;h inline'>x</span>",
+        "<div class='dp-highlight&#101;r'><ol><li>a</ol></div>",
+        "<p style='white&#45;space: pre'>a",
+        "<script type='math&#x2F;tex'>x</script>a",
+        "<img src='https://latex.code&#99;ogs.com/gif.latex?x'>",
+        "<img alt='&#92;alpha'>",
+        "<img alt='&dollar;x&#36;'>",
+        "<p>a<template id='B&colon;0'></template>",
+        "<p style='a&#129;'>b",
+    ],
+)
+def test_references_that_leave_a_page_to_the_parser(html: str) -> None:
+    assert regular.read((HEAD + html).encode()) is None
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.lists(_PIECES, max_size=25))
 def test_any_order_of_tags(pieces: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
@@ -40,3 +41,20 @@ def test_queries_find_what_they_would_find_with_all_alternatives() -> None:
         assert [node.mem_id for node in source.select(tree, query)] == expected
         assert source.has(tree, query) == bool(expected)
     assert Source(b"").select(LexborHTMLParser("<p>"), {"p": b"<p"}) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["math&sol;tex", "ma&#116;h/tex", "math&#X2F;tex", "math&#0047tex", "m&#x00061;th/tex", "mat&#104/tex"],
+)
+def test_references_hide_no_word(value: str) -> None:
+    html = f"<script type='{value}'>x</script>"
+    query = {'script[type="math/tex"]': b"math/tex"}
+    assert len(Source(html.encode()).select(LexborHTMLParser(html), query)) == 1
+
+
+@given(st.integers(0, 0x3000), st.booleans())
+def test_only_references_to_signs_of_words_count(number: int, in_hex: bool) -> None:
+    signs = "-/_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    reference = f"&#x{number:x} " if in_hex else f"&#{number} "
+    assert Source(f"a {reference}b &amp; c".encode()).hides_words == (chr(number) in signs)
