@@ -45,18 +45,18 @@ def run_with_kills(
                 break
             except subprocess.TimeoutExpired:
                 struck += 1
-                if _strike(process.pid, ("driver", "worker", "all")[struck % 3], rng):
+                if strike(process.pid, ("driver", "worker", "all")[struck % 3], rng):
                     break
         _, stderr = process.communicate(timeout=patience)
-        _bury(process.pid)
+        bury(process.pid)
         if process.returncode == 0:
             return Struck(starts, struck)
         if process.returncode != -signal.SIGKILL:
             raise AssertionError(f"exit {process.returncode}: {stderr.decode()[-2000:]}")
 
 
-def _strike(pid: int, whom: str, rng: random.Random) -> bool:
-    """True if the driver is dead now."""
+def strike(pid: int, whom: str, rng: random.Random) -> bool:
+    """Kills the driver ``pid``, one worker, or all at once; True if the driver is dead now."""
     driver = psutil.Process(pid)
     family = driver.children(recursive=True)
     workers = [p for p in family if _is_worker(p)]
@@ -87,7 +87,7 @@ def _kill(process: psutil.Process) -> None:
         process.kill()
 
 
-def _bury(pid: int) -> None:
+def bury(pid: int) -> None:
     """Wait a little for what is left of the run's session, then kill it. Ray's helpers take half a minute to
     notice that their driver is gone."""
     deadline = time.monotonic() + 1

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import small_tokenizer
-from chaos import run_with_kills
+from chaos import bury, run_with_kills, strike
 from runs import call, documents, hashes, launched, rejects, stats
 
 TEXT = (
@@ -187,7 +187,7 @@ def test_kills_lose_one_open_batch_each(tmp_path: Path, notes: Path, monkeypatch
     assert not list((tmp_path / "again").rglob("journal/*.parquet"))
 
 
-def test_workers_of_ray_that_die_lose_one_open_batch_each(
+def test_workers_and_drivers_of_ray_that_die_lose_one_open_batch_each(
     tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = config(tmp_path, files=3)
@@ -197,7 +197,7 @@ def test_workers_of_ray_that_die_lose_one_open_batch_each(
     monkeypatch.setenv("FAKE_ENGINE_SECONDS", "0.05")
     arguments = [sys.executable, "-m", "pipeline", "run", "-c", str(path), "--executor", "ray", "--workers", "2",
                  "--set", f"output={tmp_path / 'again'}"]  # fmt: skip
-    run = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    run = subprocess.Popen(arguments, start_new_session=True)
     drawn = random.Random(5)
     killed: set[int] = set()
     while run.poll() is None and len(killed) < 2:
@@ -206,13 +206,18 @@ def test_workers_of_ray_that_die_lose_one_open_batch_each(
         for pid in set(busy) - killed:
             killed.add(pid)
             os.kill(pid, signal.SIGKILL)
-    said, _ = run.communicate(timeout=200)
-    assert run.returncode == 0, said
-    assert killed
+    size = notes.stat().st_size
+    while run.poll() is None and notes.stat().st_size == size:
+        time.sleep(0.05)
+    assert strike(run.pid, "all", drawn)
+    run.wait()
+    bury(run.pid)
+    subprocess.run(arguments, check=True, timeout=200)
+    assert len(killed) == 2
     assert hashes(tmp_path / "again") == expected
     counts = Counter(asked(notes))
     assert len(counts) == 180
-    assert sum(counts.values()) - 180 <= len(killed) * (16 + 2)
+    assert sum(counts.values()) - 180 <= (len(killed) + 2) * (16 + 2)
 
 
 def test_an_actor_loads_the_model_once_for_all_parts(tmp_path: Path, notes: Path) -> None:
