@@ -49,7 +49,10 @@ def test_prompts_and_single_tokens_are_the_same_arithmetic(cuts: list[int]) -> N
 
 def test_only_the_last_logits() -> None:
     net, ids = network(), tokens(3, 70)
-    assert np.array_equal(net.forward(ids, net.state(3, 70), last=True), whole(net, ids)[:, -1:])
+    last = net.forward(ids, net.state(3, 70), last=True)
+    assert last.shape == (3, 1, CONFIG.vocab_size)
+    # On some processors the products of few rows are added up in another order than those of many.
+    assert np.abs(last - whole(net, ids)[:, -1:]).max() < 1e-12
 
 
 def test_rows_know_nothing_of_each_other_and_of_who_was_there_before() -> None:
