@@ -16,10 +16,8 @@ _ASCIIMATH_CONFIG = re.compile(r"input/asciimath|asciimath2jax|AsciiMath\s*:\s*\
 _BACKTICKS = re.compile(r"\\`|`([^`]+)`")
 
 
-def declared(tree: LexborHTMLParser, html: str) -> bool:
+def declared(tree: LexborHTMLParser) -> bool:
     """Whether a script of the page (ASCIIMathML.js, MathJax set up for it) reads backticks as AsciiMath."""
-    if "`" not in html:
-        return False
     for script in tree.css("script"):
         if _ASCIIMATH_SCRIPT.search(script.attributes.get("src") or ""):
             return True

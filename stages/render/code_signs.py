@@ -43,7 +43,7 @@ def may_be_marked(page: bytes, body: bytes) -> bool:
             names = body[begins:ends] if begins > 7 else b'"'
             if b'"' not in names and (CODE_CLASS.search(text := names.decode()) or MAYBE_CLASS.search(text)):
                 return True
-    if Source(page).hides_words:
+    if Source(page).hides_words:  # names of fonts, perhaps
         return True
     for word in _FONT_WORDS:
         for at in places(page, word, fold=True):

@@ -104,7 +104,7 @@ class _Attempts:
         scan = Scan(source, structure=structure, alternatives=not structure, formulas=formulas)
         languages = findings.languages
         named = {number: languages[id_] for number, id_ in enumerate(marked) if id_ in languages}
-        page = Page(scan, named, cache(lambda: backticks.declared(self._tree, self._html)))
+        page = Page(scan, named, cache(lambda: backticks.declared(self._tree)))
         walk(page, scan, findings, marked)
         return page
 
@@ -163,7 +163,7 @@ def _read_regular(html: str, data: bytes, *, structure: bool) -> tuple[Page, str
     if (found := regular.read(data)) is None:
         return None
     scan = Scan(found.body, structure=structure, alternatives=not structure)
-    page = Page(scan, found.languages, cache(lambda: backticks.declared(LexborHTMLParser(html), html)))
+    page = Page(scan, found.languages, cache(lambda: backticks.declared(LexborHTMLParser(html))))
     walk(page, scan, _NOTHING, [])
     if page.indented > 1 or (page.indented and code_signs.may_be_marked(data, bytes(found.body))):
         return None
